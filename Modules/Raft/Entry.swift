@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// One position of the replicated log: what was decided there, and in which term.
+public struct Entry: Equatable, Sendable {
+    /// What the payload is. The raw value is part of the wire and disk formats.
+    public enum Kind: UInt8, Sendable {
+        /// Nothing: a leader's first entry, which lets it commit what earlier terms left (Raft §5.4.2).
+        case noop = 0
+        /// Bytes for the state machine; Raft never looks inside.
+        case command = 1
+        /// An encoded ``Configuration``; in force from the moment it is in the log (dissertation §4.1).
+        case configuration = 2
+    }
+
+    public let index: LogIndex
+    public let term: Term
+    public let kind: Kind
+    public let payload: [UInt8]
+
+    public init(index: LogIndex, term: Term, kind: Kind, payload: [UInt8]) {
+        self.index = index
+        self.term = term
+        self.kind = kind
+        self.payload = payload
+    }
+
+    /// What this entry counts for in windows and bounds: its payload and 32 bytes of header.
+    public var sizeBytes: Int { payload.count + 32 }
+}
+
+/// What must survive a crash before a server speaks in a term (Raft Figure 2, "persistent state").
+public struct HardState: Equatable, Sendable {
+    public var term: Term
+    public var vote: ServerID?
+
+    public init(term: Term, vote: ServerID?) {
+        self.term = term
+        self.vote = vote
+    }
+
+    /// A server that never took part in an election.
+    public static let initial = HardState(term: .zero, vote: nil)
+}
+
+/// What a snapshot of the state machine stands for.
+public struct SnapshotMetadata: Equatable, Sendable {
+    /// The last entry whose effect is inside, and its term.
+    public var lastIndex: LogIndex
+    public var lastTerm: Term
+    /// The configuration that was in force there, and the entry that made it so.
+    public var configuration: Configuration
+    public var configurationIndex: LogIndex
+    /// Length of the content in bytes, and the CRC-32C of it all.
+    public var sizeBytes: UInt64
+    public var checksum: UInt32
+
+    public init(
+        lastIndex: LogIndex, lastTerm: Term, configuration: Configuration,
+        configurationIndex: LogIndex, sizeBytes: UInt64, checksum: UInt32
+    ) {
+        self.lastIndex = lastIndex
+        self.lastTerm = lastTerm
+        self.configuration = configuration
+        self.configurationIndex = configurationIndex
+        self.sizeBytes = sizeBytes
+        self.checksum = checksum
+    }
+}

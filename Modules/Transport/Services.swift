@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Secrets and digests. Any thread.
+public protocol Crypto: Sendable {
+    /// Unpredictable bytes from the system's generator, for ids, keys and nonces.
+    ///
+    /// - Throws: ``CryptoError`` when the generator has none: the caller must not go on without.
+    func secureRandomBytes(_ count: Int) throws(CryptoError) -> [UInt8]
+
+    /// SHA-256 (FIPS 180-4): 32 bytes.
+    func sha256(_ bytes: [UInt8]) throws(CryptoError) -> [UInt8]
+}
+
+public struct CryptoError: Error, Equatable, Sendable, CustomStringConvertible {
+    public let description: String
+
+    public init(_ description: String) { self.description = description }
+}
+
+/// The gzip format (RFC 1952). Any thread.
+public protocol Compression: Sendable {
+    func gzip(_ bytes: [UInt8]) throws(CompressionError) -> [UInt8]
+
+    /// - Throws: ``CompressionError/tooLarge(limitBytes:)`` as soon as the output would pass the
+    ///   limit, however small the input.
+    func gunzip(_ bytes: [UInt8], limitBytes: Int) throws(CompressionError) -> [UInt8]
+}
+
+public enum CompressionError: Error, Equatable, Sendable {
+    case malformed(String)
+    case tooLarge(limitBytes: Int)
+    case failed(String)
+}
+
+/// The file system. Calls block: on a lane, or before the loop runs.
+public protocol Files: Sendable {
+    /// - Throws: ``FileError/tooLarge(path:limitBytes:)`` for a file over the limit.
+    func read(_ path: String, limitBytes: Int) throws(FileError) -> [UInt8]
+    /// Appends, creating the file; not synced.
+    func append(_ bytes: [UInt8], to path: String) throws(FileError)
+    /// Names in a folder, sorted by bytes; without `.` and `..`.
+    func list(_ path: String) throws(FileError) -> [String]
+    func isDirectory(_ path: String) -> Bool
+    func exists(_ path: String) -> Bool
+    /// Creates the folder and its parents, for the owner alone, and syncs each parent.
+    func makeDirectory(_ path: String) throws(FileError)
+    /// Temporary file, fsync, rename, fsync of the folder: a crash leaves the old or the new.
+    func replace(_ path: String, with bytes: [UInt8]) throws(FileError)
+    func rename(_ path: String, to newPath: String) throws(FileError)
+    func remove(_ path: String) throws(FileError)
+    /// Locks a folder for this process until the lock is released or the process ends.
+    ///
+    /// - Throws: ``FileError/locked(path:holder:)`` with the process id of the holder, if known.
+    func lock(_ directory: String) throws(FileError) -> any FileLock
+}
+
+public protocol FileLock: AnyObject, Sendable {
+    func release()
+}
+
+public enum FileError: Error, Equatable, Sendable, CustomStringConvertible {
+    case notFound(path: String)
+    case denied(path: String)
+    case full(path: String)
+    case tooLarge(path: String, limitBytes: Int)
+    case locked(path: String, holder: Int32?)
+    case failed(path: String, reason: String)
+
+    public var description: String {
+        switch self {
+        case .notFound(let path): "\(path): no such file or folder"
+        case .denied(let path): "\(path): permission denied"
+        case .full(let path): "\(path): no space left on the disk"
+        case .tooLarge(let path, let limit): "\(path): larger than \(limit) bytes"
+        case .locked(let path, let holder):
+            "\(path): in use by " + (holder.map { "process \($0)" } ?? "another process")
+        case .failed(let path, let reason): "\(path): \(reason)"
+        }
+    }
+}
+
+/// Other processes, and the signals to this one. Called on the loop's thread.
+public protocol Processes: AnyObject {
+    /// Starts a process; `exited` is called once, with its exit code or the signal that ended it.
+    func start(
+        _ executable: String, arguments: [String], environment: [String: String]?,
+        exited: @escaping (ProcessExit) -> Void
+    ) throws(TransportError) -> any RunningProcess
+
+    /// Calls `received` for each such signal to this process, instead of what it would do.
+    func onSignal(_ signal: Int32, received: @escaping () -> Void) throws(TransportError)
+
+    /// This process's id.
+    var processID: Int32 { get }
+}
+
+public protocol RunningProcess: AnyObject {
+    var processID: Int32 { get }
+    func send(signal: Int32)
+}
+
+public enum ProcessExit: Equatable, Sendable {
+    case code(Int32)
+    case signal(Int32)
+}

@@ -1,0 +1,148 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
+//
+// Martlet's targets, as a table. The arrows are those of docs/ARCHITECTURE.md; `Tools/arrows`
+// compares every `import` with them. A new arrow or dependency needs an ADR first.
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .enableExperimentalFeature("Lifetimes"),
+    .strictMemorySafety(),
+]
+
+let collections = "swift-collections"
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let heap = Target.Dependency.product(name: "HeapModule", package: collections)
+
+/// A Swift target named `Martlet<name>` that lives in `<folder>/<name>`.
+func swift(
+    _ name: String, in folder: String, uses: [String], _ others: [Target.Dependency] = [],
+    c: [String] = []
+) -> Target {
+    .target(
+        name: "Martlet\(name)",
+        dependencies: uses.map { .init(stringLiteral: "Martlet\($0)") }
+            + c.map { .init(stringLiteral: $0) } + others,
+        path: "\(folder)/\(name)", swiftSettings: settings)
+}
+
+func module(_ name: String, uses: [String], _ others: [Target.Dependency] = []) -> Target {
+    swift(name, in: "Modules", uses: uses, others)
+}
+
+func plugin(
+    _ name: String, uses: [String], c: [String] = [], _ others: [Target.Dependency] = []
+) -> Target {
+    swift(name, in: "Plugins", uses: uses, others, c: c)
+}
+
+/// A C library of the system, found by pkg-config; `apt` is what Debian calls it.
+func system(_ name: String, pkgConfig: String, apt: String) -> Target {
+    .systemLibrary(
+        name: name, path: "Plugins/\(name)", pkgConfig: pkgConfig, providers: [.apt([apt])])
+}
+
+func tests(_ name: String, uses: [String], exclude: [String] = []) -> Target {
+    .testTarget(
+        name: "Martlet\(name)Tests", dependencies: uses.map { .init(stringLiteral: "Martlet\($0)") },
+        path: "Tests/\(name)Tests", exclude: exclude, swiftSettings: settings)
+}
+
+func tool(_ name: String, uses: [String]) -> Target {
+    .executableTarget(
+        name: name, dependencies: uses.map { .init(stringLiteral: "Martlet\($0)") },
+        path: "Tools/\(name)", swiftSettings: settings)
+}
+
+let package = Package(
+    name: "martlet",
+    products: [
+        .library(name: "MartletRaft", targets: ["MartletRaft"]),
+        .library(name: "MartletStorage", targets: ["MartletStorage"]),
+        .library(name: "MartletTransport", targets: ["MartletTransport"]),
+        .library(name: "MartletClient", targets: ["MartletClient"]),
+        .library(name: "MartletSimulation", targets: ["MartletSimulation"]),
+        .library(name: "MartletContracts", targets: ["MartletContracts"]),
+        .executable(name: "martlet", targets: ["martlet"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
+    ],
+    targets: [
+        // Modules: Swift only, no C, no ambient time, randomness or environment.
+        module("Bytes", uses: []),
+        module("JSON", uses: []),
+        module("API", uses: ["JSON"]),
+        module("Raft", uses: []),
+        module("Autopilot", uses: ["API"]),
+        module("State", uses: ["API", "Bytes"]),
+        module("HTTP", uses: []),
+        module("Storage", uses: ["Raft"]),
+        module("Transport", uses: []),
+        module("Client", uses: ["API", "HTTP", "Transport"]),
+        module(
+            "Server",
+            uses: [
+                "API", "JSON", "Raft", "Autopilot", "State", "HTTP", "Bytes", "Storage",
+                "Transport",
+            ], [logging]),
+        module("Host", uses: ["Server", "API", "JSON", "Storage", "Transport"], [logging]),
+
+        // Plugins: the only place with C.
+        system("CUV", pkgConfig: "libuv", apt: "libuv1-dev"),
+        system("CLMDB", pkgConfig: "lmdb", apt: "liblmdb-dev"),
+        system("COpenSSL", pkgConfig: "libcrypto", apt: "libssl-dev"),
+        system("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
+        plugin("UV", uses: ["Transport"], c: ["CUV"]),
+        plugin("TLS", uses: ["Transport"], c: ["COpenSSL"]),
+        plugin("Zlib", uses: ["Transport"], c: ["CZlib"]),
+        plugin("LMDB", uses: ["Storage", "Raft", "Bytes"], c: ["CLMDB"]),
+        plugin("Memory", uses: ["Storage", "Raft", "Bytes"]),
+        plugin("Simulation", uses: ["Storage", "Transport", "Raft", "Bytes"], [heap]),
+
+        // What tests share; Contracts is a product for authors of plugins.
+        swift("Contracts", in: "Tests", uses: ["Storage", "Transport", "Raft"]),
+        swift(
+            "Harness", in: "Tests",
+            uses: [
+                "Simulation", "Server", "Client", "API", "Raft", "State", "Autopilot", "Storage",
+                "Transport",
+            ]),
+
+        tests("Bytes", uses: ["Bytes"]),
+        tests("JSON", uses: ["JSON"]),
+        tests("API", uses: ["API", "JSON"]),
+        tests("Raft", uses: ["Raft"]),
+        tests("Autopilot", uses: ["Autopilot", "API"]),
+        tests("State", uses: ["State", "API", "Bytes"]),
+        tests("HTTP", uses: ["HTTP"]),
+        tests("Storage", uses: ["Storage", "Raft", "Contracts", "Memory"]),
+        tests("Transport", uses: ["Transport"]),
+        tests("Server", uses: ["Server", "API", "HTTP", "JSON", "Raft", "Harness", "Simulation"]),
+        tests("Client", uses: ["Client", "API", "HTTP", "Transport"]),
+        tests("Host", uses: ["Host", "API", "JSON", "Server"]),
+        tests("UV", uses: ["UV", "Transport", "Contracts"]),
+        tests("TLS", uses: ["TLS", "Transport"]),
+        tests("Zlib", uses: ["Zlib", "Transport"]),
+        tests("LMDB", uses: ["LMDB", "Storage", "Raft", "Contracts"]),
+        tests("Memory", uses: ["Memory", "Storage", "Raft", "Contracts"]),
+        tests("Simulation", uses: ["Simulation", "Storage", "Transport", "Raft", "Contracts"]),
+        .testTarget(
+            name: "ClusterTests",
+            dependencies: [
+                "MartletHarness", "MartletSimulation", "MartletMemory", "MartletServer",
+                "MartletClient", "MartletAPI", "MartletRaft", "MartletTransport",
+            ],
+            path: "Tests/ClusterTests", swiftSettings: settings),
+
+        tool("martlet", uses: ["Host", "Storage", "Transport", "UV", "TLS", "Zlib", "LMDB", "Memory"]),
+        tool("arrows", uses: []),
+        tool("bench", uses: ["Raft"]),
+    ]
+)
