@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The configurations of the log, oldest first: the newest is in force, and truncating the log brings
+/// back the one before (dissertation §4.1).
+struct ConfigurationHistory: Sendable {
+    struct Version: Sendable {
+        let index: LogIndex
+        let configuration: Configuration
+        /// For each server, in order, the index at which it joined for the life it is in.
+        let sessions: [LogIndex]
+
+        func session(of id: ServerID) -> LogIndex? {
+            configuration.servers.firstIndex { $0.id == id }.map { sessions[$0] }
+        }
+    }
+
+    /// Never empty: begins with the snapshot's configuration, or with the empty one.
+    private var versions: [Version]
+
+    init(snapshot: SnapshotMetadata?) {
+        let configuration = snapshot?.configuration ?? .empty
+        let index = snapshot?.configurationIndex ?? .zero
+        versions = [
+            Version(
+                index: index, configuration: configuration,
+                sessions: configuration.servers.map { _ in index })
+        ]
+    }
+
+    var newest: Version { versions[versions.count - 1] }
+
+    /// Takes the configurations among `entries`; what is not newer than the base is known already.
+    mutating func append(_ entries: [Entry]) {
+        for entry in entries where entry.kind == .configuration && entry.index > newest.index {
+            if let configuration = Configuration(encoded: entry.payload) {
+                append(configuration, at: entry.index)
+            }
+        }
+    }
+
+    mutating func append(_ configuration: Configuration, at index: LogIndex) {
+        let before = newest
+        precondition(index > before.index, "configuration at \(index) after \(before.index)")
+        let sessions = configuration.servers.map { before.session(of: $0.id) ?? index }
+        versions.append(Version(index: index, configuration: configuration, sessions: sessions))
+    }
+
+    mutating func truncate(after index: LogIndex) {
+        while versions.count > 1, newest.index > index { versions.removeLast() }
+    }
+
+    /// Forgets what can no longer come back: all before the last one at or below `index`.
+    mutating func compact(through index: LogIndex) {
+        while versions.count > 1, versions[1].index <= index { versions.removeFirst() }
+    }
+}

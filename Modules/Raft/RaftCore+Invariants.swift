@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension RaftCore {
+    /// Stops the process if the state is impossible. Tests call it after every step.
+    public func checkInvariants() {
+        precondition(outbox.isEmpty, "effects between steps: \(outbox.count)")
+        precondition(writes.pending == nil && writes.finished.isEmpty, "a write was not given out")
+        precondition(log.previousIndex <= snapshotIndex, "\(firstIndex) after \(snapshotIndex)")
+        precondition(snapshotIndex <= commitIndex, "\(snapshotIndex) beyond \(commitIndex)")
+        precondition(commitIndex <= lastIndex, "commit \(commitIndex) beyond \(lastIndex)")
+        precondition(
+            commitIndex == handedOutIndex || handedOutIndex < restoredCommit,
+            "\(handedOutIndex) handed out of \(commitIndex)")
+        precondition(durableIndex <= lastIndex, "durable \(durableIndex) beyond \(lastIndex)")
+        precondition(lastTerm <= term, "\(lastTerm) in the log in \(term)")
+        precondition(configurationIndex <= lastIndex, "configuration \(configurationIndex)")
+        precondition(lastStatus == status, "unannounced: \(status)")
+        if role == .leader { checkLeadership() } else { checkFollowing() }
+    }
+
+    private func checkLeadership() {
+        precondition(leader == id && hardState.vote == id, "leads without a vote: \(hardState)")
+        precondition(leadership.firstIndex <= lastIndex, "no own entry: \(leadership.firstIndex)")
+        precondition(term(at: leadership.firstIndex) ?? term == term, "not of the own term")
+        let bytes = log.entries(
+            from: max(commitIndex.next, leadership.firstIndex), through: lastIndex
+        ).reduce(0) { $0 + $1.sizeBytes }
+        precondition(
+            leadership.uncommittedBytes == bytes,
+            "\(leadership.uncommittedBytes) bytes counted, \(bytes) uncommitted")
+        for peer in leadership.peers {
+            precondition(peer.match < peer.next, "\(peer.match) and \(peer.next)")
+            precondition(peer.next <= lastIndex.next, "\(peer.next) beyond \(lastIndex)")
+            precondition(
+                peer.inflight.count <= limits.inflightMessagesMax, "\(peer.inflight.count)")
+            precondition(
+                peer.inflightBytes == peer.inflight.reduce(0) { $0 + $1.bytes },
+                "\(peer.inflightBytes) bytes in flight")
+        }
+    }
+
+    private func checkFollowing() {
+        precondition(leader != id, "follows itself")
+        precondition(leadership.peers.isEmpty, "peers without a leadership")
+        precondition(leadership.uncommittedBytes == 0, "\(leadership.uncommittedBytes) bytes")
+        precondition(following.verified <= lastIndex, "\(following.verified) beyond \(lastIndex)")
+        if role == .candidate {
+            precondition(hardState.vote == id, "a candidate without its own vote: \(hardState)")
+        }
+    }
+}

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Entries read from the log once and sent to all followers that need the same.
+private struct Batch {
+    var first: LogIndex
+    var entries: [Entry]
+    var bytes: Int
+}
+
+extension RaftCore {
+    /// Heartbeats in which nothing moved before a full window counts as lost. Three: one answer may
+    /// be lost and one late.
+    private static let stalledHeartbeatsMax = 3
+
+    // MARK: - Sending
+
+    /// Sends each follower what it lacks, as far as its window is open.
+    mutating func replicate() {
+        var batch: Batch?
+        for position in leadership.peers.indices { replicate(to: position, sharing: &batch) }
+    }
+
+    mutating func heartbeat(to position: Int) {
+        leadership.peers[position].isHeartbeatDue = true
+        guard case .replicate = leadership.peers[position].state,
+            !leadership.peers[position].inflight.isEmpty
+        else { return }
+        leadership.peers[position].stalledHeartbeats += 1
+        guard leadership.peers[position].stalledHeartbeats > Self.stalledHeartbeatsMax else {
+            return
+        }
+        let known = sharedIndex(of: leadership.peers[position])
+        if known.next < leadership.peers[position].next {
+            leadership.peers[position].probe(from: known.next)
+            // Empty, with this heartbeat: whoever is silent gets no entries until it answers.
+            leadership.peers[position].state = .probe(isAsked: true)
+        } else {
+            leadership.peers[position].stalledHeartbeats = 0  // All arrived; its disk is slow.
+        }
+    }
+
+    private mutating func replicate(to position: Int, sharing batch: inout Batch?) {
+        var hasSent = false
+        switch leadership.peers[position].state {
+        case .probe(let isAsked):
+            guard leadership.peers[position].next > log.previousIndex else {
+                startSnapshot(to: position)
+                break
+            }
+            if !isAsked {
+                hasSent = sendBatch(to: position, sharing: &batch)
+                leadership.peers[position].state = .probe(isAsked: true)
+                if !hasSent { sendEmpty(to: position) }
+                hasSent = true
+            }
+        case .replicate:
+            guard leadership.peers[position].next > log.previousIndex else {
+                startSnapshot(to: position)
+                break
+            }
+            while leadership.peers[position].inflight.count < limits.inflightMessagesMax,
+                leadership.peers[position].inflightBytes < limits.inflightBytesMax,
+                sendBatch(to: position, sharing: &batch)
+            {
+                hasSent = true
+            }
+        case .snapshot:
+            break
+        }
+        let peer = leadership.peers[position]
+        let hasNews = peer.state == .replicate && commitIndex > peer.commitSent
+            && peer.next.previous > peer.commitSent
+        let hasRound = peer.isVoter && peer.roundSent < leadership.reads.round
+        if !hasSent, peer.isHeartbeatDue || hasNews || hasRound { sendEmpty(to: position) }
+        leadership.peers[position].isHeartbeatDue = false
+    }
+
+    /// False if there is nothing to send.
+    private mutating func sendBatch(to position: Int, sharing batch: inout Batch?) -> Bool {
+        let next = leadership.peers[position].next
+        guard next <= log.lastIndex else { return false }
+        if batch?.first != next { batch = makeBatch(from: next) }
+        guard let batch, let last = batch.entries.last else { return false }
+        send(batch.entries, after: next.previous, to: position)
+        if case .replicate = leadership.peers[position].state {
+            leadership.peers[position].sent(through: last.index, bytes: batch.bytes)
+        }
+        leadership.peers[position].commitSent = min(commitIndex, last.index)
+        return true
+    }
+
+    private func makeBatch(from first: LogIndex) -> Batch {
+        var last = first
+        var bytes = log[first].sizeBytes
+        while last < log.lastIndex, last.number - first.number + 1 < limits.appendEntriesMax {
+            let more = log[last.next].sizeBytes
+            guard bytes + more <= limits.appendBytesMax else { break }
+            bytes += more
+            last = last.next
+        }
+        return Batch(first: first, entries: log.entries(from: first, through: last), bytes: bytes)
+    }
+
+    /// A heartbeat. While probing it is the question; else it leans on what the follower has for sure,
+    /// so that it is accepted whatever became of the entries in flight.
+    mutating func sendEmpty(to position: Int) {
+        let peer = leadership.peers[position]
+        var previous = peer.match
+        if case .probe = peer.state { previous = peer.next.previous }
+        send([], after: log.term(at: previous) == nil ? .zero : previous, to: position)
+        leadership.peers[position].commitSent = min(commitIndex, peer.next.previous)
+    }
+
+    private mutating func send(_ entries: [Entry], after previous: LogIndex, to position: Int) {
+        let request = AppendRequest(
+            term: term, previousIndex: previous,
+            previousTerm: previous == .zero ? .zero : log.term(at: previous) ?? .zero,
+            entries: entries, commit: commitIndex, round: leadership.reads.round,
+            session: leadership.peers[position].session)
+        leadership.peers[position].roundSent = leadership.reads.round
+        outbox.append(.send(.appendRequest(request), to: leadership.peers[position].id))
+    }
+
+    // MARK: - Answers
+
+    mutating func receive(_ response: AppendResponse, from server: ServerID) {
+        guard let position = answered(by: server, in: response.term, session: response.session)
+        else { return }
+        if response.round <= leadership.reads.round {
+            leadership.peers[position].roundEchoed = max(
+                leadership.peers[position].roundEchoed, response.round)
+        }
+        if response.lastIndex > leadership.peers[position].lastIndex {
+            leadership.peers[position].stalledHeartbeats = 0
+        }
+        leadership.peers[position].lastIndex = response.lastIndex
+        leadership.peers[position].lastTerm = response.lastTerm
+        switch response.outcome {
+        case .accepted(let match):
+            accepted(match, by: position)
+        case .rejected(let previous, let hint, let hintTerm):
+            rejected(after: previous, hint: hint, hintTerm: hintTerm, by: position)
+        }
+    }
+
+    /// The position of a follower that answers this leader, in the life that it is in now. A newer
+    /// term ends the leadership, or is followed.
+    mutating func answered(by server: ServerID, in answerTerm: Term, session: LogIndex) -> Int? {
+        let position = leadership.position(of: server)
+        if answerTerm > term {
+            if position != nil || configuration.contains(server) {
+                becomeFollower(in: answerTerm, of: nil, shownBy: server)
+            }
+            return nil
+        }
+        guard role == .leader, answerTerm == term, let position,
+            leadership.peers[position].session == session
+        else { return nil }
+        leadership.peers[position].lastContact = now
+        return position
+    }
+
+    private mutating func accepted(_ match: LogIndex, by position: Int) {
+        guard match <= log.lastIndex else { return }
+        leadership.peers[position].acknowledge(match)
+        let reached = leadership.peers[position].match
+        switch leadership.peers[position].state {
+        case .replicate:
+            break
+        case .probe:
+            // What arrived and is not durable yet need not be sent again.
+            leadership.peers[position].stream(from: sharedIndex(of: leadership.peers[position]).next)
+        case .snapshot(let lastIndex):
+            guard reached >= lastIndex || reached >= log.previousIndex else { break }
+            leadership.peers[position].stream(from: reached.next)
+            compactLog()
+        }
+    }
+
+    /// The last entry that the follower is known to share: the same index and term mean the same log
+    /// up to there (Raft §5.3, log matching), durable or not.
+    private func sharedIndex(of peer: Peer) -> LogIndex {
+        guard peer.lastIndex > peer.match, log.term(at: peer.lastIndex) == peer.lastTerm else {
+            return peer.match
+        }
+        return peer.lastIndex
+    }
+
+    private mutating func rejected(
+        after previous: LogIndex, hint: LogIndex, hintTerm: Term, by position: Int
+    ) {
+        let peer = leadership.peers[position]
+        guard previous > peer.match, hint <= previous, previous <= log.lastIndex else { return }
+        switch peer.state {
+        case .probe: guard previous == peer.next.previous else { return }  // An earlier question.
+        case .replicate: break
+        case .snapshot: return
+        }
+        // A whole term of ours that it cannot have is skipped as well.
+        let shared =
+            log.term(at: hint) == hintTerm || hint < log.previousIndex
+            ? hint : log.lastIndex(atOrBefore: hint, termAtMost: hintTerm)
+        leadership.peers[position].probe(from: min(shared, previous.previous).next)
+    }
+
+    /// Messages to this server may be lost.
+    mutating func loseTouch(with server: ServerID) {
+        guard role == .leader, let position = leadership.position(of: server),
+            case .replicate = leadership.peers[position].state
+        else { return }
+        leadership.peers[position].probe(from: leadership.peers[position].match.next)
+        leadership.peers[position].state = .probe(isAsked: true)  // The next heartbeat asks.
+    }
+}

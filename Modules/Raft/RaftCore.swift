@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Raft (Ongaro and Ousterhout 2014; Ongaro's dissertation) as a value: one input in, effects out.
+/// No clock, no disk, no socket; randomness is seeded state.
+///
+/// ```
+///              timeout,             quorum would          quorum
+///              leader lost          vote, durable vote    voted
+///   follower ─────────────▶ preCandidate ─────▶ candidate ──────▶ leader
+///      ▲  │                      │  ▲   refused,  │                 │
+///      │  │      timeoutNow      │  └─── timeout ─┘                 │
+///      │  └──────────────────────┼──────────▶ candidate             │
+///      └─────────────────────────┴────────────────┴─────────────────┘
+///        a newer term, a leader of this term; a leader also: no quorum heard, removed
+/// ```
+///
+/// Writes are asynchronous. What is in memory is what has been decided; what is durable follows with
+/// ``Input/persisted(through:)``. A message that promises something durable waits for the write it
+/// depends on; a leader sends entries while it writes them, and counts itself when they are durable.
+///
+/// - Invariant: `snapshotIndex ≤ commitIndex ≤ lastIndex`, `firstIndex ≤ snapshotIndex + 1`,
+///   `durableIndex ≤ lastIndex`.
+/// - Invariant: term and commit index never decrease, and a vote is never changed within a term.
+public struct RaftCore: Sendable {
+    public let id: ServerID
+    let timing: Timing
+    let limits: Limits
+    /// The instant of the step under way.
+    var now: Duration
+    var generator: Generator
+    /// Effects of the step under way; empty between steps.
+    var outbox: [Effect] = []
+
+    // What survives a crash (Figure 2), as decided in memory.
+    var hardState: HardState
+    var log: Log
+    var snapshot: SnapshotMetadata?
+    var configurations: ConfigurationHistory
+    var writes: WriteLedger
+
+    public internal(set) var commitIndex: LogIndex
+    /// Up to where `.committed` and `.restore` brought the state machine.
+    var handedOutIndex: LogIndex
+    /// What the commit hint of the last life allows, until the first step hands it out.
+    var restoredCommit: LogIndex
+    /// A snapshot that the state machine is to be replaced by in this step.
+    var restoring: SnapshotMetadata?
+
+    var role: Role = .follower
+    var leader: ServerID?
+    var following = Following()
+    var campaigning = Campaign()
+    var leadership = Leadership()
+    /// When a voter that does not lead looks for votes.
+    var electionDeadline: Duration
+    /// Attempts since a leader was known: they spread further each time.
+    var attempts = 0
+    var lastStatus: Status
+    var lastConfigurationIndex: LogIndex
+
+    /// - Precondition: `restored` is what a store gives back: contiguous, with a snapshot for what
+    ///   was compacted.
+    public init(
+        id: ServerID, timing: Timing, limits: Limits, seed: UInt64, restored: Restored,
+        at now: Duration
+    ) {
+        self.id = id
+        self.timing = timing
+        self.limits = limits
+        self.now = now
+        generator = Generator(seed: seed)
+        snapshot = restored.snapshot
+        log = Log(
+            previousIndex: restored.previousIndex, previousTerm: restored.previousTerm,
+            entries: restored.entries)
+        writes = WriteLedger()
+        let base = restored.snapshot?.lastIndex ?? .zero
+        precondition(log.previousIndex <= base, "no snapshot of what was compacted: \(log.firstIndex)")
+        let isJoined = log.term(at: base) == restored.snapshot?.lastTerm ?? .zero
+        if !isJoined, let snapshot = restored.snapshot {
+            // The last life ended between a snapshot's arrival and the write that drops the log.
+            log.reset(to: base, term: snapshot.lastTerm)
+            writes.reset(to: snapshot)
+        }
+        // Nothing is appended in a term that was not stored; but a term must never seem to go back.
+        hardState = restored.hardState
+        if log.lastTerm > hardState.term {
+            hardState = HardState(term: log.lastTerm, vote: nil)
+            writes.store(hardState)
+        }
+        writes.durableIndex = log.lastIndex
+        configurations = ConfigurationHistory(snapshot: restored.snapshot)
+        configurations.append(log.entries(from: log.firstIndex, through: log.lastIndex))
+        commitIndex = base
+        handedOutIndex = base
+        restoredCommit = max(base, min(restored.commitHint, log.lastIndex))
+        electionDeadline = now
+        lastStatus = Status(role: .follower, term: hardState.term, leader: nil)
+        lastConfigurationIndex = configurations.newest.index
+        following.verified = base
+        let isAlone = configuration.voterCount == 1 && configuration.isVoter(id)
+        if !isAlone { electionDeadline += electionDelay() }
+    }
+
+    /// One input in, effects appended to `effects` in order.
+    ///
+    /// - Parameter now: monotonic, from the same clock as ever since `init`; an earlier instant than
+    ///   the last counts as the last.
+    public mutating func step(_ input: Input, at now: Duration, into effects: inout [Effect]) {
+        self.now = max(self.now, now)
+        swap(&outbox, &effects)
+        begin()
+        // A leader that was paused finds out that it was before it answers anybody.
+        if role == .leader, self.now >= leadership.heartbeatDeadline { tick() }
+        handle(input)
+        finish()
+        swap(&outbox, &effects)
+    }
+
+    private mutating func handle(_ input: Input) {
+        switch input {
+        case .ticked: tick()
+        case .campaignRequested: requestCampaign()
+        case .received(let message, let server): receive(message, from: server)
+        case .proposed(let commands): propose(commands)
+        case .changeProposed(let change): propose(change)
+        case .readRequested(let read): requestRead(read)
+        case .transferRequested(let target): requestTransfer(to: target)
+        case .persisted(let sequence): persisted(through: sequence)
+        case .connectionLost(let server): forgetLeader(server)
+        case .unreachable(let server): loseTouch(with: server)
+        case .snapshotTaken(let metadata): snapshotTaken(metadata)
+        case .snapshotOffered(let offer, let server): snapshotOffered(offer, from: server)
+        case .snapshotReceived(let offer, let server): snapshotReceived(offer, from: server)
+        case .snapshotAbandoned(let offer, let server): snapshotAbandoned(offer, from: server)
+        case .snapshotSendFailed(let server): snapshotSendFailed(to: server)
+        }
+    }
+
+    private mutating func begin() {
+        if restoredCommit > commitIndex { commitIndex = restoredCommit }
+    }
+
+    /// What follows from the input, in the order that the effects must have: durable writes first,
+    /// then what the state machine sees, then what others see.
+    private mutating func finish() {
+        if role == .leader { advanceCommit() }
+        flushWrites()
+        handOut()
+        if role == .leader {
+            advanceReads()
+            replicate()
+            advanceTransfer()
+            settleMembership()
+        }
+        if configurations.newest.index != lastConfigurationIndex {
+            lastConfigurationIndex = configurations.newest.index
+            outbox.append(.configurationChanged(configuration, index: lastConfigurationIndex))
+        }
+        if status != lastStatus {
+            lastStatus = status
+            outbox.append(.statusChanged(lastStatus))
+        }
+    }
+
+    private mutating func handOut() {
+        if let metadata = restoring {
+            restoring = nil
+            handedOutIndex = max(handedOutIndex, metadata.lastIndex)
+            outbox.append(.restore(metadata))
+        }
+        guard commitIndex > handedOutIndex else { return }
+        let entries = log.entries(from: handedOutIndex.next, through: commitIndex)
+        handedOutIndex = commitIndex
+        if role == .leader {
+            for entry in entries where entry.index >= leadership.firstIndex {
+                leadership.uncommittedBytes -= entry.sizeBytes
+            }
+        }
+        outbox.append(.committed(entries))
+    }
+
+    private mutating func tick() {
+        if role == .leader {
+            tickLeader()
+        } else if canCampaign, now >= electionDeadline {
+            startPreVote()
+        }
+    }
+
+    // MARK: - What the shell asks
+
+    public var term: Term { hardState.term }
+
+    public var status: Status { Status(role: role, term: hardState.term, leader: leader) }
+
+    /// When ``Input/ticked`` is due next; nil for a server that never campaigns.
+    public var deadline: Duration? {
+        guard role == .leader else { return canCampaign ? electionDeadline : nil }
+        guard let transfer = leadership.transfer else { return leadership.heartbeatDeadline }
+        return min(leadership.heartbeatDeadline, transfer.deadline)
+    }
+
+    /// The configuration in force: the latest in the log, committed or not (dissertation §4.1).
+    public var configuration: Configuration { configurations.newest.configuration }
+    public var configurationIndex: LogIndex { configurations.newest.index }
+    public var isConfigurationCommitted: Bool { configurationIndex <= commitIndex }
+    public var firstIndex: LogIndex { log.firstIndex }
+    public var lastIndex: LogIndex { log.lastIndex }
+    public var lastTerm: Term { log.lastTerm }
+    /// The own log is durable up to here.
+    public var durableIndex: LogIndex { writes.durableIndex }
+    /// Proposed by this leader and not committed; 0 for everybody else.
+    public var uncommittedBytes: Int { leadership.uncommittedBytes }
+    public var snapshotIndex: LogIndex { snapshot?.lastIndex ?? .zero }
+
+    /// When a follower last heard its leader; for a leader, now.
+    public var lastLeaderContact: Duration? { role == .leader ? now : following.lastContact }
+
+    public func term(at index: LogIndex) -> Term? { log.term(at: index) }
+
+    /// The first entry of a new cluster. Store it with `HardState(term: Term(1), vote: nil)` before a
+    /// core is made of it.
+    public static func foundingEntry(_ configuration: Configuration) -> Entry {
+        Entry(
+            index: LogIndex(1), term: Term(1), kind: .configuration,
+            payload: configuration.encoded())
+    }
+}
