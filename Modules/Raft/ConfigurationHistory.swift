@@ -28,6 +28,8 @@ struct ConfigurationHistory: Sendable {
     }
 
     var newest: Version { versions[versions.count - 1] }
+    /// What truncating the newest would bring back.
+    var previous: Version? { versions.count > 1 ? versions[versions.count - 2] : nil }
 
     /// Takes the configurations among `entries`; what is not newer than the base is known already.
     mutating func append(_ entries: [Entry]) {

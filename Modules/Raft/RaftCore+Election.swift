@@ -14,8 +14,16 @@ extension RaftCore {
     /// durable write in one data centre, so that usually one survivor is done before the next begins.
     static let jitterMax = Duration.milliseconds(20)
 
-    /// Only a voter of the configuration in force may look for votes.
-    var canCampaign: Bool { configuration.isVoter(id) }
+    /// Only a voter of the configuration in force may look for votes; and, until that is committed, a
+    /// voter of the one before. If such a server has the entry that removes it and those that stay
+    /// do not, nobody else can win: they need its vote, and its log is ahead (dissertation §4.2.2).
+    var canCampaign: Bool {
+        if configuration.isVoter(id) { return true }
+        guard !isConfigurationCommitted, let previous = configurations.previous else {
+            return false
+        }
+        return previous.configuration.isVoter(id)
+    }
 
     /// Between once and twice the timeout (Raft §5.2).
     mutating func electionDelay() -> Duration {
@@ -204,7 +212,9 @@ extension RaftCore {
     }
 
     /// Follows: a newer term, or the leader of this one, showed itself.
-    mutating func becomeFollower(in newTerm: Term, of newLeader: ServerID?, shownBy server: ServerID) {
+    mutating func becomeFollower(
+        in newTerm: Term, of newLeader: ServerID?, shownBy server: ServerID
+    ) {
         if role == .leader {
             resign(to: newLeader, newTerm: newTerm, shownBy: server)
         } else {

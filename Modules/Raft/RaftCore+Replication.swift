@@ -68,8 +68,8 @@ extension RaftCore {
             break
         }
         let peer = leadership.peers[position]
-        let hasNews = peer.state == .replicate && commitIndex > peer.commitSent
-            && peer.next.previous > peer.commitSent
+        let hasNews =
+            peer.state == .replicate && min(commitIndex, peer.next.previous) > peer.commitSent
         let hasRound = peer.isVoter && peer.roundSent < leadership.reads.round
         if !hasSent, peer.isHeartbeatDue || hasNews || hasRound { sendEmpty(to: position) }
         leadership.peers[position].isHeartbeatDue = false
@@ -169,7 +169,8 @@ extension RaftCore {
             break
         case .probe:
             // What arrived and is not durable yet need not be sent again.
-            leadership.peers[position].stream(from: sharedIndex(of: leadership.peers[position]).next)
+            let shared = sharedIndex(of: leadership.peers[position])
+            leadership.peers[position].stream(from: shared.next)
         case .snapshot(let lastIndex):
             guard reached >= lastIndex || reached >= log.previousIndex else { break }
             leadership.peers[position].stream(from: reached.next)

@@ -41,7 +41,9 @@ extension RaftCore {
         guard let contact = leadership.peers[position].lastContact,
             now - contact < timing.electionTimeout
         else { return }
-        guard let snapshot else { preconditionFailure("compacted without a snapshot: \(firstIndex)") }
+        guard let snapshot else {
+            preconditionFailure("compacted without a snapshot: \(firstIndex)")
+        }
         leadership.peers[position].snapshotNotBefore = now + timing.heartbeat
         leadership.peers[position].state = .snapshot(lastIndex: snapshot.lastIndex)
         let offer = SnapshotOffer(

@@ -43,13 +43,15 @@ extension RaftCore {
             leadership.transfer = nil
             outbox.append(.transferDecided(.timedOut))
         } else {
-            leadership.transfer?.isAsked = false  // The request may be lost: with each heartbeat anew.
+            leadership.transfer?.isAsked = false  // It may be lost: with each heartbeat anew.
         }
     }
 
     /// How a transfer ends that stepping down ends. The target campaigns in the very next term, and
     /// no voter follows anybody else so soon: whoever shows that term shows the target's.
-    func outcome(of transfer: Transfer, newTerm: Term, shownBy server: ServerID?) -> TransferOutcome {
+    func outcome(
+        of transfer: Transfer, newTerm: Term, shownBy server: ServerID?
+    ) -> TransferOutcome {
         let isNextTerm = newTerm.number == term.number + 1
         if newTerm > term, server == transfer.target || (transfer.isAsked && isNextTerm) {
             return .done(to: transfer.target)

@@ -75,7 +75,7 @@ public struct RaftCore: Sendable {
             entries: restored.entries)
         writes = WriteLedger()
         let base = restored.snapshot?.lastIndex ?? .zero
-        precondition(log.previousIndex <= base, "no snapshot of what was compacted: \(log.firstIndex)")
+        precondition(log.previousIndex <= base, "compacted without a snapshot: \(log.firstIndex)")
         let isJoined = log.term(at: base) == restored.snapshot?.lastTerm ?? .zero
         if !isJoined, let snapshot = restored.snapshot {
             // The last life ended between a snapshot's arrival and the write that drops the log.
