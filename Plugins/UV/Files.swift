@@ -75,7 +75,8 @@ package struct UVFiles: Files {
         // One fixed name: what a crash leaves behind is overwritten by the next attempt.
         let temporary = path + ".tmp"
         do throws(FileError) {
-            let file = try Descriptor.open(temporary, O_WRONLY | O_CREAT | O_TRUNC)
+            let file = try Descriptor.open(
+                temporary, O_WRONLY | O_CREAT | O_TRUNC, saying: path)
             try file.write(bytes, path)
             guard fsync(file.number) == 0 else { throw .lastError(path) }
         } catch {
@@ -157,13 +158,16 @@ private final class Descriptor: Sendable {
 
     deinit { close(number) }
 
-    static func open(_ path: String, _ flags: Int32) throws(FileError) -> Descriptor {
+    /// Errors name `name`, or else the path.
+    static func open(
+        _ path: String, _ flags: Int32, saying name: String? = nil
+    ) throws(FileError) -> Descriptor {
         // A zero byte would end the path early, and name another file.
         guard !path.utf8.contains(0) else {
             throw .failed(path: path, reason: "the path contains a zero byte")
         }
         let number = retrying { Int(unsafe Glibc.open(path, flags | O_CLOEXEC, 0o600)) }
-        guard number >= 0 else { throw .lastError(path) }
+        guard number >= 0 else { throw .lastError(name ?? path) }
         return Descriptor(Int32(number))
     }
 

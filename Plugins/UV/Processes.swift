@@ -16,9 +16,16 @@ package final class UVProcesses: Processes {
         _ executable: String, arguments: [String], environment: [String: String]?,
         exited: @escaping (ProcessExit) -> Void
     ) throws(TransportError) -> any RunningProcess {
+        let words = [executable] + arguments
+        let settings = environment.map { environment in
+            environment.map { "\($0.key)=\($0.value)" }.sorted()
+        }
+        guard (words + (settings ?? [])).allSatisfy({ !$0.utf8.contains(0) }) else {
+            throw TransportError.other("an argument contains a zero byte")
+        }
         let child = Child(loop: loop, exited: exited)
         do throws(TransportError) {
-            try child.spawn(executable, arguments: arguments, environment: environment)
+            try child.spawn(executable, words, settings)
         } catch {
             child.closeHandle()
             throw error
@@ -54,16 +61,10 @@ private final class Child: Handle, RunningProcess {
         unsafe memory.assumingMemoryBound(to: uv_process_t.self)
     }
 
+    /// Once; initialises the handle, also when it fails.
     func spawn(
-        _ executable: String, arguments: [String], environment: [String: String]?
+        _ executable: String, _ words: [String], _ settings: [String]?
     ) throws(TransportError) {
-        let words = [executable] + arguments
-        let settings = environment.map { environment in
-            environment.map { "\($0.key)=\($0.value)" }.sorted()
-        }
-        guard (words + (settings ?? [])).allSatisfy({ !$0.utf8.contains(0) }) else {
-            throw TransportError.other("an argument contains a zero byte")
-        }
         let data = unsafe base.pointee.data
         let code = unsafe Self.withStrings(words) { argv in
             unsafe Self.withStrings(settings ?? []) { envp in
