@@ -55,7 +55,8 @@ def wait_until(what, predicate, seconds):
         if found:
             return found
         if time.monotonic() > deadline:
-            raise AssertionError("after %.0f s still waiting for: %s" % (seconds, what))
+            text = what() if callable(what) else what
+            raise AssertionError("after %.0f s still waiting for: %s" % (seconds, text))
         time.sleep(0.03)
 
 
@@ -138,7 +139,7 @@ class Server:
                 raise AssertionError("%s ended with %s\n%s" % (self.name, self.process.returncode, self.tail()))
             answer = self.try_request("GET", SCHEDULER)
             return answer is not None and answer.status == 200
-        wait_until("an answer of %s\n%s" % (self.name, self.tail()), ready, seconds)
+        wait_until(lambda: "an answer of %s\n%s" % (self.name, self.tail()), ready, seconds)
         return self
 
     def raw(self, data, seconds=10):
