@@ -54,7 +54,8 @@ package struct NomadLogHandler: LogHandler {
 
     package func log(event: LogEvent) {
         let merged = metadata.merging(event.metadata ?? [:]) { _, new in new }
-        let pairs = merged.sorted { $0.key < $1.key }.map { ($0.key, $0.value.description) }
+        var pairs = merged.sorted { $0.key < $1.key }.map { ($0.key, $0.value.description) }
+        if let error = event.error { pairs.append(("error", "\(error)")) }
         let time = Timestamp(nanoseconds: wallClockNanoseconds())
         switch format {
         case .text:

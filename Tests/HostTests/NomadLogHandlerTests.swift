@@ -64,6 +64,14 @@ import Testing
             ])
     }
 
+    @Test("The error of an event comes last")
+    func error() {
+        let error = ConfigurationFailure(text: "broken", exitCode: 1)
+        let lines = logged(.text) { $0.error("no", error: error, metadata: ["z": "1"]) }
+        #expect(lines.count == 1)
+        #expect(lines.first?.contains("[ERROR] nomad.raft: no: z=1 error=") == true)
+    }
+
     @Test("Lines below the level are not written")
     func level() {
         let lines = logged(.text, level: .error) { logger in
