@@ -72,7 +72,8 @@ public enum SocketAddress: Hashable, Sendable, CustomStringConvertible {
         guard parts.count == 4 else { return nil }
         var number: UInt32 = 0
         for part in parts {
-            guard (1...3).contains(part.utf8.count),
+            // A leading zero would be octal to some readers (RFC 6943 §3.1.1).
+            guard (1...3).contains(part.utf8.count), part.first != "0" || part.utf8.count == 1,
                 part.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }),
                 let byte = UInt8(part)
             else { return nil }

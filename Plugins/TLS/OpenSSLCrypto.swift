@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import COpenSSL
+package import MartletTransport
+
+/// Secure random bytes and SHA-256, by OpenSSL 3.
+package struct OpenSSLCrypto: Crypto {
+    package init() {}
+
+    package func secureRandomBytes(_ count: Int) throws(CryptoError) -> [UInt8] {
+        guard let length = Int32(exactly: count), length >= 0 else {
+            throw CryptoError("cannot make \(count) random bytes")
+        }
+        var bytes = [UInt8](repeating: 0, count: count)
+        // For 0 bytes OpenSSL is not asked: an empty array has no address.
+        guard unsafe count == 0 || RAND_bytes(&bytes, length) == 1 else {
+            throw CryptoError("the system's random generator failed")
+        }
+        return bytes
+    }
+
+    package func sha256(_ bytes: [UInt8]) throws(CryptoError) -> [UInt8] {
+        var digest = [UInt8](repeating: 0, count: 32)
+        var length: UInt32 = 0
+        guard unsafe EVP_Digest(bytes, bytes.count, &digest, &length, EVP_sha256(), nil) == 1,
+            length == 32
+        else { throw CryptoError("SHA-256 failed") }
+        return digest
+    }
+}
