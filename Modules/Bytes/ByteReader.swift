@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Why bytes are not the message that was expected.
+package struct ByteError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// Where in the reader's bytes, counted from 0.
+    package let offset: Int
+    package let reason: String
+
+    package init(offset: Int, reason: String) {
+        self.offset = offset
+        self.reason = reason
+    }
+
+    package var description: String { "byte \(offset): \(reason)" }
+}
+
+/// Reads what ``ByteWriter`` wrote. Its input may be hostile: every length is checked against what
+/// is left and against the caller's bound before anything is allocated, and nothing traps. A read
+/// that throws leaves the position where it was.
+package struct ByteReader: Sendable {
+    private let bytes: ArraySlice<UInt8>
+    private var position: Int
+
+    package init(_ bytes: [UInt8]) { self.init(bytes[...]) }
+
+    package init(_ bytes: ArraySlice<UInt8>) {
+        self.bytes = bytes
+        position = bytes.startIndex
+    }
+
+    /// Bytes that were not read yet.
+    package var remaining: Int { bytes.endIndex - position }
+
+    package mutating func readUInt8() throws(ByteError) -> UInt8 { try readInteger() }
+
+    package mutating func readUInt16() throws(ByteError) -> UInt16 { try readInteger() }
+
+    package mutating func readUInt32() throws(ByteError) -> UInt32 { try readInteger() }
+
+    package mutating func readUInt64() throws(ByteError) -> UInt64 { try readInteger() }
+
+    package mutating func readInt64() throws(ByteError) -> Int64 {
+        Int64(bitPattern: try readInteger())
+    }
+
+    /// - Throws: also for a byte that is neither 0 nor 1, so that a message has one encoding.
+    package mutating func readBool() throws(ByteError) -> Bool {
+        let start = position
+        switch try readUInt8() {
+        case 0: return false
+        case 1: return true
+        case let other:
+            position = start
+            throw failure("\(other) is not a Boolean")
+        }
+    }
+
+    /// Bytes with a length of 32 bits before them.
+    package mutating func readBytes(max: Int) throws(ByteError) -> [UInt8] {
+        Array(try readContent(UInt32.self, max: max))
+    }
+
+    /// A string with a length of 32 bits before it; `maxBytes` counts UTF-8.
+    package mutating func readString(maxBytes: Int) throws(ByteError) -> String {
+        try readText(UInt32.self, max: maxBytes)
+    }
+
+    /// A string with a length of 16 bits before it; `maxBytes` counts UTF-8.
+    package mutating func readShortString(
+        maxBytes: Int = Int(UInt16.max)
+    ) throws(ByteError) -> String {
+        try readText(UInt16.self, max: maxBytes)
+    }
+
+    /// Exactly `count` bytes, without a length before them; they share the reader's memory.
+    package mutating func readRaw(count: Int) throws(ByteError) -> ArraySlice<UInt8> {
+        guard count >= 0, count <= remaining else {
+            throw failure("\(count) bytes wanted, \(remaining) left")
+        }
+        defer { position += count }
+        return bytes[position..<position + count]
+    }
+
+    /// - Throws: unless everything was read.
+    package func finish() throws(ByteError) {
+        guard remaining == 0 else { throw failure("\(remaining) bytes too many") }
+    }
+
+    private mutating func readText<Width: FixedWidthInteger & UnsignedInteger>(
+        _ width: Width.Type, max: Int
+    ) throws(ByteError) -> String {
+        let start = position
+        let content = try readContent(width, max: max)
+        guard let text = String(validating: content, as: UTF8.self) else {
+            position = start
+            throw failure("not UTF-8")
+        }
+        return text
+    }
+
+    private mutating func readContent<Width: FixedWidthInteger & UnsignedInteger>(
+        _ width: Width.Type, max: Int
+    ) throws(ByteError) -> ArraySlice<UInt8> {
+        let start = position
+        let length: Width = try readInteger()
+        guard length <= remaining, length <= max else {
+            let left = remaining
+            position = start
+            throw failure("a length of \(length), \(left) bytes left, \(max) allowed")
+        }
+        return try readRaw(count: Int(length))
+    }
+
+    private mutating func readInteger<Value: FixedWidthInteger & UnsignedInteger>()
+        throws(ByteError) -> Value
+    {
+        let width = Value.bitWidth / 8
+        guard remaining >= width else {
+            throw failure("\(width) bytes wanted, \(remaining) left")
+        }
+        var value: Value = 0
+        for place in 0..<width {
+            value |= Value(truncatingIfNeeded: bytes[position + place]) << Value(8 * place)
+        }
+        position += width
+        return value
+    }
+
+    private func failure(_ reason: String) -> ByteError {
+        ByteError(offset: position - bytes.startIndex, reason: reason)
+    }
+}
