@@ -135,7 +135,8 @@ package final class UVLoop: Loop, TaskExecutor, @unchecked Sendable {
     /// One turn that does not wait longer than `limit`, on this thread: for tests that drive.
     package func turn(waitingAtMost limit: Duration) {
         preconditionOnLoop()
-        let waker = makeTimer {}
+        // A timer that is due before the poll would not keep it from sleeping; this does.
+        let waker = makeTimer { [unowned self] in unsafe Self.succeed(uv_async_send(async)) }
         waker.arm(at: now + limit)
         unsafe _ = uv_run(uv, UV_RUN_ONCE)
         waker.disarm()

@@ -10,8 +10,8 @@ internal import MartletTransport
 /// writes gather in a new one. With nothing to send a stream owns no buffer, and it reads into one
 /// that the loop lends: an idle connection costs its handle and this object.
 ///
-///     open ──close()──▶ flushing ──sent, or 5 s──▶ closing ──libuv──▶ closed
-///       └──reset(), error───────────────────────────▲
+///     open ──close()──▶ flushing ──sent──▶ (lingering) ──▶ closing ──libuv──▶ closed
+///       └──reset(), error, 5 s after close()────────────────▲
 @safe
 final class UVStream: Handle, ByteStream {
     enum Medium {
@@ -26,10 +26,16 @@ final class UVStream: Handle, ByteStream {
         case finished
         /// Closes once everything is sent.
         case flushing
+        /// Everything is sent, but unread input waits: to close now would make the kernel reset
+        /// the connection, and lose what the peer has not read (RFC 1122 §4.2.2.13). So the input
+        /// is thrown away until the peer ends.
+        case lingering
     }
 
     /// How long a peer may take to accept what was queued before ``close()``.
     private static let flushMax = Duration.seconds(5)
+    /// How long its input is then thrown away, for it to read what was sent.
+    private static let lingerMax = Duration.seconds(1)
 
     let medium: Medium
     fileprivate(set) var remoteAddress: SocketAddress
@@ -41,6 +47,7 @@ final class UVStream: Handle, ByteStream {
     private var isFlushScheduled = false
     private var isReading = false
     private var hasEnded = false
+    private var hasShutDown = false
     private var ending = Ending.open
     private var flushLimit: UVTimer?
     private var closeError: TransportError?
@@ -154,6 +161,10 @@ final class UVStream: Handle, ByteStream {
     func resumeReading() {
         loop.preconditionOnLoop()
         guard !isReading, !hasEnded, isUsable else { return }
+        startReading()
+    }
+
+    private func startReading() {
         isReading = true
         let code = unsafe uv_read_start(
             stream,
@@ -177,7 +188,10 @@ final class UVStream: Handle, ByteStream {
     }
 
     private func read(_ count: Int, _ bytes: UnsafeMutablePointer<CChar>?) {
-        if count > 0, let bytes = unsafe bytes {
+        if case .lingering = ending {
+            if count == Int(UV_EOF.rawValue) { return closeHandle() }
+            if count < 0 { fail(TransportError(uv: Int32(truncatingIfNeeded: count))) }
+        } else if count > 0, let bytes = unsafe bytes {
             let span = unsafe Span<UInt8>(
                 _unsafeStart: UnsafeRawPointer(bytes).assumingMemoryBound(to: UInt8.self),
                 count: count)
@@ -233,8 +247,10 @@ final class UVStream: Handle, ByteStream {
 
     /// Neither closing nor about to.
     private var isUsable: Bool {
-        if case .flushing = ending { return false }
-        return !isClosing
+        switch ending {
+        case .open, .finishing, .finished: !isClosing
+        case .flushing, .lingering: false
+        }
     }
 
     private func scheduleFlush() {
@@ -260,9 +276,12 @@ final class UVStream: Handle, ByteStream {
             output = OutputBuffer()
         }
         switch ending {
-        case .open, .finished: break
-        case .finishing: shutDownWriting()
-        case .flushing: closeHandle()
+        case .open, .finished, .lingering: break
+        case .finishing: shutDownWriting(then: .finished)
+        case .flushing:
+            guard hasUnreadInput else { return closeHandle() }
+            shutDownWriting(then: .lingering)
+            if !isClosing { linger() }
         }
     }
 
@@ -299,12 +318,28 @@ final class UVStream: Handle, ByteStream {
         guard !isClosing else { return }
         if status < 0 { return fail(TransportError(uv: status)) }
         flush()
-        if case .flushing = ending { return }
-        if inFlight == nil, !isClosing { handler?.streamDrained() }
+        if inFlight == nil, isUsable { handler?.streamDrained() }
     }
 
-    private func shutDownWriting() {
-        ending = .finished
+    private func linger() {
+        let limit = UVTimer(loop: loop) { [unowned self] in breakOff(nil) }
+        limit.arm(at: loop.now + Self.lingerMax)
+        flushLimit = limit
+        startReading()
+    }
+
+    private var hasUnreadInput: Bool {
+        var descriptor: Int32 = -1
+        guard medium == .tcp, !hasEnded, unsafe uv_fileno(base, &descriptor) == 0 else {
+            return false
+        }
+        return cuv_unread_bytes(descriptor) > 0
+    }
+
+    private func shutDownWriting(then next: Ending) {
+        ending = next
+        guard !hasShutDown else { return }
+        hasShutDown = true
         let request = UnsafeMutablePointer<uv_shutdown_t>.allocate(capacity: 1)
         let code = unsafe uv_shutdown(request, stream) { request, _ in
             // A failure means that the connection is gone, which reading or closing tells.
@@ -326,11 +361,11 @@ final class UVStream: Handle, ByteStream {
         isReading = false
         var descriptor: Int32 = -1
         if medium == .tcp, unsafe uv_fileno(base, &descriptor) == 0 {
-            var immediately = linger(l_onoff: 1, l_linger: 0)
+            var immediately = Glibc.linger(l_onoff: 1, l_linger: 0)
             // Refused by a socket that is already gone.
             unsafe _ = setsockopt(
                 descriptor, SOL_SOCKET, SO_LINGER, &immediately,
-                socklen_t(MemoryLayout<linger>.size))
+                socklen_t(MemoryLayout<Glibc.linger>.size))
         }
         closeHandle()
     }

@@ -75,6 +75,22 @@ extension TransportContract {
             #expect(server.recorder.bytes == sent)
             #expect(client.recorder.closings == [nil])
         },
+        Check("Closing with input unread still delivers what was sent") { world in
+            let (client, server) = try world.connectedPair()
+            server.stream.pauseReading()
+            client.write(pattern(100_000))
+            try world.settle()
+            let answer = pattern(300_000, seed: 2)
+            server.write(answer)
+            server.stream.close()
+            world.expectEventually("the end comes") { client.recorder.ends == 1 }
+            #expect(client.recorder.bytes == answer)
+            #expect(client.recorder.closings.isEmpty)
+            client.stream.close()
+            world.expectEventually("both close") {
+                client.recorder.closings == [nil] && server.recorder.closings == [nil]
+            }
+        },
         Check("A closing stream reads nothing more") { world in
             let (client, server) = try world.connectedPair()
             client.stream.close()
@@ -87,6 +103,7 @@ extension TransportContract {
             for ending in endings {
                 let (client, server) = try world.connectedPair()
                 server.recorder.onBytes = { _ in ending(server) }
+                client.recorder.onEnd = { client.stream.close() }
                 client.write(pattern(200_000))
                 world.expectEventually("closed") { server.recorder.closings.count == 1 }
                 #expect(server.recorder.closings == [nil])
