@@ -18,6 +18,15 @@ package struct ByteWriter: Sendable {
 
     package var count: Int { bytes.count }
 
+    /// Replaces four bytes that are written already: a length or checksum that follows from what
+    /// came after it.
+    package mutating func patch(_ value: UInt32, at offset: Int) {
+        precondition(offset >= 0 && offset + 4 <= bytes.count, "patch at \(offset) of \(count)")
+        for place in 0..<4 {
+            bytes[offset + place] = UInt8(truncatingIfNeeded: value >> UInt32(8 * place))
+        }
+    }
+
     package mutating func clear() { bytes.removeAll(keepingCapacity: true) }
 
     package mutating func write(_ value: UInt8) { bytes.append(value) }

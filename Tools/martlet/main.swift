@@ -1,2 +1,79 @@
 // SPDX-License-Identifier: Apache-2.0
-print("placeholder")
+//
+// The host executable: picks the plugins and hands them to Host.
+import Glibc
+import MartletHost
+import MartletLMDB
+import MartletMemory
+import MartletStorage
+import MartletTLS
+import MartletTransport
+import MartletUV
+import MartletZlib
+
+func write(_ text: String, to descriptor: Int32) {
+    let bytes = Array(text.utf8)
+    var written = 0
+    while written < bytes.count {
+        // SAFETY: the pointer is used within the closure only, for the bytes that are left.
+        let count = unsafe bytes[written...].withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
+        if count < 0, errno == EINTR { continue }
+        guard count > 0 else { return }
+        written += count
+    }
+}
+
+func hostName() -> String {
+    var name = [CChar](repeating: 0, count: 256)
+    // SAFETY: the last byte stays 0, whatever is written before it.
+    guard unsafe gethostname(&name, name.count - 1) == 0 else { return "martlet" }
+    return String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+}
+
+func environment(_ name: String) -> String? {
+    // SAFETY: the string is copied at once, and nothing here changes the environment.
+    unsafe getenv(name).map { unsafe String(cString: $0) }
+}
+
+func stores(
+    _ backend: AgentConfiguration.StorageBackend, _ directory: String
+) throws(StoreError) -> HostPlugins.Stores {
+    switch backend {
+    case .lmdb:
+        let storage = try LMDBStorage.open(directory: directory)
+        return .init(log: storage.log, metadata: storage.metadata, snapshots: storage.snapshots)
+    case .memory:
+        let disk = MemoryDisk()
+        return .init(
+            log: MemoryLogStore(disk), metadata: MemoryMetadataStore(disk),
+            snapshots: MemorySnapshotStore(disk))
+    }
+}
+
+let usage = """
+    usage: martlet agent [flags]   run a server; 'martlet agent -h' lists the flags
+           martlet version         print the version
+
+    """
+
+let arguments = Array(CommandLine.arguments.dropFirst())
+switch arguments.first {
+case "agent":
+    UVProcesses.raiseDescriptorLimit()
+    let loop = UVLoop()
+    let plugins = HostPlugins(
+        loop: loop, runLoop: { loop.run() }, stopLoop: { loop.stop() },
+        makeStreams: { UVStreams(loop: loop) }, makeProcesses: { UVProcesses(loop: loop) },
+        crypto: OpenSSLCrypto(), compression: ZlibCompression(), files: UVFiles(),
+        openStores: stores, writeOutput: { write($0, to: 1) }, writeError: { write($0, to: 2) },
+        hostName: hostName(), temporaryDirectory: environment("TMPDIR") ?? "/tmp")
+    exit(Agent.run(arguments: Array(arguments.dropFirst()), plugins: plugins))
+case "version", "-version", "--version", "-v":
+    write("Martlet v\(Agent.version)\n", to: 1)
+case "-h", "-help", "--help", "help":
+    write(usage, to: 1)
+case let other:
+    write(other.map { "unknown command '\($0)'\n" } ?? "", to: 2)
+    write(usage, to: 2)
+    exit(2)
+}

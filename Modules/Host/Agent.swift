@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: Apache-2.0
+package import MartletStorage
+package import MartletTransport
+import Logging
+import MartletAPI
+import MartletRaft
+import MartletServer
+import Synchronization
+
+/// The plugins that an executable hands over. Host names none of them.
+package struct HostPlugins: Sendable {
+    /// The three stores of one server.
+    package struct Stores: Sendable {
+        package let log: any LogStore
+        package let metadata: any MetadataStore
+        package let snapshots: any SnapshotStore
+
+        package init(
+            log: any LogStore, metadata: any MetadataStore, snapshots: any SnapshotStore
+        ) {
+            self.log = log
+            self.metadata = metadata
+            self.snapshots = snapshots
+        }
+    }
+
+    package let loop: any Loop
+    /// Runs the loop on the calling thread until `stopLoop` is called, from any thread.
+    package let runLoop: @Sendable () -> Void
+    package let stopLoop: @Sendable () -> Void
+    /// Called on the loop.
+    package let makeStreams: @Sendable () -> any Streams
+    package let makeProcesses: @Sendable () -> any Processes
+    package let crypto: any Crypto
+    package let compression: any Compression
+    package let files: any Files
+    /// Opens the stores of a backend in a folder that exists and is locked. Blocks.
+    package let openStores:
+        @Sendable (AgentConfiguration.StorageBackend, _ directory: String) throws(StoreError) ->
+            Stores
+    /// Standard output and error, written as they are. Blocks when a pipe is full.
+    package let writeOutput: @Sendable (String) -> Void
+    package let writeError: @Sendable (String) -> Void
+    package let hostName: String
+    /// Where a development server without a data folder puts one.
+    package let temporaryDirectory: String
+
+    package init(
+        loop: any Loop, runLoop: @escaping @Sendable () -> Void,
+        stopLoop: @escaping @Sendable () -> Void,
+        makeStreams: @escaping @Sendable () -> any Streams,
+        makeProcesses: @escaping @Sendable () -> any Processes, crypto: any Crypto,
+        compression: any Compression, files: any Files,
+        openStores: @escaping @Sendable (AgentConfiguration.StorageBackend, String)
+            throws(StoreError) -> Stores,
+        writeOutput: @escaping @Sendable (String) -> Void,
+        writeError: @escaping @Sendable (String) -> Void, hostName: String,
+        temporaryDirectory: String
+    ) {
+        self.loop = loop
+        self.runLoop = runLoop
+        self.stopLoop = stopLoop
+        self.makeStreams = makeStreams
+        self.makeProcesses = makeProcesses
+        self.crypto = crypto
+        self.compression = compression
+        self.files = files
+        self.openStores = openStores
+        self.writeOutput = writeOutput
+        self.writeError = writeError
+        self.hostName = hostName
+        self.temporaryDirectory = temporaryDirectory
+    }
+}
+
+/// `martlet agent`: configuration → one running server → exit code.
+///
+/// Order of the start: configuration, data folder, lock, stores, what they hold, ports. Each step
+/// changes nothing that a later failure would have to undo, and says what was wrong and what to do.
+/// Order of the stop: leadership, farewell, connections, stores, lock.
+package enum Agent {
+    package static var version: String { ServerOptions.softwareVersion }
+
+    /// Exit code 0 after an orderly stop, 1 when the server could not start or its loop ended
+    /// otherwise, 2 for a wrong command line.
+    package static func run(arguments: [String], plugins: HostPlugins) -> Int32 {
+        switch AgentConfiguration.load(
+            arguments: arguments, files: plugins.files, hostName: plugins.hostName)
+        {
+        case .failure(let failure):
+            let text = failure.text.hasSuffix("\n") ? failure.text : failure.text + "\n"
+            (failure.exitCode == 0 ? plugins.writeOutput : plugins.writeError)(text)
+            return failure.exitCode
+        case .success(let loaded):
+            do {
+                return try start(loaded, plugins)
+            } catch {
+                plugins.writeError("Error starting agent: \(error.text)\n")
+                return 1
+            }
+        }
+    }
+
+    /// Why a server does not start, in one or two lines.
+    private struct StartError: Error {
+        let text: String
+    }
+
+    private static func start(
+        _ loaded: LoadedConfiguration, _ plugins: HostPlugins
+    ) throws(StartError) -> Int32 {
+        let configuration = loaded.configuration
+        let logger = Logger(label: "nomad") { label in
+            NomadLogHandler(
+                label: label, level: configuration.logLevel,
+                format: configuration.logJSON ? .json : .text,
+                wallClockNanoseconds: { [loop = plugins.loop] in loop.wallClockNanoseconds },
+                sink: sink(for: configuration, plugins))
+        }
+        for warning in loaded.warnings { logger.warning("\(warning)") }
+        guard configuration.server.isEnabled else {
+            throw StartError(
+                text: "nothing to run: set server { enabled = true }, or use -dev or -server")
+        }
+        let directory = try dataDirectory(of: configuration, plugins)
+        let lock = try lock(directory, plugins)
+        defer { lock.release() }
+        let stores = try open(configuration.storageBackend, directory, plugins)
+        let replica = try load(stores, directory, plugins)
+        logger.info(
+            "agent configured",
+            metadata: [
+                "data_dir": "\(directory)", "storage": "\(configuration.storageBackend.rawValue)",
+                "version": "\(ServerOptions.softwareVersion)",
+            ])
+        let options = try options(for: configuration, directory)
+        return serve(options, replica, stores, plugins, logger)
+    }
+
+    private static func sink(
+        for configuration: AgentConfiguration, _ plugins: HostPlugins
+    ) -> @Sendable (String) -> Void {
+        guard let path = configuration.logFile else { return plugins.writeOutput }
+        let files = plugins.files
+        let writeOutput = plugins.writeOutput
+        return { line in
+            writeOutput(line)
+            do {
+                try files.append(Array(line.utf8), to: path)
+            } catch {
+                writeOutput("the log file cannot be written: \(error)\n")
+            }
+        }
+    }
+
+    // MARK: Steps of the start
+
+    private static func dataDirectory(
+        of configuration: AgentConfiguration, _ plugins: HostPlugins
+    ) throws(StartError) -> String {
+        do {
+            let directory: String
+            if let configured = configuration.dataDirectory {
+                directory = configured
+            } else {
+                let name = try ServerID.random(from: plugins.crypto).description
+                directory = "\(plugins.temporaryDirectory)/martlet-\(name)"
+            }
+            try plugins.files.makeDirectory(directory)
+            return directory
+        } catch {
+            throw StartError(text: "the data folder cannot be made: \(error)")
+        }
+    }
+
+    private static func lock(
+        _ directory: String, _ plugins: HostPlugins
+    ) throws(StartError) -> any FileLock {
+        do {
+            return try plugins.files.lock(directory)
+        } catch {
+            throw StartError(
+                text: "the data folder cannot be used: \(error); stop that server first, or give "
+                    + "this one another data_dir")
+        }
+    }
+
+    private static func open(
+        _ backend: AgentConfiguration.StorageBackend, _ directory: String, _ plugins: HostPlugins
+    ) throws(StartError) -> HostPlugins.Stores {
+        do {
+            return try plugins.openStores(backend, directory)
+        } catch {
+            throw StartError(text: advice(on: error, directory))
+        }
+    }
+
+    private static func load(
+        _ stores: HostPlugins.Stores, _ directory: String, _ plugins: HostPlugins
+    ) throws(StartError) -> LoadedReplica {
+        let newID: ServerID
+        do {
+            newID = try ServerID.random(from: plugins.crypto)
+        } catch {
+            throw StartError(text: "the system gives no random bytes for an id: \(error)")
+        }
+        do {
+            return try ReplicaLoader.load(
+                log: stores.log, metadata: stores.metadata, snapshots: stores.snapshots,
+                newID: newID)
+        } catch {
+            throw StartError(text: advice(on: error, directory))
+        }
+    }
+
+    private static func advice(on error: StoreError, _ directory: String) -> String {
+        switch error {
+        case .corrupt:
+            "\(error)\nNothing was changed in \(directory). If other servers of the cluster are "
+                + "healthy: remove this server with 'operator raft remove-peer', move the folder "
+                + "away and start again; it is refilled by its peers."
+        case .full:
+            "\(error)\nMake space for \(directory) and start again."
+        case .broken, .mismatch, .unknownFormat, .locked:
+            "\(error)\nThe data folder is \(directory)."
+        }
+    }
+
+    private static func options(
+        for configuration: AgentConfiguration, _ directory: String
+    ) throws(StartError) -> ServerOptions {
+        guard let http = configuration.listenAddress(of: .http),
+            let peer = configuration.listenAddress(of: .rpc),
+            let gossip = configuration.listenAddress(of: .serf)
+        else { throw StartError(text: "an address or a port cannot be used") }
+        var options = ServerOptions(
+            name: configuration.name, httpAddress: http, peerAddress: peer, gossipAddress: gossip)
+        options.region = configuration.region
+        options.datacenter = configuration.datacenter
+        options.dataDirectory = directory
+        options.advertisedHTTPAddress = configuration.advertisedAddress(of: .http)
+        options.advertisedPeerAddress = configuration.advertisedAddress(of: .rpc)
+        options.advertisedGossipAddress = configuration.advertisedAddress(of: .serf)
+        options.bootstrapExpect = configuration.server.bootstrapExpect
+        options.isNonVoter = configuration.server.isNonVoting
+        options.join = configuration.server.retryJoin
+        options.joinInterval = configuration.server.retryInterval
+        options.joinAttemptsMax = configuration.server.retryMax
+        options.timing = .scaled(by: configuration.server.raftMultiplier)
+        options.leaderHold = configuration.limits.rpcHoldTimeout
+        options.httpLimits.connectionsPerClientMax =
+            configuration.limits.httpMaxConnectionsPerClient
+        options.autopilot = autopilot(configuration.autopilot)
+        return options
+    }
+
+    private static func autopilot(
+        _ configured: AgentConfiguration.Autopilot
+    ) -> AutopilotConfiguration {
+        var autopilot = AutopilotConfiguration()
+        autopilot.cleanupDeadServers = configured.cleanupDeadServers
+        autopilot.lastContactThreshold = GoDuration(configured.lastContactThreshold)
+        autopilot.maxTrailingLogs = UInt64(clamping: configured.maxTrailingLogs)
+        autopilot.minQuorum = UInt64(clamping: configured.minQuorum)
+        autopilot.serverStabilizationTime = GoDuration(configured.serverStabilizationTime)
+        autopilot.enableRedundancyZones = configured.enableRedundancyZones
+        autopilot.disableUpgradeMigration = configured.disableUpgradeMigration
+        autopilot.enableCustomUpgrades = configured.enableCustomUpgrades
+        return autopilot
+    }
+
+    // MARK: Running
+
+    /// SIGTERM and SIGINT on Linux and wherever else this runs (POSIX).
+    private static let interruptSignal: Int32 = 2
+    private static let terminateSignal: Int32 = 15
+    private static let hangupSignal: Int32 = 1
+
+    private static func serve(
+        _ options: ServerOptions, _ replica: LoadedReplica, _ stores: HostPlugins.Stores,
+        _ plugins: HostPlugins, _ logger: Logger
+    ) -> Int32 {
+        let door = ServerDoor(loop: plugins.loop)
+        let outcome = Outcome()
+        plugins.loop.enter {
+            let failure = door.assumeIsolated { door -> String? in
+                do {
+                    try door.start(options, loaded: replica, logger: logger) {
+                        ServerEnvironment(
+                            loop: plugins.loop, streams: plugins.makeStreams(),
+                            crypto: plugins.crypto, compression: plugins.compression,
+                            log: stores.log, metadata: stores.metadata,
+                            snapshots: stores.snapshots)
+                    }
+                    return nil
+                } catch {
+                    return "a port cannot be opened: \(error)"
+                }
+            }
+            let text = failure ?? listen(for: door, plugins, logger)
+            guard let text else { return }
+            plugins.writeError("Error starting agent: \(text)\(ports(of: options))\n")
+            outcome.fail()
+            plugins.stopLoop()
+        }
+        plugins.runLoop()
+        return outcome.exitCode
+    }
+
+    private static func ports(of options: ServerOptions) -> String {
+        " (http \(options.httpAddress), rpc \(options.peerAddress), "
+            + "serf \(options.gossipAddress))"
+    }
+
+    private static func listen(
+        for door: ServerDoor, _ plugins: HostPlugins, _ logger: Logger
+    ) -> String? {
+        let processes = plugins.makeProcesses()
+        do {
+            for signal in [terminateSignal, interruptSignal] {
+                try processes.onSignal(signal) {
+                    logger.info("stopping", metadata: ["signal": "\(signal)"])
+                    door.assumeIsolated { door in
+                        door.stop { plugins.stopLoop() }
+                    }
+                }
+            }
+            try processes.onSignal(hangupSignal) {
+                logger.info("SIGHUP: nothing in this configuration can change while running")
+            }
+            return nil
+        } catch {
+            return "signals cannot be handled: \(error)"
+        }
+    }
+}
+
+/// What the loop leaves behind. Written on the loop, read after it has ended, by the same thread.
+private final class Outcome: Sendable {
+    private let code = Atomic<Int32>(0)
+
+    func fail() { code.store(1, ordering: .relaxed) }
+
+    var exitCode: Int32 { code.load(ordering: .relaxed) }
+}

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+import MartletBytes
+import MartletHTTP
+
+/// A request as the endpoints see it, whether it came from a client or from another server.
+struct APIRequest {
+    var method: RequestHead.Method
+    var path: String
+    /// The query as it was sent, without the question mark.
+    var queryText: String
+    var body: [UInt8]
+
+    /// Pairs that are read by name.
+    var query: Query { Query(queryText) }
+
+    func write(to writer: inout ByteWriter) {
+        writer.write(Self.number(of: method))
+        writer.write(string: path)
+        writer.write(string: queryText)
+        writer.write(bytes: body)
+    }
+
+    init(method: RequestHead.Method, path: String, queryText: String, body: [UInt8]) {
+        self.method = method
+        self.path = path
+        self.queryText = queryText
+        self.body = body
+    }
+
+    init(reading reader: inout ByteReader) throws(ByteError) {
+        let number = try reader.readUInt8()
+        guard let method = Self.methods.first(where: { $0.number == number })?.method else {
+            throw ByteError(offset: 0, reason: "unknown method \(number)")
+        }
+        self.method = method
+        path = try reader.readString(maxBytes: 16 << 10)
+        queryText = try reader.readString(maxBytes: 16 << 10)
+        body = try reader.readBytes(max: 2 << 20)
+    }
+
+    private static let methods: [(method: RequestHead.Method, number: UInt8)] = [
+        (.get, 1), (.head, 2), (.put, 3), (.post, 4), (.delete, 5), (.patch, 6), (.options, 7),
+        (.connect, 8), (.trace, 9), (.other, 10),
+    ]
+
+    private static func number(of method: RequestHead.Method) -> UInt8 {
+        methods.first { $0.method == method }?.number ?? 10
+    }
+}
+
+/// An answer as the endpoints make it.
+struct APIResponse {
+    enum Content: UInt8 {
+        case none = 0
+        case json = 1
+        case text = 2
+    }
+
+    /// What a read says of its freshness, as headers.
+    struct Freshness {
+        var index: UInt64
+        var knowsLeader: Bool
+        var lastContactMilliseconds: UInt64
+    }
+
+    var status: Int
+    var content: Content
+    var body: [UInt8]
+    var freshness: Freshness?
+    /// `X-Nomad-Index` alone, of a write.
+    var writeIndex: UInt64?
+    var allow: String?
+    /// Seconds after which asking again makes sense.
+    var retryAfter: Int?
+
+    init(
+        status: Int, content: Content, body: [UInt8], freshness: Freshness? = nil,
+        writeIndex: UInt64? = nil, allow: String? = nil, retryAfter: Int? = nil
+    ) {
+        self.status = status
+        self.content = content
+        self.body = body
+        self.freshness = freshness
+        self.writeIndex = writeIndex
+        self.allow = allow
+        self.retryAfter = retryAfter
+    }
+
+    static func json(_ body: [UInt8], freshness: Freshness? = nil) -> APIResponse {
+        APIResponse(status: 200, content: .json, body: body, freshness: freshness)
+    }
+
+    static func text(_ status: Int, _ message: String) -> APIResponse {
+        APIResponse(status: status, content: .text, body: Array(message.utf8))
+    }
+
+    static let empty = APIResponse(status: 200, content: .none, body: [])
+
+    func write(to writer: inout ByteWriter) {
+        writer.write(UInt16(clamping: status))
+        writer.write(content.rawValue)
+        writer.write(bytes: body)
+        writer.write(freshness != nil)
+        if let freshness {
+            writer.write(freshness.index)
+            writer.write(freshness.knowsLeader)
+            writer.write(freshness.lastContactMilliseconds)
+        }
+        writer.write(writeIndex != nil)
+        if let writeIndex { writer.write(writeIndex) }
+        writer.write(string: allow ?? "")
+        writer.write(UInt16(clamping: retryAfter ?? 0))
+    }
+
+    init(reading reader: inout ByteReader) throws(ByteError) {
+        status = Int(try reader.readUInt16())
+        guard (200...599).contains(status) else {
+            throw ByteError(offset: 0, reason: "a forwarded answer with status \(status)")
+        }
+        let number = try reader.readUInt8()
+        guard let content = Content(rawValue: number) else {
+            throw ByteError(offset: 0, reason: "a forwarded answer with content \(number)")
+        }
+        self.content = content
+        body = try reader.readBytes(max: Frame.payloadBytesMax)
+        if try reader.readBool() {
+            freshness = Freshness(
+                index: try reader.readUInt64(), knowsLeader: try reader.readBool(),
+                lastContactMilliseconds: try reader.readUInt64())
+        }
+        if try reader.readBool() { writeIndex = try reader.readUInt64() }
+        let allow = try reader.readString(maxBytes: 256)
+        self.allow = allow.isEmpty ? nil : allow
+        let retryAfter = Int(try reader.readUInt16())
+        self.retryAfter = retryAfter == 0 ? nil : retryAfter
+    }
+}
+
+/// The answer to a forwarded request.
+enum ForwardReply {
+    case answered(APIResponse)
+    /// The server does not lead and has proposed nothing: ask again elsewhere.
+    case notLeader
+
+    func write(to writer: inout ByteWriter) {
+        switch self {
+        case .answered(let response):
+            writer.write(UInt8(0))
+            response.write(to: &writer)
+        case .notLeader:
+            writer.write(UInt8(1))
+        }
+    }
+
+    init(reading reader: inout ByteReader) throws(ByteError) {
+        switch try reader.readUInt8() {
+        case 0: self = .answered(try APIResponse(reading: &reader))
+        case 1: self = .notLeader
+        case let kind: throw ByteError(offset: 0, reason: "unknown forward reply \(kind)")
+        }
+        try reader.finish()
+    }
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+import MartletAPI
+import MartletHTTP
+
+/// A request with its query understood.
+struct Call {
+    let request: APIRequest
+    let endpoint: Endpoint
+    let query: Query
+    /// Answer from what this server has, however old.
+    let isStale: Bool
+    let isPretty: Bool
+    /// How long it may wait for a leader.
+    let hold: Duration
+
+    /// - Throws: ``APIError`` 400 for a parameter that cannot be read.
+    init(
+        _ request: APIRequest, _ endpoint: Endpoint, limits: HTTPServiceLimits,
+        default hold: Duration
+    ) throws(APIError) {
+        self.request = request
+        self.endpoint = endpoint
+        let query = request.query
+        self.query = query
+        isStale = try Self.flag("stale", in: query)
+        isPretty = query.contains("pretty") && query.first("pretty") != "0"
+        guard let text = query.first("wait_for_leader") else {
+            self.hold = hold
+            return
+        }
+        guard let wish = GoDuration(parsing: text), wish.nanoseconds >= 0 else {
+            throw APIError(
+                status: 400, message: "Invalid wait_for_leader \"\(text)\": a duration such as 5s")
+        }
+        self.hold = min(.nanoseconds(wish.nanoseconds), limits.leaderHoldMax)
+    }
+
+    /// Absent, `false` and `0` are no; empty, `true` and `1` are yes, in any case of letters.
+    private static func flag(_ name: String, in query: Query) throws(APIError) -> Bool {
+        guard let text = query.first(name) else { return false }
+        switch text.lowercased() {
+        case "", "1", "true", "t": return true
+        case "0", "false", "f": return false
+        default:
+            throw APIError(
+                status: 400,
+                message: "Failed to parse value of \"\(name)\" (\"\(text.prefix(64))\") as a bool")
+        }
+    }
+
+    /// Repeating it changes nothing.
+    var isRead: Bool {
+        switch endpoint {
+        case .removePeer, .transferLeadership, .setAutopilotConfiguration,
+            .setSchedulerConfiguration:
+            false
+        case .raftConfiguration, .autopilotConfiguration, .autopilotHealth,
+            .schedulerConfiguration, .statusLeader, .statusPeers, .regions, .agentSelf,
+            .agentMembers, .agentHealth, .metrics:
+            true
+        }
+    }
+
+    /// Any server may answer, provided that it knows a leader.
+    var isAnsweredByAnyServerWithLeader: Bool {
+        endpoint == .statusLeader || endpoint == .statusPeers
+    }
+}

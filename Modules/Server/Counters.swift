@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What happened since the server started; shown by `/v1/metrics`. Each wraps after centuries.
+struct Counters {
+    var requests: UInt64 = 0
+    var requestsMalformed: UInt64 = 0
+    var connectionsRefused: UInt64 = 0
+    var forwardsSent: UInt64 = 0
+    var forwardsReceived: UInt64 = 0
+    var statusChanges: UInt64 = 0
+}

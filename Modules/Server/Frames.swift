@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+import MartletBytes
+
+/// What a peer frame carries. The raw value is part of the wire format.
+enum FrameKind: UInt8 {
+    case hello = 1
+    case helloReply = 2
+    case raft = 3
+    case forward = 4
+    case forwardReply = 5
+    case ping = 6
+    case pong = 7
+    case leaving = 8
+    case snapshotOffer = 9
+    case snapshotBegin = 10
+    case snapshotChunk = 11
+    case snapshotEnd = 12
+    case foundingProposal = 13
+    case foundingReply = 14
+    case foundingDone = 15
+    case members = 16
+}
+
+/// The frame that everything between servers travels in, little-endian:
+///
+/// | offset | width | meaning                              |
+/// |--------|-------|--------------------------------------|
+/// | 0      | 4     | length of the payload                |
+/// | 4      | 4     | CRC-32C of kind and payload          |
+/// | 8      | 1     | kind                                 |
+/// | 9      | n     | payload                              |
+enum Frame {
+    static let headerBytes = 9
+    /// The largest payload taken from a peer that has not said who it is.
+    static let strangerBytesMax = 64 << 10
+    /// The largest payload at all: one full append message, or one entry of the largest size.
+    static let payloadBytesMax = 8 << 20
+
+    /// Appends one frame to `writer`; `body` writes the payload.
+    static func write(
+        _ kind: FrameKind, to writer: inout ByteWriter, body: (inout ByteWriter) -> Void
+    ) {
+        let start = writer.bytes.count
+        writer.write(UInt32(0))
+        writer.write(UInt32(0))
+        writer.write(kind.rawValue)
+        body(&writer)
+        let payload = writer.bytes.count - start - headerBytes
+        precondition(payload <= payloadBytesMax, "a \(kind) frame of \(payload) bytes")
+        writer.patch(UInt32(payload), at: start)
+        let bytes = writer.bytes
+        writer.patch(CRC32C.checksum(bytes.span.extracting((start + 8)...)), at: start + 4)
+    }
+}
+
+/// Cuts a byte stream into frames. Keeps only an incomplete frame.
+struct FrameReader {
+    /// Raised once the peer is known.
+    var payloadBytesMax = Frame.strangerBytesMax
+    private var buffer: [UInt8] = []
+    private var start = 0
+
+    mutating func receive(_ bytes: Span<UInt8>) {
+        buffer.append(copying: bytes)
+    }
+
+    /// The next whole frame, nil when more bytes are needed.
+    ///
+    /// - Throws: ``ByteError`` for a frame that is too large, damaged or of an unknown kind; the
+    ///   stream is of no use afterwards.
+    mutating func next() throws(ByteError) -> (kind: FrameKind, payload: ByteReader)? {
+        let available = buffer.count - start
+        guard available >= Frame.headerBytes else {
+            releaseConsumed()
+            return nil
+        }
+        let length = Int(word(at: start))
+        guard length <= payloadBytesMax else {
+            throw ByteError(offset: start, reason: "a frame of \(length) bytes, at most \(payloadBytesMax)")
+        }
+        guard available >= Frame.headerBytes + length else {
+            releaseConsumed()
+            return nil
+        }
+        let end = start + Frame.headerBytes + length
+        let expected = word(at: start + 4)
+        let begin = start + 8
+        guard CRC32C.checksum(buffer.span.extracting(begin..<end)) == expected else {
+            throw ByteError(offset: start, reason: "a frame with a wrong checksum")
+        }
+        guard let kind = FrameKind(rawValue: buffer[start + 8]) else {
+            throw ByteError(offset: start, reason: "a frame of unknown kind \(buffer[start + 8])")
+        }
+        let payload = ByteReader(buffer[(start + Frame.headerBytes)..<end])
+        start = end
+        return (kind, payload)
+    }
+
+    private mutating func releaseConsumed() {
+        if start == buffer.count {
+            if buffer.capacity > 256 << 10 { buffer = [] } else { buffer.removeAll(keepingCapacity: true) }
+        } else if start > 0 {
+            buffer.removeFirst(start)
+        }
+        start = 0
+    }
+
+    private func word(at offset: Int) -> UInt32 {
+        UInt32(buffer[offset]) | UInt32(buffer[offset + 1]) << 8
+            | UInt32(buffer[offset + 2]) << 16 | UInt32(buffer[offset + 3]) << 24
+    }
+}

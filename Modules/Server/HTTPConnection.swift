@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+import MartletHTTP
+import MartletTransport
+
+/// One client's connection: requests in, one at a time, answers out in their order.
+///
+/// ```
+///             head           body            answer
+///   idle ──────────▶ reading ─────▶ working ────────▶ idle
+///     └── violation, timeout ──▶ closing ◀── no keep-alive ┘
+/// ```
+///
+/// A request that follows while one is worked on waits in the reader, and beyond its bound in the
+/// kernel: a client that sends faster than it reads stops itself.
+final class HTTPConnection: StreamHandler {
+    private enum Phase {
+        /// No request has begun, or its header is not complete.
+        case idle
+        /// The header is complete, the body is not.
+        case reading(RequestHead)
+        /// The answer is being made.
+        case working
+        /// Nothing more is read; what is queued leaves.
+        case closing
+    }
+
+    private let stream: any ByteStream
+    let number: UInt64
+    let client: String
+    private unowned let front: HTTPFront
+    private var reader: RequestReader
+    private var phase = Phase.idle
+    /// When the present phase began; for `idle`, when the first byte of a header came, if one did.
+    private var since: Duration
+    private var hasEnded = false
+    private var isPaused = false
+    private var isDraining = false
+    private var output: [UInt8] = []
+
+    init(
+        _ stream: any ByteStream, number: UInt64, client: String, front: HTTPFront, now: Duration
+    ) {
+        self.stream = stream
+        self.number = number
+        self.client = client
+        self.front = front
+        reader = RequestReader(limits: HTTPLimits())
+        since = now
+    }
+
+    func start() {
+        stream.handler = self
+        stream.resumeReading()
+    }
+
+    func close() {
+        phase = .closing
+        stream.close()
+    }
+
+    /// One connection too many: told so, and closed (RFC 6585 §4).
+    static func refuse(_ stream: any ByteStream, front: HTTPFront) {
+        var output: [UInt8] = []
+        var response = APIResponse.text(
+            429, "Too many connections from this address: close some, or raise "
+                + "limits.http_max_conns_per_client")
+        response.retryAfter = 1
+        HTTPAnswer.write(
+            response, to: &output, isHead: false, isVersion1_0: false, keepsAlive: false,
+            isGzip: false, date: front.dateHeader())
+        stream.write(output.span)
+        stream.close()
+    }
+
+    // MARK: Reading
+
+    func streamReceived(_ bytes: Span<UInt8>) {
+        if case .closing = phase { return }
+        if case .idle = phase, !reader.isMidRequest { since = front.loop.now }
+        reader.receive(bytes)
+        advance()
+        if case .working = phase, reader.bufferedBytes > 0 { pause() }
+    }
+
+    /// Takes requests out of the reader until one has to be waited for.
+    private func advance() {
+        guard !isDraining else { return }
+        isDraining = true
+        defer { isDraining = false }
+        while true {
+            switch phase {
+            case .working, .closing: return
+            case .idle, .reading: break
+            }
+            switch reader.next() {
+            case .needsMore:
+                if hasEnded { finish() }
+                return
+            case .head(let head): begin(head)
+            case .body(let body): carryOut(body)
+            case .violation(let violation): refuse(violation)
+            }
+        }
+    }
+
+    private func begin(_ head: RequestHead) {
+        since = front.loop.now
+        phase = .reading(head)
+        if head.expectsContinue, !head.isVersion1_0 {
+            let interim = HTTPAnswer.continueBytes
+            stream.write(interim.span)
+        }
+    }
+
+    private func carryOut(_ body: [UInt8]) {
+        guard case .reading(let head) = phase else { return }
+        phase = .working
+        guard front.requestsInProgress < front.limits.requestsMax else {
+            var response = APIResponse.text(429, "Too many requests: try again in a second")
+            response.retryAfter = 1
+            return answer(response, to: head)
+        }
+        front.requestsInProgress += 1
+        // The connection lives until its answer is written.
+        front.server.serve(head, body: body) { [self] response in
+            front.requestsInProgress -= 1
+            answer(response, to: head)
+        }
+    }
+
+    private func refuse(_ violation: HTTPViolation) {
+        front.server.counters.requestsMalformed += 1
+        phase = .closing
+        write(
+            .text(violation.status, violation.reason), isHead: false, isVersion1_0: false,
+            keepsAlive: false, isGzip: false)
+        stream.close()
+    }
+
+    // MARK: Answering
+
+    private func answer(_ response: APIResponse, to head: RequestHead) {
+        guard case .working = phase else { return }
+        let keepsAlive = head.keepsAlive && !hasEnded
+        write(
+            response, isHead: head.method == .head, isVersion1_0: head.isVersion1_0,
+            keepsAlive: keepsAlive, isGzip: head.acceptsGzip)
+        since = front.loop.now
+        guard keepsAlive else {
+            phase = .closing
+            return stream.close()
+        }
+        phase = .idle
+        if stream.queuedBytes > front.limits.queuedBytesMax { pause() } else { resume() }
+        advance()
+    }
+
+    private func write(
+        _ response: APIResponse, isHead: Bool, isVersion1_0: Bool, keepsAlive: Bool, isGzip: Bool
+    ) {
+        var response = response
+        var isCompressed = false
+        if isGzip, !response.body.isEmpty {
+            if let smaller = front.server.compress(response.body) {
+                response.body = smaller
+                isCompressed = true
+            }
+        }
+        output.removeAll(keepingCapacity: true)
+        HTTPAnswer.write(
+            response, to: &output, isHead: isHead, isVersion1_0: isVersion1_0,
+            keepsAlive: keepsAlive, isGzip: isCompressed, date: front.dateHeader())
+        let bytes = output
+        stream.write(bytes.span)
+        if output.capacity > 16 << 10 { output = [] }
+    }
+
+    private func finish() {
+        phase = .closing
+        stream.close()
+    }
+
+    private func pause() {
+        guard !isPaused else { return }
+        isPaused = true
+        stream.pauseReading()
+    }
+
+    private func resume() {
+        guard isPaused else { return }
+        isPaused = false
+        stream.resumeReading()
+    }
+
+    // MARK: Ends
+
+    func streamEnded() {
+        hasEnded = true
+        switch phase {
+        case .idle, .reading: finish()
+        case .working, .closing: break  // The client may still read its answer.
+        }
+    }
+
+    func streamDrained() {
+        guard case .idle = phase else { return }
+        resume()
+        advance()
+    }
+
+    func streamClosed(_ error: TransportError?) {
+        phase = .closing
+        front.closed(self)
+    }
+
+    // MARK: Time
+
+    func isLate(at now: Duration) -> Bool {
+        let passed = now - since
+        switch phase {
+        case .idle where reader.isMidRequest: return passed >= front.limits.headerTimeout
+        case .idle: return passed >= front.limits.idleTimeout
+        case .reading: return passed >= front.limits.bodyTimeout
+        case .working, .closing: return false  // The endpoints and the stream have bounds of their own.
+        }
+    }
+
+    func timedOut() {
+        let isMidRequest = if case .reading = phase { true } else { reader.isMidRequest }
+        phase = .closing
+        if isMidRequest {
+            write(
+                .text(408, "The request did not arrive in time"), isHead: false,
+                isVersion1_0: false, keepsAlive: false, isGzip: false)
+        }
+        stream.close()
+    }
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+import MartletBytes
+import MartletRaft
+
+/// The first frame on every connection between servers, and its answer. Strangers are refused here,
+/// before any other frame is read.
+struct Hello {
+    enum Purpose: UInt8 {
+        /// Raft messages, forwards and pings, for as long as it lasts.
+        case peer = 1
+        /// One snapshot.
+        case snapshot = 2
+        /// Asks a gossip port who is there; ends after the answer.
+        case join = 3
+    }
+
+    static let magic: UInt32 = 0x4C54_524D  // "MRTL"
+    /// The range of peer protocols that this version speaks.
+    static let protocolMin: UInt16 = 1
+    static let protocolMax: UInt16 = 1
+
+    var purpose: Purpose
+    var sender: MemberInfo
+    /// Whom the sender knows, itself excluded.
+    var known: [MemberInfo]
+
+    func write(to writer: inout ByteWriter) {
+        writer.write(Self.magic)
+        writer.write(Self.protocolMin)
+        writer.write(Self.protocolMax)
+        writer.write(purpose.rawValue)
+        sender.write(to: &writer)
+        MemberList.write(known, to: &writer)
+    }
+
+    init(purpose: Purpose, sender: MemberInfo, known: [MemberInfo]) {
+        self.purpose = purpose
+        self.sender = sender
+        self.known = known
+    }
+
+    init(reading reader: inout ByteReader) throws(ByteError) {
+        guard try reader.readUInt32() == Self.magic else {
+            throw ByteError(offset: 0, reason: "no peer of this kind: wrong magic number")
+        }
+        let lowest = try reader.readUInt16()
+        let highest = try reader.readUInt16()
+        guard lowest <= Self.protocolMax, highest >= Self.protocolMin else {
+            throw ByteError(
+                offset: 4,
+                reason: "peer speaks protocols \(lowest) to \(highest), this server "
+                    + "\(Self.protocolMin) to \(Self.protocolMax)")
+        }
+        guard let purpose = Purpose(rawValue: try reader.readUInt8()) else {
+            throw ByteError(offset: 8, reason: "unknown purpose of a connection")
+        }
+        self.purpose = purpose
+        sender = try MemberInfo(reading: &reader)
+        known = try MemberList.read(&reader)
+        try reader.finish()
+    }
+}
+
+struct HelloReply {
+    enum Verdict: Equatable {
+        case welcome
+        case refused(String)
+    }
+
+    var verdict: Verdict
+    var sender: MemberInfo
+    var known: [MemberInfo]
+
+    func write(to writer: inout ByteWriter) {
+        switch verdict {
+        case .welcome:
+            writer.write(UInt8(0))
+            writer.write(string: "")
+        case .refused(let reason):
+            writer.write(UInt8(1))
+            writer.write(string: reason)
+        }
+        sender.write(to: &writer)
+        MemberList.write(known, to: &writer)
+    }
+
+    init(verdict: Verdict, sender: MemberInfo, known: [MemberInfo]) {
+        self.verdict = verdict
+        self.sender = sender
+        self.known = known
+    }
+
+    init(reading reader: inout ByteReader) throws(ByteError) {
+        let code = try reader.readUInt8()
+        let reason = try reader.readString(maxBytes: 1024)
+        verdict = code == 0 ? .welcome : .refused(reason)
+        sender = try MemberInfo(reading: &reader)
+        known = try MemberList.read(&reader)
+        try reader.finish()
+    }
+}
+
+/// A bounded list of members.
+enum MemberList {
+    static let countMax = 32
+
+    static func write(_ members: [MemberInfo], to writer: inout ByteWriter) {
+        let some = members.prefix(countMax)
+        writer.write(UInt16(some.count))
+        for member in some { member.write(to: &writer) }
+    }
+
+    static func read(_ reader: inout ByteReader) throws(ByteError) -> [MemberInfo] {
+        let count = Int(try reader.readUInt16())
+        guard count <= countMax else {
+            throw ByteError(offset: 0, reason: "\(count) members in one list, at most \(countMax)")
+        }
+        var members: [MemberInfo] = []
+        for _ in 0..<count { members.append(try MemberInfo(reading: &reader)) }
+        return members
+    }
+}

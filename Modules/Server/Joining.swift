@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+import Logging
+import MartletAPI
+import MartletBytes
+import MartletTransport
+
+/// Asks the configured gossip ports who is there: every 100 ms for the first 3 s, so that servers
+/// that start together find each other at once, after that at the configured interval, until this
+/// server belongs to a cluster with others or has found everybody it expects.
+final class Joining {
+    private let options: ServerOptions
+    private let loop: any Loop
+    private let streams: any Streams
+    private let logger: Logger
+    weak var network: PeerNetwork?
+
+    private var timer: (any LoopTimer)?
+    private var startedAt: Duration = .zero
+    private var attempts = 0
+    private var underWay: Set<String> = []
+    private var isStopped = false
+
+    private static let eagerInterval: Duration = .milliseconds(100)
+    private static let eagerPeriod: Duration = .seconds(3)
+
+    init(options: ServerOptions, loop: any Loop, streams: any Streams, logger: Logger) {
+        self.options = options
+        self.loop = loop
+        self.streams = streams
+        self.logger = logger
+    }
+
+    func start() {
+        guard !options.join.isEmpty else { return }
+        startedAt = loop.now
+        timer = loop.makeTimer { [weak self] in self?.attempt() }
+        attempt()
+    }
+
+    func stop() {
+        isStopped = true
+        timer?.disarm()
+    }
+
+    private var isEager: Bool { loop.now - startedAt < Self.eagerPeriod }
+
+    private func attempt() {
+        guard !isStopped else { return }
+        if !isEager {
+            attempts += 1
+            if options.joinAttemptsMax > 0, attempts > options.joinAttemptsMax {
+                logger.error(
+                    "no server answered any retry_join address: giving up",
+                    metadata: ["attempts": "\(attempts - 1)"])
+                return
+            }
+        }
+        timer?.arm(at: loop.now + (isEager ? Self.eagerInterval : options.joinInterval))
+        guard !isSatisfied else { return }
+        for target in options.join where !underWay.contains(target) { ask(target) }
+    }
+
+    /// Everybody who is expected answers, or the cluster stands and somebody of it answers.
+    private var isSatisfied: Bool {
+        guard let network else { return true }
+        let alive = network.members.all.count { $0.status == .alive }
+        if alive >= max(options.bootstrapExpect, 2) { return true }
+        return network.own.clusterID != nil && network.own.hasLog && alive > 1
+    }
+
+    private func ask(_ target: String) {
+        guard let (host, port) = Self.split(target, defaultPort: 4648) else {
+            logger.error("not an address to join", metadata: ["address": "\(target)"])
+            return
+        }
+        underWay.insert(target)
+        streams.resolve(host: host, port: port) { [weak self] result in
+            guard let self, !self.isStopped else { return }
+            switch result {
+            case .success(let addresses):
+                for address in addresses.prefix(8) { self.exchange(with: address, of: target) }
+                if addresses.isEmpty { self.underWay.remove(target) }
+            case .failure(let error):
+                self.underWay.remove(target)
+                if !self.isEager {
+                    self.logger.warning(
+                        "a retry_join name does not resolve",
+                        metadata: ["address": "\(target)", "error": "\(error)"])
+                }
+            }
+        }
+    }
+
+    private func exchange(with address: SocketAddress, of target: String) {
+        guard let network else { return }
+        let exchange = JoinExchange(hello: network.hello(for: .join), loop: loop) {
+            [weak self] reply in
+            guard let self else { return }
+            self.underWay.remove(target)
+            guard !self.isStopped, let reply else { return }
+            switch reply.verdict {
+            case .welcome: self.network?.learn([reply.sender] + reply.known)
+            case .refused(let reason):
+                guard reply.sender.id != self.network?.own.id else { return }
+                self.logger.warning(
+                    "a server refuses to be joined",
+                    metadata: ["address": "\(address)", "reason": "\(reason)"])
+            }
+        }
+        exchange.start(at: address, streams: streams)
+    }
+
+    /// `host:port`, `[v6]:port`, or a host alone.
+    static func split(_ text: String, defaultPort: UInt16) -> (host: String, port: UInt16)? {
+        if SocketAddress(host: text, port: defaultPort) != nil { return (text, defaultPort) }
+        guard let colon = text.lastIndex(of: ":") else {
+            return text.isEmpty ? nil : (text, defaultPort)
+        }
+        guard let port = UInt16(text[text.index(after: colon)...]), port > 0 else { return nil }
+        let host = String(text[..<colon])
+        return host.isEmpty ? nil : (host, port)
+    }
+}
+
+/// One question on a gossip port, and its answer.
+final class JoinExchange: StreamHandler {
+    private let hello: Hello
+    private var done: ((HelloReply?) -> Void)?
+    private var stream: (any ByteStream)?
+    private var reader = FrameReader()
+    private let loop: any Loop
+    private var timer: (any LoopTimer)?
+
+    private static let timeout: Duration = .seconds(3)
+
+    init(hello: Hello, loop: any Loop, done: @escaping (HelloReply?) -> Void) {
+        self.hello = hello
+        self.loop = loop
+        self.done = done
+    }
+
+    func start(at address: SocketAddress, streams: any Streams) {
+        streams.connect(to: address, timeout: .seconds(2)) { result in
+            switch result {
+            case .success(let stream): self.connected(stream)
+            case .failure: self.finish(nil)
+            }
+        }
+    }
+
+    private func connected(_ stream: any ByteStream) {
+        self.stream = stream
+        stream.handler = self
+        stream.resumeReading()
+        timer = loop.makeTimer { [weak self] in self?.finish(nil) }
+        timer?.arm(at: loop.now + Self.timeout)
+        var writer = ByteWriter()
+        Frame.write(.hello, to: &writer) { hello.write(to: &$0) }
+        let bytes = writer.bytes
+        stream.write(bytes.span)
+    }
+
+    func streamReceived(_ bytes: Span<UInt8>) {
+        reader.receive(bytes)
+        do {
+            guard let (kind, rest) = try reader.next() else { return }
+            var payload = rest
+            guard kind == .helloReply else { throw ByteError(offset: 0, reason: "no answer") }
+            finish(try HelloReply(reading: &payload))
+        } catch {
+            finish(nil)
+        }
+    }
+
+    func streamEnded() { finish(nil) }
+    func streamDrained() {}
+    func streamClosed(_ error: TransportError?) { finish(nil) }
+
+    private func finish(_ reply: HelloReply?) {
+        let done = done
+        self.done = nil
+        timer?.disarm()
+        stream?.handler = nil
+        stream?.close()
+        stream = nil
+        done?(reply)
+    }
+}

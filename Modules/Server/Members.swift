@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+package import MartletAPI
+package import MartletRaft
+
+/// One server as this one knows it.
+package struct Member: Sendable {
+    package var info: MemberInfo
+    package var status: SerfStatus
+    /// When it last answered, or when it was first heard of.
+    var lastContact: Duration
+    /// It said that it leaves.
+    var isLeaving: Bool
+}
+
+/// Who is there, as seen by this server's own connections: a server is alive because it answers a
+/// ping, failed because it has not for a while, left because it said so. What others tell only
+/// says whom to ask.
+///
+/// ```
+///            answers               says so          connection ends
+///   none ──────────────▶ alive ──────────▶ leaving ────────────────▶ left
+///     └─ silence ─▶ failed ⇄ alive
+/// ```
+///
+/// A synchronous value without a clock: time comes with each call.
+///
+/// - Invariant: at most ``countMax`` members, ordered by id.
+package struct Members: Sendable {
+    /// Silence after which a server counts as failed: four unanswered pings.
+    static let silenceMax: Duration = .seconds(4)
+    /// What one server keeps in mind; a stranger beyond is not taken up.
+    static let countMax = 64
+
+    private var members: [Member] = []
+
+    package var all: [Member] { members }
+
+    package subscript(_ id: ServerID) -> Member? {
+        position(of: id).map { members[$0] }
+    }
+
+    /// Takes up what somebody says. A newer life of a server replaces an older one.
+    ///
+    /// - Returns: whether this was news: somebody unknown, or other facts than before.
+    mutating func learn(_ info: MemberInfo, at now: Duration) -> Bool {
+        if let position = position(of: info.id) {
+            let known = members[position].info
+            guard info.incarnation >= known.incarnation, info != known else { return false }
+            if info.incarnation == known.incarnation, known.clusterID != nil, info.clusterID == nil {
+                return false
+            }
+            members[position].info = info
+            if info.incarnation > known.incarnation {
+                members[position].isLeaving = false
+                if members[position].status == .left || members[position].status == .leaving {
+                    members[position].status = .none
+                    members[position].lastContact = now
+                }
+            }
+            return true
+        }
+        guard members.count < Self.countMax else { return false }
+        let member = Member(info: info, status: .none, lastContact: now, isLeaving: false)
+        let position = members.firstIndex { $0.info.id > info.id } ?? members.count
+        members.insert(member, at: position)
+        return true
+    }
+
+    /// It answered just now.
+    ///
+    /// - Returns: whether its status changed.
+    mutating func contacted(_ id: ServerID, at now: Duration) -> Bool {
+        guard let position = position(of: id) else { return false }
+        members[position].lastContact = now
+        guard !members[position].isLeaving else { return false }
+        let was = members[position].status
+        members[position].status = .alive
+        return was != .alive
+    }
+
+    mutating func leaving(_ id: ServerID) {
+        guard let position = position(of: id) else { return }
+        members[position].isLeaving = true
+        members[position].status = .leaving
+    }
+
+    /// Its connection to this server ended.
+    mutating func disconnected(_ id: ServerID) {
+        guard let position = position(of: id), members[position].isLeaving else { return }
+        members[position].status = .left
+    }
+
+    /// Time passed: those that were silent for too long have failed.
+    ///
+    /// - Returns: who changed.
+    mutating func tick(at now: Duration, except own: ServerID) -> [ServerID] {
+        var changed: [ServerID] = []
+        for position in members.indices where members[position].info.id != own {
+            let silent = now - members[position].lastContact >= Self.silenceMax
+            switch members[position].status {
+            case .none where silent, .alive where silent:
+                members[position].status = .failed
+                changed.append(members[position].info.id)
+            case .leaving where silent:
+                members[position].status = .left
+                changed.append(members[position].info.id)
+            case .none, .alive, .leaving, .left, .failed:
+                break
+            }
+        }
+        return changed
+    }
+
+    private func position(of id: ServerID) -> Int? {
+        members.firstIndex { $0.info.id == id }
+    }
+}

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+import MartletBytes
+import MartletRaft
+import MartletTransport
+
+/// What an accepted connection tells its owner.
+protocol PeerSessionOwner: AnyObject {
+    func greet(_ hello: Hello) -> HelloReply
+    /// A peer's connection stands; its messages follow.
+    func sessionOpened(_ session: PeerSession)
+    func session(_ session: PeerSession, received kind: FrameKind, _ payload: inout ByteReader)
+        throws(ByteError)
+    /// `wasOrderly` is true after a farewell: the peer said that it leaves.
+    func sessionClosed(_ session: PeerSession)
+    /// A snapshot stream begins; nil refuses it.
+    func receiver(for hello: Hello, session: PeerSession) -> SnapshotReceiver?
+}
+
+/// The other end of a peer's link, of its snapshot stream, or of its question who is there.
+///
+/// ```
+///            hello: peer        ┌▶ peer ─────┐
+///  stranger ────────────────────┼▶ snapshot ─┼▶ closed
+///            hello: join, refused ───────────┘
+/// ```
+final class PeerSession: StreamHandler {
+    private enum State {
+        case stranger
+        case peer(MemberInfo)
+        case snapshot(SnapshotReceiver)
+        case closed
+    }
+
+    let stream: any ByteStream
+    /// Its place in the order of acceptance.
+    let number: UInt64
+    private weak var owner: (any PeerSessionOwner)?
+    private var state = State.stranger
+    private var reader = FrameReader()
+    private var writer = ByteWriter()
+    /// When it was accepted: a stranger is given a bounded time.
+    let since: Duration
+
+    private static let queuedBytesMax = 64 << 20
+
+    init(
+        _ stream: any ByteStream, number: UInt64, owner: any PeerSessionOwner, now: Duration
+    ) {
+        self.stream = stream
+        self.number = number
+        self.owner = owner
+        since = now
+    }
+
+    var isStranger: Bool { if case .stranger = state { true } else { false } }
+
+    /// Who is at the other end; nil for strangers and snapshot streams.
+    var peer: MemberInfo? { if case .peer(let info) = state { info } else { nil } }
+
+    func start() {
+        stream.handler = self
+        stream.resumeReading()
+    }
+
+    func close() {
+        stream.close()
+    }
+
+    func send(_ kind: FrameKind, body: (inout ByteWriter) -> Void) {
+        if case .closed = state { return }
+        guard stream.queuedBytes < Self.queuedBytesMax else { return stream.reset() }
+        writer.clear()
+        Frame.write(kind, to: &writer, body: body)
+        let bytes = writer.bytes
+        stream.write(bytes.span)
+    }
+
+    func streamReceived(_ bytes: Span<UInt8>) {
+        reader.receive(bytes)
+        drain()
+    }
+
+    /// Goes on after a snapshot's receiver was busy.
+    func resume() {
+        drain()
+        if !isBusy { stream.resumeReading() }
+    }
+
+    private var isBusy: Bool { if case .snapshot(let receiver) = state { receiver.isBusy } else { false } }
+
+    private func drain() {
+        do {
+            while !isBusy, let (kind, rest) = try reader.next() {
+                var payload = rest
+                try received(kind, &payload)
+                if case .closed = state { return }
+            }
+        } catch {
+            stream.reset()
+        }
+    }
+
+    private func received(_ kind: FrameKind, _ payload: inout ByteReader) throws(ByteError) {
+        switch state {
+        case .stranger:
+            guard kind == .hello else {
+                throw ByteError(offset: 0, reason: "\(kind) before the greeting")
+            }
+            greeted(by: try Hello(reading: &payload))
+        case .peer:
+            try owner?.session(self, received: kind, &payload)
+        case .snapshot(let receiver):
+            try receiver.received(kind, &payload)
+        case .closed:
+            break
+        }
+    }
+
+    private func greeted(by hello: Hello) {
+        guard let owner else { return stream.reset() }
+        let reply = owner.greet(hello)
+        let isWelcome = reply.verdict == .welcome
+        var receiver: SnapshotReceiver?
+        if isWelcome, hello.purpose == .snapshot {
+            receiver = owner.receiver(for: hello, session: self)
+        }
+        send(.helloReply) { reply.write(to: &$0) }
+        switch hello.purpose {
+        case .peer where isWelcome:
+            state = .peer(hello.sender)
+            reader.payloadBytesMax = Frame.payloadBytesMax
+            owner.sessionOpened(self)
+        case .snapshot where isWelcome && receiver != nil:
+            guard let receiver else { return }
+            state = .snapshot(receiver)
+            reader.payloadBytesMax = Frame.payloadBytesMax
+        case .peer, .snapshot, .join:
+            stream.close()
+        }
+    }
+
+    func streamEnded() {
+        // Nothing is owed to a peer that has closed its side.
+        stream.close()
+    }
+
+    func streamDrained() {}
+
+    func streamClosed(_ error: TransportError?) {
+        if case .snapshot(let receiver) = state { receiver.closed() }
+        owner?.sessionClosed(self)
+        state = .closed
+    }
+}

@@ -1,0 +1,460 @@
+// SPDX-License-Identifier: Apache-2.0
+import Logging
+import MartletRaft
+import MartletState
+import MartletStorage
+import MartletTransport
+
+/// What the replica needs of the rest of the server.
+protocol ReplicaDelegate: AnyObject {
+    func replica(send message: Message, to peer: ServerID)
+    func replica(sendSnapshot offer: SnapshotOffer, to peer: ServerID)
+    func replicaStatusChanged(_ status: Status)
+    func replicaConfigurationChanged(_ configuration: Configuration, index: LogIndex)
+    /// Committed commands were applied, up to and including this index.
+    func replicaApplied(through index: LogIndex)
+    /// The disk failed for good: the server leaves service.
+    func replicaFailed(_ reason: String)
+}
+
+/// What became of a command.
+enum CommandOutcome {
+    case applied(CommandResult, at: LogIndex)
+    /// Certainly not in the log.
+    case refused(Refusal)
+    /// It may or may not be applied: leadership was lost while it was on its way.
+    case unknown
+    case failed(String)
+}
+
+/// One server's part in the replicated log: the Raft core, the state machine and the disk.
+///
+/// Steps the core, then carries out all effects before the next input; inputs that arise meanwhile
+/// wait in a queue. Proposals and reads of one turn of the loop go in together at its end.
+///
+/// - Invariant: `state` is the result of every committed command up to `core.commitIndex`.
+final class Replica {
+    private let loop: any Loop
+    private let log: any LogStore
+    private let snapshots: any SnapshotStore
+    private let logLane: any Lane
+    /// Serial too: snapshots are written, received and read here, and never delay the log.
+    let snapshotLane: any Lane
+    private let logger: Logger
+    private let snapshotPolicy: SnapshotPolicy
+    weak var delegate: (any ReplicaDelegate)?
+
+    private(set) var core: RaftCore
+    private(set) var state: State
+    /// Why this server no longer takes part; nil while it does.
+    private(set) var failure: String?
+
+    private var timer: (any LoopTimer)?
+    private var effects: [Effect] = []
+    private var inputs: [Input] = []
+    private var isStepping = false
+    private var writes = WriteQueue()
+
+    private var gathered: [(command: [UInt8], done: (CommandOutcome) -> Void)] = []
+    private var gatheredReads: [(ReadOutcome) -> Void] = []
+    private var isGathering = false
+    private let inLog = WaitingCommands()
+    private var proposing: [(CommandOutcome) -> Void] = []
+    private var reads: [(id: UInt64, done: [(ReadOutcome) -> Void])] = []
+    private var nextReadID: UInt64 = 0
+    private var changes: [(id: UInt64, done: (ChangeDecision.Outcome) -> Void)] = []
+    private var nextChangeID: UInt64 = 0
+    private var transfer: ((TransferOutcome) -> Void)?
+
+    private var appliedConfiguration: Configuration
+    private var appliedConfigurationIndex: LogIndex
+    private var appliedTerm: Term
+    private var isSnapshotting = false
+    private var bytesSinceSnapshot = 0
+    /// After a failed one: the next try waits.
+    private var snapshotNotBefore: Duration = .zero
+    private var received: (metadata: SnapshotMetadata, state: State)?
+
+    init(
+        _ loaded: LoadedReplica, options: ServerOptions, environment: ServerEnvironment,
+        logLane: any Lane, snapshotLane: any Lane, seed: UInt64, logger: Logger
+    ) {
+        loop = environment.loop
+        log = environment.log
+        snapshots = environment.snapshots
+        self.logLane = logLane
+        self.snapshotLane = snapshotLane
+        core = RaftCore(
+            id: loaded.metadata.serverID, timing: options.timing, limits: options.raftLimits,
+            seed: seed, restored: loaded.restored, at: environment.loop.now)
+        state = loaded.state
+        let snapshot = loaded.restored.snapshot
+        appliedTerm = snapshot?.lastTerm ?? .zero
+        appliedConfiguration = snapshot?.configuration ?? .empty
+        appliedConfigurationIndex = snapshot?.configurationIndex ?? .zero
+        snapshotPolicy = SnapshotPolicy(
+            entries: options.snapshotEntries, bytes: options.snapshotBytes)
+        self.logger = logger
+    }
+
+    func start() {
+        timer = loop.makeTimer { [weak self] in self?.step(.ticked) }
+        step(.ticked)
+    }
+
+    /// Stops taking part, without a word: what is with the disk may still be written.
+    func stop() {
+        failure = failure ?? "the server is stopping"
+        timer?.disarm()
+        failEverything(with: .unknown)
+    }
+
+    // MARK: Wishes
+
+    /// Puts a command into the log; `done` is called once, when it is applied or is lost.
+    func propose(_ command: [UInt8], done: @escaping (CommandOutcome) -> Void) {
+        if let failure { return done(.failed(failure)) }
+        gathered.append((command, done))
+        gather()
+    }
+
+    /// Calls `done` when reading ``state`` is linearizable, or cannot be made so here.
+    func read(_ done: @escaping (ReadOutcome) -> Void) {
+        guard failure == nil else { return done(.refused(.notLeader(leader: nil))) }
+        gatheredReads.append(done)
+        gather()
+    }
+
+    func change(
+        _ action: ConfigurationChange.Action, ifConfigurationIndex: LogIndex?,
+        done: @escaping (ChangeDecision.Outcome) -> Void
+    ) {
+        guard failure == nil else { return done(.refused(.notLeader(leader: nil))) }
+        nextChangeID += 1
+        changes.append((nextChangeID, done))
+        step(
+            .changeProposed(
+                ConfigurationChange(
+                    id: nextChangeID, action: action, ifConfigurationIndex: ifConfigurationIndex)))
+    }
+
+    /// `done` is called once, when the entry at `index` of `term` is committed or can no longer be
+    /// said to be by this leader.
+    func whenCommitted(
+        _ index: LogIndex, term: Term, done: @escaping (_ isCommitted: Bool) -> Void
+    ) {
+        if core.commitIndex >= index { return done(core.term(at: index).map { $0 == term } ?? true) }
+        inLog.add(index: index, term: term) { outcome in
+            if case .applied = outcome { done(true) } else { done(false) }
+        }
+    }
+
+    func transfer(to target: ServerID, done: @escaping (TransferOutcome) -> Void) {
+        guard failure == nil else { return done(.refused(.notLeader(leader: nil))) }
+        guard transfer == nil else { return done(.inProgress) }
+        transfer = done
+        step(.transferRequested(to: target))
+    }
+
+    private func gather() {
+        guard !isGathering else { return }
+        isGathering = true
+        loop.atEndOfTurn { [weak self] in self?.flushGathered() }
+    }
+
+    private func flushGathered() {
+        isGathering = false
+        if !gathered.isEmpty {
+            let commands = gathered.map(\.command)
+            proposing = gathered.map(\.done)
+            gathered.removeAll(keepingCapacity: true)
+            step(.proposed(commands))
+        }
+        if !gatheredReads.isEmpty {
+            nextReadID += 1
+            reads.append((nextReadID, gatheredReads))
+            gatheredReads = []
+            step(.readRequested(id: nextReadID))
+        }
+    }
+
+    // MARK: Stepping
+
+    func step(_ input: Input) {
+        guard failure == nil else { return }
+        inputs.append(input)
+        guard !isStepping else { return }
+        isStepping = true
+        var position = 0
+        while position < inputs.count, failure == nil {
+            let input = inputs[position]
+            position += 1
+            effects.removeAll(keepingCapacity: true)
+            core.step(input, at: loop.now, into: &effects)
+            let work = effects
+            for effect in work { carryOut(effect) }
+        }
+        inputs.removeAll(keepingCapacity: true)
+        isStepping = false
+        guard failure == nil else { return }
+        submitWrites()
+        if let deadline = core.deadline { timer?.arm(at: deadline) } else { timer?.disarm() }
+        considerSnapshot()
+    }
+
+    private func carryOut(_ effect: Effect) {
+        switch effect {
+        case .persist(let write): writes.add(write)
+        case .send(let message, let peer): delegate?.replica(send: message, to: peer)
+        case .committed(let entries): apply(entries)
+        case .proposed(let outcome): decideProposals(outcome)
+        case .changeDecided(let decision): decideChange(decision)
+        case .readDecided(let id, let outcome): decideReads(id, outcome)
+        case .transferDecided(let outcome): decideTransfer(outcome)
+        case .statusChanged(let status): statusChanged(status)
+        case .configurationChanged(let configuration, let index):
+            delegate?.replicaConfigurationChanged(configuration, index: index)
+        case .compact(let index, let term): compact(through: index, term: term)
+        case .sendSnapshot(let offer, let peer):
+            delegate?.replica(sendSnapshot: offer, to: peer)
+        case .snapshotDecided(let decision): snapshotDecision = decision
+        case .restore(let metadata): restore(metadata)
+        }
+    }
+
+    private var snapshotDecision: SnapshotDecision?
+
+    private func decideProposals(_ outcome: ProposalOutcome) {
+        let waiting = proposing
+        proposing = []
+        switch outcome {
+        case .accepted(let first, let term):
+            var index = first
+            for done in waiting {
+                inLog.add(index: index, term: term, done: done)
+                index = index.next
+            }
+        case .refused(let refusal):
+            for done in waiting { done(.refused(refusal)) }
+        }
+    }
+
+    private func decideChange(_ decision: ChangeDecision) {
+        guard let position = changes.firstIndex(where: { $0.id == decision.id }) else { return }
+        changes.remove(at: position).done(decision.outcome)
+    }
+
+    private func decideReads(_ id: UInt64, _ outcome: ReadOutcome) {
+        guard let position = reads.firstIndex(where: { $0.id == id }) else { return }
+        for done in reads.remove(at: position).done { done(outcome) }
+    }
+
+    private func decideTransfer(_ outcome: TransferOutcome) {
+        let done = transfer
+        transfer = nil
+        done?(outcome)
+    }
+
+    private func statusChanged(_ status: Status) {
+        if status.role != .leader { inLog.loseAll() }
+        delegate?.replicaStatusChanged(status)
+    }
+
+    private func failEverything(with outcome: CommandOutcome) {
+        inLog.loseAll()
+        let commands = gathered.map(\.done) + proposing
+        gathered = []
+        proposing = []
+        for done in commands { done(outcome) }
+        let waitingReads = reads.flatMap(\.done) + gatheredReads
+        reads = []
+        gatheredReads = []
+        for done in waitingReads { done(.refused(.notLeader(leader: nil))) }
+        let waitingChanges = changes
+        changes = []
+        for change in waitingChanges { change.done(.refused(.notLeader(leader: nil))) }
+        decideTransfer(.lost)
+    }
+
+    // MARK: The state machine
+
+    private func apply(_ entries: [Entry]) {
+        for entry in entries {
+            switch entry.kind {
+            case .noop:
+                inLog.complete(entry, .unchanged)
+            case .command:
+                bytesSinceSnapshot += entry.sizeBytes
+                let result = state.apply(entry.payload, at: entry.index.number)
+                inLog.complete(entry, result)
+            case .configuration:
+                guard let configuration = Configuration(encoded: entry.payload) else {
+                    preconditionFailure("a committed configuration that Raft took is malformed")
+                }
+                appliedConfiguration = configuration
+                appliedConfigurationIndex = entry.index
+                inLog.complete(entry, .unchanged)
+            }
+            appliedTerm = entry.term
+        }
+        if let last = entries.last { delegate?.replicaApplied(through: last.index) }
+    }
+
+    // MARK: The disk
+
+    private func submitWrites() {
+        guard let taken = writes.take() else { return }
+        submit(taken)
+    }
+
+    private func submit(_ taken: WriteQueue.Taken) {
+        let log = log
+        logLane.submit({ () -> StoreError? in
+            do throws(StoreError) {
+                try log.commit(taken.batch)
+                return nil
+            } catch {
+                return error
+            }
+        }) { [weak self] error in self?.written(taken, error) }
+    }
+
+    private func written(_ taken: WriteQueue.Taken, _ error: StoreError?) {
+        switch error {
+        case nil:
+            writes.finish()
+            step(.persisted(through: taken.through))
+        case .full(let detail):
+            logger.error(
+                "the disk is full: nothing is acknowledged until there is space",
+                metadata: ["detail": "\(detail)"])
+            retry(taken)
+        case .some(let error):
+            fail("\(error)")
+        }
+    }
+
+    private var retryTimer: (any LoopTimer)?
+
+    /// Half a second: soon enough that service is back at once, rare enough to be no load.
+    private func retry(_ taken: WriteQueue.Taken) {
+        let timer = loop.makeTimer { [weak self] in
+            guard let self, self.failure == nil else { return }
+            self.submit(taken)
+        }
+        timer.arm(at: loop.now + .milliseconds(500))
+        retryTimer = timer
+    }
+
+    func fail(_ reason: String) {
+        guard failure == nil else { return }
+        failure = reason
+        timer?.disarm()
+        logger.critical(
+            "storage failed: this server leaves service; its data is verified when it starts again",
+            metadata: ["reason": "\(reason)"])
+        failEverything(with: .failed(reason))
+        delegate?.replicaFailed(reason)
+    }
+
+    private func compact(through index: LogIndex, term: Term) {
+        let log = log
+        logLane.submit({ () -> StoreError? in
+            do throws(StoreError) {
+                try log.compact(through: index, term: term)
+                return nil
+            } catch {
+                return error
+            }
+        }) { [weak self] error in
+            guard let self, let error else { return }
+            if case .full = error {
+                self.logger.warning(
+                    "the log could not be compacted: the disk is full",
+                    metadata: ["index": "\(index.number)"])
+            } else {
+                self.fail("\(error)")
+            }
+        }
+    }
+
+    // MARK: Snapshots
+
+    /// A snapshot stands for what is applied, and never passes what is durable here.
+    private func considerSnapshot() {
+        let applied = core.commitIndex
+        guard !isSnapshotting, loop.now >= snapshotNotBefore, applied <= core.durableIndex, applied > core.snapshotIndex,
+            snapshotPolicy.isDue(
+                entries: applied.number - core.snapshotIndex.number, bytes: bytesSinceSnapshot)
+        else { return }
+        isSnapshotting = true
+        bytesSinceSnapshot = 0
+        let state = state
+        let store = snapshots
+        let position = SnapshotPosition(
+            lastIndex: applied, lastTerm: appliedTerm, configuration: appliedConfiguration,
+            configurationIndex: appliedConfigurationIndex)
+        snapshotLane.submit({ SnapshotFile.write(state, at: position, to: store) }) {
+            [weak self] result in
+            guard let self else { return }
+            self.isSnapshotting = false
+            switch result {
+            case .success(let metadata):
+                self.logger.debug(
+                    "snapshot written",
+                    metadata: [
+                        "index": "\(metadata.lastIndex.number)", "bytes": "\(metadata.sizeBytes)",
+                    ])
+                self.step(.snapshotTaken(metadata))
+            case .failure(.full(let detail)):
+                self.snapshotNotBefore = self.loop.now + .seconds(10)
+                self.logger.warning(
+                    "no snapshot: the disk is full", metadata: ["detail": "\(detail)"])
+            case .failure(let error):
+                self.fail("\(error)")
+            }
+        }
+    }
+
+    /// Whether the bytes of an offered snapshot are wanted.
+    func offered(_ offer: SnapshotOffer, from peer: ServerID) -> Bool {
+        precondition(!isStepping, "an offer comes from a socket, not from an effect")
+        guard failure == nil else { return false }
+        snapshotDecision = nil
+        step(.snapshotOffered(offer, from: peer))
+        return snapshotDecision == .accepted
+    }
+
+    /// All bytes of an accepted offer are durable, and this is the state that they hold.
+    func received(_ offer: SnapshotOffer, state: State, from peer: ServerID) {
+        received = (offer.metadata, state)
+        step(.snapshotReceived(offer, from: peer))
+        received = nil
+    }
+
+    private func restore(_ metadata: SnapshotMetadata) {
+        guard let received, received.metadata == metadata else {
+            preconditionFailure("Raft restores only the snapshot that it was just given")
+        }
+        state = received.state
+        appliedConfiguration = metadata.configuration
+        appliedConfigurationIndex = metadata.configurationIndex
+        appliedTerm = metadata.lastTerm
+        bytesSinceSnapshot = 0
+        inLog.loseAll()
+        logger.info(
+            "state restored from the leader's snapshot",
+            metadata: ["index": "\(metadata.lastIndex.number)"])
+        delegate?.replicaApplied(through: metadata.lastIndex)
+    }
+}
+
+/// When a snapshot is due: often enough that a restart replays little.
+struct SnapshotPolicy {
+    var entries: UInt64
+    var bytes: Int
+
+    func isDue(entries: UInt64, bytes: Int) -> Bool {
+        entries >= self.entries || bytes >= self.bytes
+    }
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+import MartletHTTP
+
+/// What can be asked of a server.
+enum Endpoint: Sendable, Equatable {
+    case raftConfiguration
+    case removePeer
+    case transferLeadership
+    case autopilotConfiguration
+    case setAutopilotConfiguration
+    case autopilotHealth
+    case schedulerConfiguration
+    case setSchedulerConfiguration
+    case statusLeader
+    case statusPeers
+    case regions
+    case agentSelf
+    case agentMembers
+    case agentHealth
+    case metrics
+}
+
+/// The HTTP surface, as a table. The operator's paths are also served without `/v1`, as the
+/// published specification prints some of them.
+enum Routes {
+    private static let table: [(path: String, methods: [(RequestHead.Method, Endpoint)])] = [
+        ("/operator/raft/configuration", [(.get, .raftConfiguration)]),
+        ("/operator/raft/peer", [(.delete, .removePeer)]),
+        (
+            "/operator/raft/transfer-leadership",
+            [(.put, .transferLeadership), (.post, .transferLeadership)]
+        ),
+        (
+            "/operator/autopilot/configuration",
+            [(.get, .autopilotConfiguration), (.put, .setAutopilotConfiguration)]
+        ),
+        ("/operator/autopilot/health", [(.get, .autopilotHealth)]),
+        (
+            "/operator/scheduler/configuration",
+            [
+                (.get, .schedulerConfiguration), (.put, .setSchedulerConfiguration),
+                (.post, .setSchedulerConfiguration),
+            ]
+        ),
+        ("/status/leader", [(.get, .statusLeader)]),
+        ("/status/peers", [(.get, .statusPeers)]),
+        ("/regions", [(.get, .regions)]),
+        ("/agent/self", [(.get, .agentSelf)]),
+        ("/agent/members", [(.get, .agentMembers)]),
+        ("/agent/health", [(.get, .agentHealth)]),
+        ("/metrics", [(.get, .metrics)]),
+    ]
+
+    static let router = Router<Endpoint>(
+        table.flatMap { row in
+            let isOperator = row.path.hasPrefix("/operator/")
+            return (isOperator ? ["/v1", ""] : ["/v1"]).map { prefix in
+                Route(path: prefix + row.path, methods: row.methods)
+            }
+        })
+}

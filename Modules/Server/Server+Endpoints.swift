@@ -1,0 +1,449 @@
+// SPDX-License-Identifier: Apache-2.0
+import MartletAPI
+import MartletHTTP
+import MartletJSON
+import MartletRaft
+import MartletState
+import MartletTransport
+
+/// What the leader made of a call.
+enum LeadOutcome {
+    case answered(APIResponse)
+    /// This server does not lead, and has proposed nothing.
+    case notLeader
+}
+
+// MARK: - Checks that need no leader
+
+extension Server {
+    /// Arguments, in the order in which a client should learn of its mistakes.
+    func validate(_ call: Call) throws(APIError) {
+        if let region = call.query.first("region"), !region.isEmpty, region != options.region {
+            throw APIError(status: 500, message: "No path to region")
+        }
+        switch call.endpoint {
+        case .raftConfiguration, .autopilotConfiguration, .schedulerConfiguration,
+            .autopilotHealth:
+            try validateBlocking(call)
+        case .removePeer:
+            _ = try PeerSelector(
+                call.query,
+                none: "Must specify either ?id with the server's ID or ?address with IP:port of "
+                    + "peer to remove",
+                both: "Must specify only one of ?id or ?address", isEmptyAllowed: true)
+        case .transferLeadership:
+            _ = try PeerSelector(
+                call.query, none: "must specify id or address",
+                both: "must specify either id or address, and once", isEmptyAllowed: false)
+        case .setAutopilotConfiguration:
+            _ = try AutopilotConfiguration.decode(body: call.request.body)
+            _ = try call.checkAndSetIndex()
+        case .setSchedulerConfiguration:
+            _ = try SchedulerConfiguration.decode(body: call.request.body)
+            _ = try call.checkAndSetIndex()
+        case .statusLeader, .statusPeers, .regions, .agentSelf, .agentMembers, .agentHealth,
+            .metrics:
+            break
+        }
+    }
+
+    /// Nothing here blocks; what cannot be read is a mistake all the same.
+    private func validateBlocking(_ call: Call) throws(APIError) {
+        if let wait = call.query.first("wait"), !wait.isEmpty, GoDuration(parsing: wait) == nil {
+            throw APIError(status: 400, message: "Invalid wait time")
+        }
+        if let index = call.query.first("index"), !index.isEmpty, UInt64(index) == nil {
+            throw APIError(status: 400, message: "Invalid index")
+        }
+    }
+}
+
+extension Call {
+    /// `?cas`, if it is there: the first of several.
+    func checkAndSetIndex() throws(APIError) -> UInt64? {
+        guard let text = query.first("cas") else { return nil }
+        return try APIError.parseIndex(text)
+    }
+}
+
+/// Which server a request is about: by id or by address, and by one of them.
+struct PeerSelector {
+    enum Kind: Equatable {
+        case id
+        case address
+    }
+
+    let kind: Kind
+    let text: String
+
+    init(_ query: Query, none: String, both: String, isEmptyAllowed: Bool) throws(APIError) {
+        let ids = query.all("id")
+        let addresses = query.all("address")
+        guard !ids.isEmpty || !addresses.isEmpty else { throw APIError(status: 400, message: none) }
+        guard ids.isEmpty || addresses.isEmpty, ids.count + addresses.count == 1 else {
+            throw APIError(status: 400, message: both)
+        }
+        kind = ids.isEmpty ? .address : .id
+        text = ids.first ?? addresses[0]
+        guard isEmptyAllowed || !text.isEmpty else {
+            throw APIError(status: 400, message: "the \(name) must not be empty")
+        }
+    }
+
+    var name: String { kind == .id ? "id" : "address" }
+
+    func find(in configuration: Configuration) -> Configuration.Server? {
+        switch kind {
+        case .id: ServerID(text).flatMap { configuration[$0] }
+        case .address: configuration.servers.first { $0.address == text }
+        }
+    }
+
+    var notFound: String {
+        "\(name) \"\(String(text.prefix(256)))\" was not found in the Raft configuration"
+    }
+}
+
+// MARK: - Answers of any server
+
+extension Server {
+    /// nil for what needs a leader.
+    func answerLocally(_ call: Call) -> APIResponse? {
+        switch call.endpoint {
+        case .regions: encode(StringList([options.region]), call)
+        case .agentSelf: encode(agentSelf(), call)
+        case .agentMembers: encode(agentMembers(), call)
+        case .agentHealth: agentHealth()
+        case .metrics: metrics(call)
+        case .raftConfiguration where call.isStale:
+            encode(raftConfiguration(), call, freshness: freshness(index: configurationIndex))
+        case .autopilotConfiguration where call.isStale: autopilot(call, isLeader: false)
+        case .schedulerConfiguration where call.isStale: scheduler(call, isLeader: false)
+        case .statusLeader where call.isStale:
+            encode(JSONString(leaderAddress ?? ""), call)
+        case .statusPeers where call.isStale: answerWithLeader(call)
+        case .raftConfiguration, .autopilotConfiguration, .schedulerConfiguration, .statusLeader,
+            .statusPeers, .autopilotHealth, .removePeer, .transferLeadership,
+            .setAutopilotConfiguration, .setSchedulerConfiguration:
+            nil
+        }
+    }
+
+    func answerWithLeader(_ call: Call) -> APIResponse {
+        if call.endpoint == .statusLeader { return encode(JSONString(leaderAddress ?? ""), call) }
+        return encode(StringList(replica.core.configuration.servers.map(\.address)), call)
+    }
+
+    private var leaderAddress: String? {
+        guard let leader = replica.core.status.leader else { return nil }
+        return replica.core.configuration[leader]?.address ?? network.members[leader]?.info.peerAddress
+    }
+
+    private var configurationIndex: UInt64 { replica.core.configurationIndex.number }
+
+    func encode(
+        _ value: some JSONWritable, _ call: Call, freshness: APIResponse.Freshness? = nil
+    ) -> APIResponse {
+        .json(JSONWriter.encode(value, pretty: call.isPretty), freshness: freshness)
+    }
+
+    private func freshness(index: UInt64, isLeader: Bool = false) -> APIResponse.Freshness {
+        APIResponse.Freshness(
+            index: index, knowsLeader: isLeader || replica.core.status.leader != nil,
+            lastContactMilliseconds: isLeader ? 0 : lastContact.milliseconds)
+    }
+
+    /// How old this server's picture may be: since it heard of a leader, or since it started.
+    private var lastContact: Duration {
+        if replica.core.status.role == .leader { return .zero }
+        return max(.zero, loop.now - (replica.core.lastLeaderContact ?? startedAt))
+    }
+
+    private func raftConfiguration() -> RaftConfigurationResponse {
+        let leader = replica.core.status.leader
+        return RaftConfigurationResponse(
+            index: configurationIndex,
+            servers: replica.core.configuration.servers.map { server in
+                RaftServer(
+                    id: server.id.description, node: steward.name(of: server.id),
+                    address: server.address, leader: server.id == leader,
+                    voter: server.role == .voter, raftProtocol: "3")
+            })
+    }
+
+    private func autopilot(_ call: Call, isLeader: Bool) -> APIResponse {
+        guard let configuration = replica.state.autopilot else {
+            return .text(500, "autopilot config not initialized yet")
+        }
+        let fresh = freshness(index: configuration.modifyIndex, isLeader: isLeader)
+        if call.isPretty { return encode(configuration, call, freshness: fresh) }
+        if autopilotCache?.index != configuration.modifyIndex {
+            autopilotCache = CachedBody(
+                index: configuration.modifyIndex,
+                bytes: JSONWriter.encode(configuration, pretty: false))
+        }
+        return .json(autopilotCache?.bytes ?? [], freshness: fresh)
+    }
+
+    private func scheduler(_ call: Call, isLeader: Bool) -> APIResponse {
+        guard let configuration = replica.state.scheduler else {
+            return .text(500, "scheduler config not initialized yet")
+        }
+        let fresh = freshness(index: configuration.modifyIndex, isLeader: isLeader)
+        return encode(
+            SchedulerConfigurationResponse(
+                index: configuration.modifyIndex, knownLeader: fresh.knowsLeader,
+                lastContact: isLeader ? 0 : lastContact.clampedNanoseconds,
+                configuration: configuration),
+            call, freshness: fresh)
+    }
+}
+
+// MARK: - Answers of the leader
+
+extension Server {
+    func lead(_ call: Call, done: @escaping (LeadOutcome) -> Void) {
+        switch call.endpoint {
+        case .raftConfiguration, .autopilotConfiguration, .schedulerConfiguration,
+            .autopilotHealth:
+            readLinearizably(call, done)
+        case .setAutopilotConfiguration, .setSchedulerConfiguration:
+            write(call, done)
+        case .removePeer:
+            removePeer(call, done)
+        case .transferLeadership:
+            transferLeadership(call, done)
+        case .statusLeader, .statusPeers:
+            done(.answered(answerWithLeader(call)))
+        case .regions, .agentSelf, .agentMembers, .agentHealth, .metrics:
+            done(.answered(answerLocally(call) ?? .text(404, "no such endpoint")))
+        }
+    }
+
+    private func readLinearizably(_ call: Call, _ done: @escaping (LeadOutcome) -> Void) {
+        replica.read { [weak self] outcome in
+            guard let self else { return done(.notLeader) }
+            guard case .ready = outcome else { return done(.notLeader) }
+            switch call.endpoint {
+            case .autopilotConfiguration:
+                done(.answered(self.autopilot(call, isLeader: true)))
+            case .schedulerConfiguration:
+                done(.answered(self.scheduler(call, isLeader: true)))
+            case .autopilotHealth:
+                done(self.health(call))
+            default:
+                done(
+                    .answered(
+                        self.encode(
+                            self.raftConfiguration(), call,
+                            freshness: self.freshness(
+                                index: self.configurationIndex, isLeader: true))))
+            }
+        }
+    }
+
+    private func health(_ call: Call) -> LeadOutcome {
+        if steward.health == nil { steward.refreshHealth() }
+        guard let health = steward.health else { return .notLeader }
+        var response = encode(
+            health, call, freshness: freshness(index: configurationIndex, isLeader: true))
+        response.status = health.healthy ? 200 : 429
+        return .answered(response)
+    }
+
+    private func write(_ call: Call, _ done: @escaping (LeadOutcome) -> Void) {
+        let command: Command
+        do {
+            let cas = try call.checkAndSetIndex()
+            if call.endpoint == .setAutopilotConfiguration {
+                command = .setAutopilot(
+                    try AutopilotConfiguration.decode(body: call.request.body), cas: cas)
+            } else {
+                command = .setScheduler(
+                    try SchedulerConfiguration.decode(body: call.request.body), cas: cas)
+            }
+        } catch {
+            return done(.answered(.text(error.status, error.message)))
+        }
+        replica.propose(command.encoded()) { [weak self] outcome in
+            guard let self else { return done(.notLeader) }
+            switch outcome {
+            case .applied(let result, let index):
+                done(.answered(self.written(call, result, at: index.number)))
+            case .refused(.busy):
+                var response = APIResponse.text(
+                    503, "too many writes are waiting for a quorum: try again")
+                response.retryAfter = 1
+                done(.answered(response))
+            case .refused(.tooLarge(let limit)):
+                done(.answered(.text(413, "a command is at most \(limit) bytes")))
+            case .refused(.notLeader), .refused(.transferring):
+                done(.notLeader)
+            case .unknown:
+                done(.answered(self.unknownOutcome()))
+            case .failed(let reason):
+                done(.answered(.text(500, "this server is out of service: \(reason)")))
+            }
+        }
+    }
+
+    private func written(
+        _ call: Call, _ result: CommandResult, at index: UInt64
+    ) -> APIResponse {
+        let isAutopilot = call.endpoint == .setAutopilotConfiguration
+        let isUpdated: Bool
+        let answer: UInt64
+        switch result {
+        case .applied(let modifyIndex): (isUpdated, answer) = (true, modifyIndex)
+        case .casFailed: (isUpdated, answer) = (false, index)
+        case .unchanged: (isUpdated, answer) = (false, index)
+        case .refused(let reason):
+            return .text(500, "the command was not understood: \(reason)")
+        }
+        if isAutopilot { return encode(JSONBool(isUpdated), call) }
+        var response = encode(SchedulerSetResponse(index: answer, updated: isUpdated), call)
+        response.writeIndex = answer
+        return response
+    }
+
+    private func removePeer(_ call: Call, _ done: @escaping (LeadOutcome) -> Void) {
+        let selector: PeerSelector
+        do {
+            selector = try PeerSelector(call.query, none: "", both: "", isEmptyAllowed: true)
+        } catch {
+            return done(.answered(.text(error.status, error.message)))
+        }
+        guard let target = selector.find(in: replica.core.configuration) else {
+            // "Not there" is an answer that only a leader may give.
+            return replica.read { outcome in
+                guard case .ready = outcome else { return done(.notLeader) }
+                done(.answered(.text(404, selector.notFound)))
+            }
+        }
+        change(.remove(target.id), attempts: 40, notFound: selector.notFound, done)
+    }
+
+    /// A change waits for the one before it, which is a matter of one round trip.
+    private func change(
+        _ action: ConfigurationChange.Action, attempts: Int, notFound: String,
+        _ done: @escaping (LeadOutcome) -> Void
+    ) {
+        let term = replica.core.status.term
+        replica.change(action, ifConfigurationIndex: nil) { [weak self] outcome in
+            guard let self else { return done(.notLeader) }
+            switch outcome {
+            case .accepted(let index, _):
+                self.replica.whenCommitted(index, term: term) { [weak self] isCommitted in
+                    guard !isCommitted else { return done(.answered(.empty)) }
+                    done(
+                        .answered(
+                            self?.unknownOutcome() ?? .text(500, Self.unknownOutcomeText)))
+                }
+            case .unchanged:
+                done(.answered(.empty))
+            case .refused:
+                done(.notLeader)
+            case .inProgress, .conflict:
+                guard attempts > 0 else {
+                    var response = APIResponse.text(
+                        503, "another membership change is under way: try again")
+                    response.retryAfter = 1
+                    return done(.answered(response))
+                }
+                self.later(.milliseconds(50)) { [weak self] in
+                    self?.change(action, attempts: attempts - 1, notFound: notFound, done)
+                }
+            case .unknownServer:
+                done(.answered(.text(404, notFound)))
+            case .lastVoter:
+                done(
+                    .answered(
+                        .text(
+                            409, "this is the last voter: removing it would end the cluster")))
+            case .invalid:
+                done(.answered(.text(400, "the change is not possible")))
+            }
+        }
+    }
+
+    private func later(_ delay: Duration, _ body: @escaping () -> Void) {
+        laterTimers += 1
+        let key = laterTimers
+        let timer = loop.makeTimer { [weak self] in
+            self?.laterArmed[key] = nil
+            body()
+        }
+        laterArmed[key] = timer
+        timer.arm(at: loop.now + delay)
+    }
+
+    private func transferLeadership(_ call: Call, _ done: @escaping (LeadOutcome) -> Void) {
+        let selector: PeerSelector
+        do {
+            selector = try PeerSelector(call.query, none: "", both: "", isEmptyAllowed: false)
+        } catch {
+            return done(.answered(.text(error.status, error.message)))
+        }
+        let configuration = replica.core.configuration
+        guard let target = selector.find(in: configuration), let own = configuration[id] else {
+            return done(.answered(.text(404, selector.notFound)))
+        }
+        let answer = { [weak self] (isNoop: Bool) in
+            guard let self else { return done(.notLeader) }
+            done(
+                .answered(
+                    self.encode(
+                        TransferLeadershipResponse(
+                            fromID: own.id.description, fromAddress: own.address,
+                            toID: target.id.description, toAddress: target.address,
+                            noop: isNoop),
+                        call)))
+        }
+        replica.transfer(to: target.id) { outcome in
+            switch outcome {
+            case .done: answer(false)
+            case .noop: answer(true)
+            case .refused: done(.notLeader)
+            case .unknownServer: done(.answered(.text(404, selector.notFound)))
+            case .notVoter:
+                done(
+                    .answered(
+                        .text(400, "server \(target.id) is not a voter: it cannot lead")))
+            case .inProgress:
+                var response = APIResponse.text(
+                    503, "another leadership transfer is under way: try again")
+                response.retryAfter = 1
+                done(.answered(response))
+            case .timedOut:
+                done(
+                    .answered(
+                        .text(
+                            500, "server \(target.id) did not take over in time; the leader is "
+                                + "the same as before")))
+            case .lost:
+                done(
+                    .answered(
+                        .text(500, "leadership was lost during the transfer, not to the target")))
+            }
+        }
+    }
+}
+
+extension Duration {
+    /// Whole milliseconds, 0 for negative ones.
+    var milliseconds: UInt64 {
+        let (seconds, attoseconds) = components
+        guard seconds >= 0, attoseconds >= 0 else { return 0 }
+        return UInt64(clamping: seconds).multipliedReportingOverflow(by: 1000).partialValue
+            &+ UInt64(attoseconds / 1_000_000_000_000_000)
+    }
+
+    /// Nanoseconds, at the ends of the integer for what does not fit.
+    var clampedNanoseconds: Int64 {
+        let (seconds, attoseconds) = components
+        let (product, isOver) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+        guard !isOver else { return seconds > 0 ? .max : .min }
+        let (sum, isSumOver) = product.addingReportingOverflow(attoseconds / 1_000_000_000)
+        return isSumOver ? .max : sum
+    }
+}

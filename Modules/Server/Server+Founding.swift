@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+import Logging
+import MartletAPI
+import MartletBytes
+import MartletRaft
+import MartletState
+import MartletStorage
+import MartletTransport
+
+/// The shell of ``Founding``: what is agreed is durable before it is said.
+extension Server {
+    func considerFounding() {
+        guard metadata.clusterID == nil, !isSavingMetadata, !isStopped else { return }
+        let newClusterID: ServerID
+        do {
+            newClusterID = try ServerID.random(from: environment.crypto)
+        } catch {
+            logger.error("no random bytes for a cluster id", metadata: ["error": "\(error)"])
+            return
+        }
+        switch Founding.decide(
+            own: network.own, members: network.members.all, accepted: metadata.founding,
+            newClusterID: newClusterID)
+        {
+        case .wait:
+            break
+        case .propose(let founding):
+            if metadata.founding == founding {
+                propose(founding)
+            } else {
+                var changed = metadata
+                changed.founding = founding
+                save(changed) { $0.propose(founding) }
+            }
+        }
+    }
+
+    private func propose(_ founding: ServerMetadata.Founding) {
+        foundingAccepted.insert(id)
+        for server in founding.configuration.servers where server.id != id {
+            guard !foundingAccepted.contains(server.id) else { continue }
+            network.connect(to: server.id, at: server.address)
+            network.sendFounding(.foundingProposal, to: server.id) {
+                Founding.write(founding, to: &$0)
+            }
+        }
+        completeFounding(founding)
+    }
+
+    private func completeFounding(_ founding: ServerMetadata.Founding) {
+        let everybody = founding.configuration.servers.map(\.id)
+        guard everybody.allSatisfy({ foundingAccepted.contains($0) }), !isSavingMetadata else {
+            return
+        }
+        var complete = metadata
+        complete.clusterID = founding.clusterID
+        complete.founding = nil
+        let entry = RaftCore.foundingEntry(founding.configuration)
+        let hardState = HardState(term: entry.term, vote: nil)
+        let log = environment.log
+        let store = environment.metadata
+        let finished = complete
+        isSavingMetadata = true
+        // The log first: a cluster id without a log would wait for a leader that never comes.
+        logLane.submit({ () -> StoreError? in
+            do throws(StoreError) {
+                try log.commit(LogBatch(hardState: hardState, entries: [entry]))
+                try store.save(finished)
+                return nil
+            } catch {
+                return error
+            }
+        }) { [weak self] error in
+            guard let self else { return }
+            self.isSavingMetadata = false
+            if let error { return self.replicaStorageFailed(error) }
+            self.founded(founding, metadata: finished, entry: entry, hardState: hardState)
+        }
+    }
+
+    private func founded(
+        _ founding: ServerMetadata.Founding, metadata finished: ServerMetadata, entry: Entry,
+        hardState: HardState
+    ) {
+        setMetadata(finished)
+        logger.info(
+            "cluster founded",
+            metadata: [
+                "cluster": "\(founding.clusterID)",
+                "servers": "\(founding.configuration.servers.count)",
+            ])
+        network.update {
+            $0.clusterID = founding.clusterID
+            $0.hasLog = true
+        }
+        for server in founding.configuration.servers where server.id != id {
+            network.sendFounding(.foundingDone, to: server.id) {
+                Founding.write(founding, to: &$0)
+            }
+        }
+        let restored = Restored(
+            hardState: hardState, snapshot: nil, entries: [entry], previousIndex: .zero,
+            previousTerm: .zero, commitHint: .zero)
+        found(with: LoadedReplica(metadata: finished, restored: restored, state: State()))
+        replica.step(.campaignRequested)
+    }
+
+    func network(
+        founding kind: FrameKind, _ payload: inout ByteReader, from peer: MemberInfo,
+        session: PeerSession?
+    ) throws(ByteError) {
+        switch kind {
+        case .foundingProposal:
+            let proposal = try Founding.read(&payload)
+            guard proposal.proposer == peer.id else { return }
+            consider(proposal, session: session)
+        case .foundingReply:
+            let isAccepted = try payload.readBool()
+            let proposal = try Founding.read(&payload)
+            guard proposal == metadata.founding, proposal.proposer == id else { return }
+            if isAccepted {
+                foundingAccepted.insert(peer.id)
+                completeFounding(proposal)
+            }
+        case .foundingDone:
+            let founding = try Founding.read(&payload)
+            guard metadata.clusterID == nil, metadata.founding == founding else { return }
+            adopt(founding.clusterID)
+        default:
+            throw ByteError(offset: 0, reason: "\(kind) is not about a founding")
+        }
+    }
+
+    private func consider(_ proposal: ServerMetadata.Founding, session: PeerSession?) {
+        guard !isSavingMetadata,
+            Founding.accepts(proposal, own: network.own, accepted: metadata.founding)
+        else { return answer(proposal, false, session) }
+        if metadata.founding == proposal { return answer(proposal, true, session) }
+        var changed = metadata
+        changed.founding = proposal
+        save(changed) { server in
+            server.foundingAccepted = []
+            server.answer(proposal, true, session)
+        }
+    }
+
+    private func answer(
+        _ proposal: ServerMetadata.Founding, _ isAccepted: Bool, _ session: PeerSession?
+    ) {
+        session?.send(.foundingReply) {
+            $0.write(isAccepted)
+            Founding.write(proposal, to: &$0)
+        }
+    }
+
+    /// A peer belongs to a cluster. A server that has neither cluster nor log joins it, unless it
+    /// is bound by a founding that may still complete.
+    func network(toldCluster clusterID: ServerID, by peer: MemberInfo) {
+        guard metadata.clusterID == nil, !network.own.hasLog, !isSavingMetadata else { return }
+        if let founding = metadata.founding {
+            guard founding.clusterID == clusterID || founding.proposer == peer.id
+                || founding.proposer == id && founding.configuration.contains(peer.id)
+            else { return }
+            if founding.clusterID == clusterID { return adopt(clusterID) }
+        }
+        var changed = metadata
+        changed.clusterID = clusterID
+        changed.founding = nil
+        save(changed) { $0.adopted(clusterID) }
+    }
+
+    /// The founding record on the disk already implies this cluster: what is stored now only says
+    /// it more plainly, so nothing has to wait for it.
+    private func adopt(_ clusterID: ServerID) {
+        var changed = metadata
+        changed.clusterID = clusterID
+        changed.founding = nil
+        setMetadata(changed)
+        adopted(clusterID)
+        save(changed) { _ in }
+    }
+
+    private func adopted(_ clusterID: ServerID) {
+        logger.info("this server belongs to a cluster", metadata: ["cluster": "\(clusterID)"])
+        network.update { $0.clusterID = clusterID }
+    }
+
+    /// Durable first, then true.
+    private func save(_ changed: ServerMetadata, then: @escaping (Server) -> Void) {
+        isSavingMetadata = true
+        let store = environment.metadata
+        logLane.submit({ () -> StoreError? in
+            do throws(StoreError) {
+                try store.save(changed)
+                return nil
+            } catch {
+                return error
+            }
+        }) { [weak self] error in
+            guard let self else { return }
+            self.isSavingMetadata = false
+            if let error { return self.replicaStorageFailed(error) }
+            self.setMetadata(changed)
+            then(self)
+            self.considerFounding()
+        }
+    }
+
+    private func replicaStorageFailed(_ error: StoreError) {
+        logger.error("identity could not be stored", metadata: ["error": "\(error)"])
+        guard case .full = error else { return replica.fail("\(error)") }
+    }
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+import MartletAPI
+import MartletHTTP
+import MartletJSON
+import MartletRaft
+import MartletTransport
+
+/// `GET /v1/metrics` in Nomad's JSON form: gauges and counters read at the moment of the request.
+extension Server {
+    func metrics(_ call: Call) -> APIResponse {
+        if let format = call.query.first("format"), !format.isEmpty {
+            return .text(415, "the metrics format \"\(format.prefix(64))\" is not served: JSON is")
+        }
+        return encode(
+            MetricsSummary(
+                gauges: gauges, counters: countersByName,
+                timestamp: Timestamp.text(unixNanoseconds: loop.wallClockNanoseconds)),
+            call)
+    }
+
+    private var gauges: [(String, Double)] {
+        let core = replica.core
+        var gauges: [(String, Double)] = [
+            ("nomad.raft.applied_index", Double(core.commitIndex.number)),
+            ("nomad.raft.commit_index", Double(core.commitIndex.number)),
+            ("nomad.raft.is_leader", core.status.role == .leader ? 1 : 0),
+            ("nomad.raft.last_index", Double(core.lastIndex.number)),
+            ("nomad.raft.snapshot_index", Double(core.snapshotIndex.number)),
+            ("nomad.raft.term", Double(core.status.term.number)),
+            ("nomad.raft.uncommitted_bytes", Double(core.uncommittedBytes)),
+            ("nomad.raft.voters", Double(core.configuration.voterCount)),
+            (
+                "nomad.serf.members_alive",
+                Double(network.members.all.count { $0.status == .alive })
+            ),
+            ("nomad.http.connections", Double(front?.connectionCount ?? 0)),
+            ("nomad.http.requests_in_progress", Double(front?.requestsInProgress ?? 0)),
+        ]
+        if let health = steward.health {
+            gauges.append(
+                ("nomad.nomad.autopilot.failure_tolerance", Double(health.failureTolerance)))
+            gauges.append(("nomad.nomad.autopilot.healthy", health.healthy ? 1 : 0))
+        }
+        return gauges.sorted { $0.0 < $1.0 }
+    }
+
+    private var countersByName: [(String, UInt64)] {
+        [
+            ("nomad.http.connections_refused", counters.connectionsRefused),
+            ("nomad.http.requests", counters.requests),
+            ("nomad.http.requests_malformed", counters.requestsMalformed),
+            ("nomad.raft.status_changes", counters.statusChanges),
+            ("nomad.rpc.forwards_received", counters.forwardsReceived),
+            ("nomad.rpc.forwards_sent", counters.forwardsSent),
+        ]
+    }
+}
+
+/// The summary that the metrics endpoint answers with, keys in alphabetical order.
+struct MetricsSummary: JSONWritable {
+    let gauges: [(name: String, value: Double)]
+    let counters: [(name: String, value: UInt64)]
+    let timestamp: String
+
+    func write(to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.key("Counters")
+        writer.beginArray()
+        for counter in counters {
+            writer.beginObject()
+            writer.key("Count")
+            writer.uint(counter.value)
+            writer.key("Labels")
+            writer.beginObject()
+            writer.endObject()
+            writer.key("Name")
+            writer.string(counter.name)
+            writer.key("Sum")
+            writer.uint(counter.value)
+            writer.endObject()
+        }
+        writer.endArray()
+        writer.key("Gauges")
+        writer.beginArray()
+        for gauge in gauges {
+            writer.beginObject()
+            writer.key("Labels")
+            writer.beginObject()
+            writer.endObject()
+            writer.key("Name")
+            writer.string(gauge.name)
+            writer.key("Value")
+            writer.double(gauge.value)
+            writer.endObject()
+        }
+        writer.endArray()
+        writer.key("Points")
+        writer.beginArray()
+        writer.endArray()
+        writer.key("Samples")
+        writer.beginArray()
+        writer.endArray()
+        writer.key("Timestamp")
+        writer.string(timestamp)
+        writer.endObject()
+    }
+}

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+import Logging
+import MartletAPI
+import MartletHTTP
+import MartletJSON
+import MartletRaft
+import MartletTransport
+
+/// A request that cannot go on without a leader, until one is known or its time is over.
+struct LeaderWaiter {
+    let deadline: Duration
+    /// Called once: true when there is a leader to ask.
+    let resume: (_ hasLeader: Bool) -> Void
+}
+
+/// Bytes of an object that changes seldom, made once per version.
+struct CachedBody {
+    let index: UInt64
+    let bytes: [UInt8]
+}
+
+/// How a request finds its endpoint, and an endpoint its leader.
+extension Server {
+    /// Serves a client's request; `respond` is called once.
+    func serve(_ head: RequestHead, body: [UInt8], respond: @escaping (APIResponse) -> Void) {
+        counters.requests += 1
+        serve(
+            APIRequest(
+                method: head.method, path: head.path, queryText: head.query.text, body: body),
+            respond: respond)
+    }
+
+    func serve(_ request: APIRequest, respond: @escaping (APIResponse) -> Void) {
+        switch Routes.router.match(method: request.method, path: request.path) {
+        case .notFound:
+            respond(.text(404, "no such endpoint: \(request.path.prefix(256))"))
+        case .methodNotAllowed(let allow):
+            var response = APIResponse.text(405, "Invalid method")
+            response.allow = allow
+            respond(response)
+        case .found(let endpoint, _):
+            let call: Call
+            do {
+                call = try Call(request, endpoint, limits: options.httpLimits, default: options.leaderHold)
+                try validate(call)
+            } catch {
+                return respond(.text(error.status, error.message))
+            }
+            carryOut(call, deadline: loop.now + call.hold, respond: respond)
+        }
+    }
+
+    /// A request that another server passed on: answered here, or given back.
+    func serveForwarded(_ request: APIRequest, reply: @escaping (ForwardReply) -> Void) {
+        guard case .found(let endpoint, _) = Routes.router.match(
+            method: request.method, path: request.path)
+        else { return reply(.answered(.text(404, "no such endpoint"))) }
+        do {
+            let call = try Call(
+                request, endpoint, limits: options.httpLimits, default: options.leaderHold)
+            try validate(call)
+            guard replica.core.status.role == .leader else { return reply(.notLeader) }
+            lead(call) { outcome in
+                switch outcome {
+                case .answered(let response): reply(.answered(response))
+                case .notLeader: reply(.notLeader)
+                }
+            }
+        } catch {
+            reply(.answered(.text(error.status, error.message)))
+        }
+    }
+
+    /// Local answers at once; the leader's here or through the leader; without one, the request
+    /// waits until its deadline.
+    private func carryOut(
+        _ call: Call, deadline: Duration, respond: @escaping (APIResponse) -> Void
+    ) {
+        if let response = answerLocally(call) { return respond(response) }
+        if let failure = replica.failure {
+            return respond(
+                .text(500, "this server is out of service, its storage failed: \(failure)"))
+        }
+        let again = { [weak self] in
+            guard let self else { return respond(.text(503, "the server is stopping")) }
+            self.awaitLeader(until: deadline) { [weak self] hasLeader in
+                guard let self else { return respond(.text(503, "the server is stopping")) }
+                guard hasLeader else { return respond(self.noLeader(call)) }
+                self.carryOut(call, deadline: deadline, respond: respond)
+            }
+        }
+        let status = replica.core.status
+        if status.role == .leader {
+            lead(call) { outcome in
+                switch outcome {
+                case .answered(let response): respond(response)
+                case .notLeader: again()
+                }
+            }
+        } else if call.isAnsweredByAnyServerWithLeader {
+            guard status.leader != nil else { return again() }
+            respond(answerWithLeader(call))
+        } else if let leader = status.leader, network.isConnected(to: leader) {
+            counters.forwardsSent += 1
+            network.forward(call.request, to: leader) { [weak self] result in
+                switch result {
+                case .replied(.answered(let response)): respond(response)
+                case .replied(.notLeader), .notSent: again()
+                case .lost where call.isRead: again()
+                case .lost:
+                    respond(self?.unknownOutcome() ?? .text(500, Self.unknownOutcomeText))
+                }
+            }
+        } else {
+            again()
+        }
+    }
+
+    static let unknownOutcomeText =
+        "leadership lost while committing log: the write may or may not have been applied"
+
+    func unknownOutcome() -> APIResponse { .text(500, Self.unknownOutcomeText) }
+
+    func noLeader(_ call: Call) -> APIResponse {
+        if call.endpoint == .agentHealth { return agentHealth() }
+        let servers = replica.core.configuration.servers.map(\.id)
+        let text: String
+        if servers.isEmpty {
+            let found = network.members.all.count { $0.status == .alive }
+            text = "No cluster leader: this server belongs to no cluster yet; \(found) of "
+                + "\(max(options.bootstrapExpect, 1)) expected servers found"
+        } else {
+            let reachable = network.reachableCount(of: servers)
+            text = "No cluster leader: \(reachable) of \(servers.count) servers reachable, "
+                + "\(replica.core.configuration.quorum) voters are needed"
+        }
+        var response = APIResponse.text(503, text)
+        response.retryAfter = 1
+        return response
+    }
+
+    // MARK: Waiting
+
+    private static var waitersMax: Int { 16_384 }
+
+    private func awaitLeader(until deadline: Duration, resume: @escaping (Bool) -> Void) {
+        guard loop.now < deadline, waitingForLeader.count < Self.waitersMax, !isStopped else {
+            return resume(false)
+        }
+        waitingForLeader.append(LeaderWaiter(deadline: deadline, resume: resume))
+        armLeaderTimer()
+    }
+
+    /// Tries again whenever there may be a leader: it is here, or it is known and connected. The
+    /// timer also covers a link to the leader that opens later than the leader is known.
+    private func armLeaderTimer() {
+        guard let earliest = waitingForLeader.map(\.deadline).min() else { return }
+        leaderTimer?.arm(at: min(earliest, loop.now + .milliseconds(20)))
+    }
+
+    func expireLeaderWaiters() {
+        if let leader = replica.core.status.leader, leader == id || network.isConnected(to: leader) {
+            wakeLeaderWaiters()
+        }
+        let now = loop.now
+        let expired = waitingForLeader.filter { $0.deadline <= now }
+        waitingForLeader.removeAll { $0.deadline <= now }
+        for waiter in expired { waiter.resume(false) }
+        armLeaderTimer()
+    }
+
+    func wakeLeaderWaiters() {
+        let waiting = waitingForLeader
+        guard !waiting.isEmpty else { return }
+        waitingForLeader = []
+        for waiter in waiting { waiter.resume(true) }
+    }
+
+    func compress(_ body: [UInt8]) -> [UInt8]? {
+        do {
+            return try environment.compression.gzip(body)
+        } catch {
+            logger.warning("an answer could not be compressed", metadata: ["error": "\(error)"])
+            return nil
+        }
+    }
+}

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+import Logging
+import MartletAPI
+import MartletBytes
+import MartletRaft
+import MartletState
+import MartletStorage
+import MartletTransport
+
+/// One Martlet server: replica, peers, leader's duties and the HTTP API, on one loop.
+///
+/// Everything here is confined to the loop's thread and synchronous; ``ServerDoor`` is the way in
+/// for everybody else.
+///
+/// - Invariant: no Raft message leaves or enters before the cluster id is durable or follows from a
+///   durable founding record.
+final class Server {
+    let options: ServerOptions
+    let environment: ServerEnvironment
+    let loop: any Loop
+    let logger: Logger
+    let network: PeerNetwork
+    private(set) var replica: Replica
+    private(set) lazy var steward = Steward(server: self)
+    private(set) var metadata: ServerMetadata
+    var front: HTTPFront?
+    let logLane: any Lane
+    let snapshotLane: any Lane
+
+    /// Requests that wait for a leader.
+    var waitingForLeader: [LeaderWaiter] = []
+    var leaderTimer: (any LoopTimer)?
+    var snapshotSenders: [ServerID: SnapshotSender] = [:]
+    var foundingAccepted: Set<ServerID> = []
+    var isSavingMetadata = false
+    private(set) var isStopped = false
+    let startedAt: Duration
+    var counters = Counters()
+    var autopilotCache: CachedBody?
+    /// One-shot timers under way, by number.
+    var laterArmed: [UInt64: any LoopTimer] = [:]
+    var laterTimers: UInt64 = 0
+
+    init(
+        options: ServerOptions, environment: ServerEnvironment, loaded: LoadedReplica,
+        seed: UInt64, logger: Logger
+    ) {
+        self.options = options
+        self.environment = environment
+        self.logger = logger
+        loop = environment.loop
+        startedAt = environment.loop.now
+        metadata = loaded.metadata
+        let own = MemberInfo(
+            id: loaded.metadata.serverID, name: options.name, region: options.region,
+            datacenter: options.datacenter, version: options.version,
+            peerAddress: "\(options.advertisedPeerAddress ?? options.peerAddress)",
+            gossipAddress: "\(options.advertisedGossipAddress ?? options.gossipAddress)",
+            httpAddress: "\(options.advertisedHTTPAddress ?? options.httpAddress)",
+            bootstrapExpect: options.bootstrapExpect, isNonVoter: options.isNonVoter,
+            clusterID: loaded.metadata.clusterID, recoveryEpoch: loaded.metadata.recoveryEpoch,
+            hasLog: loaded.hasLog,
+            incarnation: UInt64(clamping: environment.loop.wallClockNanoseconds))
+        network = PeerNetwork(
+            own: own, options: options, environment: environment, logger: logger)
+        logLane = environment.loop.makeLane(named: "log")
+        snapshotLane = environment.loop.makeLane(named: "snapshots")
+        replica = Replica(
+            loaded, options: options, environment: environment, logLane: logLane,
+            snapshotLane: snapshotLane, seed: seed, logger: logger)
+    }
+
+    var id: ServerID { metadata.serverID }
+
+    /// Opens the ports and begins to take part.
+    func start() throws(TransportError) {
+        network.delegate = self
+        replica.delegate = self
+        // Before the ports: a port that is taken must stop a server that has changed nothing.
+        let front = HTTPFront(server: self)
+        try front.listen(on: options.httpAddress)
+        self.front = front
+        try network.start()
+        leaderTimer = loop.makeTimer { [weak self] in self?.expireLeaderWaiters() }
+        replica.start()
+        for server in replica.core.configuration.servers {
+            network.connect(to: server.id, at: server.address)
+        }
+        for identity in replica.state.servers { seedMember(identity) }
+        logger.info(
+            "server started",
+            metadata: [
+                "id": "\(id)", "http": "\(front.address ?? options.httpAddress)",
+                "rpc": "\(network.own.peerAddress)", "serf": "\(network.own.gossipAddress)",
+            ])
+        considerFounding()
+    }
+
+    /// A server that the cluster's state tells of is known by name before it answers.
+    private func seedMember(_ identity: ServerIdentity) {
+        guard let id = ServerID(identity.id), id != self.id else { return }
+        network.learn([
+            MemberInfo(
+                id: id, name: identity.name, region: identity.region,
+                datacenter: identity.datacenter, version: identity.version,
+                peerAddress: identity.rpcAddress, gossipAddress: identity.gossipAddress,
+                httpAddress: identity.httpAddress, bootstrapExpect: 0,
+                isNonVoter: identity.isNonVoter, clusterID: metadata.clusterID,
+                recoveryEpoch: metadata.recoveryEpoch, hasLog: true, incarnation: 0)
+        ])
+    }
+
+    /// Replaces the replica by one whose log holds the founding.
+    func found(with loaded: LoadedReplica) {
+        replica.stop()
+        replica = Replica(
+            loaded, options: options, environment: environment, logLane: logLane,
+            snapshotLane: snapshotLane, seed: loop.makeSeed(), logger: logger)
+        replica.delegate = self
+        replica.start()
+    }
+
+    func setMetadata(_ newMetadata: ServerMetadata) { metadata = newMetadata }
+
+    /// Stops taking requests, hands leadership over if it is here, says farewell, and closes.
+    func stop(completion: @escaping () -> Void) {
+        guard !isStopped else { return completion() }
+        front?.stopAccepting()
+        guard replica.core.status.role == .leader, let successor = steward.successor() else {
+            return finishStop(completion)
+        }
+        logger.info(
+            "handing leadership over before stopping", metadata: ["to": "\(successor)"])
+        var isFinished = false
+        let finish = { [weak self] in
+            guard !isFinished else { return }
+            isFinished = true
+            self?.finishStop(completion)
+        }
+        // A successor that does not answer must not keep a server from stopping.
+        let timer = loop.makeTimer(finish)
+        timer.arm(at: loop.now + .seconds(2))
+        stopTimer = timer
+        replica.transfer(to: successor) { _ in finish() }
+    }
+
+    private var stopTimer: (any LoopTimer)?
+
+    private func finishStop(_ completion: @escaping () -> Void) {
+        stopTimer?.disarm()
+        guard !isStopped else { return completion() }
+        // Answers of requests that the transfer left are still under way: a moment for them.
+        let timer = loop.makeTimer { [weak self] in
+            guard let self else { return completion() }
+            self.isStopped = true
+            self.steward.stop()
+            self.replica.stop()
+            for peer in self.snapshotSenders.keys.sorted() { self.snapshotSenders[peer]?.cancel() }
+            self.network.stop(announcing: true)
+            self.front?.stop()
+            self.drainLanes(completion)
+        }
+        timer.arm(at: loop.now + .milliseconds(20))
+        stopTimer = timer
+    }
+
+    /// What is with the disk is finished before the stores are closed.
+    private func drainLanes(_ completion: @escaping () -> Void) {
+        let log = environment.log
+        let logLane = logLane
+        snapshotLane.submit({ true }) { _ in
+            logLane.submit({
+                log.close()
+                return true
+            }) { _ in completion() }
+        }
+    }
+}
+
+// MARK: - Replica's effects
+
+extension Server: ReplicaDelegate {
+    func replica(send message: Message, to peer: ServerID) {
+        network.send(message, to: peer)
+    }
+
+    func replica(sendSnapshot offer: SnapshotOffer, to peer: ServerID) {
+        guard let address = network.peerAddress(of: peer), snapshotSenders[peer] == nil else {
+            return loop.atEndOfTurn { [weak self] in
+                self?.replica.step(.snapshotSendFailed(to: peer))
+            }
+        }
+        let sender = SnapshotSender(
+            offer, store: environment.snapshots, lane: snapshotLane,
+            hello: network.hello(for: .snapshot)
+        ) { [weak self] isComplete in
+            self?.snapshotSenders[peer] = nil
+            if !isComplete { self?.replica.step(.snapshotSendFailed(to: peer)) }
+        }
+        snapshotSenders[peer] = sender
+        logger.info(
+            "sending a snapshot",
+            metadata: ["to": "\(peer)", "index": "\(offer.metadata.lastIndex.number)"])
+        sender.start(to: address, streams: environment.streams)
+    }
+
+    func replicaStatusChanged(_ status: Status) {
+        counters.statusChanges += 1
+        logger.info(
+            "raft status",
+            metadata: [
+                "role": "\(status.role)", "term": "\(status.term.number)",
+                "leader": "\(status.leader.map(\.description) ?? "none")",
+            ])
+        network.leaderChanged(to: status.leader)
+        steward.statusChanged(status)
+        if status.leader != nil { wakeLeaderWaiters() }
+    }
+
+    func replicaConfigurationChanged(_ configuration: Configuration, index: LogIndex) {
+        for server in configuration.servers where server.id != id {
+            network.connect(to: server.id, at: server.address)
+        }
+        if !network.own.hasLog, replica.core.lastIndex > .zero {
+            network.update { $0.hasLog = true }
+        }
+        steward.configurationChanged(configuration)
+    }
+
+    func replicaApplied(through index: LogIndex) {
+        steward.applied()
+    }
+
+    func replicaFailed(_ reason: String) {
+        steward.stop()
+        network.stop(announcing: false)
+    }
+}
+
+// MARK: - The network's events
+
+extension Server: PeerNetworkDelegate {
+    func network(received message: Message, from peer: ServerID) {
+        replica.step(.received(message, from: peer))
+    }
+
+    func networkLostConnection(from peer: ServerID) {
+        replica.step(.connectionLost(peer))
+    }
+
+    func networkUnreachable(_ peer: ServerID) {
+        replica.step(.unreachable(peer))
+    }
+
+    func networkMembersChanged() {
+        considerFounding()
+        steward.membersChanged()
+    }
+
+    func networkReceiver(for peer: ServerID, session: PeerSession) -> SnapshotReceiver? {
+        SnapshotReceiver(
+            from: peer, replica: replica, store: environment.snapshots, session: session)
+    }
+
+    func network(
+        forwarded request: APIRequest, from peer: ServerID,
+        reply: @escaping (ForwardReply) -> Void
+    ) {
+        counters.forwardsReceived += 1
+        serveForwarded(request, reply: reply)
+    }
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+package import Logging
+package import MartletRaft
+package import MartletTransport
+
+/// The only way into a server from outside its loop: an actor whose executor is the loop.
+package actor ServerDoor {
+    private nonisolated let loop: any Loop
+    private var server: Server?
+
+    package init(loop: any Loop) { self.loop = loop }
+
+    package nonisolated var unownedExecutor: UnownedSerialExecutor {
+        // SAFETY: the executor is the loop, which this actor keeps alive.
+        unsafe loop.asUnownedSerialExecutor()
+    }
+
+    /// Starts the server. What belongs to the loop is made here, on the loop, by `environment`.
+    ///
+    /// - Throws: ``TransportError`` when a port cannot be opened.
+    package func start(
+        _ options: ServerOptions, loaded: LoadedReplica, logger: Logger,
+        environment: @Sendable () -> ServerEnvironment
+    ) throws(TransportError) {
+        precondition(server == nil, "a door leads to one server")
+        let server = Server(
+            options: options, environment: environment(), loaded: loaded, seed: loop.makeSeed(),
+            logger: logger)
+        self.server = server
+        try server.start()
+    }
+
+    /// Hands leadership over, says farewell, closes. `completion` is called on the loop.
+    package func stop(completion: @escaping @Sendable () -> Void) {
+        guard let server else { return completion() }
+        server.stop(completion: completion)
+    }
+
+    /// What tests and the host look at.
+    package var overview: ServerOverview? {
+        guard let server else { return nil }
+        return ServerOverview(
+            id: server.id, status: server.replica.core.status,
+            configuration: server.replica.core.configuration,
+            commitIndex: server.replica.core.commitIndex,
+            httpAddress: server.front?.address, failure: server.replica.failure)
+    }
+}
+
+package struct ServerOverview: Sendable {
+    package var id: ServerID
+    package var status: Status
+    package var configuration: Configuration
+    package var commitIndex: LogIndex
+    package var httpAddress: SocketAddress?
+    package var failure: String?
+}

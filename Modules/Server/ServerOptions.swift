@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+package import MartletAPI
+package import MartletRaft
+package import MartletStorage
+package import MartletTransport
+
+/// What a server is told about itself. Values only; where they come from is the host's affair.
+package struct ServerOptions: Sendable {
+    /// The node's name; `<name>.<region>` is how its peers show it.
+    package var name: String
+    package var region: String
+    package var datacenter: String
+    /// Shown as `Version` and `build`.
+    package var version: String
+    /// For display only: the server itself opens no file.
+    package var dataDirectory: String
+
+    package var httpAddress: SocketAddress
+    package var peerAddress: SocketAddress
+    package var gossipAddress: SocketAddress
+    /// What others are told to connect to; nil for the bound address.
+    package var advertisedHTTPAddress: SocketAddress?
+    package var advertisedPeerAddress: SocketAddress?
+    package var advertisedGossipAddress: SocketAddress?
+
+    /// How many servers found the cluster together; 0 for one that only joins.
+    package var bootstrapExpect: Int
+    /// A read replica: never voted in.
+    package var isNonVoter: Bool
+    /// `host:port` of gossip ports to ask for the cluster, names allowed.
+    package var join: [String]
+    package var joinInterval: Duration
+    /// 0 for "again and again".
+    package var joinAttemptsMax: Int
+
+    package var timing: Timing
+    package var raftLimits: Limits
+    /// A snapshot is taken when so many entries were applied since the last one…
+    package var snapshotEntries: UInt64
+    /// …or so many bytes of commands.
+    package var snapshotBytes: Int
+
+    /// How long a request waits for a leader before it is told that there is none.
+    package var leaderHold: Duration
+    package var httpLimits: HTTPServiceLimits
+
+    /// What the first leader writes as the cluster's autopilot configuration.
+    package var autopilot: AutopilotConfiguration
+
+    package init(
+        name: String, httpAddress: SocketAddress, peerAddress: SocketAddress,
+        gossipAddress: SocketAddress
+    ) {
+        self.name = name
+        self.region = "global"
+        self.datacenter = "dc1"
+        self.version = ServerOptions.softwareVersion
+        self.dataDirectory = ""
+        self.httpAddress = httpAddress
+        self.peerAddress = peerAddress
+        self.gossipAddress = gossipAddress
+        self.bootstrapExpect = 0
+        self.isNonVoter = false
+        self.join = []
+        self.joinInterval = .seconds(30)
+        self.joinAttemptsMax = 0
+        self.timing = .scaled(by: 1)
+        self.raftLimits = Limits()
+        self.snapshotEntries = 8192
+        self.snapshotBytes = 8 << 20
+        self.leaderHold = .milliseconds(750)
+        self.httpLimits = HTTPServiceLimits()
+        self.autopilot = AutopilotConfiguration()
+    }
+
+    /// The version of this software.
+    package static let softwareVersion = "0.1.0"
+}
+
+/// Bounds on what clients may hold of a server.
+package struct HTTPServiceLimits: Sendable {
+    /// Connections from one address; 0 for no bound.
+    package var connectionsPerClientMax = 100
+    /// Connections in all.
+    package var connectionsMax = 20_000
+    /// From the first byte of a request to the end of its header.
+    package var headerTimeout: Duration = .seconds(10)
+    /// From the end of the header to the end of the body.
+    package var bodyTimeout: Duration = .seconds(30)
+    /// A connection on which no request has begun.
+    package var idleTimeout: Duration = .seconds(300)
+    /// Answers that a client does not fetch: no further request of it is read beyond this.
+    package var queuedBytesMax = 1 << 20
+    /// Requests being worked on in all; beyond, 429 with `Retry-After`.
+    package var requestsMax = 16_384
+    /// The longest `?wait_for_leader`.
+    package var leaderHoldMax: Duration = .seconds(30)
+
+    package init() {}
+}
+
+/// The world of one server, made on its loop and used nowhere else.
+package struct ServerEnvironment {
+    package let loop: any Loop
+    package let streams: any Streams
+    package let crypto: any Crypto
+    package let compression: any Compression
+    package let log: any LogStore
+    package let metadata: any MetadataStore
+    package let snapshots: any SnapshotStore
+
+    package init(
+        loop: any Loop, streams: any Streams, crypto: any Crypto, compression: any Compression,
+        log: any LogStore, metadata: any MetadataStore, snapshots: any SnapshotStore
+    ) {
+        self.loop = loop
+        self.streams = streams
+        self.crypto = crypto
+        self.compression = compression
+        self.log = log
+        self.metadata = metadata
+        self.snapshots = snapshots
+    }
+}

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: Apache-2.0
+import MartletBytes
+import MartletRaft
+import MartletState
+import MartletStorage
+import MartletTransport
+
+/// Streams one snapshot to a follower, on a connection of its own, from where the follower wants it.
+///
+/// hello → helloReply, offer → begin(offset), chunks → end. Raft learns of the success from the
+/// follower's ``MartletRaft/SnapshotResponse``, and of anything else from here.
+final class SnapshotSender: StreamHandler {
+    private let offer: SnapshotOffer
+    private let store: any SnapshotStore
+    private let lane: any Lane
+    private let hello: Hello
+    private var finished: ((_ isComplete: Bool) -> Void)?
+    private var stream: (any ByteStream)?
+    private var reader = FrameReader()
+    private var writer = ByteWriter()
+    private var isGreeted = false
+    private var isSending = false
+    private var isComplete = false
+
+    /// What may wait in the stream before the next chunk is read from the disk.
+    private static let queuedBytesMax = 1 << 20
+
+    init(
+        _ offer: SnapshotOffer, store: any SnapshotStore, lane: any Lane, hello: Hello,
+        finished: @escaping (_ isComplete: Bool) -> Void
+    ) {
+        self.offer = offer
+        self.store = store
+        self.lane = lane
+        self.hello = hello
+        self.finished = finished
+    }
+
+    func start(to address: SocketAddress, streams: any Streams) {
+        streams.connect(to: address, timeout: .seconds(5)) { result in
+            switch result {
+            case .success(let stream): self.connected(stream)
+            case .failure: self.finish()
+            }
+        }
+    }
+
+    func cancel() {
+        stream?.reset()
+        finish()
+    }
+
+    private func connected(_ stream: any ByteStream) {
+        guard finished != nil else { return stream.reset() }
+        self.stream = stream
+        stream.handler = self
+        stream.resumeReading()
+        write(.hello) { hello.write(to: &$0) }
+    }
+
+    private func write(_ kind: FrameKind, body: (inout ByteWriter) -> Void) {
+        writer.clear()
+        Frame.write(kind, to: &writer, body: body)
+        let bytes = writer.bytes
+        stream?.write(bytes.span)
+    }
+
+    func streamReceived(_ bytes: Span<UInt8>) {
+        reader.receive(bytes)
+        do {
+            while let (kind, rest) = try reader.next() {
+                var payload = rest
+                try received(kind, &payload)
+            }
+        } catch {
+            stream?.reset()
+        }
+    }
+
+    private func received(_ kind: FrameKind, _ payload: inout ByteReader) throws(ByteError) {
+        switch kind {
+        case .helloReply where !isGreeted:
+            let reply = try HelloReply(reading: &payload)
+            guard reply.verdict == .welcome else {
+                stream?.close()
+                return
+            }
+            isGreeted = true
+            write(.snapshotOffer) { RaftCodec.write(offer, to: &$0) }
+        case .snapshotBegin where isGreeted && !isSending:
+            let offset = try payload.readUInt64()
+            guard offset <= offer.metadata.sizeBytes else {
+                throw ByteError(offset: 0, reason: "a begin after the snapshot's end")
+            }
+            isSending = true
+            next = offset
+            sendMore()
+        default:
+            throw ByteError(offset: 0, reason: "\(kind) on a snapshot stream")
+        }
+    }
+
+    private var next: UInt64 = 0
+    private var isReading = false
+
+    private func sendMore() {
+        guard isSending, !isReading, !isComplete, let stream,
+            stream.queuedBytes < Self.queuedBytesMax
+        else { return }
+        let offset = next
+        if offset >= offer.metadata.sizeBytes {
+            isComplete = true
+            write(.snapshotEnd) { _ in }
+            stream.finishWriting()
+            return
+        }
+        isReading = true
+        let store = store
+        let metadata = offer.metadata
+        lane.submit({ () -> Result<[UInt8], StoreError> in
+            do throws(StoreError) {
+                return .success(
+                    try store.read(metadata, from: offset, bytesMax: SnapshotFile.chunkBytes))
+            } catch {
+                return .failure(error)
+            }
+        }) { [weak self] result in
+            guard let self else { return }
+            self.isReading = false
+            guard case .success(let chunk) = result, !chunk.isEmpty else {
+                self.stream?.reset()
+                return
+            }
+            self.write(.snapshotChunk) {
+                $0.write(offset)
+                $0.write(bytes: chunk)
+            }
+            self.next = offset + UInt64(chunk.count)
+            self.sendMore()
+        }
+    }
+
+    func streamEnded() { stream?.close() }
+
+    func streamDrained() { sendMore() }
+
+    func streamClosed(_ error: TransportError?) { finish() }
+
+    private func finish() {
+        let finished = finished
+        self.finished = nil
+        stream = nil
+        finished?(isComplete)
+    }
+}
+
+/// Takes one snapshot from the leader: chunks go to the store, a whole one to the replica.
+///
+/// Chunks are written one at a time on the snapshot lane; the stream is paused meanwhile, so that
+/// a fast leader fills no memory here.
+final class SnapshotReceiver {
+    private enum Stage {
+        case expectingOffer
+        /// Work is on the lane.
+        case preparing(SnapshotOffer)
+        case receiving(SnapshotOffer, next: UInt64)
+        case committing(SnapshotOffer)
+        case done
+    }
+
+    private let peer: ServerID
+    private let replica: Replica
+    private let store: any SnapshotStore
+    private unowned let session: PeerSession
+    private var stage = Stage.expectingOffer
+    private var isEnded = false
+
+    init(
+        from peer: ServerID, replica: Replica, store: any SnapshotStore, session: PeerSession
+    ) {
+        self.peer = peer
+        self.replica = replica
+        self.store = store
+        self.session = session
+    }
+
+    /// Work is on the snapshot lane: no further frame can be taken.
+    var isBusy: Bool {
+        switch stage {
+        case .preparing, .committing: true
+        case .expectingOffer, .receiving, .done: false
+        }
+    }
+
+    func received(_ kind: FrameKind, _ payload: inout ByteReader) throws(ByteError) {
+        switch (stage, kind) {
+        case (.expectingOffer, .snapshotOffer):
+            let offer = try RaftCodec.readOffer(&payload)
+            guard offer.metadata.sizeBytes <= SnapshotFile.sizeBytesMax else {
+                throw ByteError(offset: 0, reason: "a snapshot of \(offer.metadata.sizeBytes) bytes")
+            }
+            guard replica.offered(offer, from: peer) else { return end() }
+            prepare(offer)
+        case (.receiving(let offer, let next), .snapshotChunk):
+            let offset = try payload.readUInt64()
+            let chunk = try payload.readBytes(max: SnapshotFile.chunkBytes)
+            guard offset == next, UInt64(chunk.count) <= offer.metadata.sizeBytes - next else {
+                throw ByteError(offset: 0, reason: "a snapshot chunk out of place")
+            }
+            write(chunk, at: offset, of: offer)
+        case (.receiving(let offer, let next), .snapshotEnd):
+            guard next == offer.metadata.sizeBytes else {
+                throw ByteError(offset: 0, reason: "a snapshot that ends early")
+            }
+            complete(offer)
+        case (.done, _):
+            break  // What was still on the way.
+        default:
+            throw ByteError(offset: 0, reason: "\(kind) out of order on a snapshot stream")
+        }
+    }
+
+    private func prepare(_ offer: SnapshotOffer) {
+        stage = .preparing(offer)
+        let store = store
+        onLane(offer, { () throws(StoreError) in
+            let partial = try store.partialBytes(of: offer.metadata)
+            try store.begin(offer.metadata)
+            return partial
+        }) { receiver, partial in
+            receiver.stage = .receiving(offer, next: partial)
+            receiver.session.send(.snapshotBegin) { $0.write(partial) }
+        }
+    }
+
+    private func write(_ chunk: [UInt8], at offset: UInt64, of offer: SnapshotOffer) {
+        stage = .preparing(offer)
+        let store = store
+        onLane(offer, { () throws(StoreError) in try store.write(chunk, at: offset) }) {
+            receiver, _ in
+            receiver.stage = .receiving(offer, next: offset + UInt64(chunk.count))
+        }
+    }
+
+    /// Durable, verified and decoded before Raft hears of it: nothing can fail after that.
+    private func complete(_ offer: SnapshotOffer) {
+        stage = .committing(offer)
+        let store = store
+        onLane(offer, { () throws(StoreError) -> State in
+            try store.commit()
+            return try SnapshotFile.read(offer.metadata, from: store)
+        }) { receiver, state in
+            receiver.stage = .done
+            receiver.replica.received(offer, state: state, from: receiver.peer)
+            receiver.end()
+        }
+    }
+
+    /// One piece of work on the snapshot lane; nothing is read from the stream meanwhile.
+    private func onLane<Value: Sendable>(
+        _ offer: SnapshotOffer, _ work: @escaping @Sendable () throws(StoreError) -> Value,
+        then: @escaping (SnapshotReceiver, Value) -> Void
+    ) {
+        session.stream.pauseReading()
+        replica.snapshotLane.submit({ () -> Result<Value, StoreError> in
+            do throws(StoreError) {
+                return .success(try work())
+            } catch {
+                return .failure(error)
+            }
+        }) { [self] result in
+            guard case .success(let value) = result else {
+                stage = .done
+                replica.step(.snapshotAbandoned(offer, from: peer))
+                return end()
+            }
+            if isEnded, case .preparing = stage {
+                stage = .done
+                return replica.step(.snapshotAbandoned(offer, from: peer))
+            }
+            then(self, value)
+            if !isEnded { session.resume() }
+        }
+    }
+
+    private func end() {
+        guard !isEnded else { return }
+        session.close()
+    }
+
+    /// The stream is gone. What the store has stays there, for the next attempt to go on from.
+    func closed() {
+        guard !isEnded else { return }
+        isEnded = true
+        if case .receiving(let offer, _) = stage {
+            stage = .done
+            replica.step(.snapshotAbandoned(offer, from: peer))
+        }
+    }
+}

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+import Logging
+import MartletAPI
+import MartletAutopilot
+import MartletRaft
+import MartletState
+import MartletStorage
+import MartletTransport
+
+/// What a leader does besides replicating: writes the first configurations, records who the servers
+/// are, takes joiners in, gives them a vote when they have caught up, and keeps the health view.
+///
+/// Runs every ``interval`` while this server leads, and at once on what changes its picture. Its
+/// changes are compare-and-set on the configuration that it looked at.
+final class Steward {
+    unowned let server: Server
+    private let options: ServerOptions
+    private let loop: any Loop
+    private let logger: Logger
+    private var timer: (any LoopTimer)?
+    private var isLeading = false
+    private var leadingSince: Duration = .zero
+    private var tracker = HealthTracker()
+    private(set) var health: OperatorHealth?
+
+    private var known = Configuration.empty
+    /// Who was taken out, and when this server saw it: back in no sooner than ``rejoinDelay``.
+    private var removedAt: [ServerID: Duration] = [:]
+    private var isChanging = false
+    private var isInitializing = false
+    private var recording: Set<String> = []
+    private var isScheduled = false
+
+    static let interval: Duration = .milliseconds(500)
+    static let rejoinDelay: Duration = .seconds(2)
+    /// A joiner this close behind votes: what it misses is one message.
+    private static let caughtUpEntries: UInt64 = 64
+
+    init(server: Server) {
+        self.server = server
+        options = server.options
+        loop = server.loop
+        logger = server.logger
+    }
+
+    private var replica: Replica { server.replica }
+    private var network: PeerNetwork { server.network }
+
+    func statusChanged(_ status: Status) {
+        let leads = status.role == .leader
+        guard leads != isLeading else { return }
+        isLeading = leads
+        if leads {
+            leadingSince = loop.now
+            tracker = HealthTracker()
+            isChanging = false
+            isInitializing = false
+            recording = []
+            let timer = loop.makeTimer { [weak self] in self?.tick() }
+            self.timer = timer
+            refreshHealth()
+            timer.arm(at: loop.now + Self.interval)
+            schedule()
+        } else {
+            timer?.disarm()
+            health = nil
+        }
+    }
+
+    func configurationChanged(_ configuration: Configuration) {
+        for server in known.servers where !configuration.contains(server.id) {
+            removedAt[server.id] = loop.now
+        }
+        known = configuration
+        schedule()
+    }
+
+    func membersChanged() { schedule() }
+
+    func applied() { schedule() }
+
+    func stop() {
+        isLeading = false
+        timer?.disarm()
+    }
+
+    private func tick() {
+        guard isLeading else { return }
+        timer?.arm(at: loop.now + Self.interval)
+        refreshHealth()
+        work()
+    }
+
+    /// At the end of this turn: several reasons in one turn are one piece of work.
+    private func schedule() {
+        guard isLeading, !isScheduled else { return }
+        isScheduled = true
+        loop.atEndOfTurn { [weak self] in
+            guard let self else { return }
+            self.isScheduled = false
+            self.work()
+        }
+    }
+
+    private func work() {
+        guard isLeading, server.replica.core.status.role == .leader else { return }
+        initializeConfigurations()
+        recordIdentities()
+        changeConfiguration()
+    }
+
+    // MARK: State that every cluster has
+
+    private func initializeConfigurations() {
+        guard !isInitializing, replica.core.isConfigurationCommitted else { return }
+        let needsAutopilot = replica.state.autopilot == nil
+        let needsScheduler = replica.state.scheduler == nil
+        guard needsAutopilot || needsScheduler else { return }
+        isInitializing = true
+        let done = { [weak self] (_: CommandOutcome) in
+            self?.isInitializing = false
+            self?.schedule()
+        }
+        if needsAutopilot {
+            replica.propose(
+                Command.initializeAutopilot(options.autopilot).encoded(), done: done)
+        }
+        if needsScheduler {
+            replica.propose(
+                Command.initializeScheduler(SchedulerConfiguration()).encoded(), done: done)
+        }
+    }
+
+    /// Names and addresses of the servers, for those that start while others are away.
+    private func recordIdentities() {
+        for server in replica.core.configuration.servers {
+            guard let info = network.members[server.id]?.info, !info.name.isEmpty else { continue }
+            let identity = ServerIdentity(info)
+            guard replica.state.server(identity.id) != identity, !recording.contains(identity.id)
+            else { continue }
+            recording.insert(identity.id)
+            replica.propose(Command.putServer(identity).encoded()) { [weak self] _ in
+                self?.recording.remove(identity.id)
+            }
+        }
+    }
+
+    // MARK: Who is in the configuration
+
+    private func changeConfiguration() {
+        guard !isChanging, replica.core.isConfigurationCommitted else { return }
+        guard let action = nextAction() else { return }
+        isChanging = true
+        replica.change(action, ifConfigurationIndex: replica.core.configurationIndex) {
+            [weak self] outcome in
+            guard let self else { return }
+            self.isChanging = false
+            if case .accepted(let index, _) = outcome {
+                self.logger.info(
+                    "membership change",
+                    metadata: ["change": "\(action)", "index": "\(index.number)"])
+            }
+        }
+    }
+
+    /// One change at a time: the most urgent first.
+    private func nextAction() -> ConfigurationChange.Action? {
+        let configuration = replica.core.configuration
+        for member in network.members.all where member.status == .alive {
+            let info = member.info
+            guard info.clusterID == server.metadata.clusterID else { continue }
+            guard let present = configuration[info.id] else {
+                if let removed = removedAt[info.id], loop.now - removed < Self.rejoinDelay {
+                    continue
+                }
+                return .addNonVoter(info.id, address: info.peerAddress)
+            }
+            if present.address != info.peerAddress, info.id != server.id {
+                return .addNonVoter(info.id, address: info.peerAddress)
+            }
+        }
+        return promotion(in: configuration)
+    }
+
+    private func promotion(in configuration: Configuration) -> ConfigurationChange.Action? {
+        for progress in replica.core.progress {
+            guard configuration[progress.id]?.role == .nonVoter,
+                let member = network.members[progress.id], member.status == .alive,
+                !member.info.isNonVoter, !progress.isReceivingSnapshot,
+                let contact = progress.lastContact,
+                loop.now - contact < options.timing.electionTimeout,
+                progress.match.number + Self.caughtUpEntries >= replica.core.commitIndex.number,
+                progress.match > .zero
+            else { continue }
+            return .promote(progress.id)
+        }
+        return nil
+    }
+
+    // MARK: Health
+
+    /// Computed when leadership starts and every interval; served from memory in between.
+    func refreshHealth() {
+        let core = replica.core
+        let configuration = replica.state.autopilot ?? options.autopilot
+        var observations: [ServerObservation] = []
+        let progress = core.progress
+        for (position, server) in core.configuration.servers.enumerated() {
+            let isSelf = server.id == self.server.id
+            let member = network.members[server.id]
+            let known = position < progress.count ? progress[position] : nil
+            observations.append(
+                ServerObservation(
+                    id: server.id.description,
+                    name: name(of: server.id),
+                    address: server.address,
+                    version: member?.info.version
+                        ?? replica.state.server(server.id.description)?.version ?? "",
+                    serfStatus: isSelf ? .alive : member?.status ?? .none,
+                    isLeader: isSelf, isVoter: server.role == .voter,
+                    lastContact: isSelf
+                        ? .zero : loop.now - (known?.lastContact ?? leadingSince),
+                    lastTerm: isSelf ? core.lastTerm.number : known?.lastTerm.number ?? 0,
+                    lastIndex: isSelf ? core.lastIndex.number : known?.lastIndex.number ?? 0))
+        }
+        health = tracker.assess(
+            observations,
+            leader: LeaderView(
+                lastTerm: core.lastTerm.number, lastIndex: core.lastIndex.number),
+            configuration: configuration, wallClockNanoseconds: loop.wallClockNanoseconds)
+    }
+
+    func name(of id: ServerID) -> String {
+        if let info = network.members[id]?.info, !info.name.isEmpty { return info.fullName }
+        if let identity = replica.state.server(id.description) {
+            return "\(identity.name).\(identity.region)"
+        }
+        return "(unknown)"
+    }
+
+    /// The voter to hand leadership to: connected, and the furthest.
+    func successor() -> ServerID? {
+        replica.core.progress
+            .filter {
+                $0.id != server.id && replica.core.configuration.isVoter($0.id)
+                    && network.isConnected(to: $0.id)
+            }
+            .max { ($0.match, $1.id) < ($1.match, $0.id) }?.id
+    }
+}
+
+extension ServerIdentity {
+    init(_ info: MemberInfo) {
+        self.init(
+            id: info.id.description, name: info.name, region: info.region,
+            datacenter: info.datacenter, rpcAddress: info.peerAddress,
+            httpAddress: info.httpAddress, gossipAddress: info.gossipAddress,
+            version: info.version, isNonVoter: info.isNonVoter)
+    }
+}
