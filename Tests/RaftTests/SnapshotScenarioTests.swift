@@ -135,7 +135,7 @@ import Testing
         follower.step(.snapshotOffered(offer(metadata(3, 2)), from: B))
 
         #expect(follower.effects.contains(.snapshotDecided(.refused)))
-        #expect(follower.committed.map(\.index.number) == [2, 3])
+        #expect(follower.committed.map(\.index.number) == [1, 2, 3])
         #expect(responses(follower).map(\.match) == [LogIndex(3)])
     }
 
