@@ -14,9 +14,7 @@ final class LMDBFactory: StoreFactory {
 
     init() throws {
         var template = Array("/tmp/martlet-XXXXXX".utf8CString)
-        let made = unsafe template.withUnsafeMutableBufferPointer {
-            unsafe mkdtemp($0.baseAddress) != nil
-        }
+        let made = unsafe mkdtemp(&template) != nil
         try #require(made)
         directory = String(decoding: template.dropLast().map { UInt8($0) }, as: UTF8.self)
     }
@@ -24,10 +22,10 @@ final class LMDBFactory: StoreFactory {
     deinit {
         storage?.close()
         for folder in ["log", "snapshots"] {
-            for file in ["data.mdb", "lock.mdb"] { _ = unlink("\(directory)/\(folder)/\(file)") }
-            _ = rmdir("\(directory)/\(folder)")
+            for file in ["data.mdb", "lock.mdb"] { _ = unsafe unlink("\(directory)/\(folder)/\(file)") }
+            _ = unsafe rmdir("\(directory)/\(folder)")
         }
-        _ = rmdir(directory)
+        _ = unsafe rmdir(directory)
     }
 
     func open() throws -> OpenStores {
