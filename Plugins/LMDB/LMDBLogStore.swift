@@ -140,6 +140,12 @@ package final class LMDBLogStore: LogStore {
             }
             state.withLock { $0 = after }
         }
+        // LMDB hands out what a transaction freed only after the next one: without this commit, a
+        // full map would refuse the append that follows.
+        let settled = state.withLock { $0 }
+        try database.write(canUseReserve: true) { (transaction) throws(Fault) in
+            try Self.save(settled, in: transaction, database)
+        }
     }
 
     package func close() { database.close() }
