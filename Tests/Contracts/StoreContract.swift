@@ -208,6 +208,25 @@ public enum StoreContract {
         #expect(try read(factory.reopen().log) == entries(last + 1...last + 16, bytes: 4096))
     }
 
+    /// A million entries, written in batches and read in pages.
+    public static func logHoldsAMillion(_ factory: some StoreFactory) throws {
+        let stores = try factory.open()
+        for start in stride(from: 1, to: 1_000_000, by: 5000) as StrideTo<UInt64> {
+            try stores.log.commit(LogBatch(entries: entries(start...start + 4999)))
+        }
+        #expect(stores.log.bounds.count == 1_000_000)
+        var count: UInt64 = 0
+        while count < 1_000_000 {
+            let page = try stores.log.read(
+                from: LogIndex(count + 1), countMax: 10_000, bytesMax: 1 << 20)
+            guard page.last?.index == LogIndex(count + UInt64(page.count)), !page.isEmpty else {
+                Issue.record("a gap after \(count)")
+                return
+            }
+            count += UInt64(page.count)
+        }
+    }
+
     /// Everything that is there.
     public static func read(_ log: any LogStore) throws -> [Entry] {
         var found: [Entry] = []

@@ -22,7 +22,9 @@ final class LMDBFactory: StoreFactory {
     deinit {
         storage?.close()
         for folder in ["log", "snapshots"] {
-            for file in ["data.mdb", "lock.mdb"] { _ = unsafe unlink("\(directory)/\(folder)/\(file)") }
+            for file in ["data.mdb", "lock.mdb"] {
+                _ = unsafe unlink("\(directory)/\(folder)/\(file)")
+            }
             _ = unsafe rmdir("\(directory)/\(folder)")
         }
         _ = unsafe rmdir(directory)
@@ -82,6 +84,9 @@ final class LMDBFactory: StoreFactory {
     func model(seed: UInt64) throws {
         try StoreContract.logMatchesModel(LMDBFactory(), seed: seed)
     }
+
+    @Test("A log holds a million entries")
+    func million() throws { try StoreContract.logHoldsAMillion(LMDBFactory()) }
 
     @Test("A server's record is kept")
     func metadata() throws { try StoreContract.metadataIsKept(LMDBFactory()) }

@@ -28,6 +28,9 @@ final class MemoryFactory: StoreFactory {
         try StoreContract.logMatchesModel(MemoryFactory(), seed: seed)
     }
 
+    @Test("A log holds a million entries")
+    func million() throws { try StoreContract.logHoldsAMillion(MemoryFactory()) }
+
     @Test("A server's record is kept")
     func metadata() throws { try StoreContract.metadataIsKept(MemoryFactory()) }
 
