@@ -26,9 +26,11 @@ package enum CRC32C {
                 let loaded = unsafe raw.unsafeLoadUnaligned(
                     fromByteOffset: offset, as: UInt64.self)
                 let word = UInt64(littleEndian: loaded) ^ UInt64(state)
-                let low = unsafe tables[1792 + byte(word, 0)] ^ tables[1536 + byte(word, 1)]
+                let low =
+                    unsafe tables[1792 + byte(word, 0)] ^ tables[1536 + byte(word, 1)]
                     ^ tables[1280 + byte(word, 2)] ^ tables[1024 + byte(word, 3)]
-                let high = unsafe tables[768 + byte(word, 4)] ^ tables[512 + byte(word, 5)]
+                let high =
+                    unsafe tables[768 + byte(word, 4)] ^ tables[512 + byte(word, 5)]
                     ^ tables[256 + byte(word, 6)] ^ tables[byte(word, 7)]
                 state = low ^ high
                 offset += 8

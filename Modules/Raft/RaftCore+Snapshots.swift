@@ -86,6 +86,9 @@ extension RaftCore {
             return
         }
         if isSuperseded(offer.metadata) {
+            // A snapshot holds nothing that is not committed, so its entries in the log are.
+            commitIndex = max(commitIndex, offer.metadata.lastIndex)
+            following.verified = max(following.verified, commitIndex)
             answer(offer, from: server, isInstalled: true)
             outbox.append(.snapshotDecided(.refused))
         } else {
@@ -99,7 +102,7 @@ extension RaftCore {
         guard isWellFormed(offer), server != id else { return }
         if offer.term >= term { _ = follow(server, in: offer.term) }
         let metadata = offer.metadata
-        guard role != .leader, !isSuperseded(metadata) else {
+        guard role != .leader, metadata.lastIndex > commitIndex else {
             answer(offer, from: server, isInstalled: metadata.lastIndex <= commitIndex)
             return
         }

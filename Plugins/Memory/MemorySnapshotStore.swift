@@ -34,8 +34,10 @@ package final class MemorySnapshotStore: SnapshotStore {
             guard offset == UInt64(partial.content.count) else {
                 throw .mismatch("a chunk for \(offset), \(partial.content.count) bytes are here")
             }
-            guard UInt64(chunk.count) <= partial.metadata.sizeBytes - min(
-                offset, partial.metadata.sizeBytes)
+            guard
+                UInt64(chunk.count) <= partial.metadata.sizeBytes
+                    - min(
+                        offset, partial.metadata.sizeBytes)
             else { throw .mismatch("more than \(partial.metadata.sizeBytes) bytes") }
             try contents.checkRoom(for: chunk.count)
             contents.partial?.content += chunk

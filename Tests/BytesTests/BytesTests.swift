@@ -3,13 +3,15 @@ import MartletBytes
 import Testing
 
 @Suite("CRC-32C") struct CRC32CTests {
-    @Test("The check value and those of RFC 3720 come out", arguments: [
-        (Array("123456789".utf8), UInt32(0xE306_9283)),
+    static let known: [(bytes: [UInt8], checksum: UInt32)] = [
+        (Array("123456789".utf8), 0xE306_9283),
         ([UInt8](repeating: 0, count: 32), 0x8A91_36AA),
         ([UInt8](repeating: 0xFF, count: 32), 0x62A8_AB43),
         ([UInt8](0..<32), 0x46DD_794E),
         ([], 0),
-    ])
+    ]
+
+    @Test("The check value and those of RFC 3720 come out", arguments: known)
     func knownValues(bytes: [UInt8], expected: UInt32) {
         #expect(CRC32C.checksum(bytes) == expected)
     }

@@ -472,10 +472,11 @@ struct Cluster {
         return newest
     }
 
-    /// Runs until somebody leads; nil after ten seconds.
-    mutating func elect() -> Int? {
+    /// Runs until somebody leads; fails after ten seconds.
+    mutating func elect() throws -> Int {
         let end = now + .seconds(10)
         while leader == nil, advance(until: end) {}
-        return leader
+        let elected = leader
+        return try #require(elected)
     }
 }

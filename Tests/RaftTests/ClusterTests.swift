@@ -7,7 +7,7 @@ import Testing
     static func storm(seed: UInt64, isTracing: Bool = false) -> Cluster {
         var cluster = Cluster(seed: seed, voters: 3, spares: 2)
         cluster.isTracing = isTracing
-        _ = cluster.elect()
+        cluster.run(for: .seconds(2))
         cluster.faults = .rough
         for round in 0..<40 {
             cluster.run(for: .milliseconds(20 + cluster.generator.below(100)))

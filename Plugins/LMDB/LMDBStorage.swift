@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+import MartletBytes
+import MartletRaft
+package import MartletStorage
+
+/// The stores of one server in LMDB: `log/` holds log, term, vote and identity, `snapshots/` the
+/// snapshots, apart so that writing one does not make the log wait for the other's transaction.
+package struct LMDBStorage: Sendable {
+    package struct Options: Sendable {
+        /// Address space, not memory or disk. A log is kept a few 16 MiB behind its snapshot and a
+        /// snapshot has room thrice: 16 GiB is hundreds of times that, and costs nothing.
+        package var mapBytes = 16 << 30
+        /// A map that is full all the same doubles, up to here; then the store is full.
+        package var mapBytesMax = 1 << 40
+
+        package init() {}
+    }
+
+    package let log: LMDBLogStore
+    package let metadata: LMDBMetadataStore
+    package let snapshots: LMDBSnapshotStore
+
+    /// Opens, verifies every page and every entry, and makes what is missing.
+    ///
+    /// - Parameter directory: exists; the stores make their own folders in it.
+    /// - Throws: ``StoreError/corrupt(_:)`` naming page or record, ``StoreError/locked(_:)``,
+    ///   ``StoreError/unknownFormat(found:known:)``.
+    package static func open(
+        directory: String, options: Options = Options()
+    ) throws(StoreError) -> LMDBStorage {
+        var state = LogState()
+        let log = try Database(
+            "\(directory)/log", in: directory, tables: ["entries", "meta"],
+            mapBytes: options.mapBytes, mapBytesMax: options.mapBytesMax
+        ) { (transaction, tables, isNew) throws(Fault) in
+            try checkFormat(transaction, tables[1], isNew)
+            state = try restore(transaction, tables, isNew)
+        }
+        let snapshots = try Database(
+            "\(directory)/snapshots", in: directory, tables: ["chunks", "list"],
+            mapBytes: options.mapBytes, mapBytesMax: options.mapBytesMax
+        ) { (transaction, tables, isNew) throws(Fault) in
+            try checkFormat(transaction, tables[1], isNew)
+        }
+        return LMDBStorage(
+            log: LMDBLogStore(database: log, state: state),
+            metadata: LMDBMetadataStore(database: log),
+            snapshots: LMDBSnapshotStore(database: snapshots))
+    }
+
+    package func close() {
+        log.close()
+        snapshots.close()
+    }
+
+    /// The format: 4 bytes, and their CRC-32C, under a key that sorts first and never moves.
+    private static func checkFormat(
+        _ transaction: borrowing Transaction, _ table: UInt32, _ isNew: Bool
+    ) throws(Fault) {
+        let key = Array("!format".utf8)
+        if isNew {
+            var writer = ByteWriter()
+            writer.write(Records.format)
+            try transaction.put(Records.seal(writer.bytes, at: key), at: key, in: table)
+        }
+        guard let record = try transaction.get(key, in: table) else {
+            throw Records.damage(key, "missing")
+        }
+        var reader = try Records.unseal(record, at: key)
+        let found = try Records.decoding(key) { () throws(ByteError) in try reader.readUInt32() }
+        guard found == Records.format else {
+            throw .store(.unknownFormat(found: found, known: Records.format))
+        }
+    }
+
+    private static func restore(
+        _ transaction: borrowing Transaction, _ tables: [UInt32], _ isNew: Bool
+    ) throws(Fault) -> LogState {
+        var state = LogState()
+        if !isNew {
+            guard let record = try transaction.get(LogState.key, in: tables[1]) else {
+                throw Records.damage(LogState.key, "missing")
+            }
+            let (stored, number) = try LogState.decode(record)
+            // A server's metadata commits without this record: then the newest is not newer than us.
+            guard number < transaction.number else {
+                throw Records.damage(LogState.key, "written by transaction \(number)")
+            }
+            state = stored
+        }
+        var expected = state.bounds.previousIndex.number
+        try transaction.walk(tables[0], from: [0]) { (key, record) throws(Fault) in
+            expected += 1
+            guard key.count == 8, Records.number(key) == expected else {
+                throw .store(.corrupt("entry \(expected) is missing"))
+            }
+            _ = try Records.entry(record, at: key)
+            return true
+        }
+        guard expected == state.bounds.lastIndex.number else {
+            throw .store(.corrupt("entries end at \(expected), not \(state.bounds.lastIndex)"))
+        }
+        state.commitHint = min(state.commitHint, state.bounds.lastIndex)
+        try transaction.put(
+            state.encoded(in: transaction.number), at: LogState.key, in: tables[1])
+        return state
+    }
+}

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+import MartletRaft
+public import MartletStorage
+
+/// A disk that outlives crashes, with the faults that a test asks for.
+///
+/// Each store call that writes is one atomic, durable step; a crash in the middle of a lane's job
+/// keeps a seeded number of its steps. A store opened before a crash refuses everything after it.
+public final class SimulatedDisk {
+    public enum Fault: Sendable {
+        /// No space: the store stays usable.
+        case full
+        /// The sync failed: that store refuses everything until it is opened again.
+        case broken
+    }
+
+    struct LogImage {
+        var bounds = LogBounds.empty
+        var hardState = HardState.initial
+        var commitHint = LogIndex.zero
+        var entries: [Entry] = []
+    }
+
+    var log = LogImage()
+    var metadata: ServerMetadata?
+    var snapshots: [(metadata: SnapshotMetadata, bytes: [UInt8])] = []
+    var partial: (metadata: SnapshotMetadata, bytes: [UInt8])?
+    private(set) var life = 0
+    /// World time until which no lane of the host completes anything.
+    private(set) var stalledUntil: Int64 = 0
+    private var nextFault: Fault?
+    private var stepsLeft: Int?
+    private unowned let world: SimulatedWorld
+
+    init(world: SimulatedWorld) { self.world = world }
+
+    public func openLogStore() -> any LogStore { SimulatedLogStore(self) }
+    public func openMetadataStore() -> any MetadataStore { SimulatedMetadataStore(self) }
+    public func openSnapshotStore() -> any SnapshotStore { SimulatedSnapshotStore(self) }
+
+    /// The next durable write of any store of this disk fails so.
+    public func failNextCommit(_ fault: Fault) { nextFault = fault }
+
+    /// Freezes the host's lanes until this much world time has passed.
+    public func stall(until time: Duration) { stalledUntil = time.wholeNanoseconds }
+
+    /// Asked before each durable step.
+    func admit() throws(StoreError) {
+        if let left = stepsLeft {
+            guard left > 0 else { throw .broken("the host crashed") }
+            stepsLeft = left - 1
+        }
+        switch nextFault {
+        case nil: return
+        case .full:
+            nextFault = nil
+            throw .full("simulated")
+        case .broken:
+            nextFault = nil
+            throw .broken("simulated")
+        }
+    }
+
+    func whileCrashing(_ job: () -> Void) {
+        stepsLeft = Int.random(in: 0...2, using: &world.generator)
+        job()
+        stepsLeft = nil
+    }
+
+    func crash() {
+        life += 1
+        nextFault = nil
+        // Chunks need not be durable: a seeded part of them is there.
+        if let count = partial?.bytes.count {
+            let kept = Int.random(in: 0...count, using: &world.generator)
+            partial?.bytes.removeLast(count - kept)
+        }
+    }
+}
+
+/// What the stores share: they end with the life they were opened in, and at a failed sync.
+// SAFETY: guarded by the world's single thread; lanes of the simulator run there.
+class SimulatedStore: @unchecked Sendable {
+    let disk: SimulatedDisk
+    private let life: Int
+    private var brokenBy: StoreError?
+
+    init(_ disk: SimulatedDisk) {
+        self.disk = disk
+        life = disk.life
+    }
+
+    func check() throws(StoreError) {
+        if let brokenBy { throw brokenBy }
+        guard life == disk.life else { throw .broken("opened before a crash") }
+    }
+
+    func admit() throws(StoreError) {
+        do throws(StoreError) { try disk.admit() } catch {
+            if case .broken = error { brokenBy = error }
+            throw error
+        }
+    }
+
+    func close() { brokenBy = .broken("closed") }
+}
+
+final class SimulatedLogStore: SimulatedStore, LogStore, @unchecked Sendable {
+    var bounds: LogBounds { disk.log.bounds }
+
+    func hardState() throws(StoreError) -> HardState {
+        try check()
+        return disk.log.hardState
+    }
+
+    func commitHint() throws(StoreError) -> LogIndex {
+        try check()
+        return min(disk.log.commitHint, disk.log.bounds.lastIndex)
+    }
+
+    func commit(_ batch: LogBatch) throws(StoreError) {
+        try check()
+        var next = disk.log
+        if let hardState = batch.hardState { next.hardState = hardState }
+        if let point = batch.resetTo {
+            next.entries = []
+            next.bounds = LogBounds(
+                previousIndex: point.index, previousTerm: point.term, lastIndex: point.index)
+        }
+        if let index = batch.truncateAfter, index < next.bounds.lastIndex {
+            guard index >= next.bounds.previousIndex else {
+                throw .mismatch("truncation after \(index), which is compacted")
+            }
+            next.entries.removeLast(Int(next.bounds.lastIndex.number - index.number))
+            next.bounds.lastIndex = index
+        }
+        for entry in batch.entries {
+            guard entry.index == next.bounds.lastIndex.next else {
+                throw .mismatch("\(entry.index) does not follow \(next.bounds.lastIndex)")
+            }
+            next.entries.append(entry)
+            next.bounds.lastIndex = entry.index
+        }
+        if let hint = batch.commitHint { next.commitHint = hint }
+        try admit()
+        disk.log = next
+    }
+
+    func read(
+        from first: LogIndex, countMax: Int, bytesMax: Int
+    ) throws(StoreError) -> [Entry] {
+        try check()
+        let bounds = disk.log.bounds
+        guard first > bounds.previousIndex else {
+            throw .mismatch("\(first) is before the log, which follows \(bounds.previousIndex)")
+        }
+        guard first <= bounds.lastIndex else { return [] }
+        var found: [Entry] = []
+        var bytes = 0
+        let start = Int(first.number - bounds.previousIndex.number - 1)
+        for entry in disk.log.entries[start...].prefix(max(0, countMax)) {
+            bytes += entry.payload.count
+            if bytes > bytesMax, !found.isEmpty { break }
+            found.append(entry)
+        }
+        return found
+    }
+
+    func compact(through index: LogIndex, term: Term) throws(StoreError) {
+        try check()
+        let bounds = disk.log.bounds
+        guard index > bounds.previousIndex else { return }
+        guard index <= bounds.lastIndex else {
+            throw .mismatch("compaction through \(index), beyond \(bounds.lastIndex)")
+        }
+        let count = Int(index.number - bounds.previousIndex.number)
+        guard disk.log.entries[count - 1].term == term else {
+            throw .mismatch("\(index) is of \(disk.log.entries[count - 1].term), not \(term)")
+        }
+        try admit()
+        disk.log.entries.removeFirst(count)
+        disk.log.bounds.previousIndex = index
+        disk.log.bounds.previousTerm = term
+    }
+}
+
+final class SimulatedMetadataStore: SimulatedStore, MetadataStore, @unchecked Sendable {
+    func load() throws(StoreError) -> ServerMetadata? {
+        try check()
+        return disk.metadata
+    }
+
+    func save(_ metadata: ServerMetadata) throws(StoreError) {
+        try check()
+        try admit()
+        disk.metadata = metadata
+    }
+}
+
+final class SimulatedSnapshotStore: SimulatedStore, SnapshotStore, @unchecked Sendable {
+    private var hasBegun = false
+
+    func list() throws(StoreError) -> [SnapshotMetadata] {
+        try check()
+        return disk.snapshots.map(\.metadata)
+    }
+
+    func partialBytes(of metadata: SnapshotMetadata) throws(StoreError) -> UInt64 {
+        try check()
+        guard let partial = disk.partial, partial.metadata == metadata else { return 0 }
+        return UInt64(partial.bytes.count)
+    }
+
+    func begin(_ metadata: SnapshotMetadata) throws(StoreError) {
+        try check()
+        if disk.partial?.metadata != metadata { disk.partial = (metadata, []) }
+        hasBegun = true
+    }
+
+    func write(_ chunk: [UInt8], at offset: UInt64) throws(StoreError) {
+        try check()
+        guard hasBegun, let partial = disk.partial, offset == UInt64(partial.bytes.count) else {
+            throw .mismatch("offset \(offset) is not where the snapshot's bytes end")
+        }
+        try admit()
+        disk.partial?.bytes += chunk
+    }
+
+    func commit() throws(StoreError) {
+        try check()
+        guard hasBegun, let partial = disk.partial else { throw .mismatch("nothing was begun") }
+        guard partial.metadata.sizeBytes == UInt64(partial.bytes.count),
+            partial.metadata.checksum == Checksum.crc32C.value(of: partial.bytes)
+        else {
+            disk.partial = nil
+            hasBegun = false
+            throw .mismatch("length or checksum are not those of the snapshot")
+        }
+        try admit()
+        disk.partial = nil
+        hasBegun = false
+        disk.snapshots.removeAll { $0.metadata == partial.metadata }
+        let place = disk.snapshots.firstIndex {
+            $0.metadata.lastIndex > partial.metadata.lastIndex
+        }
+        disk.snapshots.insert(partial, at: place ?? disk.snapshots.count)
+        if disk.snapshots.count > 2 { disk.snapshots.removeFirst(disk.snapshots.count - 2) }
+    }
+
+    func abort() throws(StoreError) {
+        try check()
+        disk.partial = nil
+        hasBegun = false
+    }
+
+    func read(
+        _ metadata: SnapshotMetadata, from offset: UInt64, bytesMax: Int
+    ) throws(StoreError) -> [UInt8] {
+        try check()
+        guard let found = disk.snapshots.first(where: { $0.metadata == metadata }) else {
+            throw .mismatch("no such snapshot")
+        }
+        guard offset < UInt64(found.bytes.count) else { return [] }
+        return Array(found.bytes[Int(offset)...].prefix(max(0, bytesMax)))
+    }
+
+    func delete(_ metadata: SnapshotMetadata) throws(StoreError) {
+        try check()
+        guard disk.snapshots.contains(where: { $0.metadata == metadata }) else { return }
+        try admit()
+        disk.snapshots.removeAll { $0.metadata == metadata }
+    }
+}

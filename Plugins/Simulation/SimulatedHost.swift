@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+public import MartletTransport
+
+/// One machine of a ``SimulatedWorld``: a loop, a network stack and a disk that outlives crashes.
+///
+/// A crash ends a *life*: what was scheduled for it never runs. A restart begins the next one, with
+/// a new ``loop``, ``streams`` and ``datagrams`` on the same ``disk`` and ``files``.
+public final class SimulatedHost {
+    public struct Options: Sendable {
+        /// Local time per million units of world time: 1,000,000 is exact. 100,000...10,000,000.
+        public var clockRate: Int64 = 1_000_000
+        /// What the monotonic clock shows when a life begins.
+        public var clockOffset: Duration = .seconds(1)
+        /// Time of day when the world begins, in nanoseconds since 1970.
+        public var wallClockNanoseconds: Int64 = 1_700_000_000_000_000_000
+        /// How long one job on a lane takes.
+        public var laneLatency: ClosedRange<Duration> = .microseconds(50)...(.microseconds(500))
+
+        public init() {}
+    }
+
+    /// What a crash looks like to peers that hold connections.
+    public enum Ending: Sendable {
+        /// The kernel lives on and resets them.
+        case resetsPeers
+        /// Power is gone: they hear nothing.
+        case silent
+    }
+
+    public let name: String
+    public let options: Options
+    public let disk: SimulatedDisk
+    public let files: SimulatedFiles
+    public let crypto: SimulatedCrypto
+    public let compression = SimulatedCompression()
+    public private(set) var isRunning = true
+    /// Those of the present life.
+    public private(set) var loop: SimulatedLoop
+    public private(set) var streams: SimulatedStreams
+    public private(set) var datagrams: SimulatedDatagrams
+
+    let number: Int
+    private(set) var life: UInt64 = 1
+    /// Added to the wall clock by ``jumpWallClock(by:)``.
+    private(set) var wallClockJump: Int64 = 0
+    unowned let world: SimulatedWorld
+
+    init(world: SimulatedWorld, number: Int, name: String, options: Options) {
+        precondition(100_000...10_000_000 ~= options.clockRate, "clock rate \(options.clockRate)")
+        self.world = world
+        self.number = number
+        self.name = name
+        self.options = options
+        disk = SimulatedDisk(world: world)
+        files = SimulatedFiles()
+        crypto = SimulatedCrypto(seed: world.generator.next())
+        loop = SimulatedLoop(world: world, options: options, life: 1)
+        streams = SimulatedStreams()
+        datagrams = SimulatedDatagrams()
+        attach()
+    }
+
+    /// 10.0.x.y with this port.
+    public func address(port: UInt16) -> SocketAddress {
+        .ipv4(0x0A00_0000 | UInt32(number), port: port)
+    }
+
+    /// Moves the time of day, and nothing else.
+    public func jumpWallClock(by duration: Duration) {
+        wallClockJump &+= duration.wholeNanoseconds
+    }
+
+    /// Ends this life at once. A job that a lane was just doing has done all, some or none of its
+    /// durable writes, by the seed; what waited behind it is lost.
+    public func crash(_ ending: Ending = .silent) {
+        guard isRunning else { return }
+        loop.crash()
+        disk.crash()
+        files.crash()
+        isRunning = false
+        world.network.crash(self, ending)
+        life += 1
+    }
+
+    /// Begins the next life; does nothing on a host that runs.
+    public func restart() {
+        guard !isRunning else { return }
+        isRunning = true
+        loop = SimulatedLoop(world: world, options: options, life: life)
+        streams = SimulatedStreams()
+        datagrams = SimulatedDatagrams()
+        attach()
+    }
+
+    private func attach() {
+        loop.host = self
+        streams.host = self
+        streams.life = life
+        datagrams.host = self
+        datagrams.life = life
+    }
+
+    func schedule(
+        _ kind: SimulatedWorld.Kind, at time: Int64, detail: Int = 0, _ body: @escaping () -> Void
+    ) {
+        world.schedule(kind, at: time, on: self, life: life, detail: detail, body)
+    }
+}

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+public import MartletTransport
+
+/// The loop of one life of a host. A turn is one event of that host.
+///
+/// Although ``Loop/enter(_:)`` may come from any thread elsewhere, here all calls come from the
+/// world's thread: another thread's timing would be part of the history.
+// SAFETY: guarded by the world's single thread, as documented above.
+public final class SimulatedLoop: Loop, @unchecked Sendable {
+    unowned(unsafe) let unsafeWorld: SimulatedWorld
+    weak var host: SimulatedHost?
+    let life: UInt64
+    private let options: SimulatedHost.Options
+    private let startNanoseconds: Int64
+    private var entered: [() -> Void] = []
+    private var ending: [() -> Void] = []
+    private var isInboxScheduled = false
+    private var isEndScheduled = false
+    /// Lanes that have work, in order of making.
+    private var lanes: [SimulatedLane] = []
+
+    var world: SimulatedWorld { unsafe unsafeWorld }
+
+    init(world: SimulatedWorld, options: SimulatedHost.Options, life: UInt64) {
+        unsafe unsafeWorld = world
+        self.options = options
+        self.life = life
+        startNanoseconds = world.nanoseconds
+    }
+
+    public var now: Duration {
+        .nanoseconds(options.clockOffset.wholeNanoseconds + localElapsed)
+    }
+
+    public var wallClockNanoseconds: Int64 {
+        let elapsed = scaled(world.nanoseconds, by: options.clockRate, over: 1_000_000)
+        return options.wallClockNanoseconds &+ elapsed &+ (host?.wallClockJump ?? 0)
+    }
+
+    public func makeTimer(_ fire: @escaping () -> Void) -> any LoopTimer {
+        SimulatedTimer(loop: self, fire: fire)
+    }
+
+    public func atEndOfTurn(_ body: @escaping () -> Void) {
+        ending.append(body)
+        if !isIsolatingHost { scheduleEnd() }
+    }
+
+    public func enter(_ body: @escaping @Sendable () -> Void) { push(body) }
+
+    public func makeLane(named name: String) -> any Lane { SimulatedLane(loop: self) }
+
+    public func makeSeed() -> UInt64 { world.generator.next() }
+
+    public func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        push { [unowned self] in unsafe job.runSynchronously(on: asUnownedSerialExecutor()) }
+    }
+
+    /// True while the world runs an event of this life, so that `assumeIsolated` needs no task.
+    public func isIsolatingCurrentContext() -> Bool? { isIsolatingHost }
+
+    public func checkIsolated() {
+        precondition(isIsolatingHost, "not on the loop of \(host?.name ?? "a host of another life")")
+    }
+
+    private var isIsolatingHost: Bool {
+        guard let host, let current = world.current else { return false }
+        return current === host && host.life == life
+    }
+
+    /// World time at which this clock shows `deadline`, or just after.
+    func worldTime(of deadline: Duration) -> Int64 {
+        let delta = deadline.wholeNanoseconds
+            .subtractingReportingOverflow(options.clockOffset.wholeNanoseconds).partialValue
+        guard delta > 0 else { return world.nanoseconds }
+        let rate = options.clockRate
+        let (whole, overflow) = (delta / rate).multipliedReportingOverflow(by: 1_000_000)
+        let rest = (delta % rate * 1_000_000 + rate - 1) / rate
+        let (sum, carry) = (startNanoseconds + rest).addingReportingOverflow(whole)
+        return overflow || carry ? .max : sum
+    }
+
+    func schedule(
+        _ kind: SimulatedWorld.Kind, at time: Int64, detail: Int = 0, _ body: @escaping () -> Void
+    ) {
+        guard let host else { return }
+        world.schedule(kind, at: time, on: host, life: life, detail: detail, body)
+    }
+
+    func endTurn() {
+        // What the end itself asks for comes at the end of a turn of its own.
+        let bodies = ending
+        ending = []
+        for body in bodies { body() }
+        if !ending.isEmpty { scheduleEnd() }
+    }
+
+    /// The job that each lane was doing may still reach the disk, in part.
+    func crash() {
+        ending = []
+        entered = []
+        for lane in lanes { lane.crash() }
+        lanes = []
+    }
+
+    func began(_ lane: SimulatedLane) { lanes.append(lane) }
+
+    func finished(_ lane: SimulatedLane) { lanes.removeAll { $0 === lane } }
+
+    func laneDone(after start: Int64) -> Int64 {
+        max(start, host?.disk.stalledUntil ?? 0) + world.draw(options.laneLatency)
+    }
+
+    private var localElapsed: Int64 {
+        scaled(world.nanoseconds - startNanoseconds, by: options.clockRate, over: 1_000_000)
+    }
+
+    private func scaled(_ value: Int64, by factor: Int64, over divisor: Int64) -> Int64 {
+        value / divisor &* factor &+ value % divisor * factor / divisor
+    }
+
+    private func scheduleEnd() {
+        guard !isEndScheduled else { return }
+        isEndScheduled = true
+        schedule(.turn, at: world.nanoseconds) { [weak self] in self?.isEndScheduled = false }
+    }
+
+    private func push(_ body: @escaping () -> Void) {
+        entered.append(body)
+        guard !isInboxScheduled else { return }
+        isInboxScheduled = true
+        schedule(.turn, at: world.nanoseconds) { [weak self] in self?.drain() }
+    }
+
+    private func drain() {
+        isInboxScheduled = false
+        let bodies = entered
+        entered = []
+        for body in bodies { body() }
+    }
+}
+
+final class SimulatedTimer: LoopTimer {
+    private let loop: SimulatedLoop
+    private let fire: () -> Void
+    private var arming: UInt64 = 0
+
+    init(loop: SimulatedLoop, fire: @escaping () -> Void) {
+        self.loop = loop
+        self.fire = fire
+    }
+
+    func arm(at deadline: Duration) {
+        arming += 1
+        let mine = arming
+        loop.schedule(.timer, at: loop.worldTime(of: deadline)) { [weak self] in
+            guard let self, arming == mine else { return }
+            arming += 1
+            fire()
+        }
+    }
+
+    func disarm() { arming += 1 }
+}
+
+/// A queue whose jobs take a seeded time; the work is done at the end of it.
+// SAFETY: guarded by the world's single thread, like its loop.
+final class SimulatedLane: Lane, @unchecked Sendable {
+    private let loop: SimulatedLoop
+    private var jobs: [() -> (() -> Void)] = []
+    private var isBusy = false
+
+    init(loop: SimulatedLoop) { self.loop = loop }
+
+    func submit<Result: Sendable>(
+        _ work: @escaping @Sendable () -> Result, then: @escaping (Result) -> Void
+    ) {
+        jobs.append {
+            let result = work()
+            return { then(result) }
+        }
+        if !isBusy {
+            isBusy = true
+            loop.began(self)
+            startNext()
+        }
+    }
+
+    func crash() {
+        guard let job = jobs.first, let disk = loop.host?.disk else { return }
+        jobs = []
+        disk.whileCrashing { _ = job() }
+    }
+
+    private func startNext() {
+        let due = loop.laneDone(after: loop.world.nanoseconds)
+        loop.schedule(.work, at: due) { [self] in finish() }
+    }
+
+    private func finish() {
+        if let disk = loop.host?.disk, disk.stalledUntil > loop.world.nanoseconds {
+            startNext()
+            return
+        }
+        let job = jobs.removeFirst()
+        let answer = job()
+        loop.schedule(.answer, at: loop.world.nanoseconds) { answer() }
+        if jobs.isEmpty {
+            isBusy = false
+            loop.finished(self)
+        } else {
+            startNext()
+        }
+    }
+}

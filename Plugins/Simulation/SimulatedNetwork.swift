@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: Apache-2.0
+public import MartletTransport
+
+/// What lies between the hosts: latency, loss and partitions, all by the world's seed.
+public final class SimulatedNetwork {
+    /// One way, per segment or datagram.
+    public var latency: ClosedRange<Duration> = .microseconds(100)...(.milliseconds(2))
+    /// The largest piece that a stream's bytes travel in; sizes are drawn up to it.
+    public var segmentBytesMax = 65_536
+    /// Probabilities for datagrams, 0...1.
+    public var datagramLoss = 0.0
+    public var datagramDuplication = 0.0
+    /// A delayed datagram takes up to ten times the latency, and so is overtaken.
+    public var datagramDelay = 0.0
+    /// A stream that a block has held up for so long is reset on both sides; nil waits for ever.
+    public var blockedStreamTimeout: Duration?
+
+    unowned(unsafe) var unsafeWorld: SimulatedWorld!
+    var world: SimulatedWorld {
+        get { unsafe unsafeWorld }
+        set { unsafe unsafeWorld = newValue }
+    }
+    var listeners: [SocketAddress: ListenerState] = [:]
+    var sockets: [SocketAddress: SimulatedDatagramSocket.State] = [:]
+    /// Open streams, in order of making: they live without a reference.
+    var open: [SimulatedStream] = []
+    private var blocked: Set<Path> = []
+    private var nextPort: UInt16 = 32_768
+
+    private struct Path: Hashable {
+        let from: Int
+        let to: Int
+    }
+
+    final class ListenerState {
+        let host: SimulatedHost
+        let accept: (any ByteStream) -> Void
+
+        init(host: SimulatedHost, accept: @escaping (any ByteStream) -> Void) {
+            self.host = host
+            self.accept = accept
+        }
+    }
+
+    /// Holds up all that goes this way; the other way stays open.
+    public func block(from: SimulatedHost, to: SimulatedHost) {
+        blocked.insert(Path(from: from.number, to: to.number))
+    }
+
+    /// Holds up both ways.
+    public func partition(_ one: SimulatedHost, _ other: SimulatedHost) {
+        block(from: one, to: other)
+        block(from: other, to: one)
+    }
+
+    /// Opens every way; what streams held arrives, datagrams are gone.
+    public func heal() {
+        blocked = []
+        for stream in open { stream.releaseHeld() }
+    }
+
+    /// Resets every connection between two hosts.
+    public func resetConnections(between one: SimulatedHost, and other: SimulatedHost) {
+        for stream in open {
+            guard let far = stream.peer?.host else { continue }
+            if (stream.host === one && far === other) || (stream.host === other && far === one) {
+                stream.host.schedule(.closed, at: world.nanoseconds) { stream.fail(.reset) }
+            }
+        }
+    }
+
+    func isBlocked(from: SimulatedHost, to: SimulatedHost) -> Bool {
+        blocked.contains(Path(from: from.number, to: to.number))
+    }
+
+    func arrival() -> Int64 { SimulatedWorld.after(world.nanoseconds, .nanoseconds(world.draw(latency))) }
+
+    func host(at address: SocketAddress, from host: SimulatedHost) -> SimulatedHost? {
+        switch address {
+        case .ipv4(let number, _):
+            if number == 0x7F00_0001 || number == 0 { return host }
+            let index = Int(number & 0xFFFF) - 1
+            guard number >> 16 == 0x0A00, world.hosts.indices.contains(index) else { return nil }
+            return world.hosts[index]
+        case .ipv6, .unix: return nil
+        }
+    }
+
+    /// The address as the network knows it: a host's own, with a free port for 0.
+    func claim(
+        _ address: SocketAddress, on host: SimulatedHost, isTaken: (SocketAddress) -> Bool
+    ) throws(TransportError) -> SocketAddress {
+        guard self.host(at: address, from: host) === host, let port = address.port else {
+            throw .addressNotAvailable
+        }
+        if port != 0 {
+            let own = host.address(port: port)
+            guard !isTaken(own) else { throw .addressInUse }
+            return own
+        }
+        for _ in 0..<32_000 {
+            let own = ephemeral(on: host)
+            if !isTaken(own) { return own }
+        }
+        throw .exhausted
+    }
+
+    func ephemeral(on host: SimulatedHost) -> SocketAddress {
+        nextPort = nextPort == .max ? 32_768 : nextPort + 1
+        return host.address(port: nextPort)
+    }
+
+    func crash(_ host: SimulatedHost, _ ending: SimulatedHost.Ending) {
+        listeners = listeners.filter { $0.value.host !== host }
+        sockets = sockets.filter { $0.value.host !== host }
+        for stream in open.filter({ $0.host === host }) {
+            if ending == .resetsPeers { stream.sendReset() }
+            stream.vanish()
+        }
+    }
+}
+
+/// The streams of one life of a host.
+public final class SimulatedStreams: Streams {
+    unowned(unsafe) var unsafeHost: SimulatedHost!
+    var life: UInt64 = 0
+    var host: SimulatedHost {
+        get { unsafe unsafeHost }
+        set { unsafe unsafeHost = newValue }
+    }
+
+    private var isDead: Bool { !host.isRunning || host.life != life }
+
+    public func listen(
+        on address: SocketAddress, accept: @escaping (any ByteStream) -> Void
+    ) throws(TransportError) -> any Listener {
+        guard !isDead else { throw .unreachable }
+        let network = host.world.network
+        let own = try network.claim(address, on: host) { network.listeners[$0] != nil }
+        let state = SimulatedNetwork.ListenerState(host: host, accept: accept)
+        network.listeners[own] = state
+        return SimulatedListener(network: network, address: own, state: state)
+    }
+
+    public func connect(
+        to address: SocketAddress, timeout: Duration,
+        completion: @escaping (Result<any ByteStream, TransportError>) -> Void
+    ) {
+        guard !isDead else { return }
+        let (network, world, host) = (host.world.network, host.world, host)
+        var isAnswered = false
+        let answer = { (result: Result<any ByteStream, TransportError>) in
+            guard !isAnswered else { return }
+            isAnswered = true
+            completion(result)
+        }
+        let deadline = host.loop.now + timeout
+        host.schedule(.timeout, at: host.loop.worldTime(of: deadline)) { answer(.failure(.timedOut)) }
+        guard let target = network.host(at: address, from: host), target.isRunning else { return }
+        let remote = target.address(port: address.port ?? 0)
+        target.schedule(.syn, at: network.arrival()) {
+            guard !network.isBlocked(from: host, to: target), host.isRunning else { return }
+            guard let listener = network.listeners[remote] else {
+                guard !network.isBlocked(from: target, to: host) else { return }
+                host.schedule(.refused, at: network.arrival()) { answer(.failure(.refused)) }
+                return
+            }
+            let client = SimulatedStream(
+                host: host, local: network.ephemeral(on: host), remote: remote)
+            let server = SimulatedStream(
+                host: target, local: remote, remote: client.localAddress)
+            client.peer = server
+            server.peer = client
+            network.open += [client, server]
+            let back = network.arrival()
+            client.lastArrival = back
+            host.schedule(.accepted, at: back) {
+                guard !isAnswered, !network.isBlocked(from: target, to: host) else {
+                    client.sendReset()
+                    client.vanish()
+                    return
+                }
+                answer(.success(client))
+            }
+            listener.accept(server)
+        }
+        _ = world
+    }
+
+    public func resolve(
+        host name: String, port: UInt16,
+        completion: @escaping (Result<[SocketAddress], TransportError>) -> Void
+    ) {
+        guard !isDead else { return }
+        let found = SocketAddress(host: name, port: port)
+            ?? host.world.hosts.first { $0.name == name }?.address(port: port)
+        host.schedule(.resolved, at: host.world.network.arrival()) {
+            completion(found.map { .success([$0]) } ?? .failure(.unknownHost(name)))
+        }
+    }
+}
+
+final class SimulatedListener: Listener {
+    let address: SocketAddress
+    private let network: SimulatedNetwork
+    private let state: SimulatedNetwork.ListenerState
+
+    init(
+        network: SimulatedNetwork, address: SocketAddress, state: SimulatedNetwork.ListenerState
+    ) {
+        self.network = network
+        self.address = address
+        self.state = state
+    }
+
+    deinit { close() }
+
+    func close() {
+        if network.listeners[address] === state { network.listeners[address] = nil }
+    }
+}
+
+/// The datagrams of one life of a host.
+public final class SimulatedDatagrams: Datagrams {
+    unowned(unsafe) var unsafeHost: SimulatedHost!
+    var life: UInt64 = 0
+    var host: SimulatedHost {
+        get { unsafe unsafeHost }
+        set { unsafe unsafeHost = newValue }
+    }
+
+    public func bind(
+        to address: SocketAddress,
+        received: @escaping (_ bytes: Span<UInt8>, _ sender: SocketAddress) -> Void
+    ) throws(TransportError) -> any DatagramSocket {
+        guard host.isRunning, host.life == life else { throw .unreachable }
+        let network = host.world.network
+        let own = try network.claim(address, on: host) { network.sockets[$0] != nil }
+        let state = SimulatedDatagramSocket.State(host: host, received: received)
+        network.sockets[own] = state
+        return SimulatedDatagramSocket(network: network, address: own, state: state)
+    }
+}
+
+final class SimulatedDatagramSocket: DatagramSocket {
+    final class State {
+        let host: SimulatedHost
+        let received: (Span<UInt8>, SocketAddress) -> Void
+
+        init(host: SimulatedHost, received: @escaping (Span<UInt8>, SocketAddress) -> Void) {
+            self.host = host
+            self.received = received
+        }
+    }
+
+    let address: SocketAddress
+    private let network: SimulatedNetwork
+    private let state: State
+
+    init(network: SimulatedNetwork, address: SocketAddress, state: State) {
+        self.network = network
+        self.address = address
+        self.state = state
+    }
+
+    deinit { close() }
+
+    func close() {
+        if network.sockets[address] === state { network.sockets[address] = nil }
+    }
+
+    func send(_ bytes: Span<UInt8>, to receiver: SocketAddress) {
+        guard bytes.count <= 65_507, network.sockets[address] === state,
+            let target = network.host(at: receiver, from: state.host), target.isRunning
+        else { return }
+        let (world, from, source) = (network.world, state.host, address)
+        let copy = bytes.copied
+        if world.chance(network.datagramLoss) { return }
+        let copies = world.chance(network.datagramDuplication) ? 2 : 1
+        let to = target.address(port: receiver.port ?? 0)
+        for _ in 0..<copies {
+            var due = network.arrival()
+            if world.chance(network.datagramDelay) {
+                let most = network.latency.upperBound * 10
+                due = SimulatedWorld.after(due, .nanoseconds(world.draw(.zero...most)))
+            }
+            target.schedule(.datagram, at: due, detail: copy.count) { [network] in
+                guard !network.isBlocked(from: from, to: target) else { return }
+                network.sockets[to]?.received(copy.span, source)
+            }
+        }
+    }
+}
+
+extension Span<UInt8> {
+    var copied: [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(count)
+        for index in indices { bytes.append(self[index]) }
+        return bytes
+    }
+}

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+import MartletTransport
+
+/// One side of a simulated connection. Bytes go queue → flight (bounded) → peer's inbox → handler.
+final class SimulatedStream: ByteStream {
+    private enum Segment {
+        case data([UInt8])
+        case end
+        case reset
+    }
+
+    /// Bytes that may be under way or unread at the peer.
+    private static let windowBytes = 256 * 1024
+
+    let host: SimulatedHost
+    let localAddress: SocketAddress
+    let remoteAddress: SocketAddress
+    weak var peer: SimulatedStream?
+    var handler: (any StreamHandler)?
+    /// Segments to this side arrive in order: none before this.
+    var lastArrival: Int64 = 0
+
+    private(set) var queuedBytes = 0
+    private var queue: [[UInt8]] = []
+    private var headOffset = 0
+    private var flightBytes = 0
+    private var isReading = false
+    private var isFinishing = false
+    private var hasSentEnd = false
+    private var isClosing = false
+    private var isClosed = false
+    private var isFlushDue = false
+    private var owesDrained = false
+    private var inbox: [Segment] = []
+    private var isDelivering = false
+    private var held: [Segment] = []
+    private let life: UInt64
+
+    private var network: SimulatedNetwork { host.world.network }
+    private var now: Int64 { host.world.nanoseconds }
+
+    init(host: SimulatedHost, local: SocketAddress, remote: SocketAddress) {
+        self.host = host
+        localAddress = local
+        remoteAddress = remote
+        life = host.life
+    }
+
+    func resumeReading() {
+        guard !isReading, !isClosing, !isClosed else { return }
+        isReading = true
+        if !inbox.isEmpty { schedule(.segment, at: now) { $0.deliver() } }
+    }
+
+    func pauseReading() { isReading = false }
+
+    func write(_ bytes: Span<UInt8>) {
+        guard !isFinishing, !isClosing, !isClosed, !bytes.isEmpty else { return }
+        queue.append(bytes.copied)
+        queuedBytes += bytes.count
+        flushLater()
+    }
+
+    func finishWriting() {
+        guard !isFinishing, !isClosed else { return }
+        isFinishing = true
+        flushLater()
+    }
+
+    func close() {
+        guard !isClosing, !isClosed else { return }
+        isClosing = true
+        isFinishing = true
+        isReading = false
+        inbox = []
+        flushLater()
+    }
+
+    func reset() {
+        guard !isClosed else { return }
+        sendReset()
+        conclude(nil)
+    }
+
+    /// The peer hears of a reset after the latency.
+    func sendReset() { transmit(.reset) }
+
+    /// Gone with its host: no more calls.
+    func vanish() {
+        isClosed = true
+        dropAll()
+        handler = nil
+        network.open.removeAll { $0 === self }
+    }
+
+    /// The connection breaks under this side.
+    func fail(_ error: TransportError) {
+        guard !isClosed else { return }
+        isClosed = true
+        dropAll()
+        network.open.removeAll { $0 === self }
+        let told = handler
+        handler = nil
+        told?.streamClosed(isClosing ? nil : error)
+    }
+
+    func releaseHeld() {
+        guard !held.isEmpty else { return }
+        let segments = held
+        held = []
+        schedule(.unblock, at: now) { stream in
+            stream.lastArrival = max(stream.lastArrival, stream.now)
+            for segment in segments { stream.arrive(segment) }
+        }
+    }
+
+    private func schedule(
+        _ kind: SimulatedWorld.Kind, at time: Int64, detail: Int = 0,
+        _ body: @escaping (SimulatedStream) -> Void
+    ) {
+        host.world.schedule(kind, at: time, on: host, life: life, detail: detail) { body(self) }
+    }
+
+    private func flushLater() {
+        guard !isFlushDue else { return }
+        isFlushDue = true
+        host.loop.atEndOfTurn { [self] in
+            isFlushDue = false
+            flush()
+            if queuedBytes > 0 { owesDrained = true }
+        }
+    }
+
+    private func flush() {
+        guard !isClosed else { return }
+        while queuedBytes > 0, flightBytes < Self.windowBytes {
+            let head = queue[0]
+            let most = min(
+                head.count - headOffset, Self.windowBytes - flightBytes,
+                max(1, network.segmentBytesMax))
+            let count = Int.random(in: 1...most, using: &host.world.generator)
+            transmit(.data(Array(head[headOffset..<headOffset + count])))
+            flightBytes += count
+            queuedBytes -= count
+            headOffset += count
+            if headOffset == head.count {
+                queue.removeFirst()
+                headOffset = 0
+            }
+        }
+        guard queuedBytes == 0, isFinishing, !hasSentEnd else { return }
+        hasSentEnd = true
+        transmit(.end)
+        if isClosing { conclude(nil) }
+    }
+
+    private func transmit(_ segment: Segment) {
+        guard let peer else { return }
+        let due = max(network.arrival(), peer.lastArrival)
+        peer.lastArrival = due
+        var size = 0
+        if case .data(let bytes) = segment { size = bytes.count }
+        if peer.host.life != peer.life {
+            // That life is over; a host that is back answers what it does not know by a reset.
+            if peer.host.isRunning { schedule(.segment, at: due) { $0.fail(.reset) } }
+            return
+        }
+        peer.schedule(.segment, at: due, detail: size) { $0.arriveUnlessBlocked(segment) }
+    }
+
+    private func arriveUnlessBlocked(_ segment: Segment) {
+        guard let from = peer?.host else { return arrive(segment) }
+        guard held.isEmpty, !network.isBlocked(from: from, to: host) else {
+            held.append(segment)
+            if held.count == 1, let limit = network.blockedStreamTimeout {
+                schedule(.timeout, at: SimulatedWorld.after(now, limit)) { stream in
+                    guard !stream.held.isEmpty else { return }
+                    if let peer = stream.peer {
+                        peer.schedule(.timeout, at: stream.now) { $0.fail(.timedOut) }
+                    }
+                    stream.fail(.timedOut)
+                }
+            }
+            return
+        }
+        arrive(segment)
+    }
+
+    private func arrive(_ segment: Segment) {
+        switch segment {
+        case .reset: fail(.reset)
+        case .data where isClosed || isClosing: sendReset()
+        case .data, .end:
+            guard !isClosed, !isClosing else { return }
+            inbox.append(segment)
+            deliver()
+        }
+    }
+
+    private func deliver() {
+        guard !isDelivering else { return }
+        isDelivering = true
+        defer { isDelivering = false }
+        while isReading, !isClosed, !inbox.isEmpty {
+            switch inbox.removeFirst() {
+            case .data(let bytes):
+                credit(bytes.count)
+                handler?.streamReceived(bytes.span)
+            case .end: handler?.streamEnded()
+            case .reset: fail(.reset)
+            }
+        }
+    }
+
+    private func credit(_ count: Int) {
+        guard let peer else { return }
+        peer.schedule(.credit, at: network.arrival(), detail: count) { sender in
+            sender.flightBytes -= count
+            sender.flush()
+            guard sender.owesDrained, sender.queuedBytes == 0, !sender.isClosed else { return }
+            sender.owesDrained = false
+            sender.handler?.streamDrained()
+        }
+    }
+
+    /// Closed by this side: its handler is told in an event of its own.
+    private func conclude(_ error: TransportError?) {
+        isClosed = true
+        dropAll()
+        schedule(.closed, at: now) { stream in
+            stream.network.open.removeAll { $0 === stream }
+            let told = stream.handler
+            stream.handler = nil
+            told?.streamClosed(error)
+        }
+    }
+
+    private func dropAll() {
+        isReading = false
+        queue = []
+        queuedBytes = 0
+        inbox = []
+        held = []
+    }
+}
