@@ -24,8 +24,11 @@ public struct Entry: Equatable, Sendable {
         self.payload = payload
     }
 
-    /// What this entry counts for in windows and bounds: its payload and 32 bytes of header.
-    public var sizeBytes: Int { payload.count + 32 }
+    /// What an entry without payload counts for in windows and bounds.
+    public static let headerBytes = 32
+
+    /// What this entry counts for in windows and bounds: its payload and a header.
+    public var sizeBytes: Int { payload.count + Self.headerBytes }
 }
 
 /// What must survive a crash before a server speaks in a term (Raft Figure 2, "persistent state").

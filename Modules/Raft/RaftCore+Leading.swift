@@ -63,7 +63,7 @@ extension RaftCore {
             guard command.count <= limits.entryBytesMax else {
                 return .tooLarge(limitBytes: limits.entryBytesMax)
             }
-            bytes += command.count + 32
+            bytes += command.count + Entry.headerBytes
         }
         // Something is always let in, or a batch above the bound could never pass.
         let isFull = leadership.uncommittedBytes + bytes > limits.uncommittedBytesMax
