@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+package import MartletJSON
+
+/// A refusal as the HTTP client sees it: a status and a line of plain text.
+package struct APIError: Error, Equatable, Sendable {
+    package var status: Int
+    package var message: String
+
+    package init(status: Int, message: String) {
+        self.status = status
+        self.message = message
+    }
+}
+
+/// What a body configures; named in the messages about bodies that are wrong.
+package enum ConfigurationKind: String, Sendable {
+    case autopilot
+    case scheduler
+
+    /// A 400 that tells what is wrong with the body, in Nomad's form.
+    package func malformed(_ why: String) -> APIError {
+        APIError(status: 400, message: "Error parsing \(rawValue) config: \(why)")
+    }
+
+    /// Reads a body to its tree.
+    ///
+    /// - Throws: 400 for a body that is empty or not one JSON document within `limits`.
+    package func parse(
+        body: [UInt8], limits: JSONLimits = JSONLimits()
+    ) throws(APIError) -> JSONNode {
+        guard !body.isEmpty else { throw malformed("Request body is empty") }
+        do throws(JSONError) {
+            return try JSONReader.parse(body, limits: limits)
+        } catch {
+            throw malformed(error.description)
+        }
+    }
+}
+
+/// Reads the value of `?cas=`: decimal digits only, below 2^64.
+///
+/// - Throws: 400 with the text that Go's `strconv.ParseUint` gives for the same fault.
+package func parseIndex(_ text: String) throws(APIError) -> UInt64 {
+    func refusal(_ why: String) -> APIError {
+        APIError(
+            status: 400,
+            message: "Error parsing cas value: strconv.ParseUint: parsing \(goQuoted(text)): \(why)"
+        )
+    }
+    let digits = UInt8(ascii: "0")...UInt8(ascii: "9")
+    guard !text.isEmpty, text.utf8.allSatisfy(digits.contains) else {
+        throw refusal("invalid syntax")
+    }
+    guard let index = UInt64(text) else { throw refusal("value out of range") }
+    return index
+}

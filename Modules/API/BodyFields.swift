@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+import MartletJSON
+
+/// The fields of a body's object, read with the rules that all configurations share: names without
+/// regard to case, unknown ones ignored, absent or `null` ones take the documented default, and a
+/// value of a wrong type is a 400 that names the field (`operator-api.md`, section 0).
+struct BodyFields {
+    private let node: JSONNode
+    private let kind: ConfigurationKind
+    /// Names of the objects around, each with a point after it, as Go prints them.
+    private let path: String
+
+    /// - Throws: 400 unless the body is an object or `null`.
+    init(_ node: JSONNode, of kind: ConfigurationKind) throws(APIError) {
+        try self.init(node, kind, path: "")
+    }
+
+    private init(
+        _ node: JSONNode, _ kind: ConfigurationKind, path: String
+    ) throws(APIError) {
+        switch node.value {
+        case .object, .null: break
+        case .bool, .number, .string, .array:
+            let place = path.isEmpty ? "request body" : "field \(path.dropLast())"
+            throw kind.malformed("cannot read \(node.value.kind) into \(place) of type object")
+        }
+        self.node = node
+        self.kind = kind
+        self.path = path
+    }
+
+    func bool(_ name: String, default fallback: Bool) throws(APIError) -> Bool {
+        guard let value = value(name) else { return fallback }
+        guard case .bool(let bool) = value else { throw mismatch(name, value, "bool") }
+        return bool
+    }
+
+    func uint64(_ name: String, default fallback: UInt64) throws(APIError) -> UInt64 {
+        guard let value = value(name) else { return fallback }
+        guard case .number(let number) = value, let integer = number.uint64 else {
+            throw mismatch(name, value, "uint64")
+        }
+        return integer
+    }
+
+    func string(_ name: String, default fallback: String) throws(APIError) -> String {
+        guard let value = value(name) else { return fallback }
+        guard case .string(let string) = value else { throw mismatch(name, value, "string") }
+        return string
+    }
+
+    /// Given as a text, in Go's form.
+    func duration(_ name: String, default fallback: GoDuration) throws(APIError) -> GoDuration {
+        guard let value = value(name) else { return fallback }
+        guard case .string(let text) = value else { throw mismatch(name, value, "string") }
+        do throws(GoDuration.ParseError) {
+            return try GoDuration(parsing: text)
+        } catch {
+            throw kind.malformed("field \(path)\(name): \(error)")
+        }
+    }
+
+    /// The fields of the object at `name`; none if it is absent.
+    func object(_ name: String) throws(APIError) -> BodyFields {
+        let inner = node.member(name) ?? JSONNode(value: .null, offset: node.offset)
+        return try BodyFields(inner, kind, path: "\(path)\(name).")
+    }
+
+    /// A 400 about what the field's value means.
+    func refusal(_ name: String, _ why: String) -> APIError {
+        kind.malformed("field \(path)\(name): \(why)")
+    }
+
+    /// nil if absent or `null`.
+    private func value(_ name: String) -> JSONValue? {
+        guard let value = node.member(name)?.value else { return nil }
+        if case .null = value { return nil }
+        return value
+    }
+
+    private func mismatch(_ name: String, _ value: JSONValue, _ type: String) -> APIError {
+        let given =
+            switch value {
+            case .number(let number): "number \(number.text)"
+            case .null, .bool, .string, .array, .object: value.kind
+            }
+        return kind.malformed("cannot read \(given) into field \(path)\(name) of type \(type)")
+    }
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A value of a document, and where in its text it begins.
+package struct JSONNode: Sendable {
+    package let value: JSONValue
+    /// Bytes of the document before the value.
+    package let offset: Int
+
+    package init(value: JSONValue, offset: Int) {
+        self.value = value
+        self.offset = offset
+    }
+
+    /// The value of the object's member of this name, without regard to case, as Go's decoder
+    /// finds fields; nil without one, and for what is not an object.
+    package func member(_ name: String) -> JSONNode? {
+        guard case .object(let members) = value else { return nil }
+        if let exact = members.first(where: { $0.name.utf8.elementsEqual(name.utf8) }) {
+            return exact.node
+        }
+        let folded = JSONName.folded(name)
+        return members.first { JSONName.folded($0.name) == folded }?.node
+    }
+}
+
+/// A value with its text's precision and an object's order kept.
+package enum JSONValue: Sendable {
+    case null
+    case bool(Bool)
+    case number(JSONNumber)
+    case string(String)
+    case array([JSONNode])
+    case object([JSONMember])
+
+    /// What Go calls this kind of value in its messages.
+    package var kind: String {
+        switch self {
+        case .null: "null"
+        case .bool: "bool"
+        case .number: "number"
+        case .string: "string"
+        case .array: "array"
+        case .object: "object"
+        }
+    }
+}
+
+/// A name and its value. The names of one object differ by more than case.
+package struct JSONMember: Sendable {
+    package let name: String
+    /// Bytes of the document before the name's quotation mark.
+    package let nameOffset: Int
+    package let node: JSONNode
+}
+
+/// A number as it was written: nothing is rounded before someone asks for a type.
+package struct JSONNumber: Equatable, Sendable {
+    /// Follows the grammar of RFC 8259 §6.
+    package let text: String
+
+    /// nil unless written as an integer, that is without fraction and exponent, and in range.
+    package var int64: Int64? { isInteger ? Int64(text) : nil }
+
+    /// nil unless written as an integer without a sign, and in range.
+    package var uint64: UInt64? { isInteger && text.utf8.first != minus ? UInt64(text) : nil }
+
+    private var isInteger: Bool {
+        text.utf8.allSatisfy { $0 == minus || isDigit($0) }
+    }
+}
+
+/// How names of members are compared.
+enum JSONName {
+    /// Equal for names that differ in case only. Bytes rather than a `String`: those compare by
+    /// canonical equivalence, which JSON does not know.
+    static func folded(_ name: String) -> [UInt8] {
+        if name.utf8.allSatisfy({ $0 < 0x80 }) {
+            return name.utf8.map { upperA <= $0 && $0 <= upperZ ? $0 | 0x20 : $0 }
+        }
+        var folded = ""
+        for scalar in name.unicodeScalars {
+            // Up, then down: the long s and the Kelvin sign meet "s" and "k", as in Go.
+            for upper in scalar.properties.uppercaseMapping.unicodeScalars {
+                folded += upper.properties.lowercaseMapping
+            }
+        }
+        return Array(folded.utf8)
+    }
+
+    private static let upperA = UInt8(ascii: "A")
+    private static let upperZ = UInt8(ascii: "Z")
+}
+
+let minus = UInt8(ascii: "-")
+
+func isDigit(_ byte: UInt8) -> Bool {
+    UInt8(ascii: "0") <= byte && byte <= UInt8(ascii: "9")
+}
