@@ -71,7 +71,7 @@ let package = Package(
         .executable(name: "martlet", targets: ["martlet"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
     ],
     targets: [
@@ -113,7 +113,7 @@ let package = Package(
             uses: [
                 "Simulation", "Server", "Client", "API", "Raft", "State", "Autopilot", "Storage",
                 "Transport",
-            ]),
+            ], [logging]),
 
         tests("Bytes", uses: ["Bytes"]),
         tests("JSON", uses: ["JSON"]),

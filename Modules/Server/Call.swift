@@ -28,11 +28,11 @@ struct Call {
             self.hold = hold
             return
         }
-        guard let wish = GoDuration(parsing: text), wish.nanoseconds >= 0 else {
-            throw APIError(
-                status: 400, message: "Invalid wait_for_leader \"\(text)\": a duration such as 5s")
+        do {
+            self.hold = min(max(.zero, try GoDuration(parsing: text).duration), limits.leaderHoldMax)
+        } catch {
+            throw APIError(status: 400, message: "Invalid wait_for_leader: \(error)")
         }
-        self.hold = min(.nanoseconds(wish.nanoseconds), limits.leaderHoldMax)
     }
 
     /// Absent, `false` and `0` are no; empty, `true` and `1` are yes, in any case of letters.

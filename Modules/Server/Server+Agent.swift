@@ -13,7 +13,7 @@ extension Server {
                 .filter { $0.status != .none }
                 .sorted { ($0.info.fullName, $0.info.id) < ($1.info.fullName, $1.info.id) }
                 .map(member),
-            serverDC: options.datacenter, serverName: options.name, serverRegion: options.region)
+            serverDatacenter: options.datacenter, serverName: options.name, serverRegion: options.region)
     }
 
     private func member(_ member: Member) -> AgentMember {
@@ -29,9 +29,14 @@ extension Server {
         if info.bootstrapExpect == 1 { tags["bootstrap"] = "1" }
         if info.isNonVoter { tags["nonvoter"] = "1" }
         return AgentMember(
-            address: Self.bareHost(gossip), name: info.fullName, port: Int(gossip?.port ?? 0),
-            status: member.status, tags: tags)
+            address: Self.bareHost(gossip), delegateVersions: Self.delegateVersions,
+            name: info.fullName, port: gossip?.port ?? 0,
+            protocolVersions: Self.protocolVersions, status: member.status, tags: tags)
     }
+
+    /// What clients of Serf expect to see of a member that speaks Serf's protocols.
+    private static let delegateVersions = AgentMember.Versions(current: 4, oldest: 2, newest: 5)
+    private static let protocolVersions = AgentMember.Versions(current: 2, oldest: 1, newest: 5)
 
     /// An address as Serf shows it: IPv6 without brackets.
     private static func bareHost(_ address: SocketAddress?) -> String {
@@ -106,8 +111,7 @@ extension Server {
         let core = replica.core
         if core.status.role == .leader { return "0" }
         guard let contact = core.lastLeaderContact else { return "never" }
-        return GoDuration(nanoseconds: max(.zero, loop.now - contact).clampedNanoseconds)
-            .description
+        return GoDuration(max(.zero, loop.now - contact)).description
     }
 
     private static func title(of role: Role) -> String {

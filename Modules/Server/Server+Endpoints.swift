@@ -36,10 +36,10 @@ extension Server {
                 call.query, none: "must specify id or address",
                 both: "must specify either id or address, and once", isEmptyAllowed: false)
         case .setAutopilotConfiguration:
-            _ = try AutopilotConfiguration.decode(body: call.request.body)
+            _ = try AutopilotConfiguration.parse(body: call.request.body)
             _ = try call.checkAndSetIndex()
         case .setSchedulerConfiguration:
-            _ = try SchedulerConfiguration.decode(body: call.request.body)
+            _ = try SchedulerConfiguration.parse(body: call.request.body)
             _ = try call.checkAndSetIndex()
         case .statusLeader, .statusPeers, .regions, .agentSelf, .agentMembers, .agentHealth,
             .metrics:
@@ -49,8 +49,12 @@ extension Server {
 
     /// Nothing here blocks; what cannot be read is a mistake all the same.
     private func validateBlocking(_ call: Call) throws(APIError) {
-        if let wait = call.query.first("wait"), !wait.isEmpty, GoDuration(parsing: wait) == nil {
-            throw APIError(status: 400, message: "Invalid wait time")
+        if let wait = call.query.first("wait"), !wait.isEmpty {
+            do {
+                _ = try GoDuration(parsing: wait)
+            } catch {
+                throw APIError(status: 400, message: "Invalid wait time")
+            }
         }
         if let index = call.query.first("index"), !index.isEmpty, UInt64(index) == nil {
             throw APIError(status: 400, message: "Invalid index")
@@ -62,7 +66,7 @@ extension Call {
     /// `?cas`, if it is there: the first of several.
     func checkAndSetIndex() throws(APIError) -> UInt64? {
         guard let text = query.first("cas") else { return nil }
-        return try APIError.parseIndex(text)
+        return try parseIndex(text)
     }
 }
 
@@ -165,9 +169,9 @@ extension Server {
             index: configurationIndex,
             servers: replica.core.configuration.servers.map { server in
                 RaftServer(
-                    id: server.id.description, node: steward.name(of: server.id),
-                    address: server.address, leader: server.id == leader,
-                    voter: server.role == .voter, raftProtocol: "3")
+                    address: server.address, id: server.id.description,
+                    isLeader: server.id == leader, node: steward.name(of: server.id),
+                    raftProtocol: "3", isVoter: server.role == .voter)
             })
     }
 
@@ -193,8 +197,8 @@ extension Server {
         return encode(
             SchedulerConfigurationResponse(
                 index: configuration.modifyIndex, knownLeader: fresh.knowsLeader,
-                lastContact: isLeader ? 0 : lastContact.clampedNanoseconds,
-                configuration: configuration),
+                lastContact: isLeader ? .zero : GoDuration(lastContact),
+                schedulerConfig: configuration),
             call, freshness: fresh)
     }
 }
@@ -247,7 +251,7 @@ extension Server {
         guard let health = steward.health else { return .notLeader }
         var response = encode(
             health, call, freshness: freshness(index: configurationIndex, isLeader: true))
-        response.status = health.healthy ? 200 : 429
+        response.status = health.isHealthy ? 200 : 429
         return .answered(response)
     }
 
@@ -257,10 +261,10 @@ extension Server {
             let cas = try call.checkAndSetIndex()
             if call.endpoint == .setAutopilotConfiguration {
                 command = .setAutopilot(
-                    try AutopilotConfiguration.decode(body: call.request.body), cas: cas)
+                    try AutopilotConfiguration.parse(body: call.request.body), cas: cas)
             } else {
                 command = .setScheduler(
-                    try SchedulerConfiguration.decode(body: call.request.body), cas: cas)
+                    try SchedulerConfiguration.parse(body: call.request.body), cas: cas)
             }
         } catch {
             return done(.answered(.text(error.status, error.message)))
@@ -394,9 +398,9 @@ extension Server {
                 .answered(
                     self.encode(
                         TransferLeadershipResponse(
-                            fromID: own.id.description, fromAddress: own.address,
-                            toID: target.id.description, toAddress: target.address,
-                            noop: isNoop),
+                            from: .init(address: own.address, id: own.id.description),
+                            to: .init(address: target.address, id: target.id.description),
+                            isNoop: isNoop),
                         call)))
         }
         replica.transfer(to: target.id) { outcome in
@@ -436,14 +440,5 @@ extension Duration {
         guard seconds >= 0, attoseconds >= 0 else { return 0 }
         return UInt64(clamping: seconds).multipliedReportingOverflow(by: 1000).partialValue
             &+ UInt64(attoseconds / 1_000_000_000_000_000)
-    }
-
-    /// Nanoseconds, at the ends of the integer for what does not fit.
-    var clampedNanoseconds: Int64 {
-        let (seconds, attoseconds) = components
-        let (product, isOver) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-        guard !isOver else { return seconds > 0 ? .max : .min }
-        let (sum, isSumOver) = product.addingReportingOverflow(attoseconds / 1_000_000_000)
-        return isSumOver ? .max : sum
     }
 }

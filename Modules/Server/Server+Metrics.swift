@@ -14,7 +14,7 @@ extension Server {
         return encode(
             MetricsSummary(
                 gauges: gauges, counters: countersByName,
-                timestamp: Timestamp.text(unixNanoseconds: loop.wallClockNanoseconds)),
+                timestamp: Timestamp.rfc3339(unixNanoseconds: loop.wallClockNanoseconds)),
             call)
     }
 
@@ -39,7 +39,7 @@ extension Server {
         if let health = steward.health {
             gauges.append(
                 ("nomad.nomad.autopilot.failure_tolerance", Double(health.failureTolerance)))
-            gauges.append(("nomad.nomad.autopilot.healthy", health.healthy ? 1 : 0))
+            gauges.append(("nomad.nomad.autopilot.healthy", health.isHealthy ? 1 : 0))
         }
         return gauges.sorted { $0.0 < $1.0 }
     }

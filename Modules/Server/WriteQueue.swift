@@ -8,7 +8,7 @@ import MartletStorage
 /// - Invariant: what was taken and not yet finished is written before anything later.
 struct WriteQueue {
     /// A batch and the newest write whose effect it holds.
-    struct Taken: Sendable {
+    struct Taken: Equatable, Sendable {
         let batch: LogBatch
         let through: WriteSequence
     }

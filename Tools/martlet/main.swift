@@ -45,8 +45,8 @@ func stores(
     case .memory:
         let disk = MemoryDisk()
         return .init(
-            log: MemoryLogStore(disk), metadata: MemoryMetadataStore(disk),
-            snapshots: MemorySnapshotStore(disk))
+            log: MemoryLogStore(disk: disk), metadata: MemoryMetadataStore(disk: disk),
+            snapshots: MemorySnapshotStore(disk: disk))
     }
 }
 

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+import Logging
+package import MartletClient
+import MartletRaft
+package import MartletServer
+package import MartletSimulation
+import MartletStorage
+package import MartletTransport
+
+/// Whole servers in a ``SimulatedWorld``: the same bytes on simulated sockets and disks as on real
+/// ones, in virtual time, on one thread.
+///
+/// Nothing here waits: the world is turned until a condition holds.
+package final class SimulatedCluster {
+    /// One server: its machine, and the door of its present life.
+    package final class Node {
+        package let name: String
+        package let host: SimulatedHost
+        package fileprivate(set) var door: ServerDoor?
+        package fileprivate(set) var startError: TransportError?
+        var options: ServerOptions
+
+        init(name: String, host: SimulatedHost, options: ServerOptions) {
+            self.name = name
+            self.host = host
+            self.options = options
+        }
+
+        package var httpAddress: SocketAddress { host.address(port: 4646) }
+        package var peerAddress: String { "\(host.address(port: 4647))" }
+    }
+
+    package let world: SimulatedWorld
+    package let nodes: [Node]
+    private let clientHost: SimulatedHost
+    private let logger: Logger
+
+    /// - Parameter count: servers that found the cluster together.
+    package init(
+        seed: UInt64, count: Int, configure: (inout ServerOptions) -> Void = { _ in }
+    ) {
+        world = SimulatedWorld(seed: seed)
+        logger = Logger(label: "simulated") { _ in SwiftLogNoOpLogHandler() }
+        var hosts: [SimulatedHost] = []
+        for number in 1...count { hosts.append(world.makeHost("s\(number)")) }
+        let gossip = hosts.map { "\($0.address(port: 4648))" }
+        nodes = hosts.enumerated().map { position, host in
+            var options = ServerOptions(
+                name: "s\(position + 1)", httpAddress: host.address(port: 4646),
+                peerAddress: host.address(port: 4647), gossipAddress: host.address(port: 4648))
+            options.bootstrapExpect = count
+            options.join = gossip
+            options.joinInterval = .seconds(2)
+            configure(&options)
+            return Node(name: options.name, host: host, options: options)
+        }
+        clientHost = world.makeHost("client")
+    }
+
+    package func startAll() {
+        for node in nodes { start(node) }
+    }
+
+    /// Starts a server on what its disk holds: as a process does, reading it before it serves.
+    package func start(_ node: Node) {
+        node.host.restart()
+        let host = node.host
+        let log = host.disk.openLogStore()
+        let metadata = host.disk.openMetadataStore()
+        let snapshots = host.disk.openSnapshotStore()
+        let loop = host.loop
+        let streams = host.streams
+        let door = ServerDoor(loop: loop)
+        node.door = door
+        node.startError = nil
+        let options = node.options
+        let logger = logger
+        let crypto = host.crypto
+        let compression = host.compression
+        let box = UncheckedBox(value: (node: node, streams: streams))
+        loop.enter {
+            let loaded: LoadedReplica
+            do {
+                loaded = try ReplicaLoader.load(
+                    log: log, metadata: metadata, snapshots: snapshots,
+                    newID: try ServerID.random(from: crypto))
+            } catch {
+                preconditionFailure("a simulated server cannot read its disk: \(error)")
+            }
+            box.value.node.startError = door.assumeIsolated { door -> TransportError? in
+                do throws(TransportError) {
+                    try door.start(options, loaded: loaded, logger: logger) {
+                        ServerEnvironment(
+                            loop: loop, streams: box.value.streams, crypto: crypto,
+                            compression: compression, log: log, metadata: metadata,
+                            snapshots: snapshots)
+                    }
+                    return nil
+                } catch {
+                    return error
+                }
+            }
+        }
+    }
+
+    /// As `kill -9`: the process is gone, the kernel resets its connections.
+    package func kill(_ node: Node) {
+        node.door = nil
+        node.host.crash(.resetsPeers)
+    }
+
+    /// As a power cut: nobody is told.
+    package func cutPower(of node: Node) {
+        node.door = nil
+        node.host.crash(.silent)
+    }
+
+    // MARK: Looking
+
+    /// What a server says of itself; nil while it is down.
+    package func overview(of node: Node) -> ServerOverview? {
+        guard let door = node.door, node.host.isRunning else { return nil }
+        let result = UncheckedBox<ServerOverview?>(value: nil)
+        var isDone = false
+        let done = UncheckedBox(value: { isDone = true })
+        node.host.loop.enter {
+            result.value = door.assumeIsolated { $0.overview }
+            done.value()
+        }
+        _ = world.run(until: { isDone }, limit: .seconds(1))
+        return result.value
+    }
+
+    package var leader: Node? {
+        nodes.first { overview(of: $0)?.status.role == .leader }
+    }
+
+    /// Turns the world until one server leads and every running server knows it.
+    package func settle(limit: Duration = .seconds(30)) -> Node? {
+        let end = world.now + limit
+        while world.now < end {
+            let views = nodes.filter { $0.host.isRunning && $0.door != nil }.map { overview(of: $0) }
+            let leaders = Set(views.map { $0?.status.leader })
+            if leaders.count == 1, let id = leaders.first.flatMap(\.self),
+                let found = nodes.first(where: { overview(of: $0)?.id == id }),
+                overview(of: found)?.status.role == .leader
+            {
+                return found
+            }
+            world.run(for: .milliseconds(10))
+        }
+        return nil
+    }
+
+    // MARK: Asking
+
+    package func client(of node: Node) -> APIClient {
+        APIClient(
+            loop: clientHost.loop, streams: clientHost.streams, address: node.httpAddress)
+    }
+
+    /// One request to one server, and its answer; the world turns until it is there.
+    package func ask(
+        _ node: Node, _ method: ClientMethod, _ target: String, body: String? = nil,
+        timeout: Duration = .seconds(10)
+    ) -> Result<ClientResponse, ClientError> {
+        let client = client(of: node)
+        let answer = UncheckedBox<Result<ClientResponse, ClientError>?>(value: nil)
+        let sender = UncheckedBox(value: client)
+        let content = body.map { Array($0.utf8) }
+        clientHost.loop.enter {
+            sender.value.send(method, target, body: content, timeout: timeout) {
+                answer.value = $0
+            }
+        }
+        _ = world.run(until: { answer.value != nil }, limit: timeout + .seconds(1))
+        clientHost.loop.enter { sender.value.close() }
+        guard let result = answer.value else {
+            preconditionFailure("a client that neither answers nor times out")
+        }
+        return result
+    }
+}
+
+/// Carries a value of the one thread that turns the world through a closure that may leave it.
+// SAFETY: a simulated world and everything in it runs on the thread that turns it.
+final class UncheckedBox<Value>: @unchecked Sendable {
+    var value: Value
+
+    init(value: Value) { self.value = value }
+}
