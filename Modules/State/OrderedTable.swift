@@ -2,9 +2,10 @@
 
 /// An ordered map of which a copy costs nothing and stays as it was: a table of the state machine.
 ///
-/// It is a B-tree whose nodes are values in arrays. Copying the map shares the root; a change copies
-/// the nodes on the way to its leaf that are shared with a copy, and edits in place those that are
-/// not. Lookup, insertion and removal take O(log n); iteration is in the order of keys, always.
+/// It is a B-tree whose nodes are values in arrays. Copying the map shares the root; a change
+/// copies the nodes on the way to its leaf that are shared with a copy, and edits in place those
+/// that are not. Lookup, insertion and removal take O(log n); iteration is always in the order of
+/// keys.
 ///
 ///                 [  f   m  ]              elements of a node are sorted; child i holds what
 ///                /     |     \             lies between elements i - 1 and i

@@ -6,8 +6,8 @@ package import MartletAPI
 /// A copy costs nothing and is a snapshot: it may go to another thread and be encoded there while
 /// the original changes.
 ///
-/// - Invariant: equal commands at equal indexes give equal states, and equal encoded bytes, on every
-///   machine.
+/// - Invariant: equal commands at equal indexes give equal states, and equal encoded bytes, on
+///   every machine.
 /// - Invariant: no index in it is beyond `lastAppliedIndex`.
 package struct State: Equatable, Sendable {
     package enum Table: UInt8, Equatable, Sendable, CaseIterable {
