@@ -19,7 +19,11 @@ public final class SimulatedDisk {
         var hardState = HardState.initial
         var commitHint = LogIndex.zero
         var entries: [Entry] = []
+        var sizeBytes = 0
     }
+
+    /// Room for the log's entries, headers included; nil has no end.
+    public var logBytesMax: Int?
 
     var log = LogImage()
     var metadata: ServerMetadata?
@@ -120,30 +124,37 @@ final class SimulatedLogStore: SimulatedStore, LogStore, @unchecked Sendable {
 
     func commit(_ batch: LogBatch) throws(StoreError) {
         try check()
-        var next = disk.log
-        if let hardState = batch.hardState { next.hardState = hardState }
+        var bounds = disk.log.bounds
         if let point = batch.resetTo {
-            next.entries = []
-            next.bounds = LogBounds(
+            bounds = LogBounds(
                 previousIndex: point.index, previousTerm: point.term, lastIndex: point.index)
         }
-        if let index = batch.truncateAfter, index < next.bounds.lastIndex {
-            guard index >= next.bounds.previousIndex else {
+        if let index = batch.truncateAfter, index < bounds.lastIndex {
+            guard index >= bounds.previousIndex else {
                 throw .mismatch("truncation after \(index), which is compacted")
             }
-            next.entries.removeLast(Int(next.bounds.lastIndex.number - index.number))
-            next.bounds.lastIndex = index
+            bounds.lastIndex = index
         }
+        let kept = batch.resetTo == nil ? Int(bounds.count) : 0
         for entry in batch.entries {
-            guard entry.index == next.bounds.lastIndex.next else {
-                throw .mismatch("\(entry.index) does not follow \(next.bounds.lastIndex)")
+            guard entry.index == bounds.lastIndex.next else {
+                throw .mismatch("\(entry.index) does not follow \(bounds.lastIndex)")
             }
-            next.entries.append(entry)
-            next.bounds.lastIndex = entry.index
+            bounds.lastIndex = entry.index
         }
-        if let hint = batch.commitHint { next.commitHint = hint }
+        let droppedBytes = disk.log.entries[kept...].reduce(0) { $0 + $1.sizeBytes }
+        let addedBytes = batch.entries.reduce(0) { $0 + $1.sizeBytes }
+        let sizeBytes = disk.log.sizeBytes - droppedBytes + addedBytes
+        if let most = disk.logBytesMax, !batch.entries.isEmpty, sizeBytes > most {
+            throw .full("the log may have \(most) bytes")
+        }
         try admit()
-        disk.log = next
+        disk.log.sizeBytes = sizeBytes
+        if let hardState = batch.hardState { disk.log.hardState = hardState }
+        if let hint = batch.commitHint { disk.log.commitHint = hint }
+        disk.log.entries.removeLast(disk.log.entries.count - kept)
+        disk.log.entries += batch.entries
+        disk.log.bounds = bounds
     }
 
     func read(
@@ -178,6 +189,7 @@ final class SimulatedLogStore: SimulatedStore, LogStore, @unchecked Sendable {
             throw .mismatch("\(index) is of \(disk.log.entries[count - 1].term), not \(term)")
         }
         try admit()
+        disk.log.sizeBytes -= disk.log.entries[..<count].reduce(0) { $0 + $1.sizeBytes }
         disk.log.entries.removeFirst(count)
         disk.log.bounds.previousIndex = index
         disk.log.bounds.previousTerm = term

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 public import MartletTransport
 
-/// A file system in memory. What was appended since the last crash is kept up to a crash only if it
-/// was replaced: an append is not synced, and a crash takes it back.
+/// A file system in memory. Only ``replace(_:with:)`` is durable: a crash takes back every append,
+/// and with it a file that was never replaced. Folders, renames and removals survive.
 // SAFETY: guarded by the world's single thread.
 public final class SimulatedFiles: Files, @unchecked Sendable {
     private struct File {

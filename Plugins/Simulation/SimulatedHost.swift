@@ -36,8 +36,8 @@ public final class SimulatedHost {
     public private(set) var isRunning = true
     /// Those of the present life.
     public private(set) var loop: SimulatedLoop
-    public private(set) var streams: SimulatedStreams
-    public private(set) var datagrams: SimulatedDatagrams
+    public private(set) lazy var streams = SimulatedStreams(host: self)
+    public private(set) lazy var datagrams = SimulatedDatagrams(host: self)
 
     let number: Int
     private(set) var life: UInt64 = 1
@@ -55,15 +55,19 @@ public final class SimulatedHost {
         files = SimulatedFiles()
         crypto = SimulatedCrypto(seed: world.generator.next())
         loop = SimulatedLoop(world: world, options: options, life: 1)
-        streams = SimulatedStreams()
-        datagrams = SimulatedDatagrams()
-        attach()
+        loop.host = self
     }
 
     /// 10.0.x.y with this port.
     public func address(port: UInt16) -> SocketAddress {
         .ipv4(0x0A00_0000 | UInt32(number), port: port)
     }
+
+    /// Runs `body` at this moment as a turn of the host: how a test enters what lives there, for
+    /// instance by `assumeIsolated`. Does nothing on a host that is down.
+    ///
+    /// - Precondition: not called from within an event.
+    public func perform(_ body: () -> Void) { world.perform(on: self, body) }
 
     /// Moves the time of day, and nothing else.
     public func jumpWallClock(by duration: Duration) {
@@ -87,17 +91,10 @@ public final class SimulatedHost {
         guard !isRunning else { return }
         isRunning = true
         loop = SimulatedLoop(world: world, options: options, life: life)
-        streams = SimulatedStreams()
-        datagrams = SimulatedDatagrams()
-        attach()
-    }
-
-    private func attach() {
         loop.host = self
-        streams.host = self
-        streams.life = life
-        datagrams.host = self
-        datagrams.life = life
+        streams = SimulatedStreams(host: self)
+        datagrams = SimulatedDatagrams(host: self)
+        world.network.restart(self)
     }
 
     func schedule(

@@ -7,7 +7,11 @@ public import MartletTransport
 /// world's thread: another thread's timing would be part of the history.
 // SAFETY: guarded by the world's single thread, as documented above.
 public final class SimulatedLoop: Loop, @unchecked Sendable {
-    unowned(unsafe) let unsafeWorld: SimulatedWorld
+    /// What it takes to wake the loop. More than nothing, so that a caller who keeps asking for turns
+    /// from outside, such as a condition that writes, does not keep time from passing.
+    private static let wakingNanoseconds: Int64 = 1_000
+
+    unowned let world: SimulatedWorld
     weak var host: SimulatedHost?
     let life: UInt64
     private let options: SimulatedHost.Options
@@ -19,10 +23,8 @@ public final class SimulatedLoop: Loop, @unchecked Sendable {
     /// Lanes that have work, in order of making.
     private var lanes: [SimulatedLane] = []
 
-    var world: SimulatedWorld { unsafe unsafeWorld }
-
     init(world: SimulatedWorld, options: SimulatedHost.Options, life: UInt64) {
-        unsafe unsafeWorld = world
+        self.world = world
         self.options = options
         self.life = life
         startNanoseconds = world.nanoseconds
@@ -61,7 +63,8 @@ public final class SimulatedLoop: Loop, @unchecked Sendable {
     public func isIsolatingCurrentContext() -> Bool? { isIsolatingHost }
 
     public func checkIsolated() {
-        precondition(isIsolatingHost, "not on the loop of \(host?.name ?? "a host of another life")")
+        precondition(
+            isIsolatingHost, "not on the loop of \(host?.name ?? "a host of another life")")
     }
 
     private var isIsolatingHost: Bool {
@@ -123,14 +126,18 @@ public final class SimulatedLoop: Loop, @unchecked Sendable {
     private func scheduleEnd() {
         guard !isEndScheduled else { return }
         isEndScheduled = true
-        schedule(.turn, at: world.nanoseconds) { [weak self] in self?.isEndScheduled = false }
+        schedule(.turn, at: world.nanoseconds + Self.wakingNanoseconds) { [weak self] in
+            self?.isEndScheduled = false
+        }
     }
 
     private func push(_ body: @escaping () -> Void) {
         entered.append(body)
         guard !isInboxScheduled else { return }
         isInboxScheduled = true
-        schedule(.turn, at: world.nanoseconds) { [weak self] in self?.drain() }
+        schedule(.turn, at: world.nanoseconds + Self.wakingNanoseconds) { [weak self] in
+            self?.drain()
+        }
     }
 
     private func drain() {

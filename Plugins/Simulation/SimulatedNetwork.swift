@@ -15,11 +15,7 @@ public final class SimulatedNetwork {
     /// A stream that a block has held up for so long is reset on both sides; nil waits for ever.
     public var blockedStreamTimeout: Duration?
 
-    unowned(unsafe) var unsafeWorld: SimulatedWorld!
-    var world: SimulatedWorld {
-        get { unsafe unsafeWorld }
-        set { unsafe unsafeWorld = newValue }
-    }
+    unowned let world: SimulatedWorld
     var listeners: [SocketAddress: ListenerState] = [:]
     var sockets: [SocketAddress: SimulatedDatagramSocket.State] = [:]
     /// Open streams, in order of making: they live without a reference.
@@ -41,6 +37,8 @@ public final class SimulatedNetwork {
             self.accept = accept
         }
     }
+
+    init(world: SimulatedWorld) { self.world = world }
 
     /// Holds up all that goes this way; the other way stays open.
     public func block(from: SimulatedHost, to: SimulatedHost) {
@@ -73,7 +71,10 @@ public final class SimulatedNetwork {
         blocked.contains(Path(from: from.number, to: to.number))
     }
 
-    func arrival() -> Int64 { SimulatedWorld.after(world.nanoseconds, .nanoseconds(world.draw(latency))) }
+    /// When something sent at this moment arrives, if nothing holds it up.
+    func arrival() -> Int64 {
+        SimulatedWorld.after(world.nanoseconds, .nanoseconds(world.draw(latency)))
+    }
 
     func host(at address: SocketAddress, from host: SimulatedHost) -> SimulatedHost? {
         switch address {
@@ -110,6 +111,13 @@ public final class SimulatedNetwork {
         return host.address(port: nextPort)
     }
 
+    /// Who still waits for an acknowledgement from an earlier life is reset by the new one.
+    func restart(_ host: SimulatedHost) {
+        for stream in open where stream.peer?.host === host { stream.retransmit() }
+    }
+
+    deinit { for stream in open { stream.peer = nil } }
+
     func crash(_ host: SimulatedHost, _ ending: SimulatedHost.Ending) {
         listeners = listeners.filter { $0.value.host !== host }
         sockets = sockets.filter { $0.value.host !== host }
@@ -122,11 +130,12 @@ public final class SimulatedNetwork {
 
 /// The streams of one life of a host.
 public final class SimulatedStreams: Streams {
-    unowned(unsafe) var unsafeHost: SimulatedHost!
-    var life: UInt64 = 0
-    var host: SimulatedHost {
-        get { unsafe unsafeHost }
-        set { unsafe unsafeHost = newValue }
+    private unowned let host: SimulatedHost
+    private let life: UInt64
+
+    init(host: SimulatedHost) {
+        self.host = host
+        life = host.life
     }
 
     private var isDead: Bool { !host.isRunning || host.life != life }
@@ -147,7 +156,7 @@ public final class SimulatedStreams: Streams {
         completion: @escaping (Result<any ByteStream, TransportError>) -> Void
     ) {
         guard !isDead else { return }
-        let (network, world, host) = (host.world.network, host.world, host)
+        let (network, host, life) = (host.world.network, host, life)
         var isAnswered = false
         let answer = { (result: Result<any ByteStream, TransportError>) in
             guard !isAnswered else { return }
@@ -155,11 +164,14 @@ public final class SimulatedStreams: Streams {
             completion(result)
         }
         let deadline = host.loop.now + timeout
-        host.schedule(.timeout, at: host.loop.worldTime(of: deadline)) { answer(.failure(.timedOut)) }
+        host.schedule(.timeout, at: host.loop.worldTime(of: deadline)) {
+            answer(.failure(.timedOut))
+        }
         guard let target = network.host(at: address, from: host), target.isRunning else { return }
         let remote = target.address(port: address.port ?? 0)
         target.schedule(.syn, at: network.arrival()) {
-            guard !network.isBlocked(from: host, to: target), host.isRunning else { return }
+            guard !network.isBlocked(from: host, to: target), host.isRunning, host.life == life
+            else { return }
             guard let listener = network.listeners[remote] else {
                 guard !network.isBlocked(from: target, to: host) else { return }
                 host.schedule(.refused, at: network.arrival()) { answer(.failure(.refused)) }
@@ -184,7 +196,6 @@ public final class SimulatedStreams: Streams {
             }
             listener.accept(server)
         }
-        _ = world
     }
 
     public func resolve(
@@ -192,7 +203,8 @@ public final class SimulatedStreams: Streams {
         completion: @escaping (Result<[SocketAddress], TransportError>) -> Void
     ) {
         guard !isDead else { return }
-        let found = SocketAddress(host: name, port: port)
+        let found =
+            SocketAddress(host: name, port: port)
             ?? host.world.hosts.first { $0.name == name }?.address(port: port)
         host.schedule(.resolved, at: host.world.network.arrival()) {
             completion(found.map { .success([$0]) } ?? .failure(.unknownHost(name)))
@@ -222,11 +234,12 @@ final class SimulatedListener: Listener {
 
 /// The datagrams of one life of a host.
 public final class SimulatedDatagrams: Datagrams {
-    unowned(unsafe) var unsafeHost: SimulatedHost!
-    var life: UInt64 = 0
-    var host: SimulatedHost {
-        get { unsafe unsafeHost }
-        set { unsafe unsafeHost = newValue }
+    private unowned let host: SimulatedHost
+    private let life: UInt64
+
+    init(host: SimulatedHost) {
+        self.host = host
+        life = host.life
     }
 
     public func bind(

@@ -36,16 +36,17 @@ enum SHA256 {
         message.append(0x80)
         while message.count % 64 != 56 { message.append(0) }
         let bits = UInt64(bytes.count) &* 8
-        for shift in stride(from: UInt64(56), through: 0, by: -8) {
-            message.append(UInt8(truncatingIfNeeded: bits >> shift))
-            if shift == 0 { break }
+        for shift in stride(from: 56, through: 0, by: -8) {
+            message.append(UInt8(truncatingIfNeeded: bits >> UInt64(shift)))
         }
         var state = initial
         let constants = constants
         var words = [UInt32](repeating: 0, count: 64)
         for start in stride(from: 0, to: message.count, by: 64) {
             for index in 0..<16 {
-                words[index] = (0..<4).reduce(0) { $0 << 8 | UInt32(message[start + index * 4 + $1]) }
+                words[index] = (0..<4).reduce(0) {
+                    $0 << 8 | UInt32(message[start + index * 4 + $1])
+                }
             }
             for index in 16..<64 {
                 let (early, late) = (words[index - 15], words[index - 2])
@@ -153,7 +154,9 @@ public struct SimulatedCompression: Compression {
         }
         guard bytes.count == position + 8 else { throw .malformed("trailer") }
         let trailer = (0..<2).map { word in
-            (0..<4).reduce(UInt32(0)) { $0 | UInt32(bytes[position + word * 4 + $1]) << UInt32(8 * $1) }
+            (0..<4).reduce(UInt32(0)) {
+                $0 | UInt32(bytes[position + word * 4 + $1]) << UInt32(8 * $1)
+            }
         }
         guard trailer[0] == Checksum.crc32.value(of: out),
             trailer[1] == UInt32(truncatingIfNeeded: out.count)

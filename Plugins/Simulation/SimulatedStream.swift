@@ -15,7 +15,8 @@ final class SimulatedStream: ByteStream {
     let host: SimulatedHost
     let localAddress: SocketAddress
     let remoteAddress: SocketAddress
-    weak var peer: SimulatedStream?
+    /// Kept until both sides have closed, so that a late write finds a side that refuses it.
+    var peer: SimulatedStream?
     var handler: (any StreamHandler)?
     /// Segments to this side arrive in order: none before this.
     var lastArrival: Int64 = 0
@@ -34,6 +35,8 @@ final class SimulatedStream: ByteStream {
     private var inbox: [Segment] = []
     private var isDelivering = false
     private var held: [Segment] = []
+    /// How often held segments were let go.
+    private var holdCount = 0
     private let life: UInt64
 
     private var network: SimulatedNetwork { host.world.network }
@@ -106,11 +109,22 @@ final class SimulatedStream: ByteStream {
 
     func releaseHeld() {
         guard !held.isEmpty else { return }
-        let segments = held
-        held = []
         schedule(.unblock, at: now) { stream in
-            stream.lastArrival = max(stream.lastArrival, stream.now)
+            if let from = stream.peer?.host, stream.network.isBlocked(from: from, to: stream.host) {
+                return
+            }
+            // Until here later segments have queued behind the held ones.
+            let segments = stream.held
+            stream.held = []
+            stream.holdCount += 1
             for segment in segments { stream.arrive(segment) }
+        }
+    }
+
+    /// The peer's host began a new life, which knows nothing of what is still unacknowledged.
+    func retransmit() {
+        if flightBytes > 0 || hasSentEnd, let peer, peer.host.life != peer.life {
+            schedule(.segment, at: network.arrival()) { $0.fail(.reset) }
         }
     }
 
@@ -133,11 +147,11 @@ final class SimulatedStream: ByteStream {
 
     private func flush() {
         guard !isClosed else { return }
-        while queuedBytes > 0, flightBytes < Self.windowBytes {
+        // Room for a whole segment, or none: crumbs would breed crumbs (RFC 9293 §3.8.6.2.1).
+        let segmentMax = min(max(1, network.segmentBytesMax), Self.windowBytes)
+        while queuedBytes > 0, Self.windowBytes - flightBytes >= segmentMax {
             let head = queue[0]
-            let most = min(
-                head.count - headOffset, Self.windowBytes - flightBytes,
-                max(1, network.segmentBytesMax))
+            let most = min(head.count - headOffset, segmentMax)
             let count = Int.random(in: 1...most, using: &host.world.generator)
             transmit(.data(Array(head[headOffset..<headOffset + count])))
             flightBytes += count
@@ -173,8 +187,9 @@ final class SimulatedStream: ByteStream {
         guard held.isEmpty, !network.isBlocked(from: from, to: host) else {
             held.append(segment)
             if held.count == 1, let limit = network.blockedStreamTimeout {
+                let hold = holdCount
                 schedule(.timeout, at: SimulatedWorld.after(now, limit)) { stream in
-                    guard !stream.held.isEmpty else { return }
+                    guard stream.holdCount == hold, !stream.held.isEmpty else { return }
                     if let peer = stream.peer {
                         peer.schedule(.timeout, at: stream.now) { $0.fail(.timedOut) }
                     }
@@ -241,5 +256,8 @@ final class SimulatedStream: ByteStream {
         queuedBytes = 0
         inbox = []
         held = []
+        guard let other = peer, other.isClosed else { return }
+        other.peer = nil
+        peer = nil
     }
 }

@@ -14,7 +14,7 @@ public final class SimulatedWorld {
     enum Kind: UInt8 {
         case turn = 1
         case timer, work, answer, syn, accepted, refused, timeout, segment, credit, closed
-        case datagram, resolved, unblock, marker
+        case datagram, resolved, unblock, perform
     }
 
     private struct Event: Comparable {
@@ -33,7 +33,7 @@ public final class SimulatedWorld {
         static func == (left: Event, right: Event) -> Bool { left.sequence == right.sequence }
     }
 
-    public let network: SimulatedNetwork
+    public private(set) lazy var network = SimulatedNetwork(world: self)
     /// Hosts in order of making.
     public private(set) var hosts: [SimulatedHost] = []
     /// FNV-1a/64 over kind, time, host and size of every event so far.
@@ -51,8 +51,6 @@ public final class SimulatedWorld {
 
     public init(seed: UInt64) {
         generator = SplitMix64(seed: seed)
-        network = SimulatedNetwork()
-        network.world = self
     }
 
     /// Virtual time since the world began.
@@ -77,21 +75,30 @@ public final class SimulatedWorld {
         guard let event = queue.popMin() else { return false }
         nanoseconds = max(nanoseconds, event.time)
         if let host = event.host, host.life != event.life || !host.isRunning { return true }
+        execute(event.kind, on: event.host, detail: event.detail, event.body)
+        return true
+    }
+
+    func perform(on host: SimulatedHost, _ body: () -> Void) {
+        precondition(!isStepping, "an event may not begin another")
+        if host.isRunning { execute(.perform, on: host, detail: 0, body) }
+    }
+
+    private func execute(_ kind: Kind, on host: SimulatedHost?, detail: UInt64, _ body: () -> Void)
+    {
         isStepping = true
         defer { isStepping = false }
+        let life = host?.life
         eventCount += 1
-        fold(UInt64(event.kind.rawValue))
-        fold(UInt64(bitPattern: event.time))
-        fold(UInt64(event.host?.number ?? 0))
-        fold(event.detail)
+        fold(UInt64(kind.rawValue))
+        fold(UInt64(bitPattern: nanoseconds))
+        fold(UInt64(host?.number ?? 0))
+        fold(detail)
         // A lane's work is off the loop: nothing is isolated to the host then.
-        current = event.kind == .work ? nil : event.host
-        event.body()
-        if event.kind != .work, let host = event.host, host.life == event.life {
-            host.loop.endTurn()
-        }
+        current = kind == .work ? nil : host
+        body()
+        if kind != .work, let host, host.life == life { host.loop.endTurn() }
         current = nil
-        return true
     }
 
     /// Goes on until the condition holds, checked before each event. False when `limit` of virtual
@@ -129,7 +136,8 @@ public final class SimulatedWorld {
     /// A duration drawn evenly from a range.
     func draw(_ range: ClosedRange<Duration>) -> Int64 {
         let low = range.lowerBound.wholeNanoseconds
-        return Int64.random(in: low...max(low, range.upperBound.wholeNanoseconds), using: &generator)
+        return Int64.random(
+            in: low...max(low, range.upperBound.wholeNanoseconds), using: &generator)
     }
 
     func chance(_ probability: Double) -> Bool {

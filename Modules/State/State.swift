@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+package import MartletAPI
+
+/// The replicated state: what applying the log's commands in order comes to.
+///
+/// A copy costs nothing and is a snapshot: it may go to another thread and be encoded there while
+/// the original changes.
+///
+/// - Invariant: equal commands at equal indexes give equal states, and equal encoded bytes, on
+///   every machine.
+/// - Invariant: no index in it is beyond `lastAppliedIndex`.
+package struct State: Equatable, Sendable {
+    package enum Table: UInt8, Equatable, Sendable, CaseIterable {
+        case autopilot
+        case scheduler
+        case servers
+    }
+
+    /// Bound of the servers table: far above any Raft configuration.
+    package static let serversMax = 4096
+
+    /// nil until the first leader has stored one. Its indexes are log indexes.
+    package internal(set) var autopilot: AutopilotConfiguration?
+    /// nil until the first leader has stored one. Its indexes are log indexes.
+    package internal(set) var scheduler: SchedulerConfiguration?
+    /// The last entry of the log that this state includes; 0 before any.
+    package internal(set) var lastAppliedIndex: UInt64 = 0
+    var serverTable = OrderedTable<String, ServerIdentity>()
+    var serverTableIndex: UInt64 = 0
+
+    package init() {}
+
+    // MARK: Reading
+
+    package func server(_ id: String) -> ServerIdentity? { serverTable[id] }
+
+    /// In the order of their ids.
+    package var servers: [ServerIdentity] { serverTable.map(\.value) }
+
+    /// Log index of the last change to a table; 0 before any.
+    package func index(of table: Table) -> UInt64 {
+        switch table {
+        case .autopilot: autopilot?.modifyIndex ?? 0
+        case .scheduler: scheduler?.modifyIndex ?? 0
+        case .servers: serverTableIndex
+        }
+    }
+
+    // MARK: Applying
+
+    /// Carries out a committed command. Total: bytes of any origin give a result, and those that
+    /// are refused change nothing but `lastAppliedIndex`.
+    ///
+    /// - Precondition: `index` is beyond `lastAppliedIndex`.
+    package mutating func apply(_ command: [UInt8], at index: UInt64) -> CommandResult {
+        advance(to: index)
+        do throws(StateError) {
+            return apply(try Command(decoding: command), at: index)
+        } catch {
+            return .refused(error.description)
+        }
+    }
+
+    /// Notes an entry that holds no command: a configuration, or a new leader's first entry.
+    ///
+    /// - Precondition: `index` is beyond `lastAppliedIndex`.
+    package mutating func advance(to index: UInt64) {
+        precondition(index > lastAppliedIndex, "\(index) applied after \(lastAppliedIndex)")
+        lastAppliedIndex = index
+    }
+
+    private mutating func apply(_ command: Command, at index: UInt64) -> CommandResult {
+        switch command {
+        case .setAutopilot(let configuration, let cas):
+            if let failure = check(cas, against: autopilot?.modifyIndex, at: index) {
+                return failure
+            }
+            store(configuration, at: index)
+        case .initializeAutopilot(let configuration):
+            guard autopilot == nil else { return .unchanged }
+            store(configuration, at: index)
+        case .setScheduler(let configuration, let cas):
+            if let failure = check(cas, against: scheduler?.modifyIndex, at: index) {
+                return failure
+            }
+            store(configuration, at: index)
+        case .initializeScheduler(let configuration):
+            guard scheduler == nil else { return .unchanged }
+            store(configuration, at: index)
+        case .putServer(let server):
+            return put(server, at: index)
+        case .removeServer(let id):
+            guard serverTable.remove(id) != nil else { return .unchanged }
+            serverTableIndex = index
+        }
+        return .applied(modifyIndex: index)
+    }
+
+    /// Equality with the ModifyIndex; 0 stands for what is absent, and no existing one has it.
+    private func check(
+        _ cas: UInt64?, against current: UInt64?, at index: UInt64
+    ) -> CommandResult? {
+        guard let cas, cas != current ?? 0 else { return nil }
+        return .casFailed(current: current ?? 0, at: index)
+    }
+
+    private mutating func store(_ configuration: AutopilotConfiguration, at index: UInt64) {
+        var stored = configuration
+        stored.createIndex = autopilot?.createIndex ?? index
+        stored.modifyIndex = index
+        autopilot = stored
+    }
+
+    private mutating func store(_ configuration: SchedulerConfiguration, at index: UInt64) {
+        var stored = configuration
+        stored.createIndex = scheduler?.createIndex ?? index
+        stored.modifyIndex = index
+        scheduler = stored
+    }
+
+    private mutating func put(_ server: ServerIdentity, at index: UInt64) -> CommandResult {
+        let known = serverTable[server.id]
+        guard known != server else { return .unchanged }
+        guard known != nil || serverTable.count < Self.serversMax else {
+            return .refused("more than \(Self.serversMax) servers")
+        }
+        serverTable.insert(server, at: server.id)
+        serverTableIndex = index
+        return .applied(modifyIndex: index)
+    }
+}
