@@ -88,6 +88,7 @@ package struct RequestReader: Sendable {
                 var parser = HeadParser(bytes: Array(buffer[start..<end]), limits: limits)
                 let head = try parser.parse()
                 consume(to: end)
+                lines = 0
                 try begin(head)
                 return .head(head)
             case .length(let count):
@@ -154,11 +155,6 @@ package struct RequestReader: Sendable {
 
     /// The end of the header block, after its empty line; nil while it has not come.
     private mutating func findHeadEnd() throws(HTTPViolation) -> Int? {
-        if scanned < start {
-            scanned = start
-            lineStart = start
-            lines = 0
-        }
         while scanned < buffer.count {
             guard buffer[scanned] == 0x0A else {
                 scanned += 1
@@ -173,7 +169,6 @@ package struct RequestReader: Sendable {
                 if lineStart == start, lines < Self.emptyLinesMax {
                     lines += 1
                     consume(to: scanned)
-                    lineStart = start
                     continue
                 }
                 try checkHead(bytes: scanned - start)
@@ -237,8 +232,11 @@ package struct RequestReader: Sendable {
 
     // MARK: The buffer
 
+    /// What follows begins a line that was not looked at yet.
     private mutating func consume(to end: Int) {
         start = end
+        scanned = end
+        lineStart = end
         if start == buffer.count { release() }
     }
 
@@ -250,8 +248,8 @@ package struct RequestReader: Sendable {
         } else {
             buffer.removeFirst(start)
         }
-        scanned = max(0, scanned - start)
-        lineStart = max(0, lineStart - start)
+        scanned -= start
+        lineStart -= start
         start = 0
     }
 }

@@ -12,6 +12,8 @@ protocol PeerNetworkDelegate: AnyObject {
     func networkLostConnection(from peer: ServerID)
     /// The connection *to* this peer ended: what was in flight may be lost.
     func networkUnreachable(_ peer: ServerID)
+    /// The connection to this peer stands (again).
+    func networkConnected(to peer: ServerID)
     /// A peer says that it belongs to a cluster, and this server belongs to none.
     func network(toldCluster clusterID: ServerID, by peer: MemberInfo)
     func networkMembersChanged()
@@ -321,6 +323,7 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
 
     func linkOpened(_ link: PeerLink) {
         refusals[link.id] = nil
+        delegate?.networkConnected(to: link.id)
         delegate?.networkMembersChanged()
     }
 

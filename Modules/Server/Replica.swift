@@ -282,6 +282,7 @@ final class Replica {
         for entry in entries {
             switch entry.kind {
             case .noop:
+                state.advance(to: entry.index.number)
                 inLog.complete(entry, .unchanged)
             case .command:
                 bytesSinceSnapshot += entry.sizeBytes
@@ -293,6 +294,7 @@ final class Replica {
                 }
                 appliedConfiguration = configuration
                 appliedConfigurationIndex = entry.index
+                state.advance(to: entry.index.number)
                 inLog.complete(entry, .unchanged)
             }
             appliedTerm = entry.term

@@ -82,6 +82,7 @@ final class Server {
         self.front = front
         try network.start()
         leaderTimer = loop.makeTimer { [weak self] in self?.expireLeaderWaiters() }
+        steward.begin(with: replica.core.configuration)
         replica.start()
         for server in replica.core.configuration.servers {
             network.connect(to: server.id, at: server.address)
@@ -117,6 +118,7 @@ final class Server {
             loaded, options: options, environment: environment, logLane: logLane,
             snapshotLane: snapshotLane, seed: loop.makeSeed(), logger: logger)
         replica.delegate = self
+        steward.begin(with: replica.core.configuration)
         replica.start()
     }
 
@@ -191,7 +193,7 @@ extension Server: ReplicaDelegate {
             }
         }
         let sender = SnapshotSender(
-            offer, store: environment.snapshots, lane: snapshotLane,
+            offer, store: environment.snapshots, lane: snapshotLane, loop: loop,
             hello: network.hello(for: .snapshot)
         ) { [weak self] isComplete in
             self?.snapshotSenders[peer] = nil
@@ -250,6 +252,11 @@ extension Server: PeerNetworkDelegate {
 
     func networkUnreachable(_ peer: ServerID) {
         replica.step(.unreachable(peer))
+    }
+
+    /// A new connection may lead to a new life of the peer: what went to the old one is lost.
+    func networkConnected(to peer: ServerID) {
+        snapshotSenders[peer]?.cancel()
     }
 
     func networkMembersChanged() {

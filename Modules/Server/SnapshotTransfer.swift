@@ -24,12 +24,19 @@ final class SnapshotSender: StreamHandler {
 
     /// What may wait in the stream before the next chunk is read from the disk.
     private static let queuedBytesMax = 1 << 20
+    /// A transfer that does not move for so long is given up: its follower may be gone without a
+    /// word. It resumes where it stopped.
+    private static let stallMax: Duration = .seconds(5)
+
+    private let loop: any Loop
+    private var timer: (any LoopTimer)?
 
     init(
-        _ offer: SnapshotOffer, store: any SnapshotStore, lane: any Lane, hello: Hello,
-        finished: @escaping (_ isComplete: Bool) -> Void
+        _ offer: SnapshotOffer, store: any SnapshotStore, lane: any Lane, loop: any Loop,
+        hello: Hello, finished: @escaping (_ isComplete: Bool) -> Void
     ) {
         self.offer = offer
+        self.loop = loop
         self.store = store
         self.lane = lane
         self.hello = hello
@@ -37,7 +44,9 @@ final class SnapshotSender: StreamHandler {
     }
 
     func start(to address: SocketAddress, streams: any Streams) {
-        streams.connect(to: address, timeout: .seconds(5)) { result in
+        timer = loop.makeTimer { [weak self] in self?.cancel() }
+        moved()
+        streams.connect(to: address, timeout: Self.stallMax) { result in
             switch result {
             case .success(let stream): self.connected(stream)
             case .failure: self.finish()
@@ -45,7 +54,10 @@ final class SnapshotSender: StreamHandler {
         }
     }
 
+    private func moved() { timer?.arm(at: loop.now + Self.stallMax) }
+
     func cancel() {
+        stream?.handler = nil
         stream?.reset()
         finish()
     }
@@ -66,6 +78,7 @@ final class SnapshotSender: StreamHandler {
     }
 
     func streamReceived(_ bytes: Span<UInt8>) {
+        moved()
         reader.receive(bytes)
         do {
             while let (kind, rest) = try reader.next() {
@@ -142,11 +155,15 @@ final class SnapshotSender: StreamHandler {
 
     func streamEnded() { stream?.close() }
 
-    func streamDrained() { sendMore() }
+    func streamDrained() {
+        moved()
+        sendMore()
+    }
 
     func streamClosed(_ error: TransportError?) { finish() }
 
     private func finish() {
+        timer?.disarm()
         let finished = finished
         self.finished = nil
         stream = nil

@@ -67,6 +67,9 @@ final class Steward {
         }
     }
 
+    /// The configuration that the server starts with: who leaves it later was in it.
+    func begin(with configuration: Configuration) { known = configuration }
+
     func configurationChanged(_ configuration: Configuration) {
         for server in known.servers where !configuration.contains(server.id) {
             removedAt[server.id] = loop.now
@@ -135,13 +138,24 @@ final class Steward {
     private func recordIdentities() {
         for server in replica.core.configuration.servers {
             guard let info = network.members[server.id]?.info, !info.name.isEmpty else { continue }
-            let identity = ServerIdentity(info)
+            guard let identity = identity(of: info) else { continue }
             guard replica.state.server(identity.id) != identity, !recording.contains(identity.id)
             else { continue }
             recording.insert(identity.id)
             replica.propose(Command.putServer(identity).encoded()) { [weak self] _ in
                 self?.recording.remove(identity.id)
             }
+        }
+    }
+
+    private func identity(of info: MemberInfo) -> ServerIdentity? {
+        do {
+            return try ServerIdentity(info)
+        } catch {
+            logger.warning(
+                "a server's identity cannot be recorded",
+                metadata: ["member": "\(info.fullName)", "error": "\(error)"])
+            return nil
         }
     }
 
@@ -250,8 +264,8 @@ final class Steward {
 }
 
 extension ServerIdentity {
-    init(_ info: MemberInfo) {
-        self.init(
+    init(_ info: MemberInfo) throws(StateError) {
+        try self.init(
             id: info.id.description, name: info.name, region: info.region,
             datacenter: info.datacenter, rpcAddress: info.peerAddress,
             httpAddress: info.httpAddress, gossipAddress: info.gossipAddress,

@@ -74,7 +74,8 @@ public final class SimulatedLoop: Loop, @unchecked Sendable {
 
     /// World time at which this clock shows `deadline`, or just after.
     func worldTime(of deadline: Duration) -> Int64 {
-        let delta = deadline.wholeNanoseconds
+        let isBetween = deadline.components.attoseconds % 1_000_000_000 > 0
+        let delta = (deadline.wholeNanoseconds &+ (isBetween ? 1 : 0))
             .subtractingReportingOverflow(options.clockOffset.wholeNanoseconds).partialValue
         guard delta > 0 else { return world.nanoseconds }
         let rate = options.clockRate

@@ -143,6 +143,7 @@ extension SimulatedCluster {
         let cluster = SimulatedCluster(seed: seed, count: 3)
         cluster.startAll()
         let old = try #require(cluster.settle())
+        #expect(cluster.ask(old, .put, autopilot, body: body(8)).text == "true")
         let others = cluster.nodes.filter { $0 !== old }
         for node in others { cluster.world.network.partition(old.host, node.host) }
         cluster.world.run(for: .seconds(3))

@@ -127,7 +127,7 @@ import Testing
         #expect(status(line(41), limits: limits) == 414)
         func header(_ length: Int) -> String {
             let start = "GET / HTTP/1.1\r\nHost: x\r\nA: "
-            return start + String(repeating: "b", count: length - start.count - 4) + "\r\n\r\n"
+            return start + String(repeating: "b", count: length - start.utf8.count - 4) + "\r\n\r\n"
         }
         #expect(status(header(100), limits: limits) == nil)
         #expect(status(header(101), limits: limits) == 431)
