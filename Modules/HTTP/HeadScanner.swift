@@ -18,11 +18,11 @@ struct HeadScanner: Sendable {
     private var blankLines = 0
 
     mutating func scan(_ buffer: inout InputBuffer, limits: HTTPLimits) -> Result {
-        // Tells a client that speaks TLS or nonsense at once, not at a time-out.
+        // Tells a peer that speaks TLS or nonsense at once, not at a time-out.
         if fieldsStart == nil, buffer.count > 0, !buffer[0].isTokenCharacter,
             buffer[0] != .carriageReturn
         {
-            return .violation(.badRequest("malformed request line"))
+            return .violation(.badRequest("not HTTP"))
         }
         while let lineFeed = buffer.nextLineFeed() {
             if let end = end(ofLineAt: lineFeed, in: &buffer, limits: limits) { return end }
@@ -71,9 +71,9 @@ struct HeadScanner: Sendable {
 }
 
 extension HTTPViolation {
-    static let lineTooLong = Self(status: 414, reason: "request line too long")
+    static let lineTooLong = Self(status: 414, reason: "start line too long")
     static let headerTooLarge = Self(status: 431, reason: "header too large")
     static let tooManyFields = Self(status: 431, reason: "too many header fields")
     static let bareLineFeed = Self.badRequest("line feed without carriage return")
-    static let bodyTooLarge = Self(status: 413, reason: "request body too large")
+    static let bodyTooLarge = Self(status: 413, reason: "body too large")
 }

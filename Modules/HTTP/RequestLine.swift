@@ -75,7 +75,8 @@ struct RequestLine {
         if bytes[target].contains(UInt8(ascii: "#")) { throw .badRequest("fragment in target") }
         if method == .connect {
             guard bytes[target].allSatisfy(\.isAuthorityCharacter),
-                bytes[target].contains(UInt8(ascii: ":"))
+                bytes[target].contains(UInt8(ascii: ":")),
+                !bytes[target].contains(UInt8(ascii: "%"))
             else { throw .badRequest("malformed request target") }
             return (target, none)
         }
