@@ -35,6 +35,7 @@ package struct RequestReader: Sendable {
     }
 
     private let limits: HTTPLimits
+    private let bufferedBytesMax: Int
     private var state = State.head(HeadScanner())
     private var buffer = InputBuffer()
     private var body: [UInt8] = []
@@ -43,7 +44,10 @@ package struct RequestReader: Sendable {
     /// More came than is ever held; what was dropped makes the rest unreadable.
     private var hasOverflowed = false
 
-    package init(limits: HTTPLimits) { self.limits = limits }
+    package init(limits: HTTPLimits) {
+        self.limits = limits
+        bufferedBytesMax = limits.bufferedBytesMax
+    }
 
     /// True once nothing more can be read: after a violation, or when a body to be discarded is
     /// too long for that. Answers written from then on say `Connection: close`.
@@ -66,7 +70,7 @@ package struct RequestReader: Sendable {
     package mutating func receive(_ bytes: Span<UInt8>) {
         if case .closed = state { return }
         if hasOverflowed { return }
-        let room = limits.bufferedBytesMax - min(bufferedBytes, limits.bufferedBytesMax)
+        let room = bufferedBytesMax - min(bufferedBytes, bufferedBytesMax)
         hasOverflowed = bytes.count > room
         buffer.append(bytes.extracting(first: room))
     }
@@ -74,10 +78,15 @@ package struct RequestReader: Sendable {
     /// The next event. Call until ``RequestEvent/needsMore``.
     package mutating func next() -> RequestEvent {
         let event = step()
-        if hasOverflowed, case .needsMore = event, !mustClose {
+        guard hasOverflowed, case .needsMore = event else { return event }
+        switch state {
+        case .head, .fixedBody, .chunkedBody:
             return refuse(.badRequest("too many requests sent ahead"))
+        case .skippingFixed, .skippingChunked, .closed:
+            // An answer has gone out, or was refused: no other follows.
+            close()
+            return event
         }
-        return event
     }
 
     /// Says, right after ``RequestEvent/head(_:)``, that the answer does not depend on the body.

@@ -117,6 +117,23 @@ import Testing
         #expect(reader.bufferedBytes == 0)
     }
 
+    @Test("Too much sent ahead while a body is skipped ends the connection without a second answer")
+    func overflowWhileSkipping() {
+        var limits = HTTPLimits()
+        limits.bodyBytesMax = 1_000
+        limits.discardedBytesMax = 1 << 20
+        var reader = RequestReader(limits: limits)
+        reader.receive(Array(chunked("80000\r\n").utf8).span)
+        guard case .head = reader.next() else { return #expect(Bool(false), "no head") }
+        reader.discardBody()
+        #expect(reader.drain().isEmpty && !reader.mustClose)
+
+        reader.receive(Array(repeating: UInt8(ascii: "x"), count: 500 << 10).span)
+
+        #expect(reader.drain().isEmpty)
+        #expect(reader.mustClose)
+    }
+
     @Test("Exactly as much as may be held loses nothing")
     func pipelinedBytesAtLimit() {
         var limits = HTTPLimits()
