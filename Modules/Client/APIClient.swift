@@ -1,225 +1,250 @@
 // SPDX-License-Identifier: Apache-2.0
-import MartletHTTP
+
+internal import MartletHTTP
 public import MartletTransport
 
-/// What a server answered.
-public struct ClientResponse: Sendable {
-    public let status: Int
-    /// Names in lower case, in the order received.
-    public let headers: [(name: String, value: String)]
-    public let body: [UInt8]
+/// Sends requests to one server over one connection, which it opens when needed and keeps. Requests
+/// wait for each other and are answered in order, each within its own time.
+///
+///     request: queued ──connection is idle──▶ in flight ──answer──▶ done
+///                └───────── time is over, closed, no connection ─────────▲
+///
+/// A request is sent once. Only GET and HEAD are sent a second time, and only if a kept connection
+/// ends without a byte of answer: then the server had closed it while the request was on its way
+/// (RFC 9112 §9.3.1).
+///
+/// Confined to the loop: created, called and released there, and completions are called there, each
+/// once, never from within ``send(_:_:body:timeout:completion:)`` or ``close()``. The client lives
+/// while a request is pending; without one, its release closes the connection.
+public final class APIClient {
+    /// How many requests may be pending; one more fails at once.
+    public static let pendingMax = 1_024
 
-    public func header(_ name: String) -> String? {
-        headers.first { $0.name == name.lowercased() }?.value
-    }
-
-    public var text: String { String(decoding: body, as: UTF8.self) }
-}
-
-/// Why there is no answer. Grows: compare codes, and show the description.
-public struct ClientError: Error, Equatable, Sendable, CustomStringConvertible {
-    public struct Code: Hashable, Sendable {
-        private let name: String
-
-        /// No connection: certainly nothing was done.
-        public static let unreachable = Code(name: "unreachable")
-        /// The connection ended before the answer: it may have been done.
-        public static let disconnected = Code(name: "disconnected")
-        /// No answer in time: it may have been done.
-        public static let timedOut = Code(name: "timedOut")
-        /// What came is no answer.
-        public static let malformed = Code(name: "malformed")
-        /// The client was closed.
-        public static let closed = Code(name: "closed")
-    }
-
-    public let code: Code
-    public let description: String
-
-    init(_ code: Code, _ description: String) {
-        self.code = code
-        self.description = description
-    }
-}
-
-public enum ClientMethod: String, Sendable {
-    case get = "GET"
-    case head = "HEAD"
-    case put = "PUT"
-    case post = "POST"
-    case delete = "DELETE"
-}
-
-/// A client of one server's HTTP API over the transport seam: one connection, kept alive, requests
-/// one after another in order. Confined to its loop; calls back on it, once for each request, and
-/// never from within ``send(_:_:body:timeout:completion:)``.
-public final class APIClient: StreamHandler {
     private struct Pending {
+        let id: UInt64
+        let bytes: [UInt8]
         let method: ClientMethod
-        let target: String
-        let body: [UInt8]?
         let deadline: Duration
+        let timer: any LoopTimer
         let completion: (Result<ClientResponse, ClientError>) -> Void
+        /// Sent once already, on a connection that was gone.
+        var isRepeated = false
+    }
+
+    private enum Link {
+        case none
+        /// On behalf of the request of that id: it bears the failure.
+        case connecting(request: UInt64)
+        case open(ClientConnection)
+        case closed
     }
 
     private let loop: any Loop
     private let streams: any Streams
     private let address: SocketAddress
-    private let token: String?
-
+    private let writer: RequestWriter
+    private let limits: HTTPLimits
+    private var link = Link.none
     private var queue: [Pending] = []
-    private var current: Pending?
-    private var stream: (any ByteStream)?
-    private var isConnecting = false
-    private var isClosed = false
-    private var reader = ResponseReader(bodyBytesMax: APIClient.bodyBytesMax)
-    private var timer: (any LoopTimer)?
-    /// Counts connections: what a former one still says is not for this one.
-    private var attempt = 0
+    /// - Invariant: Not nil only while ``link`` is open.
+    private var inFlight: Pending?
+    private var nextID: UInt64 = 1
 
-    private static let bodyBytesMax = 64 << 20
-    /// Requests that wait; beyond, they fail at once.
-    private static let queueMax = 4096
-
+    /// - Parameters:
+    ///   - token: a secret for `X-Nomad-Token`; nil or empty sends none.
+    ///   - responseBytesMax: the largest body that is read.
     public init(
-        loop: any Loop, streams: any Streams, address: SocketAddress, token: String? = nil
+        loop: any Loop, streams: any Streams, address: SocketAddress, token: String?,
+        responseBytesMax: Int = 64 << 20
     ) {
         self.loop = loop
         self.streams = streams
         self.address = address
-        self.token = token
+        var limits = HTTPLimits()
+        limits.bodyBytesMax = responseBytesMax
+        self.limits = limits
+        var headers = [HeaderField("User-Agent", "martlet")]
+        if let token, !token.isEmpty { headers.append(HeaderField("X-Nomad-Token", token)) }
+        let host = if case .unix = address { "localhost" } else { address.description }
+        writer = RequestWriter(host: host, headers: headers)
     }
 
-    /// Sends a request once those before it are answered.
+    deinit {
+        if case .open(let connection) = link { connection.stream.close() }
+    }
+
+    /// Sends a request when those before it are done.
     ///
-    /// - Parameter target: path and query, percent-encoded.
-    /// - Parameter timeout: from now until the whole answer is there.
+    /// - Parameters:
+    ///   - target: path and query, percent-encoded where they need it.
+    ///   - body: nil for none.
+    ///   - timeout: for all of it: waiting, connecting, sending, and the whole answer.
+    ///   - completion: gets any answer as a success, whatever its status.
     public func send(
-        _ method: ClientMethod, _ target: String, body: [UInt8]? = nil, timeout: Duration,
+        _ method: ClientMethod, _ target: String, body: [UInt8]?, timeout: Duration,
         completion: @escaping (Result<ClientResponse, ClientError>) -> Void
     ) {
-        guard !isClosed, queue.count < Self.queueMax else {
-            let error = ClientError(.closed, isClosed ? "the client is closed" : "too many requests")
-            return loop.atEndOfTurn { completion(.failure(error)) }
+        if case .closed = link { return fail(completion, .closed) }
+        guard queue.count + (inFlight == nil ? 0 : 1) < Self.pendingMax else {
+            return fail(completion, .tooManyRequests)
         }
+        let id = nextID
+        nextID += 1
+        var bytes: [UInt8] = []
+        writer.write(method.method, target, body: body, to: &bytes)
+        // The timer holds the client while the request is pending.
+        let timer = loop.makeTimer { [self] in timeOut(id) }
+        let deadline = loop.now + timeout
         queue.append(
             Pending(
-                method: method, target: target, body: body, deadline: loop.now + timeout,
+                id: id, bytes: bytes, method: method, deadline: deadline, timer: timer,
                 completion: completion))
-        loop.atEndOfTurn { [self] in advance() }
-    }
-
-    /// Fails what is waiting, and disconnects.
-    public func close() {
-        guard !isClosed else { return }
-        isClosed = true
-        let waiting = [current].compactMap(\.self) + queue
-        current = nil
-        queue = []
-        disconnect()
-        let error = ClientError(.closed, "the client is closed")
-        loop.atEndOfTurn { for request in waiting { request.completion(.failure(error)) } }
-    }
-
-    private func advance() {
-        guard current == nil, !queue.isEmpty else { return }
-        let request = queue.removeFirst()
-        current = request
-        if timer == nil { timer = loop.makeTimer { [weak self] in self?.timedOut() } }
-        timer?.arm(at: request.deadline)
-        if let stream { write(request, to: stream) } else { connect() }
-    }
-
-    private func connect() {
-        attempt += 1
-        let attempt = attempt
-        isConnecting = true
-        let timeout = current.map { max(.zero, $0.deadline - loop.now) } ?? .seconds(1)
-        streams.connect(to: address, timeout: timeout) { [weak self] result in
-            guard let self, self.attempt == attempt, !self.isClosed else {
-                if case .success(let stream) = result { stream.reset() }
-                return
-            }
-            self.isConnecting = false
-            switch result {
-            case .success(let stream):
-                self.stream = stream
-                self.reader = ResponseReader(bodyBytesMax: Self.bodyBytesMax)
-                stream.handler = self
-                stream.resumeReading()
-                if let current = self.current { self.write(current, to: stream) }
-            case .failure(let error):
-                self.finish(.failure(ClientError(.unreachable, "\(self.address): \(error)")))
-            }
-        }
-    }
-
-    private func write(_ request: Pending, to stream: any ByteStream) {
-        reader.expectsNoBody = request.method == .head
-        var text = "\(request.method.rawValue) \(request.target) HTTP/1.1\r\nHost: \(address)\r\n"
-        if let token { text += "X-Nomad-Token: \(token)\r\n" }
-        if let body = request.body { text += "Content-Length: \(body.count)\r\n" }
-        let bytes = Array((text + "\r\n").utf8) + (request.body ?? [])
-        stream.write(bytes.span)
-    }
-
-    private func finish(_ result: Result<ClientResponse, ClientError>) {
-        timer?.disarm()
-        let request = current
-        current = nil
-        request?.completion(result)
+        timer.arm(at: deadline)
         advance()
     }
 
-    private func timedOut() {
-        disconnect()
-        finish(.failure(ClientError(.timedOut, "\(address): no answer in time")))
-    }
-
-    private func disconnect() {
-        attempt += 1
-        isConnecting = false
-        let stream = stream
-        self.stream = nil
-        stream?.handler = nil
-        stream?.reset()
-    }
-
-    public func streamReceived(_ bytes: Span<UInt8>) {
-        reader.receive(bytes)
-        take(atEnd: false)
-    }
-
-    private func take(atEnd: Bool) {
-        do {
-            guard current != nil, let message = try reader.next(atEnd: atEnd) else { return }
-            if !message.keepsAlive { disconnect() }
-            finish(
-                .success(
-                    ClientResponse(
-                        status: message.status, headers: message.fields, body: message.body)))
-        } catch {
-            disconnect()
-            finish(.failure(ClientError(.malformed, "\(address): \(error.reason)")))
+    /// Fails all pending requests, and all to come, with ``ClientError/Code/closed``.
+    public func close() {
+        let sent = inFlight
+        let unsent = queue
+        let former = link
+        inFlight = nil
+        queue = []
+        link = .closed
+        if case .open(let connection) = former {
+            abandon(connection, politely: sent == nil)
+        }
+        if let sent { fail(sent, ClientError(.closed, mayHaveBeenSent: true)) }
+        for pending in unsent {
+            fail(pending, ClientError(.closed, mayHaveBeenSent: pending.isRepeated))
         }
     }
 
-    public func streamEnded() {
-        take(atEnd: true)
-        guard stream != nil else { return }
-        disconnect()
-        lose("the server closed the connection")
+    /// Sends the next request, or connects for it.
+    private func advance() {
+        guard inFlight == nil, let next = queue.first else { return }
+        switch link {
+        case .open(let connection):
+            // Not idle: it ended in this turn, and says so next.
+            guard connection.isIdle else { return }
+            queue.removeFirst()
+            inFlight = next
+            connection.send(next.bytes, isHead: next.method == .head)
+        case .none:
+            link = .connecting(request: next.id)
+            let remaining = max(next.deadline - loop.now, .milliseconds(1))
+            streams.connect(to: address, timeout: remaining) { [weak self] result in
+                guard let self else {
+                    if case .success(let stream) = result { stream.close() }
+                    return
+                }
+                connected(result)
+            }
+        case .connecting, .closed: break
+        }
     }
 
-    public func streamDrained() {}
-
-    public func streamClosed(_ error: TransportError?) {
-        stream = nil
-        lose(error.map(\.description) ?? "the connection was closed")
+    private func connected(_ result: Result<any ByteStream, TransportError>) {
+        switch (link, result) {
+        case (.connecting, .success(let stream)):
+            let connection = ClientConnection(stream, client: self, limits: limits)
+            stream.handler = connection
+            link = .open(connection)
+            stream.resumeReading()
+            advance()
+        case (.connecting(let id), .failure(let error)):
+            link = .none
+            // Another request, with time of its own, gets an attempt of its own.
+            if let failed = queue.first, failed.id == id {
+                queue.removeFirst()
+                advance()
+                let code: ClientError.Code = error == .timedOut ? .timedOut : .cannotConnect
+                let failure = ClientError(
+                    code, "\(address): \(error)", mayHaveBeenSent: failed.isRepeated)
+                finish(failed, .failure(failure))
+            } else {
+                advance()
+            }
+        case (.closed, .success(let stream)): stream.close()
+        case (.closed, .failure): break
+        case (.none, _), (.open, _):
+            preconditionFailure("a connection nobody asked for: \(address)")
+        }
     }
 
-    private func lose(_ reason: String) {
-        guard current != nil else { return }
-        finish(.failure(ClientError(.disconnected, "\(address): \(reason)")))
+    /// Takes what a connection brought. Called by the connection.
+    func connection(_ connection: ClientConnection, brought outcome: ClientConnection.Outcome) {
+        guard case .open(let current) = link, current === connection else { return }
+        if outcome.failure != nil || outcome.answer.map({ !$0.head.keepsAlive }) ?? false {
+            abandon(connection, politely: true)
+            link = .none
+        }
+        guard let request = inFlight else { return advance() }
+        if let (head, body) = outcome.answer {
+            inFlight = nil
+            advance()
+            finish(request, .success(ClientResponse(head, body: body)))
+        } else if let failure = outcome.failure {
+            inFlight = nil
+            let isStale = connection.hasAnswered && !connection.hasReceived
+            if isStale, request.method.isRepeatable, !request.isRepeated {
+                var again = request
+                again.isRepeated = true
+                queue.insert(again, at: 0)
+                advance()
+            } else {
+                advance()
+                finish(request, .failure(failure))
+            }
+        }
+    }
+
+    private func timeOut(_ id: UInt64) {
+        if let request = inFlight, request.id == id {
+            inFlight = nil
+            // Its answer may still come: it must not meet another request.
+            if case .open(let connection) = link {
+                abandon(connection, politely: false)
+                link = .none
+            }
+            advance()
+            finish(request, .failure(ClientError(.timedOut, mayHaveBeenSent: true)))
+        } else if let place = queue.firstIndex(where: { $0.id == id }) {
+            let request = queue.remove(at: place)
+            let error = ClientError(.timedOut, mayHaveBeenSent: request.isRepeated)
+            finish(request, .failure(error))
+        }
+    }
+
+    /// Gives a connection up: what it still says is for nobody.
+    private func abandon(_ connection: ClientConnection, politely: Bool) {
+        connection.client = nil
+        if politely { connection.stream.close() } else { connection.stream.reset() }
+    }
+
+    private func finish(_ request: Pending, _ result: Result<ClientResponse, ClientError>) {
+        request.timer.disarm()
+        request.completion(result)
+    }
+
+    /// Later in this turn: never from within the call that caused it.
+    private func fail(_ request: Pending, _ error: ClientError) {
+        request.timer.disarm()
+        let completion = request.completion
+        loop.atEndOfTurn { completion(.failure(error)) }
+    }
+
+    private func fail(
+        _ completion: @escaping (Result<ClientResponse, ClientError>) -> Void,
+        _ code: ClientError.Code
+    ) {
+        loop.atEndOfTurn { completion(.failure(ClientError(code, mayHaveBeenSent: false))) }
+    }
+}
+
+extension ClientResponse {
+    fileprivate init(_ head: ResponseHead, body: [UInt8]) {
+        let headers = head.headers.map { Header(name: $0.name, value: $0.value) }
+        self.init(status: head.status, headers: headers, body: body)
     }
 }

@@ -1,78 +1,112 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// The query of a request, read when it is asked for. Order is kept, names are case-sensitive, `+`
-/// is a space. A pair with a bad percent escape is dropped, and ``hasInvalidPair`` says so.
-package struct Query: Sendable, Equatable {
-    /// As it was sent, without the question mark.
-    package let text: String
+/// The query of a request's target, read when it is asked for.
+///
+/// Pairs keep their order, names their case; `+` is a space. A part that cannot be decoded (a bad
+/// escape, or no UTF-8) is kept as it was sent, and ``hasInvalidPair`` tells: whoever acts on a
+/// query asks that first, so that a damaged condition never becomes an absent one.
+package struct Query: Sendable {
+    private let bytes: [UInt8]
+    private let range: Range<Int>
 
-    package init(_ text: String) { self.text = text }
+    init(_ bytes: [UInt8], in range: Range<Int>) {
+        self.bytes = bytes
+        self.range = range
+    }
 
-    package var isEmpty: Bool { text.isEmpty }
+    /// Reads what follows the `?` of a target.
+    package init(_ text: String) {
+        bytes = Array(text.utf8)
+        range = bytes.indices
+    }
 
-    /// The first value of this name; empty for a bare name; nil when it is absent.
+    /// The value of the first pair of that name; empty for a bare name; nil without one.
     package func first(_ name: String) -> String? {
-        if text.isEmpty { return nil }
-        return pairs.first { $0.name == name }?.value
+        var found: Pair?
+        forEachPair { pair in
+            if matches(pair, name) { found = pair }
+            return found == nil
+        }
+        return found.map { text(in: $0.value) }
     }
 
     package func all(_ name: String) -> [String] {
-        if text.isEmpty { return [] }
-        return pairs.filter { $0.name == name }.map(\.value)
+        var values: [String] = []
+        forEachPair { pair in
+            if matches(pair, name) { values.append(text(in: pair.value)) }
+            return true
+        }
+        return values
     }
 
-    package func contains(_ name: String) -> Bool { first(name) != nil }
+    package func contains(_ name: String) -> Bool {
+        var isFound = false
+        forEachPair { pair in
+            isFound = matches(pair, name)
+            return !isFound
+        }
+        return isFound
+    }
 
-    package var hasInvalidPair: Bool { parse().isInvalid }
-
-    package var pairs: [(name: String, value: String)] { parse().pairs }
-
-    private func parse() -> (pairs: [(name: String, value: String)], isInvalid: Bool) {
+    package var pairs: [(name: String, value: String)] {
         var pairs: [(name: String, value: String)] = []
+        forEachPair { pair in
+            pairs.append((text(in: pair.name), text(in: pair.value)))
+            return true
+        }
+        return pairs
+    }
+
+    /// Whether there is no pair.
+    package var isEmpty: Bool {
+        var isEmpty = true
+        forEachPair { _ in
+            isEmpty = false
+            return false
+        }
+        return isEmpty
+    }
+
+    package var hasInvalidPair: Bool {
         var isInvalid = false
-        for part in text.utf8.split(separator: UInt8(ascii: "&")) {
-            let equals = part.firstIndex(of: UInt8(ascii: "="))
-            let name = PercentCoding.decode(part[..<(equals ?? part.endIndex)], plusIsSpace: true)
-            let value = equals.map {
-                PercentCoding.decode(part[part.index(after: $0)...], plusIsSpace: true)
-            }
-            guard let name, let value = value ?? "" else {
-                isInvalid = true
-                continue
-            }
-            pairs.append((name, value))
+        forEachPair { pair in
+            isInvalid = decoded(pair.name) == nil || decoded(pair.value) == nil
+            return !isInvalid
         }
-        return (pairs, isInvalid)
-    }
-}
-
-enum PercentCoding {
-    /// nil for an escape without two digits, and for what is not UTF-8 afterwards.
-    static func decode(_ bytes: some Sequence<UInt8>, plusIsSpace: Bool) -> String? {
-        var decoded: [UInt8] = []
-        var iterator = bytes.makeIterator()
-        while let byte = iterator.next() {
-            switch byte {
-            case UInt8(ascii: "%"):
-                guard let high = iterator.next().flatMap(digit),
-                    let low = iterator.next().flatMap(digit)
-                else { return nil }
-                decoded.append(high << 4 | low)
-            case UInt8(ascii: "+") where plusIsSpace:
-                decoded.append(UInt8(ascii: " "))
-            default:
-                decoded.append(byte)
-            }
-        }
-        return String(validating: decoded, as: UTF8.self)
+        return isInvalid
     }
 
-    static func digit(_ byte: UInt8) -> UInt8? {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
-        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
-        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
-        default: nil
+    private struct Pair {
+        let name: Range<Int>
+        let value: Range<Int>
+    }
+
+    /// Calls `body` with each pair that is not empty, until it returns false.
+    private func forEachPair(_ body: (Pair) -> Bool) {
+        var start = range.lowerBound
+        while start < range.upperBound {
+            let rest = start..<range.upperBound
+            let end = bytes[rest].firstIndex(of: UInt8(ascii: "&")) ?? range.upperBound
+            if start < end {
+                let equals = bytes[start..<end].firstIndex(of: UInt8(ascii: "=")) ?? end
+                let pair = Pair(name: start..<equals, value: min(equals + 1, end)..<end)
+                guard body(pair) else { return }
+            }
+            start = end + 1
         }
     }
+
+    private func matches(_ pair: Pair, _ name: String) -> Bool {
+        var decoder = PercentDecoder(position: pair.name.lowerBound, end: pair.name.upperBound)
+        for expected in name.utf8 where decoder.next(bytes, plusIsSpace: true) != expected {
+            return false
+        }
+        return decoder.next(bytes, plusIsSpace: true) == nil && decoder.isValid
+    }
+
+    private func decoded(_ part: Range<Int>) -> String? {
+        percentDecoded(bytes, in: part, plusIsSpace: true)
+    }
+
+    private func text(in part: Range<Int>) -> String { decoded(part) ?? bytes.text(in: part) }
 }

@@ -1,255 +1,217 @@
 // SPDX-License-Identifier: Apache-2.0
 
+/// What a connection's bytes turned out to be.
 package enum RequestEvent: Sendable {
     case needsMore
-    /// Once per request, before its body: the place to authorise.
+    /// Once per request, before its body is looked at: the place to authorise.
     case head(RequestHead)
-    /// The whole body, its transfer coding undone; follows every head.
+    /// The complete body, without chunk framing; empty if there is none. Follows each ``head``.
     case body([UInt8])
-    /// Answer with its status, then close. Only ``needsMore`` follows.
+    /// In the place of ``body``, after ``RequestReader/discardBody()``: the next request may come.
+    case skipped
+    /// Answer with its status and text, then close. Only ``needsMore`` follows.
     case violation(HTTPViolation)
 }
 
-/// Requests out of a byte stream: a strict subset of RFC 9112. What two parsers could read in two
-/// ways is refused.
+/// Reads the requests of one connection (RFC 9112): a core without I/O. Accepts a strict subset;
+/// whatever two readers could understand differently is refused.
 ///
-/// ```
-///   head ──────▶ body by length ──▶ head
-///     │ └──────▶ chunk size ⇄ chunk data ──▶ trailers ──▶ head
-///     └─ any violation ──▶ failed
-/// ```
+///     head ──head──▶ body ──.body──▶ head
+///                     └──discardBody()──▶ skipping ──.skipped──▶ head
+///     any ──.violation──▶ closed        skipping ──over the bound──▶ closed
 ///
-/// Keeps only the bytes of an incomplete request. Each byte is looked at once for the end of the
-/// header, however the bytes arrive.
+/// Usage: ``receive(_:)`` what was read, at most some 64 KiB at a time, then ``next()`` until it
+/// says ``RequestEvent/needsMore``. A shell that works on a request may put off calling ``next()``;
+/// it pauses reading then, and the buffer is bounded in any case. How the bytes were split on their
+/// way makes no difference to what comes out.
 package struct RequestReader: Sendable {
-    private enum Stage: Sendable {
-        case head
-        case length(Int)
-        case chunkSize
-        case chunkData(Int)
-        case chunkEnd
-        case trailers(bytes: Int)
-        case failed
+    private enum State {
+        case head(HeadScanner)
+        case fixedBody(length: Int)
+        case chunkedBody(ChunkedDecoder)
+        case skippingFixed(remaining: Int)
+        case skippingChunked(ChunkedDecoder)
+        case closed
     }
 
     private let limits: HTTPLimits
-    private var buffer: [UInt8] = []
-    /// What is before this is consumed.
-    private var start = 0
-    /// What is before this holds no end of a line that was not seen yet.
-    private var scanned = 0
-    /// Where the line that is being looked at begins.
-    private var lineStart = 0
-    private var lines = 0
-    private var stage = Stage.head
+    private let bufferedBytesMax: Int
+    private var state = State.head(HeadScanner())
+    private var buffer = InputBuffer()
     private var body: [UInt8] = []
+    /// The body of the last head may never come: its client waits for ``Response/continueBytes``.
+    private var awaitsContinue = false
+    /// More came than is ever held; what was dropped makes the rest unreadable.
+    private var hasOverflowed = false
 
-    private static let chunkLineBytesMax = 256
-    private static let trailerBytesMax = 8 << 10
-    /// Empty lines tolerated before a request (RFC 9112 §2.2).
-    private static let emptyLinesMax = 4
+    package init(limits: HTTPLimits) {
+        self.limits = limits
+        bufferedBytesMax = limits.bufferedBytesMax
+    }
 
-    package init(limits: HTTPLimits) { self.limits = limits }
+    /// True once nothing more can be read: after a violation, or when a body to be discarded is
+    /// too long for that. Answers written from then on say `Connection: close`.
+    package private(set) var mustClose = false
 
-    package var bufferedBytes: Int { buffer.count - start }
-
+    /// Whether a request has started and is not complete: for the choice between time-outs.
     package var isMidRequest: Bool {
-        if case .head = stage { bufferedBytes > 0 } else { true }
+        switch state {
+        case .head: buffer.count > 0
+        case .fixedBody, .chunkedBody, .skippingFixed, .skippingChunked: true
+        case .closed: false
+        }
     }
 
+    /// Bytes held that no event has given out yet.
+    package var bufferedBytes: Int { buffer.count + body.count }
+
+    /// Takes bytes in. What exceeds the bounds is dropped, and ends the connection when its turn
+    /// comes.
     package mutating func receive(_ bytes: Span<UInt8>) {
-        if case .failed = stage { return }
-        // SAFETY: the pointer is used within the closure only, for as many bytes as the span has.
-        unsafe bytes.withUnsafeBufferPointer { unsafe buffer.append(contentsOf: $0) }
+        if case .closed = state { return }
+        if hasOverflowed { return }
+        let room = bufferedBytesMax - min(bufferedBytes, bufferedBytesMax)
+        hasOverflowed = bytes.count > room
+        buffer.append(bytes.extracting(first: room))
     }
 
+    /// The next event. Call until ``RequestEvent/needsMore``.
     package mutating func next() -> RequestEvent {
-        do {
-            return try advance()
-        } catch {
-            stage = .failed
-            buffer = []
-            body = []
-            start = 0
-            return .violation(error)
+        let event = step()
+        guard hasOverflowed, case .needsMore = event else { return event }
+        switch state {
+        case .head, .fixedBody, .chunkedBody:
+            return refuse(.badRequest("too many requests sent ahead"))
+        case .skippingFixed, .skippingChunked, .closed:
+            // An answer has gone out, or was refused: no other follows.
+            close()
+            return event
         }
     }
 
-    private mutating func advance() throws(HTTPViolation) -> RequestEvent {
-        while true {
-            switch stage {
-            case .failed:
-                return .needsMore
-            case .head:
-                guard let end = try findHeadEnd() else {
-                    release()
-                    return .needsMore
-                }
-                var parser = HeadParser(bytes: Array(buffer[start..<end]), limits: limits)
-                let head = try parser.parse()
-                consume(to: end)
-                lines = 0
-                try begin(head)
+    /// Says, right after ``RequestEvent/head(_:)``, that the answer does not depend on the body.
+    /// The body is skipped up to ``HTTPLimits/discardedBytesMax``, and ``RequestEvent/skipped`` comes
+    /// in its place; if it is longer, or may not come at all since its client waits to be told to
+    /// continue, ``mustClose`` turns true: for a known length at once, else while skipping.
+    package mutating func discardBody() {
+        switch state {
+        case .fixedBody(let length):
+            let remaining = length - body.count
+            body = []
+            if awaitsContinue || remaining > limits.discardedBytesMax {
+                close()
+            } else {
+                state = .skippingFixed(remaining: remaining)
+            }
+        case .chunkedBody(let decoder):
+            body = []
+            if awaitsContinue { close() } else { state = .skippingChunked(decoder) }
+        case .head, .skippingFixed, .skippingChunked, .closed:
+            break  // Late or twice: there is no body to discard.
+        }
+    }
+
+    private mutating func step() -> RequestEvent {
+        switch state {
+        case .head(let scanner): readHead(scanner)
+        case .fixedBody(let length): readFixedBody(length)
+        case .chunkedBody(let decoder): readChunkedBody(decoder)
+        case .skippingFixed(let remaining): skipFixedBody(remaining)
+        case .skippingChunked(let decoder): skipChunkedBody(decoder)
+        case .closed: .needsMore
+        }
+    }
+
+    private mutating func readHead(_ scanner: HeadScanner) -> RequestEvent {
+        var scanner = scanner
+        switch scanner.scan(&buffer, limits: limits) {
+        case .needsMore:
+            state = .head(scanner)
+            return .needsMore
+        case .violation(let violation):
+            return refuse(violation)
+        case .complete(let length):
+            do {
+                let head = try RequestHead(buffer.take(length), limits: limits)
+                state =
+                    head.isChunked
+                    ? .chunkedBody(ChunkedDecoder()) : .fixedBody(length: head.contentLength ?? 0)
+                awaitsContinue = head.expectsContinue
                 return .head(head)
-            case .length(let count):
-                guard bufferedBytes >= count else { return .needsMore }
-                let content = Array(buffer[start..<start + count])
-                consume(to: start + count)
-                stage = .head
-                return .body(content)
-            case .chunkSize:
-                guard let line = try takeLine(max: Self.chunkLineBytesMax, status: 400) else {
-                    return .needsMore
-                }
-                let size = try Self.chunkSize(line)
-                guard size <= limits.bodyBytesMax - body.count else {
-                    throw HTTPViolation(413, tooLarge)
-                }
-                stage = size == 0 ? .trailers(bytes: 0) : .chunkData(size)
-            case .chunkData(let count):
-                guard bufferedBytes >= count else { return .needsMore }
-                body += buffer[start..<start + count]
-                consume(to: start + count)
-                stage = .chunkEnd
-            case .chunkEnd:
-                guard bufferedBytes >= 2 else { return .needsMore }
-                guard buffer[start] == 0x0D, buffer[start + 1] == 0x0A else {
-                    throw HTTPViolation(400, "a chunk that does not end where it should")
-                }
-                consume(to: start + 2)
-                stage = .chunkSize
-            case .trailers(let bytes):
-                guard let line = try takeLine(max: Self.trailerBytesMax, status: 431) else {
-                    return .needsMore
-                }
-                guard !line.isEmpty else {
-                    let content = body
-                    body = []
-                    stage = .head
-                    return .body(content)
-                }
-                guard bytes + line.count <= Self.trailerBytesMax else {
-                    throw HTTPViolation(431, "trailers of more than \(Self.trailerBytesMax) bytes")
-                }
-                stage = .trailers(bytes: bytes + line.count)
+            } catch {
+                return refuse(error)
             }
         }
     }
 
-    private var tooLarge: String {
-        "request body too large: at most \(limits.bodyBytesMax) bytes"
+    private mutating func readFixedBody(_ length: Int) -> RequestEvent {
+        // The announced length reserves nothing: memory follows what really came.
+        buffer.move(min(length - body.count, buffer.count), to: &body)
+        return body.count == length ? finishBody() : .needsMore
     }
 
-    private mutating func begin(_ head: RequestHead) throws(HTTPViolation) {
-        if head.isChunked {
-            body = []
-            stage = .chunkSize
-        } else {
-            let count = head.contentLength ?? 0
-            guard count <= limits.bodyBytesMax else { throw HTTPViolation(413, tooLarge) }
-            stage = .length(count)
+    private mutating func readChunkedBody(_ decoder: ChunkedDecoder) -> RequestEvent {
+        var decoder = decoder
+        switch decoder.decode(
+            &buffer, into: &body, bodyBytesMax: limits.bodyBytesMax, limits: limits)
+        {
+        case .needsMore:
+            state = .chunkedBody(decoder)
+            return .needsMore
+        case .complete:
+            return finishBody()
+        case .violation(let violation):
+            return refuse(violation)
         }
     }
 
-    // MARK: Lines
+    private mutating func finishBody() -> RequestEvent {
+        let complete = body
+        body = []
+        state = .head(HeadScanner())
+        return .body(complete)
+    }
 
-    /// The end of the header block, after its empty line; nil while it has not come.
-    private mutating func findHeadEnd() throws(HTTPViolation) -> Int? {
-        while scanned < buffer.count {
-            guard buffer[scanned] == 0x0A else {
-                scanned += 1
-                continue
-            }
-            let length = scanned - lineStart
-            guard length > 0, buffer[scanned - 1] == 0x0D else {
-                throw HTTPViolation(400, "a line that ends in LF alone")
-            }
-            scanned += 1
-            if length == 1 {
-                if lineStart == start, lines < Self.emptyLinesMax {
-                    lines += 1
-                    consume(to: scanned)
-                    continue
-                }
-                try checkHead(bytes: scanned - start)
-                return scanned
-            }
-            if lineStart == start, length - 1 > limits.lineBytesMax { throw lineTooLong }
-            lineStart = scanned
+    private mutating func skipFixedBody(_ remaining: Int) -> RequestEvent {
+        let available = min(remaining, buffer.count)
+        buffer.drop(available)
+        if available < remaining {
+            state = .skippingFixed(remaining: remaining - available)
+            return .needsMore
         }
-        if lineStart == start, buffer.count - start > limits.lineBytesMax + 1 { throw lineTooLong }
-        try checkHead(bytes: buffer.count - start)
-        return nil
+        state = .head(HeadScanner())
+        return .skipped
     }
 
-    private var lineTooLong: HTTPViolation {
-        HTTPViolation(414, "request line too long: at most \(limits.lineBytesMax) bytes")
-    }
-
-    private func checkHead(bytes: Int) throws(HTTPViolation) {
-        guard bytes <= limits.headerBytesMax else {
-            throw HTTPViolation(
-                431, "request header too large: at most \(limits.headerBytesMax) bytes")
+    private mutating func skipChunkedBody(_ decoder: ChunkedDecoder) -> RequestEvent {
+        var decoder = decoder
+        var nothing: [UInt8] = []
+        switch decoder.decode(
+            &buffer, into: &nothing, keepsBytes: false, bodyBytesMax: limits.discardedBytesMax,
+            limits: limits)
+        {
+        case .needsMore:
+            state = .skippingChunked(decoder)
+            return .needsMore
+        case .complete:
+            state = .head(HeadScanner())
+            return .skipped
+        case .violation:
+            // The answer has gone out already: no other can follow it.
+            close()
+            return .needsMore
         }
     }
 
-    /// A whole line without its end; nil while it has not come.
-    private mutating func takeLine(max: Int, status: Int) throws(HTTPViolation) -> [UInt8]? {
-        let window = buffer[start..<min(buffer.count, start + max + 2)]
-        guard let end = window.firstIndex(of: 0x0A) else {
-            guard bufferedBytes <= max + 1 else {
-                throw HTTPViolation(status, "a line of more than \(max) bytes in a chunked body")
-            }
-            return nil
-        }
-        guard end > start, buffer[end - 1] == 0x0D else {
-            throw HTTPViolation(400, "a line that ends in LF alone")
-        }
-        let line = Array(buffer[start..<end - 1])
-        consume(to: end + 1)
-        return line
+    private mutating func refuse(_ violation: HTTPViolation) -> RequestEvent {
+        close()
+        return .violation(violation)
     }
 
-    /// Hexadecimal digits, then perhaps an extension, which is ignored (RFC 9112 §7.1).
-    private static func chunkSize(_ line: [UInt8]) throws(HTTPViolation) -> Int {
-        let digits = line.prefix { $0 != UInt8(ascii: ";") && !FieldList.isSpace($0) }
-        guard !digits.isEmpty, digits.count <= 15 else {
-            throw HTTPViolation(400, "a chunk without a size")
-        }
-        let rest = line[digits.count...].drop(while: FieldList.isSpace)
-        guard rest.isEmpty || rest.first == UInt8(ascii: ";"),
-            rest.allSatisfy({ $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 })
-        else { throw HTTPViolation(400, "a malformed chunk size") }
-        var size = 0
-        for byte in digits {
-            guard let digit = PercentCoding.digit(byte) else {
-                throw HTTPViolation(400, "a malformed chunk size")
-            }
-            size = size << 4 | Int(digit)
-        }
-        return size
-    }
-
-    // MARK: The buffer
-
-    /// What follows begins a line that was not looked at yet.
-    private mutating func consume(to end: Int) {
-        start = end
-        scanned = end
-        lineStart = end
-        if start == buffer.count { release() }
-    }
-
-    /// Keeps an idle connection free of memory.
-    private mutating func release() {
-        guard start > 0 else { return }
-        if start == buffer.count {
-            buffer = []
-        } else {
-            buffer.removeFirst(start)
-        }
-        scanned -= start
-        lineStart -= start
-        start = 0
+    private mutating func close() {
+        state = .closed
+        mustClose = true
+        buffer.removeAll()
+        body = []
     }
 }

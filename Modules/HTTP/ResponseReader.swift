@@ -1,172 +1,230 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A whole answer.
-package struct ResponseMessage: Sendable {
+/// A response without its body.
+package struct ResponseHead: Sendable {
+    /// 200 to 599.
     package let status: Int
-    /// Names in lower case, in the order received.
-    package let fields: [(name: String, value: String)]
-    package let body: [UInt8]
+    /// Whether the connection can carry another request.
     package let keepsAlive: Bool
 
-    package func first(_ name: String) -> String? { fields.first { $0.name == name }?.value }
+    fileprivate enum Body { case none, fixed(Int), chunked, untilEnd }
+    fileprivate let body: Body
+    private let fields: HeaderFields
+
+    /// The value of the first field of that name, without blanks around it.
+    package func header(_ lowercasedName: StaticString) -> String? { fields.first(lowercasedName) }
+
+    /// All fields in the order they came.
+    package var headers: [HeaderField] {
+        fields.fields.map {
+            HeaderField(fields.bytes.text(in: $0.name), fields.bytes.text(in: $0.value))
+        }
+    }
+
+    /// Reads a complete head, its empty line included (RFC 9112 §4, §6.3).
+    fileprivate init(
+        _ bytes: [UInt8], answersHead: Bool, limits: HTTPLimits
+    ) throws(HTTPViolation) {
+        guard bytes.count >= 14, bytes.equals("HTTP/1.", in: 0..<7),
+            bytes[7] == UInt8(ascii: "0") || bytes[7] == UInt8(ascii: "1"),
+            bytes[8] == UInt8(ascii: " "), (0x31...0x35).contains(bytes[9]), bytes[10].isDigit,
+            bytes[11].isDigit
+        else { throw .badResponse("malformed status line") }
+        status = bytes[9..<12].reduce(0) { $0 * 10 + Int($1 &- 0x30) }
+        var position = 12
+        // The phrase is optional, and so, with many a server, is the space before it.
+        if bytes[position] == UInt8(ascii: " ") {
+            while position < bytes.count, bytes[position].isFieldValueCharacter { position += 1 }
+        }
+        guard position + 2 <= bytes.count, bytes.equals("\r\n", in: position..<position + 2) else {
+            throw .badResponse("malformed status line")
+        }
+        let fields: HeaderFields
+        do {
+            fields = try HeaderFields(bytes, in: position + 2..<bytes.count - 2)
+        } catch {
+            throw .badResponse(error.reason)
+        }
+        var framing = Framing()
+        for field in fields.fields { framing.note(field, of: fields) }
+        let isVersion1_0 = bytes[7] == UInt8(ascii: "0")
+        if framing.hasBadLength { throw .badResponse("invalid Content-Length") }
+        switch framing.coding {
+        case .unknown, .malformed: throw .badResponse("unsupported Transfer-Encoding")
+        case .chunked where framing.contentLength != nil || isVersion1_0:
+            throw .badResponse("ambiguous body length")
+        case .none, .chunked: break
+        }
+        let hasNone = answersHead || status < 200 || status == 204 || status == 304
+        if !hasNone, framing.contentLength ?? 0 > limits.bodyBytesMax {
+            throw .badResponse("body too large")
+        }
+        body =
+            if hasNone { .none } else if framing.coding == .chunked { .chunked } else {
+                framing.contentLength.map { .fixed($0) } ?? .untilEnd
+            }
+        let endsWithConnection = if case .untilEnd = body { true } else { false }
+        keepsAlive =
+            !framing.closes && !endsWithConnection && (framing.keepsAlive || !isVersion1_0)
+        self.fields = fields
+    }
 }
 
-/// Answers out of a byte stream, for clients (RFC 9112 §4, §6.3). Interim answers are passed over.
+extension HTTPViolation {
+    fileprivate static func badResponse(_ reason: String) -> Self {
+        Self(status: 502, reason: reason)
+    }
+}
+
+package enum ResponseEvent: Sendable {
+    case needsMore
+    case response(ResponseHead, body: [UInt8])
+    /// The connection cannot be used any more; only ``needsMore`` follows.
+    case failed(HTTPViolation)
+}
+
+/// Reads the responses of one connection: a core without I/O, one response at a time.
+///
+///     idle ──expectResponse()──▶ head ──▶ body ──.response──▶ idle, or closed without keep-alive
+///     any ──.failed──▶ closed
+///
+/// Interim responses (1xx) are skipped.
 package struct ResponseReader: Sendable {
-    private enum Stage: Sendable {
-        case head
-        case length(Head, Int)
-        case chunkSize(Head)
-        case chunkData(Head, Int)
-        case trailers(Head)
-        case untilEnd(Head)
+    private enum State {
+        case idle
+        case head(HeadScanner)
+        case fixedBody(ResponseHead, length: Int)
+        case chunkedBody(ResponseHead, ChunkedDecoder)
+        case bodyUntilEnd(ResponseHead)
+        case closed
     }
 
-    private struct Head: Sendable {
-        var status: Int
-        var fields: [(name: String, value: String)]
-        var keepsAlive: Bool
-    }
+    /// More would be a server that keeps its client busy for ever.
+    private static let interimMax = 16
 
-    private let bodyBytesMax: Int
-    private var buffer: [UInt8] = []
+    private let limits: HTTPLimits
+    private var state = State.idle
+    private var buffer = InputBuffer()
     private var body: [UInt8] = []
-    private var stage = Stage.head
-    /// The answer to a HEAD request has no body whatever it says.
-    package var expectsNoBody = false
+    private var answersHead = false
+    private var interimCount = 0
+    private var hasEnded = false
+    private var hasOverflowed = false
 
-    private static let headerBytesMax = 64 << 10
+    package init(limits: HTTPLimits) { self.limits = limits }
 
-    package init(bodyBytesMax: Int) { self.bodyBytesMax = bodyBytesMax }
+    /// Whether a request can be sent now.
+    package var isIdle: Bool { if case .idle = state { !hasEnded } else { false } }
+
+    /// Says that a request was sent.
+    ///
+    /// - Precondition: The response before has come: ``isIdle``.
+    package mutating func expectResponse(toHead: Bool) {
+        precondition(isIdle, "a response is awaited already, or none can come")
+        state = .head(HeadScanner())
+        answersHead = toHead
+        interimCount = 0
+    }
 
     package mutating func receive(_ bytes: Span<UInt8>) {
-        // SAFETY: the pointer is used within the closure only, for as many bytes as the span has.
-        unsafe bytes.withUnsafeBufferPointer { unsafe buffer.append(contentsOf: $0) }
+        if case .closed = state { return }
+        if hasOverflowed { return }
+        let held = buffer.count + body.count
+        let room = limits.bufferedBytesMax - min(held, limits.bufferedBytesMax)
+        hasOverflowed = bytes.count > room
+        buffer.append(bytes.extracting(first: room))
     }
 
-    /// The next whole answer; nil when more bytes are needed. `atEnd` says that none will come.
-    package mutating func next(atEnd: Bool = false) throws(HTTPViolation) -> ResponseMessage? {
-        while true {
-            switch stage {
-            case .head:
-                guard let lines = try takeHead() else { return nil }
-                try begin(lines)
-            case .length(let head, let count):
-                guard buffer.count >= count else { return nil }
-                body = Array(buffer.prefix(count))
-                buffer.removeFirst(count)
-                return finish(head)
-            case .chunkSize(let head):
-                guard let line = try takeLine() else { return nil }
-                let digits = line.prefix { PercentCoding.digit($0) != nil }
-                guard !digits.isEmpty, digits.count <= 15,
-                    let size = Int(String(decoding: digits, as: UTF8.self), radix: 16)
-                else { throw HTTPViolation(502, "malformed chunk size in an answer") }
-                guard size <= bodyBytesMax - body.count else { throw tooLarge }
-                stage = size == 0 ? .trailers(head) : .chunkData(head, size)
-            case .chunkData(let head, let count):
-                guard buffer.count >= count + 2 else { return nil }
-                body += buffer.prefix(count)
-                buffer.removeFirst(count + 2)
-                stage = .chunkSize(head)
-            case .trailers(let head):
-                guard let line = try takeLine() else { return nil }
-                if line.isEmpty { return finish(head) }
-            case .untilEnd(let head):
-                guard buffer.count <= bodyBytesMax else { throw tooLarge }
-                guard atEnd else { return nil }
-                body = buffer
-                buffer = []
-                return finish(head)
+    /// The peer sends no more.
+    package mutating func receiveEnd() { hasEnded = true }
+
+    /// The next event. Call until ``ResponseEvent/needsMore``.
+    package mutating func next() -> ResponseEvent {
+        let event = step()
+        guard case .needsMore = event else { return event }
+        switch state {
+        case .closed: return event
+        case .bodyUntilEnd(let head) where hasEnded && !hasOverflowed: return finish(head)
+        case .idle where hasEnded && buffer.count == 0:
+            close()
+            return .needsMore
+        case .idle, .head, .fixedBody, .chunkedBody, .bodyUntilEnd:
+            if hasOverflowed { return fail("response too large") }
+            return hasEnded ? fail("connection closed within a response") : event
+        }
+    }
+
+    private mutating func step() -> ResponseEvent {
+        switch state {
+        case .idle:
+            return buffer.count > 0 ? fail("response without a request") : .needsMore
+        case .head(var scanner):
+            switch scanner.scan(&buffer, limits: limits) {
+            case .needsMore:
+                state = .head(scanner)
+                return .needsMore
+            case .violation(let violation): return fail(violation.reason)
+            case .complete(let length): return readHead(buffer.take(length))
             }
-        }
-    }
-
-    private var tooLarge: HTTPViolation {
-        HTTPViolation(502, "an answer of more than \(bodyBytesMax) bytes")
-    }
-
-    private mutating func finish(_ head: Head) -> ResponseMessage {
-        defer {
-            body = []
-            stage = .head
-        }
-        return ResponseMessage(
-            status: head.status, fields: head.fields, body: body, keepsAlive: head.keepsAlive)
-    }
-
-    private mutating func begin(_ lines: [[UInt8]]) throws(HTTPViolation) {
-        let status = String(decoding: lines[0], as: UTF8.self).split(
-            separator: " ", maxSplits: 2, omittingEmptySubsequences: false)
-        guard status.count >= 2, status[0] == "HTTP/1.1" || status[0] == "HTTP/1.0",
-            status[1].utf8.count == 3, let code = Int(status[1]), code >= 100
-        else { throw HTTPViolation(502, "malformed status line in an answer") }
-        var fields: [(name: String, value: String)] = []
-        for line in lines.dropFirst() {
-            guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else {
-                throw HTTPViolation(502, "malformed field in an answer")
+        case .fixedBody(let head, let length):
+            buffer.move(min(length - body.count, buffer.count), to: &body)
+            return body.count == length ? finish(head) : .needsMore
+        case .chunkedBody(let head, var decoder):
+            switch decoder.decode(
+                &buffer, into: &body, bodyBytesMax: limits.bodyBytesMax, limits: limits)
+            {
+            case .needsMore:
+                state = .chunkedBody(head, decoder)
+                return .needsMore
+            case .complete: return finish(head)
+            case .violation(let violation): return fail(violation.reason)
             }
-            fields.append(
-                (
-                    String(decoding: line[..<colon], as: UTF8.self).lowercased(),
-                    String(decoding: FieldList.trim(line[(colon + 1)...]), as: UTF8.self)
-                ))
+        case .bodyUntilEnd:
+            buffer.move(buffer.count, to: &body)
+            return body.count > limits.bodyBytesMax ? fail("body too large") : .needsMore
+        case .closed: return .needsMore
         }
-        if (100...199).contains(code) { return }
-        let connection = fields.first { $0.name == "connection" }?.value.lowercased() ?? ""
-        let head = Head(
-            status: code, fields: fields,
-            keepsAlive: status[0] == "HTTP/1.1" ? connection != "close" : connection == "keep-alive")
-        stage = try bodyStage(of: head)
     }
 
-    private func bodyStage(of head: Head) throws(HTTPViolation) -> Stage {
-        if expectsNoBody || head.status == 204 || head.status == 304 { return .length(head, 0) }
-        if let coding = head.fields.first(where: { $0.name == "transfer-encoding" })?.value {
-            guard coding.lowercased() == "chunked" else {
-                throw HTTPViolation(502, "an answer with transfer coding \(coding)")
+    private mutating func readHead(_ bytes: [UInt8]) -> ResponseEvent {
+        do {
+            let head = try ResponseHead(bytes, answersHead: answersHead, limits: limits)
+            if head.status < 200 {
+                interimCount += 1
+                // Nobody asked for 101, another protocol.
+                if head.status == 101 || interimCount > Self.interimMax {
+                    return fail("unexpected interim response")
+                }
+                state = .head(HeadScanner())
+                return step()
             }
-            return .chunkSize(head)
+            switch head.body {
+            case .none: return finish(head)
+            case .fixed(let length): state = .fixedBody(head, length: length)
+            case .chunked: state = .chunkedBody(head, ChunkedDecoder())
+            case .untilEnd: state = .bodyUntilEnd(head)
+            }
+            return step()
+        } catch {
+            return fail(error.reason)
         }
-        guard let text = head.fields.first(where: { $0.name == "content-length" })?.value else {
-            return .untilEnd(head)
-        }
-        guard let count = Int(text), count >= 0 else {
-            throw HTTPViolation(502, "malformed Content-Length in an answer")
-        }
-        guard count <= bodyBytesMax else { throw tooLarge }
-        return .length(head, count)
     }
 
-    private mutating func takeHead() throws(HTTPViolation) -> [[UInt8]]? {
-        var lines: [[UInt8]] = []
-        var lineStart = 0
-        for position in buffer.indices where buffer[position] == 0x0A {
-            let end = position > lineStart && buffer[position - 1] == 0x0D ? position - 1 : position
-            let line = Array(buffer[lineStart..<end])
-            lineStart = position + 1
-            if line.isEmpty {
-                guard !lines.isEmpty else { continue }
-                buffer.removeFirst(lineStart)
-                return lines
-            }
-            lines.append(line)
-        }
-        guard buffer.count <= Self.headerBytesMax else {
-            throw HTTPViolation(502, "an answer's header of more than \(Self.headerBytesMax) bytes")
-        }
-        return nil
+    private mutating func finish(_ head: ResponseHead) -> ResponseEvent {
+        let complete = body
+        body = []
+        if head.keepsAlive { state = .idle } else { close() }
+        return .response(head, body: complete)
     }
 
-    private mutating func takeLine() throws(HTTPViolation) -> [UInt8]? {
-        guard let end = buffer.firstIndex(of: 0x0A) else {
-            guard buffer.count <= 8192 else {
-                throw HTTPViolation(502, "an endless line in a chunked answer")
-            }
-            return nil
-        }
-        let line = Array(buffer[..<(end > 0 && buffer[end - 1] == 0x0D ? end - 1 : end)])
-        buffer.removeFirst(end + 1)
-        return line
+    private mutating func fail(_ reason: String) -> ResponseEvent {
+        close()
+        return .failed(.badResponse(reason))
+    }
+
+    private mutating func close() {
+        state = .closed
+        buffer.removeAll()
+        body = []
     }
 }

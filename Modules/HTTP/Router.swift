@@ -1,78 +1,90 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package struct Route<Endpoint: Sendable>: Sendable {
-    package let path: String
-    package let methods: [(RequestHead.Method, Endpoint)]
-
-    package init(path: String, methods: [(RequestHead.Method, Endpoint)]) {
-        self.path = path
-        self.methods = methods
-    }
-}
-
 package enum RouterMatch<Endpoint: Sendable>: Sendable {
+    /// `parameters` has a part of the path for each `:name` of the route, in order.
     case found(Endpoint, parameters: [Substring])
     case notFound
-    /// For the `Allow` field: the methods that the path has, sorted.
+    /// The path has endpoints, none of them for this method. `allow` is the value for `Allow`.
     case methodNotAllowed(allow: String)
 }
 
-/// Which endpoint a path and a method mean. Paths match exactly; `:name` stands for one segment.
-/// HEAD is answered wherever GET is (RFC 9110 §9.3.2).
+/// Finds the endpoint for a method and a path.
+///
+/// A route is a path, whose last segments may be parameters: `/v1/acl/policy/:name`. A parameter
+/// matches one segment that is not empty. An exact path wins over parameters, and fewer parameters
+/// over more, whatever their methods are. Case counts, and so does a slash at the end.
 package struct Router<Endpoint: Sendable>: Sendable {
+    package struct Route: Sendable {
+        package let methods: [RequestHead.Method: Endpoint]
+        package let path: String
+
+        package init(methods: [RequestHead.Method: Endpoint], path: String) {
+            self.methods = methods
+            self.path = path
+        }
+    }
+
     private struct Entry: Sendable {
-        let methods: [(RequestHead.Method, Endpoint)]
+        /// By the raw value of the method.
+        let endpoints: [Endpoint?]
         let allow: String
+
+        init(_ methods: [RequestHead.Method: Endpoint]) {
+            var methods = methods
+            if let get = methods[.get], methods[.head] == nil { methods[.head] = get }
+            endpoints = RequestHead.Method.allCases.map { methods[$0] }
+            allow = methods.keys.map { "\($0)".uppercased() }.sorted().joined(separator: ", ")
+        }
     }
 
     private var exact: [String: Entry] = [:]
-    private var patterns: [(segments: [Substring], entry: Entry)] = []
+    /// At index `n`, routes with `n + 1` parameters, by the path before them without its slash.
+    private var prefixes: [[Substring: Entry]] = []
 
-    package init(_ routes: [Route<Endpoint>]) {
+    /// - Precondition: Each path starts with a slash (or is `*`), stands once, and has parameters at
+    ///   its end only.
+    package init(_ routes: [Route]) {
         for route in routes {
-            let entry = Entry(methods: route.methods, allow: Self.allow(route.methods))
-            if route.path.contains(":") {
-                patterns.append((Self.segments(of: route.path[...]), entry))
+            precondition(route.path == "*" || route.path.hasPrefix("/"), "path: \(route.path)")
+            let segments = route.path.split(separator: "/", omittingEmptySubsequences: false)
+            let isParameter = segments.map { $0.hasPrefix(":") }
+            let fixedCount = isParameter.firstIndex(of: true) ?? segments.count
+            let parameterCount = segments.count - fixedCount
+            precondition(isParameter[fixedCount...].allSatisfy { $0 }, "path: \(route.path)")
+            if parameterCount == 0 {
+                let former = exact.updateValue(Entry(route.methods), forKey: route.path)
+                precondition(former == nil, "a path has two routes: \(route.path)")
             } else {
-                precondition(exact[route.path] == nil, "two routes for \(route.path)")
-                exact[route.path] = entry
+                while prefixes.count < parameterCount { prefixes.append([:]) }
+                let prefix = Substring(segments[..<fixedCount].joined(separator: "/"))
+                let former = prefixes[parameterCount - 1]
+                    .updateValue(Entry(route.methods), forKey: prefix)
+                precondition(former == nil, "a path has two routes: \(route.path)")
             }
         }
     }
 
     package func match(method: RequestHead.Method, path: String) -> RouterMatch<Endpoint> {
-        if let entry = exact[path] { return Self.choose(entry, method, []) }
-        guard !patterns.isEmpty else { return .notFound }
-        let segments = Self.segments(of: path[...])
-        for pattern in patterns where pattern.segments.count == segments.count {
-            var parameters: [Substring] = []
-            let fits = zip(pattern.segments, segments).allSatisfy { wanted, found in
-                guard wanted.hasPrefix(":") else { return wanted == found }
-                parameters.append(found)
-                return !found.isEmpty
-            }
-            if fits { return Self.choose(pattern.entry, method, parameters) }
+        if let entry = exact[path] { return answer(entry, method, []) }
+        var rest = Substring(path)
+        var parameters: [Substring] = []
+        for routes in prefixes {
+            guard let slash = rest.utf8.lastIndex(of: UInt8(ascii: "/")) else { break }
+            let segment = rest[rest.index(after: slash)...]
+            if segment.isEmpty { break }
+            parameters.insert(segment, at: 0)
+            rest = rest[..<slash]
+            if let entry = routes[rest] { return answer(entry, method, parameters) }
         }
         return .notFound
     }
 
-    private static func choose(
+    private func answer(
         _ entry: Entry, _ method: RequestHead.Method, _ parameters: [Substring]
     ) -> RouterMatch<Endpoint> {
-        let wanted = method == .head ? .get : method
-        guard let found = entry.methods.first(where: { $0.0 == wanted }) else {
-            return .methodNotAllowed(allow: entry.allow)
+        if let endpoint = entry.endpoints[method.rawValue] {
+            return .found(endpoint, parameters: parameters)
         }
-        return .found(found.1, parameters: parameters)
-    }
-
-    private static func segments(of path: Substring) -> [Substring] {
-        path.split(separator: "/", omittingEmptySubsequences: false)
-    }
-
-    private static func allow(_ methods: [(RequestHead.Method, Endpoint)]) -> String {
-        var names = methods.map { "\($0.0)".uppercased() }
-        if names.contains("GET") { names.append("HEAD") }
-        return names.sorted().joined(separator: ", ")
+        return .methodNotAllowed(allow: entry.allow)
     }
 }

@@ -1,15 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
+
+import MartletHTTP
 import Testing
 
-@testable import MartletHTTP
-
-@Suite("Routes, queries and dates") struct RouterTests {
-    private static let router = Router<String>([
-        Route(path: "/v1/a", methods: [(.get, "a"), (.put, "set a")]),
-        Route(path: "/v1/b/:name", methods: [(.delete, "b")]),
+@Suite("Router") struct RouterTests {
+    private let router = Router<String>([
+        .init(methods: [.get: "config", .put: "set"], path: "/v1/operator/configuration"),
+        .init(methods: [.delete: "remove"], path: "/v1/operator/raft/peer"),
+        .init(methods: [.get: "policies"], path: "/v1/acl/policies"),
+        .init(methods: [.get: "policy", .delete: "drop"], path: "/v1/acl/policy/:name"),
+        .init(methods: [.get: "self"], path: "/v1/acl/token/self"),
+        .init(methods: [.get: "token"], path: "/v1/acl/token/:accessor"),
+        .init(methods: [.get: "pair"], path: "/v1/pair/:a/:b"),
+        .init(methods: [.get: "get", .head: "head"], path: "/both"),
+        .init(methods: [.options: "all"], path: "*"),
     ])
 
-    private static func match(_ method: RequestHead.Method, _ path: String) -> String {
+    /// The endpoint with its parameters, or why there is none.
+    private func match(_ method: RequestHead.Method, _ path: String) -> String {
         switch router.match(method: method, path: path) {
         case .found(let endpoint, let parameters):
             ([endpoint] + parameters.map(String.init)).joined(separator: " ")
@@ -18,46 +26,45 @@ import Testing
         }
     }
 
-    @Test("Paths match exactly, HEAD goes where GET goes, a known path names its methods")
-    func matches() {
-        #expect(Self.match(.get, "/v1/a") == "a")
-        #expect(Self.match(.head, "/v1/a") == "a")
-        #expect(Self.match(.put, "/v1/a") == "set a")
-        #expect(Self.match(.post, "/v1/a") == "405 GET, HEAD, PUT")
-        #expect(Self.match(.other, "/v1/a") == "405 GET, HEAD, PUT")
-        #expect(Self.match(.get, "/v1/a/") == "404")
-        #expect(Self.match(.get, "/V1/a") == "404")
-        #expect(Self.match(.delete, "/v1/b/x") == "b x")
-        #expect(Self.match(.get, "/v1/b/x") == "405 DELETE")
-        #expect(Self.match(.delete, "/v1/b/") == "404")
-        #expect(Self.match(.delete, "/v1/b/x/y") == "404")
+    @Test(
+        "Paths and methods lead to endpoints",
+        arguments: [
+            (.get, "/v1/operator/configuration", "config"),
+            (.put, "/v1/operator/configuration", "set"),
+            (.delete, "/v1/operator/raft/peer", "remove"), (.options, "*", "all"),
+            (.get, "/v1/acl/policy/ops", "policy ops"), (.delete, "/v1/acl/policy/é b", "drop é b"),
+            (.get, "/v1/acl/token/self", "self"), (.get, "/v1/acl/token/selfish", "token selfish"),
+            (.get, "/v1/pair/1/2", "pair 1 2"),
+        ] as [(RequestHead.Method, String, String)])
+    func found(method: RequestHead.Method, path: String, endpoint: String) {
+        #expect(match(method, path) == endpoint)
     }
 
-    @Test("Pairs keep their order; a bare name is empty; plus is a space; a bad escape is dropped")
-    func query() {
-        let query = Query("stale&id=a%20b&id=c+d&bad=%zz&=x&é=1")
-        #expect(query.first("stale") == "")
-        #expect(query.first("id") == "a b")
-        #expect(query.all("id") == ["a b", "c d"])
-        #expect(query.first("bad") == nil)
-        #expect(query.hasInvalidPair)
-        #expect(query.first("ID") == nil)
-        #expect(query.first("") == "x")
-        #expect(query.first("é") == "1")
-        #expect(!Query("a=1").hasInvalidPair)
-        #expect(Query("").first("a") == nil)
+    @Test("HEAD is answered wherever GET is, unless it has its own endpoint")
+    func head() {
+        #expect(match(.head, "/v1/acl/policies") == "policies")
+        #expect(match(.head, "/v1/acl/policy/x") == "policy x")
+        #expect(match(.head, "/both") == "head")
+        #expect(match(.head, "/v1/operator/raft/peer") == "405 DELETE")
     }
 
     @Test(
-        "Dates have the form that HTTP wants (RFC 9110 §5.6.7)",
+        "Unknown paths are not found",
         arguments: [
-            (784_111_777, "Sun, 06 Nov 1994 08:49:37 GMT"),
-            (0, "Thu, 01 Jan 1970 00:00:00 GMT"),
-            (951_782_400, "Tue, 29 Feb 2000 00:00:00 GMT"),
-            (4_107_542_399, "Sun, 28 Feb 2100 23:59:59 GMT"),
-            (4_107_542_400, "Mon, 01 Mar 2100 00:00:00 GMT"),
-        ] as [(Int64, String)])
-    func dates(seconds: Int64, expected: String) {
-        #expect(HTTPDate.format(unixSeconds: seconds) == expected)
+            "", "/", "v1/acl/policies", "/v1/acl/policies/", "/V1/acl/policies", "/v1/acl/policy",
+            "/v1/acl/policy/", "/v1/acl/policy/a/b", "/v1/acl/policy//", "/v1/acl", "//", "é",
+            "/v1/pair/1", "/v1/pair/1/", "/v1/pair//2", "/v1/pair/1/2/3", "**",
+        ])
+    func notFound(path: String) {
+        #expect(match(.get, path) == "404")
+    }
+
+    @Test("Other methods are told what is allowed, sorted, with HEAD where GET is")
+    func methodNotAllowed() {
+        #expect(match(.post, "/v1/operator/configuration") == "405 GET, HEAD, PUT")
+        #expect(match(.other, "/v1/acl/policy/x") == "405 DELETE, GET, HEAD")
+        #expect(match(.get, "*") == "405 OPTIONS")
+        // The exact path is meant, though the one with a parameter would fit as well.
+        #expect(match(.delete, "/v1/acl/token/self") == "405 GET, HEAD")
     }
 }
