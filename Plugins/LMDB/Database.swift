@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import CLMDB
 import Glibc
+import MartletBytes
 import MartletStorage
 import Synchronization
 
@@ -13,6 +14,10 @@ import Synchronization
 ///     open ──▶ usable ──── a write or sync failed ──▶ broken
 ///                 └──────── close ──▶ closed
 /// ```
+///
+/// Every transaction leaves its number in the last of the tables. LMDB's meta page has it too, and
+/// nothing else there is protected: if the two differ, the page refers to another transaction's
+/// trees.
 // SAFETY: every stored `var` is read and written inside `lock` alone.
 final class Database: @unchecked Sendable {
     private let lock = Mutex<Void>(())
@@ -27,34 +32,42 @@ final class Database: @unchecked Sendable {
     /// The tables, in the order of the names.
     private(set) var tables: [UInt32] = []
 
-    /// `prepare` runs in one write transaction with the tables open; `isNew` says that the
-    /// environment had nothing in it.
+    private static let stampKey = Array("!transaction".utf8)
+
+    /// - Parameters:
+    ///   - isNew: that there is nothing in the environment.
+    ///   - prepare: runs in one write transaction, with the tables open.
     init(
-        _ path: String, in parent: String, tables names: [String], mapBytes: Int,
+        _ folder: consuming Folder, isNew: Bool, tables names: [String], mapBytes: Int,
         mapBytesMax: Int,
         prepare: (borrowing Transaction, [UInt32], _ isNew: Bool) throws(Fault) -> Void
     ) throws(StoreError) {
-        let folder = try Folder(path, in: parent)
-        self.path = path
+        path = folder.path
         self.mapBytes = mapBytes
         self.mapBytesMax = max(mapBytes, mapBytesMax)
-        let isNew = try FileCheck.verify("\(path)/data.mdb") == .new
         do throws(Fault) {
             let environment = try Environment.open(path: path, mapBytes: mapBytes)
-            opened = Opened(folder: folder, environment: environment)
+            let witness = try SyncWitness(folder.file)
+            opened = Opened(folder: folder, environment: environment, witness: witness)
         } catch {
             throw Self.translate(error, isWrite: false, path: path)
         }
         try syncFolder(path)
-        var found: [UInt32] = []
         try write(canUseReserve: true) { (transaction) throws(Fault) in
-            found = []
+            tables = []
             for name in names {
-                found.append(try transaction.openTable(name, creating: isNew))
+                tables.append(try transaction.openTable(name, creating: isNew))
             }
-            try prepare(transaction, found, isNew)
+            if !isNew { try checkStamp(transaction) }
+            try prepare(transaction, tables, isNew)
         }
-        tables = found
+    }
+
+    /// Throws what made the store unusable, if it is.
+    func checkUsable() throws(StoreError) {
+        try lock.withLock { (_) throws(StoreError) in
+            if let failure { throw failure }
+        }
     }
 
     func read<Result: Sendable>(
@@ -66,7 +79,7 @@ final class Database: @unchecked Sendable {
                 let transaction = try live().environment.begin(isReadOnly: true)
                 return try body(transaction)
             } catch {
-                throw Self.translate(error, isWrite: false, path: path)
+                throw settle(error, isWrite: false)
             }
         }
     }
@@ -83,6 +96,7 @@ final class Database: @unchecked Sendable {
                 do throws(Fault) {
                     let transaction = try live().environment.begin(isReadOnly: false)
                     try body(transaction)
+                    try stamp(transaction)
                     try transaction.commit()
                     break
                 } catch {
@@ -90,7 +104,7 @@ final class Database: @unchecked Sendable {
                         try setMap(bytes: min(mapBytes * 2, limit))
                         continue
                     }
-                    throw settle(error)
+                    throw settle(error, isWrite: true)
                 }
             }
             if mapBytes > mapBytesMax { try setMap(bytes: mapBytesMax) }
@@ -108,7 +122,7 @@ final class Database: @unchecked Sendable {
         do throws(Fault) {
             try live().environment.setMap(bytes: bytes)
         } catch {
-            throw settle(error)
+            throw settle(error, isWrite: true)
         }
         mapBytes = bytes
     }
@@ -118,8 +132,34 @@ final class Database: @unchecked Sendable {
         return opened
     }
 
-    private func settle(_ fault: Fault) -> StoreError {
-        let error = Self.translate(fault, isWrite: true, path: path)
+    private func stamp(_ transaction: borrowing Transaction) throws(Fault) {
+        let record = Records.seal(Records.key(transaction.number), at: Self.stampKey)
+        try transaction.put(record, at: Self.stampKey, in: tables[tables.count - 1])
+    }
+
+    private func checkStamp(_ transaction: borrowing Transaction) throws(Fault) {
+        let key = Self.stampKey
+        guard let record = try transaction.get(key, in: tables[tables.count - 1]) else {
+            throw Records.damage(key, "missing")
+        }
+        var reader = try Records.unseal(record, at: key)
+        let number = try Records.decoding(key) { () throws(ByteError) in
+            let bytes = try reader.readRaw(count: 8)
+            try reader.finish()
+            return Records.number(Array(bytes))
+        }
+        guard number == transaction.number - 1 else {
+            throw Records.damage(key, "\(number), the meta page has \(transaction.number - 1)")
+        }
+    }
+
+    private func settle(_ fault: Fault, isWrite: Bool) -> StoreError {
+        var error = Self.translate(fault, isWrite: isWrite, path: path)
+        if case .full(let text) = error, case .code(let code, _) = fault, code > 0,
+            opened?.isDamaged ?? true
+        {
+            error = .broken(text)
+        }
         if case .broken = error { failure = error }
         return error
     }
@@ -143,8 +183,7 @@ final class Database: @unchecked Sendable {
     }
 
     /// LMDB reports a write cut short as EIO, which is how a disk becomes full under a large commit.
-    /// Taking it for "full" is safe even if the disk failed too: nothing refers to the pages of a
-    /// transaction that did not commit, and after a failed meta page LMDB refuses all writes.
+    /// Whether it was a sync that failed, ``SyncWitness`` tells.
     private static func isDiskFull(_ path: String) -> Bool {
         var status = statvfs()
         guard unsafe statvfs(path, &status) == 0 else { return false }
@@ -156,9 +195,41 @@ final class Database: @unchecked Sendable {
 private final class Opened {
     let folder: Folder
     let environment: Environment
+    private let witness: SyncWitness
 
-    init(folder: consuming Folder, environment: consuming Environment) {
+    init(
+        folder: consuming Folder, environment: consuming Environment,
+        witness: consuming SyncWitness
+    ) {
         self.folder = folder
         self.environment = environment
+        self.witness = witness
     }
+
+    /// After a refused write: whether more than that write may be lost. LMDB panics for good once a
+    /// meta page failed, because then nobody knows what the disk holds.
+    var isDamaged: Bool {
+        do throws(Fault) {
+            _ = try environment.begin(isReadOnly: false)
+            return witness.hasFailed()
+        } catch {
+            return true
+        }
+    }
+}
+
+/// Tells a write that was refused from one that was accepted and then lost: both may have the same
+/// code. Linux (4.13 and later) reports a failed write-back once to each descriptor that was open
+/// then, so that a second descriptor still hears of what LMDB's sync was told.
+struct SyncWitness: ~Copyable {
+    private let descriptor: Int32
+
+    init(_ path: String) throws(Fault) {
+        descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .code(errno, in: "open \(path)") }
+    }
+
+    deinit { _ = close(descriptor) }
+
+    borrowing func hasFailed() -> Bool { fdatasync(descriptor) != 0 }
 }

@@ -8,9 +8,8 @@ import Synchronization
 ///
 /// | offset | width   | meaning                                                      |
 /// |--------|---------|--------------------------------------------------------------|
-/// | 0      | 8       | number of the transaction that wrote it                      |
-/// | 8      | 8       | term                                                         |
-/// | 16     | 1 or 17 | vote: 0, or 1 and the id                                     |
+/// | 0      | 8       | term                                                         |
+/// | 8      | 1 or 17 | vote: 0, or 1 and the id                                     |
 /// | then   | 8, 8, 8 | index and term before the first entry, index of the last     |
 /// | then   | 8       | commit hint                                                  |
 struct LogState: Sendable {
@@ -19,9 +18,11 @@ struct LogState: Sendable {
     var bounds = LogBounds.empty
     var commitHint = LogIndex.zero
 
-    func encoded(in transaction: UInt64) -> [UInt8] {
-        var writer = ByteWriter(reservingBytes: 72)
-        writer.write(transaction)
+    /// As a new store's.
+    var isUnused: Bool { hardState == .initial && bounds == .empty }
+
+    func encoded() -> [UInt8] {
+        var writer = ByteWriter(reservingBytes: 64)
         writer.write(hardState.term.number)
         writer.write(hardState.vote)
         writer.write(bounds.previousIndex.number)
@@ -31,10 +32,9 @@ struct LogState: Sendable {
         return Records.seal(writer.bytes, at: Self.key)
     }
 
-    static func decode(_ record: [UInt8]) throws(Fault) -> (LogState, transaction: UInt64) {
+    static func decode(_ record: [UInt8]) throws(Fault) -> LogState {
         var reader = try Records.unseal(record, at: key)
         return try Records.decoding(key) { () throws(ByteError) in
-            let transaction = try reader.readUInt64()
             var state = LogState()
             state.hardState.term = Term(try reader.readUInt64())
             state.hardState.vote = try reader.readOptionalServerID()
@@ -46,7 +46,7 @@ struct LogState: Sendable {
             guard state.bounds.previousIndex <= state.bounds.lastIndex,
                 state.bounds.lastIndex <= LogIndex.max
             else { throw ByteError(offset: 0, reason: "bounds \(state.bounds)") }
-            return (state, transaction)
+            return state
         }
     }
 }
@@ -68,11 +68,18 @@ package final class LMDBLogStore: LogStore {
 
     package var bounds: LogBounds { state.withLock { $0.bounds } }
 
-    package func hardState() throws(StoreError) -> HardState { state.withLock { $0.hardState } }
+    package func hardState() throws(StoreError) -> HardState {
+        try database.checkUsable()
+        return state.withLock { $0.hardState }
+    }
 
-    package func commitHint() throws(StoreError) -> LogIndex { state.withLock { $0.commitHint } }
+    package func commitHint() throws(StoreError) -> LogIndex {
+        try database.checkUsable()
+        return state.withLock { $0.commitHint }
+    }
 
     package func commit(_ batch: LogBatch) throws(StoreError) {
+        try database.checkUsable()
         let before = state.withLock { $0 }
         var after = before
         after.bounds = try before.bounds.applying(batch)
@@ -98,6 +105,7 @@ package final class LMDBLogStore: LogStore {
     package func read(
         from first: LogIndex, countMax: Int, bytesMax: Int
     ) throws(StoreError) -> [Entry] {
+        try database.checkUsable()
         let bounds = self.bounds
         try bounds.checkRead(from: first)
         guard first <= bounds.lastIndex, countMax > 0 else { return [] }
@@ -122,6 +130,7 @@ package final class LMDBLogStore: LogStore {
     }
 
     package func compact(through index: LogIndex, term: Term) throws(StoreError) {
+        try database.checkUsable()
         guard try bounds.isShortened(byCompactionThrough: index) else { return }
         guard try self.term(at: index) == term else {
             throw .mismatch("\(index) is not of \(term)")
@@ -160,7 +169,6 @@ package final class LMDBLogStore: LogStore {
     static func save(
         _ state: LogState, in transaction: borrowing Transaction, _ database: Database
     ) throws(Fault) {
-        try transaction.put(
-            state.encoded(in: transaction.number), at: LogState.key, in: database.tables[1])
+        try transaction.put(state.encoded(), at: LogState.key, in: database.tables[1])
     }
 }
