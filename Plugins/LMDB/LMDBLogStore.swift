@@ -86,17 +86,13 @@ package final class LMDBLogStore: LogStore {
         after.hardState = batch.hardState ?? before.hardState
         after.commitHint = min(batch.commitHint ?? before.commitHint, after.bounds.lastIndex)
         let kept = after.bounds.lastIndex.number - UInt64(batch.entries.count)
-        let records = batch.entries.map { Records.encode($0) }
-        try database.write(canUseReserve: records.isEmpty) { (transaction) throws(Fault) in
+        try database.write(canUseReserve: batch.entries.isEmpty) { (transaction) throws(Fault) in
             let entries = database.tables[0]
             let from = batch.resetTo != nil ? 0 : kept + 1
             if batch.resetTo != nil || kept < before.bounds.lastIndex.number {
                 _ = try transaction.delete(from: Records.key(from), in: entries) { _ in true }
             }
-            for (entry, record) in zip(batch.entries, records) {
-                try transaction.put(
-                    record, at: Records.key(entry.index.number), in: entries, isAppend: true)
-            }
+            for entry in batch.entries { try transaction.append(entry, in: entries) }
             try Self.save(after, in: transaction, database)
         }
         state.withLock { $0 = after }
@@ -115,7 +111,7 @@ package final class LMDBLogStore: LogStore {
             let start = Records.key(first.number)
             try transaction.walk(database.tables[0], from: start) { (key, record) throws(Fault) in
                 let expected = first.number + UInt64(found.count)
-                guard key.count == 8, Records.number(key) == expected else {
+                guard Records.number(key) == expected else {
                     throw .store(.corrupt("entry \(expected) is missing"))
                 }
                 let entry = try Records.entry(record, at: key)
@@ -143,7 +139,7 @@ package final class LMDBLogStore: LogStore {
             after.bounds.previousIndex = LogIndex(step)
             try database.write(canUseReserve: true) { (transaction) throws(Fault) in
                 _ = try transaction.delete(from: Records.key(0), in: database.tables[0]) {
-                    Records.number($0) <= step
+                    Records.number($0).map { $0 <= step } ?? false
                 }
                 try Self.save(after, in: transaction, database)
             }

@@ -104,10 +104,10 @@ package struct LMDBStorage: Sendable {
         var expected = state.bounds.previousIndex.number
         try transaction.walk(tables[0], from: [0]) { (key, record) throws(Fault) in
             expected += 1
-            guard key.count == 8, Records.number(key) == expected else {
+            guard Records.number(key) == expected else {
                 throw .store(.corrupt("entry \(expected) is missing"))
             }
-            _ = try Records.entry(record, at: key)
+            _ = try Records.head(record, at: key)
             return true
         }
         guard expected == state.bounds.lastIndex.number else {

@@ -15,8 +15,12 @@ final class LMDBFactory: StoreFactory {
     /// What LMDB's descriptors of the log's file really are, while another file stands in.
     private var displaced: [(descriptor: Int32, original: Int32)] = []
 
-    init() throws {
-        var template = Array("/tmp/martlet-XXXXXX".utf8CString)
+    /// In memory where there is a file system for that, because no test here cuts the power, and a
+    /// slow disk would be most of their time; `isLarge` content goes to a disk all the same.
+    init(isLarge: Bool = false) throws {
+        let isInMemory = unsafe !isLarge && access("/dev/shm", W_OK) == 0
+        let parent = isInMemory ? "/dev/shm" : "/tmp"
+        var template = Array("\(parent)/martlet-XXXXXX".utf8CString)
         let made = unsafe mkdtemp(&template) != nil
         try #require(made)
         directory = String(decoding: template.dropLast().map { UInt8($0) }, as: UTF8.self)

@@ -28,7 +28,7 @@ import Testing
     }
 
     @Test("A log holds a million entries")
-    func million() throws { try StoreContract.logHoldsAMillion(LMDBFactory()) }
+    func million() throws { try StoreContract.logHoldsAMillion(LMDBFactory(isLarge: true)) }
 
     @Test("A server's record is kept")
     func metadata() throws { try StoreContract.metadataIsKept(LMDBFactory()) }
