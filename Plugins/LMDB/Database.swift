@@ -18,7 +18,8 @@ import Synchronization
 /// Every transaction leaves its number in the last of the tables. LMDB's meta page has it too, and
 /// nothing else there is protected: if the two differ, the page refers to another transaction's
 /// trees.
-// SAFETY: every stored `var` is read and written inside `lock` alone.
+// SAFETY: `tables` is written by `init` alone; every other stored `var` is read and written inside
+// `lock` from then on.
 final class Database: @unchecked Sendable {
     private let lock = Mutex<Void>(())
     private let path: String
@@ -36,7 +37,8 @@ final class Database: @unchecked Sendable {
 
     /// - Parameters:
     ///   - isNew: that there is nothing in the environment.
-    ///   - prepare: runs in one write transaction, with the tables open.
+    ///   - prepare: runs with the tables open, in the first transaction of an environment that is
+    ///     new, and otherwise in one that only reads.
     init(
         _ folder: consuming Folder, isNew: Bool, tables names: [String], mapBytes: Int,
         mapBytesMax: Int,
@@ -53,13 +55,39 @@ final class Database: @unchecked Sendable {
             throw Self.translate(error, isWrite: false, path: path)
         }
         try syncFolder(path)
-        try write(canUseReserve: true) { (transaction) throws(Fault) in
-            tables = []
-            for name in names {
-                tables.append(try transaction.openTable(name, creating: isNew))
+        if isNew {
+            try write { (transaction) throws(Fault) in
+                try openTables(names, creating: true, in: transaction)
+                try prepare(transaction, tables, true)
             }
-            if !isNew { try checkStamp(transaction) }
-            try prepare(transaction, tables, isNew)
+        } else {
+            try verify { (transaction) throws(Fault) in
+                try openTables(names, creating: false, in: transaction)
+                try checkStamp(transaction)
+                try prepare(transaction, tables, false)
+            }
+        }
+    }
+
+    private func openTables(
+        _ names: [String], creating: Bool, in transaction: borrowing Transaction
+    ) throws(Fault) {
+        tables = []
+        for name in names {
+            tables.append(try transaction.openTable(name, creating: creating))
+        }
+    }
+
+    /// What is there already is opened without a write, so that a full disk does not prevent it.
+    private func verify(
+        _ body: (borrowing Transaction) throws(Fault) -> Void
+    ) throws(StoreError) {
+        do throws(Fault) {
+            let transaction = try live().environment.begin(isReadOnly: true)
+            try body(transaction)
+            try transaction.commit()  // Keeps the handles of the tables.
+        } catch {
+            throw settle(error, isWrite: false)
         }
     }
 
@@ -148,8 +176,8 @@ final class Database: @unchecked Sendable {
             try reader.finish()
             return Records.number(Array(bytes))
         }
-        guard number == transaction.number - 1 else {
-            throw Records.damage(key, "\(number), the meta page has \(transaction.number - 1)")
+        guard number == transaction.number else {
+            throw Records.damage(key, "\(number), the meta page has \(transaction.number)")
         }
     }
 

@@ -44,7 +44,8 @@ struct LogState: Sendable {
             state.commitHint = LogIndex(try reader.readUInt64())
             try reader.finish()
             guard state.bounds.previousIndex <= state.bounds.lastIndex,
-                state.bounds.lastIndex <= LogIndex.max
+                state.bounds.lastIndex <= LogIndex.max,
+                state.commitHint <= state.bounds.lastIndex
             else { throw ByteError(offset: 0, reason: "bounds \(state.bounds)") }
             return state
         }

@@ -94,13 +94,15 @@ package struct LMDBStorage: Sendable {
     private static func restore(
         _ transaction: borrowing Transaction, _ tables: [UInt32], _ isNew: Bool
     ) throws(Fault) -> LogState {
-        var state = LogState()
-        if !isNew {
-            guard let record = try transaction.get(LogState.key, in: tables[1]) else {
-                throw Records.damage(LogState.key, "missing")
-            }
-            state = try LogState.decode(record)
+        if isNew {
+            let state = LogState()
+            try transaction.put(state.encoded(), at: LogState.key, in: tables[1])
+            return state
         }
+        guard let record = try transaction.get(LogState.key, in: tables[1]) else {
+            throw Records.damage(LogState.key, "missing")
+        }
+        let state = try LogState.decode(record)
         var expected = state.bounds.previousIndex.number
         try transaction.walk(tables[0], from: [0]) { (key, record) throws(Fault) in
             expected += 1
@@ -113,8 +115,6 @@ package struct LMDBStorage: Sendable {
         guard expected == state.bounds.lastIndex.number else {
             throw .store(.corrupt("entries end at \(expected), not \(state.bounds.lastIndex)"))
         }
-        state.commitHint = min(state.commitHint, state.bounds.lastIndex)
-        try transaction.put(state.encoded(), at: LogState.key, in: tables[1])
         return state
     }
 }

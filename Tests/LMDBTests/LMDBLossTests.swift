@@ -156,4 +156,15 @@ import Testing
         try factory.setFile("FORMAT", newer)
         #expect(throws: StoreError.unknownFormat(found: 2, known: 1)) { _ = try factory.open() }
     }
+
+    @Test("A folder in use is opened without a write to its files")
+    func readOnly() throws {
+        let factory = try LMDBFactory()
+        try factory.open().log.commit(LogBatch(entries: StoreContract.entries(1...5)))
+        factory.close()
+        let before = try (LMDBFactory.files + ["FORMAT"]).map { try factory.file($0) }
+        _ = try factory.open()
+        factory.close()
+        #expect(try (LMDBFactory.files + ["FORMAT"]).map { try factory.file($0) } == before)
+    }
 }
