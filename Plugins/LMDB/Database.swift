@@ -219,11 +219,11 @@ final class Database: @unchecked Sendable {
     }
 }
 
-/// What closes together: the environment first, then the lock on its folder.
+/// What closes together, in the order of declaration: the lock on the folder last.
 private final class Opened {
-    let folder: Folder
     let environment: Environment
     private let witness: SyncWitness
+    private let folder: Folder
 
     init(
         folder: consuming Folder, environment: consuming Environment,
