@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import CLMDB
 import Glibc
+import MartletBytes
 import MartletStorage
 import Synchronization
 
@@ -13,7 +14,12 @@ import Synchronization
 ///     open ──▶ usable ──── a write or sync failed ──▶ broken
 ///                 └──────── close ──▶ closed
 /// ```
-// SAFETY: every stored `var` is read and written inside `lock` alone.
+///
+/// Every transaction leaves its number in the last of the tables. LMDB's meta page has it too, and
+/// nothing else there is protected: if the two differ, the page refers to another transaction's
+/// trees.
+// SAFETY: `tables` is written by `init` alone; every other stored `var` is read and written inside
+// `lock` from then on.
 final class Database: @unchecked Sendable {
     private let lock = Mutex<Void>(())
     private let path: String
@@ -27,34 +33,69 @@ final class Database: @unchecked Sendable {
     /// The tables, in the order of the names.
     private(set) var tables: [UInt32] = []
 
-    /// `prepare` runs in one write transaction with the tables open; `isNew` says that the
-    /// environment had nothing in it.
+    private static let stampKey = Array("!transaction".utf8)
+
+    /// - Parameters:
+    ///   - isNew: that there is nothing in the environment.
+    ///   - prepare: runs with the tables open, in the first transaction of an environment that is
+    ///     new, and otherwise in one that only reads.
     init(
-        _ path: String, in parent: String, tables names: [String], mapBytes: Int,
+        _ folder: consuming Folder, isNew: Bool, tables names: [String], mapBytes: Int,
         mapBytesMax: Int,
         prepare: (borrowing Transaction, [UInt32], _ isNew: Bool) throws(Fault) -> Void
     ) throws(StoreError) {
-        let folder = try Folder(path, in: parent)
-        self.path = path
+        path = folder.path
         self.mapBytes = mapBytes
         self.mapBytesMax = max(mapBytes, mapBytesMax)
-        let isNew = try FileCheck.verify("\(path)/data.mdb") == .new
         do throws(Fault) {
             let environment = try Environment.open(path: path, mapBytes: mapBytes)
-            opened = Opened(folder: folder, environment: environment)
+            let witness = try SyncWitness(folder.file)
+            opened = Opened(folder: folder, environment: environment, witness: witness)
         } catch {
             throw Self.translate(error, isWrite: false, path: path)
         }
         try syncFolder(path)
-        var found: [UInt32] = []
-        try write(canUseReserve: true) { (transaction) throws(Fault) in
-            found = []
-            for name in names {
-                found.append(try transaction.openTable(name, creating: isNew))
+        if isNew {
+            try write { (transaction) throws(Fault) in
+                try openTables(names, creating: true, in: transaction)
+                try prepare(transaction, tables, true)
             }
-            try prepare(transaction, found, isNew)
+        } else {
+            try verify { (transaction) throws(Fault) in
+                try openTables(names, creating: false, in: transaction)
+                try checkStamp(transaction)
+                try prepare(transaction, tables, false)
+            }
         }
-        tables = found
+    }
+
+    private func openTables(
+        _ names: [String], creating: Bool, in transaction: borrowing Transaction
+    ) throws(Fault) {
+        tables = []
+        for name in names {
+            tables.append(try transaction.openTable(name, creating: creating))
+        }
+    }
+
+    /// What is there already is opened without a write, so that a full disk does not prevent it.
+    private func verify(
+        _ body: (borrowing Transaction) throws(Fault) -> Void
+    ) throws(StoreError) {
+        do throws(Fault) {
+            let transaction = try live().environment.begin(isReadOnly: true)
+            try body(transaction)
+            try transaction.commit()  // Keeps the handles of the tables.
+        } catch {
+            throw settle(error, isWrite: false)
+        }
+    }
+
+    /// Throws what made the store unusable, if it is.
+    func checkUsable() throws(StoreError) {
+        try lock.withLock { (_) throws(StoreError) in
+            if let failure { throw failure }
+        }
     }
 
     func read<Result: Sendable>(
@@ -66,7 +107,7 @@ final class Database: @unchecked Sendable {
                 let transaction = try live().environment.begin(isReadOnly: true)
                 return try body(transaction)
             } catch {
-                throw Self.translate(error, isWrite: false, path: path)
+                throw settle(error, isWrite: false)
             }
         }
     }
@@ -83,6 +124,7 @@ final class Database: @unchecked Sendable {
                 do throws(Fault) {
                     let transaction = try live().environment.begin(isReadOnly: false)
                     try body(transaction)
+                    try stamp(transaction)
                     try transaction.commit()
                     break
                 } catch {
@@ -90,7 +132,7 @@ final class Database: @unchecked Sendable {
                         try setMap(bytes: min(mapBytes * 2, limit))
                         continue
                     }
-                    throw settle(error)
+                    throw settle(error, isWrite: true)
                 }
             }
             if mapBytes > mapBytesMax { try setMap(bytes: mapBytesMax) }
@@ -108,7 +150,7 @@ final class Database: @unchecked Sendable {
         do throws(Fault) {
             try live().environment.setMap(bytes: bytes)
         } catch {
-            throw settle(error)
+            throw settle(error, isWrite: true)
         }
         mapBytes = bytes
     }
@@ -118,8 +160,34 @@ final class Database: @unchecked Sendable {
         return opened
     }
 
-    private func settle(_ fault: Fault) -> StoreError {
-        let error = Self.translate(fault, isWrite: true, path: path)
+    private func stamp(_ transaction: borrowing Transaction) throws(Fault) {
+        let record = Records.seal(Records.key(transaction.number), at: Self.stampKey)
+        try transaction.put(record, at: Self.stampKey, in: tables[tables.count - 1])
+    }
+
+    private func checkStamp(_ transaction: borrowing Transaction) throws(Fault) {
+        let key = Self.stampKey
+        guard let record = try transaction.get(key, in: tables[tables.count - 1]) else {
+            throw Records.damage(key, "missing")
+        }
+        var reader = try Records.unseal(record, at: key)
+        let number = try Records.decoding(key) { () throws(ByteError) in
+            let bytes = try reader.readRaw(count: 8)
+            try reader.finish()
+            return Records.number(Array(bytes))
+        }
+        guard number == transaction.number else {
+            throw Records.damage(key, "\(number), the meta page has \(transaction.number)")
+        }
+    }
+
+    private func settle(_ fault: Fault, isWrite: Bool) -> StoreError {
+        var error = Self.translate(fault, isWrite: isWrite, path: path)
+        if case .full(let text) = error, case .code(let code, _) = fault, code > 0,
+            opened?.isDamaged ?? true
+        {
+            error = .broken(text)
+        }
         if case .broken = error { failure = error }
         return error
     }
@@ -143,8 +211,7 @@ final class Database: @unchecked Sendable {
     }
 
     /// LMDB reports a write cut short as EIO, which is how a disk becomes full under a large commit.
-    /// Taking it for "full" is safe even if the disk failed too: nothing refers to the pages of a
-    /// transaction that did not commit, and after a failed meta page LMDB refuses all writes.
+    /// Whether it was a sync that failed, ``SyncWitness`` tells.
     private static func isDiskFull(_ path: String) -> Bool {
         var status = statvfs()
         guard unsafe statvfs(path, &status) == 0 else { return false }
@@ -152,13 +219,45 @@ final class Database: @unchecked Sendable {
     }
 }
 
-/// What closes together: the environment first, then the lock on its folder.
+/// What closes together, in the order of declaration: the lock on the folder last.
 private final class Opened {
-    let folder: Folder
     let environment: Environment
+    private let witness: SyncWitness
+    private let folder: Folder
 
-    init(folder: consuming Folder, environment: consuming Environment) {
+    init(
+        folder: consuming Folder, environment: consuming Environment,
+        witness: consuming SyncWitness
+    ) {
         self.folder = folder
         self.environment = environment
+        self.witness = witness
     }
+
+    /// After a refused write: whether more than that write may be lost. LMDB panics for good once a
+    /// meta page failed, because then nobody knows what the disk holds.
+    var isDamaged: Bool {
+        do throws(Fault) {
+            _ = try environment.begin(isReadOnly: false)
+            return witness.hasFailed()
+        } catch {
+            return true
+        }
+    }
+}
+
+/// Tells a write that was refused from one that was accepted and then lost: both may have the same
+/// code. Linux (4.13 and later) reports a failed write-back once to each descriptor that was open
+/// then, so that a second descriptor still hears of what LMDB's sync was told.
+struct SyncWitness: ~Copyable {
+    private let descriptor: Int32
+
+    init(_ path: String) throws(Fault) {
+        descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .code(errno, in: "open \(path)") }
+    }
+
+    deinit { _ = close(descriptor) }
+
+    borrowing func hasFailed() -> Bool { fdatasync(descriptor) != 0 }
 }

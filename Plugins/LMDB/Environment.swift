@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import CLMDB
 import Glibc
+import MartletRaft
 import MartletStorage
 
 /// Why a transaction did not come to its end.
@@ -98,45 +99,61 @@ func describe(_ code: Int32, _ call: String) -> String {
         return unsafe Array(UnsafeRawBufferPointer(start: value.mv_data, count: value.mv_size))
     }
 
-    /// - Parameter isAppend: the key is greater than all others: saves the search and fills pages.
-    func put(
-        _ value: [UInt8], at key: [UInt8], in table: UInt32, isAppend: Bool = false
-    ) throws(Fault) {
-        let flags = isAppend ? UInt32(MDB_APPEND) : 0
+    func put(_ value: [UInt8], at key: [UInt8], in table: UInt32) throws(Fault) {
         let code = unsafe withValue(key) { (key) -> Int32 in
             unsafe withValue(value) { (value) -> Int32 in
-                unsafe mdb_put(handle, table, &key, &value, flags)
+                unsafe mdb_put(handle, table, &key, &value, 0)
             }
         }
         try check(code, "mdb_put")
     }
 
+    /// Adds an entry after all others. It is written in place: nothing is allocated for it.
+    func append(_ entry: Entry, in table: UInt32) throws(Fault) {
+        let size = Records.headerBytes + entry.payload.count
+        var value = unsafe MDB_val(mv_size: size, mv_data: nil)
+        let number = entry.index.number.bigEndian
+        let code = unsafe withUnsafeBytes(of: number) { bytes in
+            var key = unsafe MDB_val(
+                mv_size: 8, mv_data: UnsafeMutableRawPointer(mutating: bytes.baseAddress))
+            return unsafe mdb_put(
+                handle, table, &key, &value, UInt32(MDB_APPEND | MDB_RESERVE))
+        }
+        try check(code, "mdb_put")
+        // SAFETY: LMDB reserved `size` bytes there, which are ours until the next call.
+        unsafe Records.encode(
+            entry, into: UnsafeMutableRawBufferPointer(start: value.mv_data, count: size))
+    }
+
     /// Visits keys from `start` on (from the last key not above it, with `orBefore`), until `body`
-    /// answers false.
+    /// answers false. Key and value are LMDB's own memory, lent for the call.
     func walk(
         _ table: UInt32, from start: [UInt8], orBefore: Bool = false,
-        _ body: (_ key: [UInt8], _ value: [UInt8]) throws(Fault) -> Bool
+        _ body: (_ key: Span<UInt8>, _ value: Span<UInt8>) throws(Fault) -> Bool
     ) throws(Fault) {
-        let cursor = unsafe try Cursor(handle, table)
-        var found = try cursor.seek(start)
-        if orBefore, found?.key != start { found = try cursor.step(MDB_PREV) }
-        while let (key, value) = found {
-            guard try body(key, value) else { return }
-            found = try cursor.step(MDB_NEXT)
+        var cursor = unsafe try Cursor(handle, table)
+        var isFound = try cursor.seek(start)
+        if orBefore, !isFound || [UInt8](copying: cursor.key) != start {
+            isFound = try cursor.step(MDB_PREV)
+        }
+        while isFound {
+            guard try body(cursor.key, cursor.value) else { return }
+            isFound = try cursor.step(MDB_NEXT)
         }
     }
 
     /// Deletes keys from `start` on as long as `isIncluded` says so; returns how many.
     func delete(
-        from start: [UInt8], in table: UInt32, while isIncluded: (_ key: [UInt8]) -> Bool
+        from start: [UInt8], in table: UInt32, while isIncluded: (_ key: Span<UInt8>) -> Bool
     ) throws(Fault) -> Int {
-        let cursor = unsafe try Cursor(handle, table)
+        var cursor = unsafe try Cursor(handle, table)
         var count = 0
-        var key = try cursor.seekKey(start)
-        while let current = key, isIncluded(current) {
+        var isFound = try cursor.seek(start)
+        while isFound, isIncluded(cursor.key) {
             try cursor.delete()
             count += 1
-            key = try cursor.currentOrNextKey()
+            // The cursor stands before what followed, and the next step goes there.
+            isFound = try cursor.step(MDB_NEXT)
         }
         return count
     }
@@ -145,6 +162,8 @@ func describe(_ code: Int32, _ call: String) -> String {
 /// A cursor never outlives the transaction that it was opened in: both are local to one call.
 @safe private struct Cursor: ~Copyable {
     private let handle: OpaquePointer
+    private var keyFound = unsafe MDB_val()
+    private var valueFound = unsafe MDB_val()
 
     init(_ transaction: OpaquePointer, _ table: UInt32) throws(Fault) {
         var created: OpaquePointer?
@@ -157,58 +176,62 @@ func describe(_ code: Int32, _ call: String) -> String {
 
     deinit { unsafe mdb_cursor_close(handle) }
 
-    func seek(_ start: [UInt8]) throws(Fault) -> (key: [UInt8], value: [UInt8])? {
-        var value = unsafe MDB_val()
+    // SAFETY: LMDB's memory is valid while the transaction lives, which is longer than the cursor,
+    // and until a write or a move, which need the cursor exclusively.
+
+    /// Where the cursor stands.
+    var key: Span<UInt8> {
+        @_lifetime(borrow self) get {
+            let span = unsafe Span<UInt8>(_unsafeBytes: bytes(keyFound))
+            return unsafe _overrideLifetime(span, borrowing: self)
+        }
+    }
+
+    var value: Span<UInt8> {
+        @_lifetime(borrow self) get {
+            let span = unsafe Span<UInt8>(_unsafeBytes: bytes(valueFound))
+            return unsafe _overrideLifetime(span, borrowing: self)
+        }
+    }
+
+    /// Goes to the first key that is not below `start`.
+    mutating func seek(_ start: [UInt8]) throws(Fault) -> Bool {
         var found = unsafe MDB_val()
+        var content = unsafe MDB_val()
         let code = unsafe withValue(start) { (key) -> Int32 in
-            let code = unsafe mdb_cursor_get(handle, &key, &value, MDB_SET_RANGE)
+            let code = unsafe mdb_cursor_get(handle, &key, &content, MDB_SET_RANGE)
             unsafe found = key
             return code
         }
-        if code == MDB_NOTFOUND { return nil }
-        try check(code, "mdb_cursor_get")
-        return unsafe (copy(found), copy(value))
+        return unsafe try arrive(code, found, content)
     }
 
-    func seekKey(_ start: [UInt8]) throws(Fault) -> [UInt8]? {
-        var value = unsafe MDB_val()
+    mutating func step(_ operation: MDB_cursor_op) throws(Fault) -> Bool {
         var found = unsafe MDB_val()
-        let code = unsafe withValue(start) { (key) -> Int32 in
-            let code = unsafe mdb_cursor_get(handle, &key, &value, MDB_SET_RANGE)
-            unsafe found = key
-            return code
-        }
-        if code == MDB_NOTFOUND { return nil }
-        try check(code, "mdb_cursor_get")
-        return unsafe copy(found)
+        var content = unsafe MDB_val()
+        let code = unsafe mdb_cursor_get(handle, &found, &content, operation)
+        return unsafe try arrive(code, found, content)
     }
 
-    func step(_ operation: MDB_cursor_op) throws(Fault) -> (key: [UInt8], value: [UInt8])? {
-        var key = unsafe MDB_val()
-        var value = unsafe MDB_val()
-        let code = unsafe mdb_cursor_get(handle, &key, &value, operation)
-        if code == MDB_NOTFOUND { return nil }
-        try check(code, "mdb_cursor_get")
-        return unsafe (copy(key), copy(value))
-    }
-
-    /// After a deletion the cursor stands before what followed, and `MDB_NEXT` goes there.
-    func currentOrNextKey() throws(Fault) -> [UInt8]? {
-        var key = unsafe MDB_val()
-        var value = unsafe MDB_val()
-        let code = unsafe mdb_cursor_get(handle, &key, &value, MDB_NEXT)
-        if code == MDB_NOTFOUND { return nil }
-        try check(code, "mdb_cursor_get")
-        return unsafe copy(key)
-    }
-
-    func delete() throws(Fault) {
+    mutating func delete() throws(Fault) {
         try check(unsafe mdb_cursor_del(handle, 0), "mdb_cursor_del")
+        unsafe (keyFound, valueFound) = (MDB_val(), MDB_val())
     }
 
-    /// SAFETY: called while the transaction that owns the memory is alive.
-    private func copy(_ value: MDB_val) -> [UInt8] {
-        unsafe Array(UnsafeRawBufferPointer(start: value.mv_data, count: value.mv_size))
+    private mutating func arrive(
+        _ code: Int32, _ key: MDB_val, _ value: MDB_val
+    ) throws(Fault) -> Bool {
+        if code == MDB_NOTFOUND {
+            unsafe (keyFound, valueFound) = (MDB_val(), MDB_val())
+            return false
+        }
+        try check(code, "mdb_cursor_get")
+        unsafe (keyFound, valueFound) = (key, value)
+        return true
+    }
+
+    private func bytes(_ value: MDB_val) -> UnsafeRawBufferPointer {
+        unsafe UnsafeRawBufferPointer(start: value.mv_data, count: value.mv_size)
     }
 }
 

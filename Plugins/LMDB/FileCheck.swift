@@ -22,6 +22,7 @@ import MartletStorage
 struct FileCheck: ~Copyable {
     enum Answer { case new, sound }
 
+    private let path: String
     private let descriptor: Int32
     private let pageBytes: Int
     private let filePages: Int
@@ -34,17 +35,25 @@ struct FileCheck: ~Copyable {
     /// Dirty pages of one transaction (`MDB_IDL_UM_MAX`): so many may be free beyond the file's end.
     private static let unwrittenMax: UInt64 = 131_071
 
-    static func verify(_ path: String) throws(StoreError) -> Answer {
+    /// - Parameter mustHaveContent: it was committed to before: an empty file, or none, is damage.
+    static func verify(
+        _ path: String, mustHaveContent: Bool
+    ) throws(StoreError) -> Answer {
         let descriptor = unsafe open(path, O_RDWR | O_CLOEXEC)
-        if descriptor < 0, errno == ENOENT { return .new }
+        if descriptor < 0, errno == ENOENT {
+            guard !mustHaveContent else { throw .corrupt("\(path): is missing") }
+            return .new
+        }
         guard descriptor >= 0 else { throw systemError("open \(path)") }
         let size = Int(lseek(descriptor, 0, SEEK_END))
         let pageBytes = Int(sysconf(Int32(_SC_PAGESIZE)))
-        var check = FileCheck(descriptor: descriptor, size: size, pageBytes: pageBytes)
-        return try check.run(size: size)
+        var check = FileCheck(
+            path: path, descriptor: descriptor, size: size, pageBytes: pageBytes)
+        return try check.run(size: size, mustHaveContent: mustHaveContent)
     }
 
-    private init(descriptor: Int32, size: Int, pageBytes: Int) {
+    private init(path: String, descriptor: Int32, size: Int, pageBytes: Int) {
+        self.path = path
         self.descriptor = descriptor
         self.pageBytes = pageBytes
         filePages = size / pageBytes
@@ -53,9 +62,12 @@ struct FileCheck: ~Copyable {
 
     deinit { _ = close(descriptor) }
 
-    private mutating func run(size: Int) throws(StoreError) -> Answer {
+    private mutating func run(size: Int, mustHaveContent: Bool) throws(StoreError) -> Answer {
         let head = try bytes(at: 0, count: min(max(size, 0), 2 * pageBytes))
-        if size <= 2 * pageBytes, isUnborn(head) {
+        if mustHaveContent, size < 2 * pageBytes {
+            throw damage(0, "only \(size) bytes are left of the file")
+        }
+        if !mustHaveContent, size <= 2 * pageBytes, isUnborn(head) {
             // Cut short by a crash in its first moments: LMDB begins anew only in an empty file.
             if size != 2 * pageBytes || head.allSatisfy({ $0 == 0 }) {
                 guard ftruncate(descriptor, 0) == 0 else { throw systemError("ftruncate") }
@@ -75,6 +87,12 @@ struct FileCheck: ~Copyable {
             numbers.append(head.word(start + 144))
         }
         newest = numbers[1] > numbers[0] ? 1 : 0
+        // Transaction n writes page n % 2, as its last write, and is acknowledged after that write
+        // is durable. All fields of a meta page lie in one sector, so that a crash leaves the page
+        // as it was, n - 2, or as it was to be. In the first case n - 1 on the other page is the
+        // newest: going back to it is safe, because nobody was ever told of n. Any other pair of
+        // numbers, or a page that is neither, is damage: going back silently might forget a vote.
+        // That the newest page's trees are of its own transaction, ``Database`` checks.
         let isFirst = numbers == [0, 0] || numbers == [0, 1]
         guard
             isFirst
@@ -89,6 +107,7 @@ struct FileCheck: ~Copyable {
         seen[0] = true
         seen[1] = true
         if head.word(meta + 128) == Self.none {
+            guard !mustHaveContent else { throw damage(newest, "nothing was committed") }
             guard size <= 2 * pageBytes || numbers == [0, 0] else {
                 throw damage(newest, "no main tree")
             }
@@ -238,7 +257,7 @@ struct FileCheck: ~Copyable {
     }
 
     private func damage(_ page: Int, _ reason: String) -> StoreError {
-        .corrupt("data.mdb, page \(page): \(reason)")
+        .corrupt("\(path), page \(page): \(reason)")
     }
 }
 

@@ -6,6 +6,8 @@ import MartletStorage
 /// a crash releases it and nothing is left behind.
 @safe struct Folder: ~Copyable {
     let path: String
+    /// The environment's file in it.
+    var file: String { "\(path)/data.mdb" }
     private let descriptor: Int32
 
     /// Makes the folder if it is missing, durably, and locks it.

@@ -8,9 +8,8 @@ import Synchronization
 ///
 /// | offset | width   | meaning                                                      |
 /// |--------|---------|--------------------------------------------------------------|
-/// | 0      | 8       | number of the transaction that wrote it                      |
-/// | 8      | 8       | term                                                         |
-/// | 16     | 1 or 17 | vote: 0, or 1 and the id                                     |
+/// | 0      | 8       | term                                                         |
+/// | 8      | 1 or 17 | vote: 0, or 1 and the id                                     |
 /// | then   | 8, 8, 8 | index and term before the first entry, index of the last     |
 /// | then   | 8       | commit hint                                                  |
 struct LogState: Sendable {
@@ -19,9 +18,11 @@ struct LogState: Sendable {
     var bounds = LogBounds.empty
     var commitHint = LogIndex.zero
 
-    func encoded(in transaction: UInt64) -> [UInt8] {
-        var writer = ByteWriter(reservingBytes: 72)
-        writer.write(transaction)
+    /// As a new store's.
+    var isUnused: Bool { hardState == .initial && bounds == .empty }
+
+    func encoded() -> [UInt8] {
+        var writer = ByteWriter(reservingBytes: 64)
         writer.write(hardState.term.number)
         writer.write(hardState.vote)
         writer.write(bounds.previousIndex.number)
@@ -31,10 +32,9 @@ struct LogState: Sendable {
         return Records.seal(writer.bytes, at: Self.key)
     }
 
-    static func decode(_ record: [UInt8]) throws(Fault) -> (LogState, transaction: UInt64) {
+    static func decode(_ record: [UInt8]) throws(Fault) -> LogState {
         var reader = try Records.unseal(record, at: key)
         return try Records.decoding(key) { () throws(ByteError) in
-            let transaction = try reader.readUInt64()
             var state = LogState()
             state.hardState.term = Term(try reader.readUInt64())
             state.hardState.vote = try reader.readOptionalServerID()
@@ -44,9 +44,10 @@ struct LogState: Sendable {
             state.commitHint = LogIndex(try reader.readUInt64())
             try reader.finish()
             guard state.bounds.previousIndex <= state.bounds.lastIndex,
-                state.bounds.lastIndex <= LogIndex.max
+                state.bounds.lastIndex <= LogIndex.max,
+                state.commitHint <= state.bounds.lastIndex
             else { throw ByteError(offset: 0, reason: "bounds \(state.bounds)") }
-            return (state, transaction)
+            return state
         }
     }
 }
@@ -68,28 +69,31 @@ package final class LMDBLogStore: LogStore {
 
     package var bounds: LogBounds { state.withLock { $0.bounds } }
 
-    package func hardState() throws(StoreError) -> HardState { state.withLock { $0.hardState } }
+    package func hardState() throws(StoreError) -> HardState {
+        try database.checkUsable()
+        return state.withLock { $0.hardState }
+    }
 
-    package func commitHint() throws(StoreError) -> LogIndex { state.withLock { $0.commitHint } }
+    package func commitHint() throws(StoreError) -> LogIndex {
+        try database.checkUsable()
+        return state.withLock { $0.commitHint }
+    }
 
     package func commit(_ batch: LogBatch) throws(StoreError) {
+        try database.checkUsable()
         let before = state.withLock { $0 }
         var after = before
         after.bounds = try before.bounds.applying(batch)
         after.hardState = batch.hardState ?? before.hardState
         after.commitHint = min(batch.commitHint ?? before.commitHint, after.bounds.lastIndex)
         let kept = after.bounds.lastIndex.number - UInt64(batch.entries.count)
-        let records = batch.entries.map { Records.encode($0) }
-        try database.write(canUseReserve: records.isEmpty) { (transaction) throws(Fault) in
+        try database.write(canUseReserve: batch.entries.isEmpty) { (transaction) throws(Fault) in
             let entries = database.tables[0]
             let from = batch.resetTo != nil ? 0 : kept + 1
             if batch.resetTo != nil || kept < before.bounds.lastIndex.number {
                 _ = try transaction.delete(from: Records.key(from), in: entries) { _ in true }
             }
-            for (entry, record) in zip(batch.entries, records) {
-                try transaction.put(
-                    record, at: Records.key(entry.index.number), in: entries, isAppend: true)
-            }
+            for entry in batch.entries { try transaction.append(entry, in: entries) }
             try Self.save(after, in: transaction, database)
         }
         state.withLock { $0 = after }
@@ -98,6 +102,7 @@ package final class LMDBLogStore: LogStore {
     package func read(
         from first: LogIndex, countMax: Int, bytesMax: Int
     ) throws(StoreError) -> [Entry] {
+        try database.checkUsable()
         let bounds = self.bounds
         try bounds.checkRead(from: first)
         guard first <= bounds.lastIndex, countMax > 0 else { return [] }
@@ -107,7 +112,7 @@ package final class LMDBLogStore: LogStore {
             let start = Records.key(first.number)
             try transaction.walk(database.tables[0], from: start) { (key, record) throws(Fault) in
                 let expected = first.number + UInt64(found.count)
-                guard key.count == 8, Records.number(key) == expected else {
+                guard Records.number(key) == expected else {
                     throw .store(.corrupt("entry \(expected) is missing"))
                 }
                 let entry = try Records.entry(record, at: key)
@@ -122,6 +127,7 @@ package final class LMDBLogStore: LogStore {
     }
 
     package func compact(through index: LogIndex, term: Term) throws(StoreError) {
+        try database.checkUsable()
         guard try bounds.isShortened(byCompactionThrough: index) else { return }
         guard try self.term(at: index) == term else {
             throw .mismatch("\(index) is not of \(term)")
@@ -134,7 +140,7 @@ package final class LMDBLogStore: LogStore {
             after.bounds.previousIndex = LogIndex(step)
             try database.write(canUseReserve: true) { (transaction) throws(Fault) in
                 _ = try transaction.delete(from: Records.key(0), in: database.tables[0]) {
-                    Records.number($0) <= step
+                    Records.number($0).map { $0 <= step } ?? false
                 }
                 try Self.save(after, in: transaction, database)
             }
@@ -160,7 +166,6 @@ package final class LMDBLogStore: LogStore {
     static func save(
         _ state: LogState, in transaction: borrowing Transaction, _ database: Database
     ) throws(Fault) {
-        try transaction.put(
-            state.encoded(in: transaction.number), at: LogState.key, in: database.tables[1])
+        try transaction.put(state.encoded(), at: LogState.key, in: database.tables[1])
     }
 }

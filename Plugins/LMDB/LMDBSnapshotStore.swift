@@ -141,19 +141,18 @@ package final class LMDBSnapshotStore: SnapshotStore {
             let start = number + Records.key(offset)
             try transaction.walk(database.tables[0], from: start, orBefore: true) {
                 (key, record) throws(Fault) in
-                guard key.count == 16, Array(key[..<8]) == number else { return false }
-                var reader = try Records.unseal(record, at: key)
-                let begin = Records.number(Array(key[8...]))
+                guard key.count == 16,
+                    Records.number(key.extracting(first: 8)) == item.number,
+                    let begin = Records.number(key.extracting(last: 8))
+                else { return false }
+                let content = try Records.content(of: record, at: key)
                 let wanted = offset + UInt64(found.count)
-                let size = UInt64(reader.remaining)
+                let size = UInt64(content.count)
                 guard begin <= wanted, wanted - begin < size else {
                     throw Records.damage(number, "no bytes at \(wanted)")
                 }
-                let piece = try Records.decoding(key) { () throws(ByteError) in
-                    try reader.readRaw(count: reader.remaining)
-                }
-                let rest = piece.dropFirst(Int(wanted - begin))
-                found += rest.prefix(bytesMax - found.count)
+                let rest = content.extracting(droppingFirst: Int(wanted - begin))
+                found += [UInt8](copying: rest.extracting(first: bytesMax - found.count))
                 return found.count < bytesMax
             }
             guard !found.isEmpty else { throw Records.damage(number, "no bytes at \(offset)") }
@@ -170,8 +169,9 @@ package final class LMDBSnapshotStore: SnapshotStore {
         var items: [Item] = []
         let table = database.tables[1]
         try transaction.walk(table, from: [0]) { (key, record) throws(Fault) in
-            guard key.count == 8 else { return true }
-            var reader = try Records.unseal(record, at: key)
+            guard let number = Records.number(key) else { return true }
+            let key = [UInt8](copying: key)
+            var reader = try Records.unseal([UInt8](copying: record), at: key)
             let item = try Records.decoding(key) { () throws(ByteError) in
                 let isComplete = try reader.readBool()
                 let bytes = try reader.readUInt64()
@@ -183,7 +183,7 @@ package final class LMDBSnapshotStore: SnapshotStore {
                 metadata.configuration = try reader.readConfiguration()
                 try reader.finish()
                 return Item(
-                    number: Records.number(key), isComplete: isComplete, bytes: bytes,
+                    number: number, isComplete: isComplete, bytes: bytes,
                     metadata: metadata)
             }
             items.append(item)
@@ -212,8 +212,10 @@ package final class LMDBSnapshotStore: SnapshotStore {
     private func drop(_ item: Item, _ transaction: borrowing Transaction) throws(Fault) {
         let number = Records.key(item.number)
         _ = try transaction.delete(from: number, in: database.tables[0]) {
-            Array($0.prefix(8)) == number
+            $0.count == 16 && Records.number($0.extracting(first: 8)) == item.number
         }
-        _ = try transaction.delete(from: number, in: database.tables[1]) { $0 == number }
+        _ = try transaction.delete(from: number, in: database.tables[1]) {
+            Records.number($0) == item.number
+        }
     }
 }

@@ -4,7 +4,8 @@ import MartletRaft
 package import MartletStorage
 
 /// The stores of one server in LMDB: `log/` holds log, term, vote and identity, `snapshots/` the
-/// snapshots, apart so that writing one does not make the log wait for the other's transaction.
+/// snapshots, apart so that writing one does not make the log wait for the other's transaction. The
+/// file `FORMAT` beside them says that both have been begun (``FormatMarker``).
 package struct LMDBStorage: Sendable {
     package struct Options: Sendable {
         /// Address space, not memory or disk. A log is kept a few 16 MiB behind its snapshot and a
@@ -28,20 +29,37 @@ package struct LMDBStorage: Sendable {
     package static func open(
         directory: String, options: Options = Options()
     ) throws(StoreError) -> LMDBStorage {
+        let logFolder = try Folder("\(directory)/log", in: directory)
+        let snapshotsFolder = try Folder("\(directory)/snapshots", in: directory)
+        let isInitialised = try FormatMarker.isPresent(in: directory)
+        let logFile = try FileCheck.verify(logFolder.file, mustHaveContent: isInitialised)
+        // The log is committed to first: with content in the other, it can no longer be new.
+        let snapshotsFile = try FileCheck.verify(
+            snapshotsFolder.file, mustHaveContent: isInitialised)
+        guard logFile == .sound || snapshotsFile == .new else {
+            throw .corrupt("\(logFolder.file): nothing in it, beside snapshots that have content")
+        }
+
         var state = LogState()
         let log = try Database(
-            "\(directory)/log", in: directory, tables: ["entries", "meta"],
+            logFolder, isNew: logFile == .new, tables: ["entries", "meta"],
             mapBytes: options.mapBytes, mapBytesMax: options.mapBytesMax
         ) { (transaction, tables, isNew) throws(Fault) in
             try checkFormat(transaction, tables[1], isNew)
             state = try restore(transaction, tables, isNew)
         }
+        guard isInitialised || snapshotsFile == .sound || state.isUnused else {
+            throw .corrupt("\(snapshotsFolder.file): nothing in it, beside a log in use")
+        }
         let snapshots = try Database(
-            "\(directory)/snapshots", in: directory, tables: ["chunks", "list"],
+            snapshotsFolder, isNew: snapshotsFile == .new, tables: ["chunks", "list"],
             mapBytes: options.mapBytes, mapBytesMax: options.mapBytesMax
         ) { (transaction, tables, isNew) throws(Fault) in
             try checkFormat(transaction, tables[1], isNew)
         }
+        // Only now is an empty environment a loss. A crash before this line leaves both as they
+        // would be without it: empty, or committed to and never used.
+        if !isInitialised { try FormatMarker.write(in: directory) }
         return LMDBStorage(
             log: LMDBLogStore(database: log, state: state),
             metadata: LMDBMetadataStore(database: log),
@@ -76,33 +94,27 @@ package struct LMDBStorage: Sendable {
     private static func restore(
         _ transaction: borrowing Transaction, _ tables: [UInt32], _ isNew: Bool
     ) throws(Fault) -> LogState {
-        var state = LogState()
-        if !isNew {
-            guard let record = try transaction.get(LogState.key, in: tables[1]) else {
-                throw Records.damage(LogState.key, "missing")
-            }
-            let (stored, number) = try LogState.decode(record)
-            // A server's metadata commits without this record: then the newest is not newer than us.
-            guard number < transaction.number else {
-                throw Records.damage(LogState.key, "written by transaction \(number)")
-            }
-            state = stored
+        if isNew {
+            let state = LogState()
+            try transaction.put(state.encoded(), at: LogState.key, in: tables[1])
+            return state
         }
+        guard let record = try transaction.get(LogState.key, in: tables[1]) else {
+            throw Records.damage(LogState.key, "missing")
+        }
+        let state = try LogState.decode(record)
         var expected = state.bounds.previousIndex.number
         try transaction.walk(tables[0], from: [0]) { (key, record) throws(Fault) in
             expected += 1
-            guard key.count == 8, Records.number(key) == expected else {
+            guard Records.number(key) == expected else {
                 throw .store(.corrupt("entry \(expected) is missing"))
             }
-            _ = try Records.entry(record, at: key)
+            _ = try Records.head(record, at: key)
             return true
         }
         guard expected == state.bounds.lastIndex.number else {
             throw .store(.corrupt("entries end at \(expected), not \(state.bounds.lastIndex)"))
         }
-        state.commitHint = min(state.commitHint, state.bounds.lastIndex)
-        try transaction.put(
-            state.encoded(in: transaction.number), at: LogState.key, in: tables[1])
         return state
     }
 }

@@ -15,6 +15,7 @@ import MartletStorage
 /// and their content is: term 8, kind 1, payload.
 enum Records {
     static let format: UInt32 = 1
+    /// What precedes an entry's payload.
     static let headerBytes = 14
 
     static func key(_ number: UInt64) -> [UInt8] {
@@ -23,6 +24,13 @@ enum Records {
 
     static func number(_ key: [UInt8]) -> UInt64 {
         key.prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
+    }
+
+    /// nil for a key that is no number.
+    static func number(_ key: Span<UInt8>) -> UInt64? {
+        guard key.count == 8 else { return nil }
+        // SAFETY: every pattern of bits is an integer; the load checks its bounds.
+        return UInt64(bigEndian: unsafe key.bytes.unsafeLoadUnaligned(as: UInt64.self))
     }
 
     static func seal(_ content: [UInt8], at key: [UInt8]) -> [UInt8] {
@@ -34,15 +42,27 @@ enum Records {
     }
 
     static func unseal(_ record: [UInt8], at key: [UInt8]) throws(Fault) -> ByteReader {
-        guard record.count >= 5, record[0] == UInt8(format) else {
-            throw damage(key, "unknown form")
-        }
-        let stored = (1..<5).reversed().reduce(UInt32(0)) { $0 << 8 | UInt32(record[$1]) }
-        let content = record.span.extracting(droppingFirst: 5)
-        guard CRC32C.update(CRC32C.checksum(key), with: content) == stored else {
-            throw damage(key, "the checksum does not match")
-        }
+        _ = try content(of: record.span, at: key.span)
         return ByteReader(record[5...])
+    }
+
+    /// What is sealed in `record`, verified, in the same memory.
+    @_lifetime(copy record)
+    static func content(
+        of record: Span<UInt8>, at key: Span<UInt8>
+    ) throws(Fault) -> Span<UInt8> {
+        guard record.count >= 5, record[0] == UInt8(format) else {
+            throw damage([UInt8](copying: key), "unknown form")
+        }
+        // SAFETY: every pattern of bits is an integer; the load checks its bounds.
+        let stored = UInt32(
+            littleEndian: unsafe record.bytes.unsafeLoadUnaligned(
+                fromByteOffset: 1, as: UInt32.self))
+        let content = record.extracting(droppingFirst: 5)
+        guard CRC32C.update(CRC32C.checksum(key), with: content) == stored else {
+            throw damage([UInt8](copying: key), "the checksum does not match")
+        }
+        return content
     }
 
     static func damage(_ key: [UInt8], _ reason: String) -> Fault {
@@ -51,24 +71,42 @@ enum Records {
         return .store(.corrupt("record \(name): \(reason)"))
     }
 
-    static func encode(_ entry: Entry) -> [UInt8] {
-        var writer = ByteWriter(reservingBytes: entry.payload.count + 9)
-        writer.write(entry.term.number)
-        writer.write(entry.kind.rawValue)
-        writer.write(raw: entry.payload)
-        return seal(writer.bytes, at: key(entry.index.number))
+    /// - Precondition: `record` has room for ``headerBytes`` and the payload.
+    static func encode(_ entry: Entry, into record: UnsafeMutableRawBufferPointer) {
+        let key = unsafe withUnsafeBytes(of: entry.index.number.bigEndian) {
+            unsafe CRC32C.checksum(Span(_unsafeBytes: $0))
+        }
+        // SAFETY: all offsets lie within the header, and the payload follows it; the buffer is
+        // initialised when the checksum reads it.
+        unsafe record.storeBytes(of: UInt8(format), as: UInt8.self)
+        unsafe record.storeBytes(
+            of: entry.term.number.littleEndian, toByteOffset: 5, as: UInt64.self)
+        unsafe record.storeBytes(of: entry.kind.rawValue, toByteOffset: 13, as: UInt8.self)
+        unsafe UnsafeMutableRawBufferPointer(rebasing: record[headerBytes...])
+            .copyBytes(from: entry.payload)
+        let content = unsafe UnsafeRawBufferPointer(rebasing: record[5...])
+        let checksum = unsafe CRC32C.update(key, with: Span(_unsafeBytes: content))
+        unsafe record.storeBytes(of: checksum.littleEndian, toByteOffset: 1, as: UInt32.self)
     }
 
-    static func entry(_ record: [UInt8], at key: [UInt8]) throws(Fault) -> Entry {
-        var reader = try unseal(record, at: key)
-        return try decoding(key) { () throws(ByteError) in
-            let term = Term(try reader.readUInt64())
-            guard let kind = Entry.Kind(rawValue: try reader.readUInt8()) else {
-                throw ByteError(offset: 8, reason: "unknown kind")
-            }
-            let payload = Array(try reader.readRaw(count: reader.remaining))
-            return Entry(index: LogIndex(number(key)), term: term, kind: kind, payload: payload)
-        }
+    /// The entry of a record, without its payload: all that it takes to verify it.
+    static func head(
+        _ record: Span<UInt8>, at key: Span<UInt8>
+    ) throws(Fault) -> (index: UInt64, term: UInt64, kind: Entry.Kind) {
+        let content = try content(of: record, at: key)
+        guard content.count >= 9, let index = number(key),
+            let kind = Entry.Kind(rawValue: content[8])
+        else { throw damage([UInt8](copying: key), "not an entry") }
+        // SAFETY: every pattern of bits is an integer; the load checks its bounds.
+        let term = UInt64(littleEndian: unsafe content.bytes.unsafeLoadUnaligned(as: UInt64.self))
+        return (index, term, kind)
+    }
+
+    static func entry(_ record: Span<UInt8>, at key: Span<UInt8>) throws(Fault) -> Entry {
+        let (index, term, kind) = try head(record, at: key)
+        return Entry(
+            index: LogIndex(index), term: Term(term), kind: kind,
+            payload: [UInt8](copying: record.extracting(droppingFirst: headerBytes)))
     }
 
     /// Turns what a reader found into damage of the record.
@@ -80,6 +118,12 @@ enum Records {
         } catch {
             throw damage(key, "\(error)")
         }
+    }
+}
+
+extension [UInt8] {
+    init(copying span: Span<UInt8>) {
+        self = unsafe span.withUnsafeBufferPointer { unsafe Array($0) }
     }
 }
 

@@ -43,6 +43,14 @@ package final class MemoryDisk: Sendable {
         contents = Mutex(Contents(capacityBytes: capacityBytes))
     }
 
+    /// Another disk with the same content: what this one holds now, for a later crash to return to.
+    package func copy() -> MemoryDisk {
+        let copy = MemoryDisk()
+        let now = contents.withLock { $0 }
+        copy.contents.withLock { $0 = now }
+        return copy
+    }
+
     package func setCapacity(bytes: Int?) { contents.withLock { $0.capacityBytes = bytes } }
 
     /// From here on writes fail as on a dying disk, or no more.

@@ -208,11 +208,36 @@ public enum StoreContract {
         #expect(try read(factory.reopen().log) == entries(last + 1...last + 16, bytes: 4096))
     }
 
+    /// More entries than a store forgets at once, opened again in between.
+    public static func logCompactsInSteps(_ factory: some StoreFactory) throws {
+        var log = try factory.open().log
+        for start in stride(from: 1, through: 20_001, by: 5000) as StrideThrough<UInt64> {
+            let term = start / 5000 + 1
+            try log.commit(LogBatch(entries: entries(start...start + 4999, term: term)))
+        }
+        for (index, term) in [(10_000, 2), (12_345, 3), (24_999, 5)] as [(UInt64, UInt64)] {
+            #expect(throws: StoreError.self) {
+                try log.compact(through: LogIndex(index), term: Term(term + 1))
+            }
+            try log.compact(through: LogIndex(index), term: Term(term))
+            log = try factory.reopen().log
+            let expected = LogBounds(
+                previousIndex: LogIndex(index), previousTerm: Term(term),
+                lastIndex: LogIndex(25_000))
+            #expect(log.bounds == expected)
+            let found = try log.read(from: LogIndex(index + 1), countMax: 1, bytesMax: 1)
+            #expect(found.map(\.index) == [LogIndex(index + 1)])
+        }
+        try log.compact(through: LogIndex(25_000), term: Term(5))
+        try log.commit(LogBatch(entries: entries(25_001...25_002, term: 6)))
+        #expect(try read(factory.reopen().log) == entries(25_001...25_002, term: 6))
+    }
+
     /// A million entries, written in batches and read in pages.
     public static func logHoldsAMillion(_ factory: some StoreFactory) throws {
         let stores = try factory.open()
-        for start in stride(from: 1, to: 1_000_000, by: 5000) as StrideTo<UInt64> {
-            try stores.log.commit(LogBatch(entries: entries(start...start + 4999)))
+        for start in stride(from: 1, to: 1_000_000, by: 20_000) as StrideTo<UInt64> {
+            try stores.log.commit(LogBatch(entries: entries(start...start + 19_999)))
         }
         #expect(stores.log.bounds.count == 1_000_000)
         var count: UInt64 = 0

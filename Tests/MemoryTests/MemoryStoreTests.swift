@@ -6,7 +6,7 @@ import MartletStorage
 import Testing
 
 final class MemoryFactory: StoreFactory {
-    let disk: MemoryDisk
+    private var disk: MemoryDisk
 
     init(capacityBytes: Int? = nil) { disk = MemoryDisk(capacityBytes: capacityBytes) }
 
@@ -19,6 +19,18 @@ final class MemoryFactory: StoreFactory {
     func reopen() -> OpenStores { open() }
 }
 
+extension MemoryFactory: FaultyStoreFactory {
+    func setWritesFailing(_ areFailing: Bool) { disk.setWritesFailing(areFailing) }
+
+    /// Memory is not torn: the write of an odd seed is lost, any other is there.
+    func crash(seed: UInt64, during body: () throws -> Void) throws -> OpenStores {
+        let before = disk.copy()
+        try body()
+        if seed % 2 == 1 { disk = before }
+        return open()
+    }
+}
+
 @Suite("Stores in memory") struct MemoryStoreTests {
     @Test("A log keeps what was committed")
     func log() throws { try StoreContract.logKeepsWhatWasCommitted(MemoryFactory()) }
@@ -26,6 +38,19 @@ final class MemoryFactory: StoreFactory {
     @Test("A log behaves like an array", arguments: 1...5 as ClosedRange<UInt64>)
     func model(seed: UInt64) throws {
         try StoreContract.logMatchesModel(MemoryFactory(), seed: seed)
+    }
+
+    @Test("A log is compacted in steps, with an opening in between")
+    func compaction() throws { try StoreContract.logCompactsInSteps(MemoryFactory()) }
+
+    @Test("After a failed write the store refuses everything until it is opened again")
+    func broken() throws { try StoreContract.brokenIsFinal(MemoryFactory()) }
+
+    @Test(
+        "A crash in the middle of a write leaves all of it or nothing",
+        arguments: 1...3 as ClosedRange<UInt64>)
+    func crashes(seed: UInt64) throws {
+        try StoreContract.logSurvivesCrashes(MemoryFactory(), seed: seed)
     }
 
     @Test("A log holds a million entries")
@@ -37,22 +62,12 @@ final class MemoryFactory: StoreFactory {
     @Test("Snapshots are complete or absent")
     func snapshots() throws {
         try StoreContract.snapshotsAreCompleteOrAbsent(
-            MemoryFactory(), content: Array("123456789".utf8), checksum: 0xE306_9283)
+            MemoryFactory(), content: StoreSnapshotContent.bytes,
+            checksum: StoreSnapshotContent.checksum)
     }
 
     @Test("A full disk refuses, and serves again once there is space")
     func full() throws {
         try StoreContract.fullIsARefusal(MemoryFactory(capacityBytes: 1 << 20))
-    }
-
-    @Test("After a failed write the store refuses everything until it is opened again")
-    func broken() throws {
-        let factory = MemoryFactory()
-        let log = factory.open().log
-        factory.disk.setWritesFailing(true)
-        #expect(throws: StoreError.self) { try log.commit(LogBatch(hardState: .initial)) }
-        factory.disk.setWritesFailing(false)
-        #expect(throws: StoreError.self) { try log.hardState() }
-        #expect(try factory.reopen().log.hardState() == .initial)
     }
 }
