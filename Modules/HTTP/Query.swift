@@ -20,6 +20,9 @@ package struct Query: Sendable {
         range = bytes.indices
     }
 
+    /// As it was sent, to be passed on.
+    package var rawText: String { String(decoding: bytes[range], as: UTF8.self) }
+
     /// The value of the first pair of that name; empty for a bare name; nil without one.
     package func first(_ name: String) -> String? {
         var found: Pair?

@@ -161,3 +161,31 @@ enum ForwardReply {
         try reader.finish()
     }
 }
+
+extension Response {
+    init(_ response: APIResponse) {
+        let contentType: ContentType =
+            switch response.content {
+            case .none: .none
+            case .json: .json
+            case .text: .text
+            }
+        var fields: [HeaderField] = []
+        if let fresh = response.freshness {
+            fields = [
+                HeaderField("X-Nomad-Index", "\(fresh.index)"),
+                HeaderField("X-Nomad-Knownleader", fresh.knowsLeader ? "true" : "false"),
+                HeaderField("X-Nomad-Lastcontact", "\(fresh.lastContactMilliseconds)"),
+            ]
+        } else if let index = response.writeIndex {
+            fields = [HeaderField("X-Nomad-Index", "\(index)")]
+        }
+        if let allow = response.allow { fields.append(HeaderField("Allow", allow)) }
+        if let seconds = response.retryAfter {
+            fields.append(HeaderField("Retry-After", "\(seconds)"))
+        }
+        self.init(
+            status: response.status, contentType: contentType, headers: fields,
+            body: response.body)
+    }
+}

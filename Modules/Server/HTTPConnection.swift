@@ -65,9 +65,7 @@ final class HTTPConnection: StreamHandler {
             429, "Too many connections from this address: close some, or raise "
                 + "limits.http_max_conns_per_client")
         response.retryAfter = 1
-        HTTPAnswer.write(
-            response, to: &output, isHead: false, isVersion1_0: false, keepsAlive: false,
-            isGzip: false, date: front.dateHeader())
+        Response(response).write(to: &output, for: .closing, dateHeader: front.dateHeader())
         stream.write(output.span)
         stream.close()
     }
@@ -98,6 +96,7 @@ final class HTTPConnection: StreamHandler {
                 return
             case .head(let head): begin(head)
             case .body(let body): carryOut(body)
+            case .skipped: break  // Only after a body was discarded, which is not done here.
             case .violation(let violation): refuse(violation)
             }
         }
@@ -107,7 +106,7 @@ final class HTTPConnection: StreamHandler {
         since = front.loop.now
         phase = .reading(head)
         if head.expectsContinue, !head.isVersion1_0 {
-            let interim = HTTPAnswer.continueBytes
+            let interim = Response.continueBytes
             stream.write(interim.span)
         }
     }
@@ -131,9 +130,7 @@ final class HTTPConnection: StreamHandler {
     private func refuse(_ violation: HTTPViolation) {
         front.server.counters.requestsMalformed += 1
         phase = .closing
-        write(
-            .text(violation.status, violation.reason), isHead: false, isVersion1_0: false,
-            keepsAlive: false, isGzip: false)
+        write(Response(violation), for: .closing)
         stream.close()
     }
 
@@ -141,12 +138,18 @@ final class HTTPConnection: StreamHandler {
 
     private func answer(_ response: APIResponse, to head: RequestHead) {
         guard case .working = phase else { return }
-        let keepsAlive = head.keepsAlive && !hasEnded
-        write(
-            response, isHead: head.method == .head, isVersion1_0: head.isVersion1_0,
-            keepsAlive: keepsAlive, isGzip: head.acceptsGzip)
+        var framing = head.framing
+        framing.keepsAlive = framing.keepsAlive && !hasEnded
+        var answer = Response(response)
+        if head.acceptsGzip, !answer.body.isEmpty,
+            let compressed = front.server.compress(answer.body)
+        {
+            answer.body = compressed
+            answer.contentEncodingGzip = true
+        }
+        write(answer, for: framing)
         since = front.loop.now
-        guard keepsAlive else {
+        guard framing.keepsAlive else {
             phase = .closing
             return stream.close()
         }
@@ -155,21 +158,9 @@ final class HTTPConnection: StreamHandler {
         advance()
     }
 
-    private func write(
-        _ response: APIResponse, isHead: Bool, isVersion1_0: Bool, keepsAlive: Bool, isGzip: Bool
-    ) {
-        var response = response
-        var isCompressed = false
-        if isGzip, !response.body.isEmpty {
-            if let smaller = front.server.compress(response.body) {
-                response.body = smaller
-                isCompressed = true
-            }
-        }
+    private func write(_ response: Response, for framing: ResponseFraming) {
         output.removeAll(keepingCapacity: true)
-        HTTPAnswer.write(
-            response, to: &output, isHead: isHead, isVersion1_0: isVersion1_0,
-            keepsAlive: keepsAlive, isGzip: isCompressed, date: front.dateHeader())
+        response.write(to: &output, for: framing, dateHeader: front.dateHeader())
         let bytes = output
         stream.write(bytes.span)
         if output.capacity > 16 << 10 { output = [] }
@@ -229,9 +220,7 @@ final class HTTPConnection: StreamHandler {
         let isMidRequest = if case .reading = phase { true } else { reader.isMidRequest }
         phase = .closing
         if isMidRequest {
-            write(
-                .text(408, "The request did not arrive in time"), isHead: false,
-                isVersion1_0: false, keepsAlive: false, isGzip: false)
+            write(Response(status: 408, text: "The request did not arrive in time"), for: .closing)
         }
         stream.close()
     }

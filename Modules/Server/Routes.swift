@@ -23,39 +23,39 @@ enum Endpoint: Sendable, Equatable {
 /// The HTTP surface, as a table. The operator's paths are also served without `/v1`, as the
 /// published specification prints some of them.
 enum Routes {
-    private static let table: [(path: String, methods: [(RequestHead.Method, Endpoint)])] = [
-        ("/operator/raft/configuration", [(.get, .raftConfiguration)]),
-        ("/operator/raft/peer", [(.delete, .removePeer)]),
+    private static let table: [(path: String, methods: [RequestHead.Method: Endpoint])] = [
+        ("/operator/raft/configuration", [.get: .raftConfiguration]),
+        ("/operator/raft/peer", [.delete: .removePeer]),
         (
             "/operator/raft/transfer-leadership",
-            [(.put, .transferLeadership), (.post, .transferLeadership)]
+            [.put: .transferLeadership, .post: .transferLeadership]
         ),
         (
             "/operator/autopilot/configuration",
-            [(.get, .autopilotConfiguration), (.put, .setAutopilotConfiguration)]
+            [.get: .autopilotConfiguration, .put: .setAutopilotConfiguration]
         ),
-        ("/operator/autopilot/health", [(.get, .autopilotHealth)]),
+        ("/operator/autopilot/health", [.get: .autopilotHealth]),
         (
             "/operator/scheduler/configuration",
             [
-                (.get, .schedulerConfiguration), (.put, .setSchedulerConfiguration),
-                (.post, .setSchedulerConfiguration),
+                .get: .schedulerConfiguration, .put: .setSchedulerConfiguration,
+                .post: .setSchedulerConfiguration,
             ]
         ),
-        ("/status/leader", [(.get, .statusLeader)]),
-        ("/status/peers", [(.get, .statusPeers)]),
-        ("/regions", [(.get, .regions)]),
-        ("/agent/self", [(.get, .agentSelf)]),
-        ("/agent/members", [(.get, .agentMembers)]),
-        ("/agent/health", [(.get, .agentHealth)]),
-        ("/metrics", [(.get, .metrics)]),
+        ("/status/leader", [.get: .statusLeader]),
+        ("/status/peers", [.get: .statusPeers]),
+        ("/regions", [.get: .regions]),
+        ("/agent/self", [.get: .agentSelf]),
+        ("/agent/members", [.get: .agentMembers]),
+        ("/agent/health", [.get: .agentHealth]),
+        ("/metrics", [.get: .metrics]),
     ]
 
     static let router = Router<Endpoint>(
         table.flatMap { row in
             let isOperator = row.path.hasPrefix("/operator/")
             return (isOperator ? ["/v1", ""] : ["/v1"]).map { prefix in
-                Route(path: prefix + row.path, methods: row.methods)
+                Router<Endpoint>.Route(methods: row.methods, path: prefix + row.path)
             }
         })
 }

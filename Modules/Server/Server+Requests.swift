@@ -26,7 +26,7 @@ extension Server {
         counters.requests += 1
         serve(
             APIRequest(
-                method: head.method, path: head.path, queryText: head.query.text, body: body),
+                method: head.method, path: head.path, queryText: head.query.rawText, body: body),
             respond: respond)
     }
 
@@ -40,8 +40,9 @@ extension Server {
             respond(response)
         case .found(let endpoint, _):
             let call: Call
-            do {
-                call = try Call(request, endpoint, limits: options.httpLimits, default: options.leaderHold)
+            do throws(APIError) {
+                call = try Call(
+                    request, endpoint, limits: options.httpLimits, default: options.leaderHold)
                 try validate(call)
             } catch {
                 return respond(.text(error.status, error.message))
@@ -55,7 +56,7 @@ extension Server {
         guard case .found(let endpoint, _) = Routes.router.match(
             method: request.method, path: request.path)
         else { return reply(.answered(.text(404, "no such endpoint"))) }
-        do {
+        do throws(APIError) {
             let call = try Call(
                 request, endpoint, limits: options.httpLimits, default: options.leaderHold)
             try validate(call)

@@ -156,7 +156,8 @@ package final class SimulatedCluster {
 
     package func client(of node: Node) -> APIClient {
         APIClient(
-            loop: clientHost.loop, streams: clientHost.streams, address: node.httpAddress)
+            loop: clientHost.loop, streams: clientHost.streams, address: node.httpAddress,
+            token: nil)
     }
 
     /// One request to one server, and its answer; the world turns until it is there.
