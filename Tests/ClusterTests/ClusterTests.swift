@@ -19,7 +19,7 @@ extension Result where Success == ClientResponse {
     }
 
     fileprivate var status: Int { response?.status ?? 0 }
-    fileprivate var text: String { response?.text ?? "" }
+    fileprivate var text: String { String(decoding: response?.body ?? [], as: UTF8.self) }
 }
 
 extension SimulatedCluster {
