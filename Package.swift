@@ -47,10 +47,13 @@ func system(_ name: String, pkgConfig: String, apt: String) -> Target {
         name: name, path: "Plugins/\(name)", pkgConfig: pkgConfig, providers: [.apt([apt])])
 }
 
-func tests(_ name: String, uses: [String], exclude: [String] = []) -> Target {
+func tests(
+    _ name: String, uses: [String], _ others: [Target.Dependency] = []
+) -> Target {
     .testTarget(
-        name: "Martlet\(name)Tests", dependencies: uses.map { .init(stringLiteral: "Martlet\($0)") },
-        path: "Tests/\(name)Tests", exclude: exclude, swiftSettings: settings)
+        name: "Martlet\(name)Tests",
+        dependencies: uses.map { .init(stringLiteral: "Martlet\($0)") } + others,
+        path: "Tests/\(name)Tests", swiftSettings: settings)
 }
 
 func tool(_ name: String, uses: [String]) -> Target {
@@ -91,7 +94,7 @@ let package = Package(
             uses: [
                 "API", "JSON", "Raft", "Autopilot", "State", "HTTP", "Bytes", "Storage",
                 "Transport",
-            ], [logging]),
+            ]),
         module("Host", uses: ["Server", "API", "JSON", "Storage", "Transport"], [logging]),
 
         // Plugins: the only place with C.
@@ -113,7 +116,7 @@ let package = Package(
             uses: [
                 "Simulation", "Server", "Client", "API", "Raft", "State", "Autopilot", "Storage",
                 "Transport",
-            ], [logging]),
+            ]),
 
         tests("Bytes", uses: ["Bytes"]),
         tests("JSON", uses: ["JSON"]),
@@ -126,7 +129,7 @@ let package = Package(
         tests("Transport", uses: ["Transport"]),
         tests("Server", uses: ["Server", "API", "HTTP", "JSON", "Raft", "Harness", "Simulation"]),
         tests("Client", uses: ["Client", "API", "HTTP", "Transport"]),
-        tests("Host", uses: ["Host", "API", "JSON", "Server"]),
+        tests("Host", uses: ["Host", "API", "JSON", "Server", "Transport"], [logging]),
         tests("UV", uses: ["UV", "Transport", "Contracts"]),
         tests("TLS", uses: ["TLS", "Transport"]),
         tests("Zlib", uses: ["Zlib", "Transport"]),
@@ -141,7 +144,9 @@ let package = Package(
             ],
             path: "Tests/ClusterTests", swiftSettings: settings),
 
-        tool("martlet", uses: ["Host", "Storage", "Transport", "UV", "TLS", "Zlib", "LMDB", "Memory"]),
+        tool(
+            "martlet",
+            uses: ["Host", "Storage", "Transport", "UV", "TLS", "Zlib", "LMDB", "Memory"]),
         tool("arrows", uses: []),
         tool("bench", uses: ["Raft"]),
     ]

@@ -3,7 +3,6 @@ package import MartletStorage
 package import MartletTransport
 import Logging
 import MartletAPI
-import MartletRaft
 import MartletServer
 import Synchronization
 
@@ -51,7 +50,8 @@ package struct HostPlugins: Sendable {
         makeStreams: @escaping @Sendable () -> any Streams,
         makeProcesses: @escaping @Sendable () -> any Processes, crypto: any Crypto,
         compression: any Compression, files: any Files,
-        openStores: @escaping @Sendable (AgentConfiguration.StorageBackend, String)
+        openStores:
+            @escaping @Sendable (AgentConfiguration.StorageBackend, String)
             throws(StoreError) -> Stores,
         writeOutput: @escaping @Sendable (String) -> Void,
         writeError: @escaping @Sendable (String) -> Void, hostName: String,
@@ -163,7 +163,8 @@ package enum Agent {
             if let configured = configuration.dataDirectory {
                 directory = configured
             } else {
-                let name = try ServerID.random(from: plugins.crypto).description
+                let name = try plugins.crypto.secureRandomBytes(8)
+                    .map { String(Int($0) + 256, radix: 16).dropFirst() }.joined()
                 directory = "\(plugins.temporaryDirectory)/martlet-\(name)"
             }
             try plugins.files.makeDirectory(directory)
@@ -198,16 +199,10 @@ package enum Agent {
     private static func load(
         _ stores: HostPlugins.Stores, _ directory: String, _ plugins: HostPlugins
     ) throws(StartError) -> LoadedReplica {
-        let newID: ServerID
-        do {
-            newID = try ServerID.random(from: plugins.crypto)
-        } catch {
-            throw StartError(text: "the system gives no random bytes for an id: \(error)")
-        }
         do {
             return try ReplicaLoader.load(
                 log: stores.log, metadata: stores.metadata, snapshots: stores.snapshots,
-                newID: newID)
+                crypto: plugins.crypto)
         } catch {
             throw StartError(text: advice(on: error, directory))
         }
@@ -246,7 +241,7 @@ package enum Agent {
         options.join = configuration.server.retryJoin
         options.joinInterval = configuration.server.retryInterval
         options.joinAttemptsMax = configuration.server.retryMax
-        options.timing = .scaled(by: configuration.server.raftMultiplier)
+        options.setRaftMultiplier(configuration.server.raftMultiplier)
         options.leaderHold = configuration.limits.rpcHoldTimeout
         options.httpLimits.connectionsPerClientMax =
             configuration.limits.httpMaxConnectionsPerClient

@@ -29,7 +29,8 @@ struct Call {
             return
         }
         do {
-            self.hold = min(max(.zero, try GoDuration(parsing: text).duration), limits.leaderHoldMax)
+            self.hold = min(
+                max(.zero, try GoDuration(parsing: text).duration), limits.leaderHoldMax)
         } catch {
             throw APIError(status: 400, message: "Invalid wait_for_leader: \(error)")
         }

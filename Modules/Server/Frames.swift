@@ -76,7 +76,8 @@ struct FrameReader {
         }
         let length = Int(word(at: start))
         guard length <= payloadBytesMax else {
-            throw ByteError(offset: start, reason: "a frame of \(length) bytes, at most \(payloadBytesMax)")
+            throw ByteError(
+                offset: start, reason: "a frame of \(length) bytes, at most \(payloadBytesMax)")
         }
         guard available >= Frame.headerBytes + length else {
             releaseConsumed()
@@ -98,7 +99,11 @@ struct FrameReader {
 
     private mutating func releaseConsumed() {
         if start == buffer.count {
-            if buffer.capacity > 256 << 10 { buffer = [] } else { buffer.removeAll(keepingCapacity: true) }
+            if buffer.capacity > 256 << 10 {
+                buffer = []
+            } else {
+                buffer.removeAll(keepingCapacity: true)
+            }
         } else if start > 0 {
             buffer.removeFirst(start)
         }

@@ -62,7 +62,8 @@ final class HTTPConnection: StreamHandler {
     static func refuse(_ stream: any ByteStream, front: HTTPFront) {
         var output: [UInt8] = []
         var response = APIResponse.text(
-            429, "Too many connections from this address: close some, or raise "
+            429,
+            "Too many connections from this address: close some, or raise "
                 + "limits.http_max_conns_per_client")
         response.retryAfter = 1
         Response(response).write(to: &output, for: .closing, dateHeader: front.dateHeader())
@@ -212,7 +213,8 @@ final class HTTPConnection: StreamHandler {
         case .idle where reader.isMidRequest: return passed >= front.limits.headerTimeout
         case .idle: return passed >= front.limits.idleTimeout
         case .reading: return passed >= front.limits.bodyTimeout
-        case .working, .closing: return false  // The endpoints and the stream have bounds of their own.
+        // The endpoints and the stream have bounds of their own.
+        case .working, .closing: return false
         }
     }
 

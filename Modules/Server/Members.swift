@@ -46,7 +46,8 @@ package struct Members: Sendable {
         if let position = position(of: info.id) {
             let known = members[position].info
             guard info.incarnation >= known.incarnation, info != known else { return false }
-            if info.incarnation == known.incarnation, known.clusterID != nil, info.clusterID == nil {
+            if info.incarnation == known.incarnation, known.clusterID != nil, info.clusterID == nil
+            {
                 return false
             }
             members[position].info = info

@@ -86,7 +86,9 @@ final class PeerSession: StreamHandler {
         if !isBusy { stream.resumeReading() }
     }
 
-    private var isBusy: Bool { if case .snapshot(let receiver) = state { receiver.isBusy } else { false } }
+    private var isBusy: Bool {
+        if case .snapshot(let receiver) = state { receiver.isBusy } else { false }
+    }
 
     private func drain() {
         do {

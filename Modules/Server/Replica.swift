@@ -143,7 +143,9 @@ final class Replica {
     func whenCommitted(
         _ index: LogIndex, term: Term, done: @escaping (_ isCommitted: Bool) -> Void
     ) {
-        if core.commitIndex >= index { return done(core.term(at: index).map { $0 == term } ?? true) }
+        if core.commitIndex >= index {
+            return done(core.term(at: index).map { $0 == term } ?? true)
+        }
         inLog.add(index: index, term: term) { outcome in
             if case .applied = outcome { done(true) } else { done(false) }
         }
@@ -385,7 +387,8 @@ final class Replica {
     /// A snapshot stands for what is applied, and never passes what is durable here.
     private func considerSnapshot() {
         let applied = core.commitIndex
-        guard !isSnapshotting, loop.now >= snapshotNotBefore, applied <= core.durableIndex, applied > core.snapshotIndex,
+        guard !isSnapshotting, loop.now >= snapshotNotBefore, applied <= core.durableIndex,
+            applied > core.snapshotIndex,
             snapshotPolicy.isDue(
                 entries: applied.number - core.snapshotIndex.number, bytes: bytesSinceSnapshot)
         else { return }

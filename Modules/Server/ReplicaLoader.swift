@@ -2,6 +2,7 @@
 package import MartletRaft
 import MartletState
 package import MartletStorage
+package import MartletTransport
 
 /// What the disk holds of one server, read and verified. Made by blocking calls, before the server
 /// answers anybody.
@@ -19,22 +20,17 @@ package enum ReplicaLoader {
     private static let pageEntries = 4096
     private static let pageBytes = 4 << 20
 
-    /// Reads everything. On a first start the metadata record is made, with `newID`, and is durable
-    /// before anything else happens.
+    /// Reads everything. On a first start the metadata record is made, with a new id, and is
+    /// durable before anything else happens.
     ///
     /// - Throws: ``StoreError`` as the store does; ``StoreError/corrupt(_:)`` also when log and
-    ///   snapshots do not fit together.
+    ///   snapshots do not fit together; ``StoreError/mismatch(_:)`` when there are no random bytes
+    ///   for an id.
     package static func load(
         log: any LogStore, metadata: any MetadataStore, snapshots: any SnapshotStore,
-        newID: ServerID
+        crypto: any Crypto
     ) throws(StoreError) -> LoadedReplica {
-        let identity: ServerMetadata
-        if let known = try metadata.load() {
-            identity = known
-        } else {
-            identity = ServerMetadata(serverID: newID)
-            try metadata.save(identity)
-        }
+        let identity = try identity(in: metadata, crypto)
         let (snapshot, state) = try newestSnapshot(in: snapshots)
         let bounds = log.bounds
         if let snapshot {
@@ -63,6 +59,20 @@ package enum ReplicaLoader {
         return LoadedReplica(
             metadata: try adoptFounding(identity, hasLog: !restored.entries.isEmpty, metadata),
             restored: restored, state: state)
+    }
+
+    private static func identity(
+        in store: any MetadataStore, _ crypto: any Crypto
+    ) throws(StoreError) -> ServerMetadata {
+        if let known = try store.load() { return known }
+        let new: ServerMetadata
+        do {
+            new = ServerMetadata(serverID: try ServerID.make(from: crypto))
+        } catch {
+            throw .mismatch("the system gives no random bytes for a server id: \(error)")
+        }
+        try store.save(new)
+        return new
     }
 
     private static func isSuperseded(_ log: Restored, by snapshot: SnapshotMetadata) -> Bool {

@@ -13,7 +13,8 @@ extension Server {
                 .filter { $0.status != .none }
                 .sorted { ($0.info.fullName, $0.info.id) < ($1.info.fullName, $1.info.id) }
                 .map(member),
-            serverDatacenter: options.datacenter, serverName: options.name, serverRegion: options.region)
+            serverDatacenter: options.datacenter, serverName: options.name,
+            serverRegion: options.region)
     }
 
     private func member(_ member: Member) -> AgentMember {

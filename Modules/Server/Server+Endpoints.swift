@@ -140,7 +140,8 @@ extension Server {
 
     private var leaderAddress: String? {
         guard let leader = replica.core.status.leader else { return nil }
-        return replica.core.configuration[leader]?.address ?? network.members[leader]?.info.peerAddress
+        return replica.core.configuration[leader]?.address
+            ?? network.members[leader]?.info.peerAddress
     }
 
     private var configurationIndex: UInt64 { replica.core.configurationIndex.number }
@@ -422,7 +423,8 @@ extension Server {
                 done(
                     .answered(
                         .text(
-                            500, "server \(target.id) did not take over in time; the leader is "
+                            500,
+                            "server \(target.id) did not take over in time; the leader is "
                                 + "the same as before")))
             case .lost:
                 done(

@@ -13,7 +13,7 @@ extension Server {
         guard metadata.clusterID == nil, !isSavingMetadata, !isStopped else { return }
         let newClusterID: ServerID
         do {
-            newClusterID = try ServerID.random(from: environment.crypto)
+            newClusterID = try ServerID.make(from: environment.crypto)
         } catch {
             logger.error("no random bytes for a cluster id", metadata: ["error": "\(error)"])
             return
@@ -158,8 +158,9 @@ extension Server {
     func network(toldCluster clusterID: ServerID, by peer: MemberInfo) {
         guard metadata.clusterID == nil, !network.own.hasLog, !isSavingMetadata else { return }
         if let founding = metadata.founding {
-            guard founding.clusterID == clusterID || founding.proposer == peer.id
-                || founding.proposer == id && founding.configuration.contains(peer.id)
+            guard
+                founding.clusterID == clusterID || founding.proposer == peer.id
+                    || founding.proposer == id && founding.configuration.contains(peer.id)
             else { return }
             if founding.clusterID == clusterID { return adopt(clusterID) }
         }

@@ -53,8 +53,9 @@ extension Server {
 
     /// A request that another server passed on: answered here, or given back.
     func serveForwarded(_ request: APIRequest, reply: @escaping (ForwardReply) -> Void) {
-        guard case .found(let endpoint, _) = Routes.router.match(
-            method: request.method, path: request.path)
+        guard
+            case .found(let endpoint, _) = Routes.router.match(
+                method: request.method, path: request.path)
         else { return reply(.answered(.text(404, "no such endpoint"))) }
         do throws(APIError) {
             let call = try Call(
@@ -128,11 +129,13 @@ extension Server {
         let text: String
         if servers.isEmpty {
             let found = network.members.all.count { $0.status == .alive }
-            text = "No cluster leader: this server belongs to no cluster yet; \(found) of "
+            text =
+                "No cluster leader: this server belongs to no cluster yet; \(found) of "
                 + "\(max(options.bootstrapExpect, 1)) expected servers found"
         } else {
             let reachable = network.reachableCount(of: servers)
-            text = "No cluster leader: \(reachable) of \(servers.count) servers reachable, "
+            text =
+                "No cluster leader: \(reachable) of \(servers.count) servers reachable, "
                 + "\(replica.core.configuration.quorum) voters are needed"
         }
         var response = APIResponse.text(503, text)
@@ -160,7 +163,8 @@ extension Server {
     }
 
     func expireLeaderWaiters() {
-        if let leader = replica.core.status.leader, leader == id || network.isConnected(to: leader) {
+        if let leader = replica.core.status.leader, leader == id || network.isConnected(to: leader)
+        {
             wakeLeaderWaiters()
         }
         let now = loop.now

@@ -19,7 +19,7 @@ package actor ServerDoor {
     ///
     /// - Throws: ``TransportError`` when a port cannot be opened.
     package func start(
-        _ options: ServerOptions, loaded: LoadedReplica, logger: Logger,
+        _ options: ServerOptions, loaded: LoadedReplica, logger: Logger = .silent,
         environment: @Sendable () -> ServerEnvironment
     ) throws(TransportError) {
         precondition(server == nil, "a door leads to one server")
@@ -44,6 +44,13 @@ package actor ServerDoor {
             configuration: server.replica.core.configuration,
             commitIndex: server.replica.core.commitIndex,
             httpAddress: server.front?.address, failure: server.replica.failure)
+    }
+}
+
+extension Logger {
+    /// Says nothing: for servers of which only the behaviour is looked at.
+    package static var silent: Logger {
+        Logger(label: "silent") { _ in SwiftLogNoOpLogHandler() }
     }
 }
 

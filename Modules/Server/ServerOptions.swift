@@ -73,6 +73,11 @@ package struct ServerOptions: Sendable {
         self.autopilot = AutopilotConfiguration()
     }
 
+    /// Scales heartbeat, election timeout and check-quorum. 1 to 10.
+    package mutating func setRaftMultiplier(_ multiplier: Int) {
+        timing = .scaled(by: multiplier)
+    }
+
     /// The version of this software.
     package static let softwareVersion = "0.1.0"
 }

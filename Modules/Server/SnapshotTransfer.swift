@@ -214,7 +214,8 @@ final class SnapshotReceiver {
         case (.expectingOffer, .snapshotOffer):
             let offer = try RaftCodec.readOffer(&payload)
             guard offer.metadata.sizeBytes <= SnapshotFile.sizeBytesMax else {
-                throw ByteError(offset: 0, reason: "a snapshot of \(offer.metadata.sizeBytes) bytes")
+                throw ByteError(
+                    offset: 0, reason: "a snapshot of \(offer.metadata.sizeBytes) bytes")
             }
             guard replica.offered(offer, from: peer) else { return end() }
             prepare(offer)
@@ -240,11 +241,14 @@ final class SnapshotReceiver {
     private func prepare(_ offer: SnapshotOffer) {
         stage = .preparing(offer)
         let store = store
-        onLane(offer, { () throws(StoreError) in
-            let partial = try store.partialBytes(of: offer.metadata)
-            try store.begin(offer.metadata)
-            return partial
-        }) { receiver, partial in
+        onLane(
+            offer,
+            { () throws(StoreError) in
+                let partial = try store.partialBytes(of: offer.metadata)
+                try store.begin(offer.metadata)
+                return partial
+            }
+        ) { receiver, partial in
             receiver.stage = .receiving(offer, next: partial)
             receiver.session.send(.snapshotBegin) { $0.write(partial) }
         }
@@ -263,10 +267,13 @@ final class SnapshotReceiver {
     private func complete(_ offer: SnapshotOffer) {
         stage = .committing(offer)
         let store = store
-        onLane(offer, { () throws(StoreError) -> State in
-            try store.commit()
-            return try SnapshotFile.read(offer.metadata, from: store)
-        }) { receiver, state in
+        onLane(
+            offer,
+            { () throws(StoreError) -> State in
+                try store.commit()
+                return try SnapshotFile.read(offer.metadata, from: store)
+            }
+        ) { receiver, state in
             receiver.stage = .done
             receiver.replica.received(offer, state: state, from: receiver.peer)
             receiver.end()

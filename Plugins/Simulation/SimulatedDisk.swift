@@ -109,6 +109,7 @@ class SimulatedStore: @unchecked Sendable {
     func close() { brokenBy = .broken("closed") }
 }
 
+// SAFETY: guarded by the world's single thread, like its disk.
 final class SimulatedLogStore: SimulatedStore, LogStore, @unchecked Sendable {
     var bounds: LogBounds { disk.log.bounds }
 
@@ -196,6 +197,7 @@ final class SimulatedLogStore: SimulatedStore, LogStore, @unchecked Sendable {
     }
 }
 
+// SAFETY: guarded by the world's single thread, like its disk.
 final class SimulatedMetadataStore: SimulatedStore, MetadataStore, @unchecked Sendable {
     func load() throws(StoreError) -> ServerMetadata? {
         try check()
@@ -209,6 +211,7 @@ final class SimulatedMetadataStore: SimulatedStore, MetadataStore, @unchecked Se
     }
 }
 
+// SAFETY: guarded by the world's single thread, like its disk.
 final class SimulatedSnapshotStore: SimulatedStore, SnapshotStore, @unchecked Sendable {
     private var hasBegun = false
 

@@ -6,8 +6,8 @@ internal import Glibc
 ///
 /// ThreadSanitizer understands pthread's mutex; it takes `Synchronization.Mutex` for a race.
 @safe
+// SAFETY: `state` is only touched while `mutex` is held; the two pointers never change.
 final class Lock<State>: @unchecked Sendable {
-    // SAFETY: `state` is only touched while `mutex` is held; the two pointers never change.
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>
     private var state: State
@@ -52,8 +52,8 @@ final class Lock<State>: @unchecked Sendable {
 }
 
 /// Carries a value of the loop's thread through `@Sendable` closures that are opened on it.
+// SAFETY: made and opened on the loop's thread; in between it is moved, never looked into.
 struct Carried<Value>: @unchecked Sendable {
-    // SAFETY: made and opened on the loop's thread; in between it is moved, never looked into.
     let value: Value
 
     init(_ value: Value) { self.value = value }

@@ -16,12 +16,11 @@ internal import Synchronization
 /// needs a system call to be noticed.
 ///
 /// The thread that makes the loop may use it until ``run()`` is called; from then on the thread in
-/// ``run()`` is the loop's.
-@safe
+/@safe
+// ``run()`` is the loop's.
+// SAFETY: `inbox`, `owner` and `stopping` are safe from any thread, and so is `uv_async_send`;
+// everything else is touched on the owner's thread only, which entry points check.
 package final class UVLoop: Loop, TaskExecutor, @unchecked Sendable {
-    // SAFETY: `inbox`, `owner` and `stopping` are safe from any thread, and so is `uv_async_send`;
-    // everything else is touched on the owner's thread only, which entry points check.
-
     private enum Entry {
         case body(@Sendable () -> Void)
         case job(UnownedJob)

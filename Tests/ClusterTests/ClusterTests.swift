@@ -64,7 +64,8 @@ extension SimulatedCluster {
         #expect(clusters.count == 1)
     }
 
-    @Test("A killed leader is replaced at once, in one term, and nothing acknowledged is lost",
+    @Test(
+        "A killed leader is replaced at once, in one term, and nothing acknowledged is lost",
         arguments: 1...10)
     func failover(seed: UInt64) throws {
         let cluster = SimulatedCluster(seed: seed, count: 3)

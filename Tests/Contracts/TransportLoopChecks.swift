@@ -130,8 +130,8 @@ extension TransportContract {
 }
 
 /// A value that `@Sendable` closures change, all of them on the loop's thread.
+// SAFETY: the checks run on the loop's thread, and so does what they enter into it.
 final class OnLoop<Value>: @unchecked Sendable {
-    // SAFETY: the checks run on the loop's thread, and so does what they enter into it.
     var value: Value
 
     init(_ value: Value) { self.value = value }

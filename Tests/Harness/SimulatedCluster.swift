@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import Logging
 package import MartletClient
 import MartletRaft
 package import MartletServer
@@ -33,14 +32,12 @@ package final class SimulatedCluster {
     package let world: SimulatedWorld
     package let nodes: [Node]
     private let clientHost: SimulatedHost
-    private let logger: Logger
 
     /// - Parameter count: servers that found the cluster together.
     package init(
         seed: UInt64, count: Int, configure: (inout ServerOptions) -> Void = { _ in }
     ) {
         world = SimulatedWorld(seed: seed)
-        logger = Logger(label: "simulated") { _ in SwiftLogNoOpLogHandler() }
         var hosts: [SimulatedHost] = []
         for number in 1...count { hosts.append(world.makeHost("s\(number)")) }
         let gossip = hosts.map { "\($0.address(port: 4648))" }
@@ -74,7 +71,6 @@ package final class SimulatedCluster {
         node.door = door
         node.startError = nil
         let options = node.options
-        let logger = logger
         let crypto = host.crypto
         let compression = host.compression
         let box = UncheckedBox(value: (node: node, streams: streams))
@@ -83,13 +79,13 @@ package final class SimulatedCluster {
             do {
                 loaded = try ReplicaLoader.load(
                     log: log, metadata: metadata, snapshots: snapshots,
-                    newID: try ServerID.random(from: crypto))
+                    crypto: crypto)
             } catch {
                 preconditionFailure("a simulated server cannot read its disk: \(error)")
             }
             box.value.node.startError = door.assumeIsolated { door -> TransportError? in
                 do throws(TransportError) {
-                    try door.start(options, loaded: loaded, logger: logger) {
+                    try door.start(options, loaded: loaded) {
                         ServerEnvironment(
                             loop: loop, streams: box.value.streams, crypto: crypto,
                             compression: compression, log: log, metadata: metadata,
@@ -139,7 +135,9 @@ package final class SimulatedCluster {
     package func settle(limit: Duration = .seconds(30)) -> Node? {
         let end = world.now + limit
         while world.now < end {
-            let views = nodes.filter { $0.host.isRunning && $0.door != nil }.map { overview(of: $0) }
+            let views = nodes.filter { $0.host.isRunning && $0.door != nil }.map {
+                overview(of: $0)
+            }
             let leaders = Set(views.map { $0?.status.leader })
             if leaders.count == 1, let id = leaders.first.flatMap(\.self),
                 let found = nodes.first(where: { overview(of: $0)?.id == id }),

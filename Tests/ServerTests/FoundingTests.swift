@@ -33,7 +33,8 @@ import Testing
             own: own, members: members([own] + others), accepted: accepted, newClusterID: fresh)
     }
 
-    private static func proposal(by number: UInt64, of servers: [UInt64]) -> ServerMetadata.Founding {
+    private static func proposal(by number: UInt64, of servers: [UInt64]) -> ServerMetadata.Founding
+    {
         ServerMetadata.Founding(
             proposer: ServerID(high: 0, low: number), clusterID: ServerID(high: 9, low: number),
             configuration: Configuration(
@@ -64,8 +65,9 @@ import Testing
     func replicas() {
         let replica = Self.info(1, isNonVoter: true)
         #expect(Self.decide(Self.info(2), [replica, Self.info(3)]) == .wait)
-        guard case .propose(let founding) = Self.decide(
-            Self.info(2), [replica, Self.info(3), Self.info(4)])
+        guard
+            case .propose(let founding) = Self.decide(
+                Self.info(2), [replica, Self.info(3), Self.info(4)])
         else {
             Issue.record("three voters are there")
             return

@@ -155,8 +155,8 @@ private final class Seen: Sendable {
 }
 
 /// Lets go of a listener and a timer on whichever thread asks.
+// SAFETY: made on the loop, then only touched by the lane that releases.
 private final class Kept: @unchecked Sendable {
-    // SAFETY: made on the loop, then only touched by the lane that releases.
     var listener: (any Listener)?
     var timer: (any LoopTimer)?
 

@@ -16,7 +16,9 @@ func write(_ text: String, to descriptor: Int32) {
     var written = 0
     while written < bytes.count {
         // SAFETY: the pointer is used within the closure only, for the bytes that are left.
-        let count = unsafe bytes[written...].withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
+        let count = unsafe bytes[written...].withUnsafeBytes {
+            unsafe Glibc.write(descriptor, $0.baseAddress, $0.count)
+        }
         if count < 0, errno == EINTR { continue }
         guard count > 0 else { return }
         written += count

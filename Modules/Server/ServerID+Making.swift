@@ -4,7 +4,7 @@ package import MartletTransport
 
 extension ServerID {
     /// A new random id: UUID version 4 (RFC 9562 §5.4).
-    package static func random(from crypto: any Crypto) throws(CryptoError) -> ServerID {
+    package static func make(from crypto: any Crypto) throws(CryptoError) -> ServerID {
         let bytes = try crypto.secureRandomBytes(16)
         var words: (UInt64, UInt64) = (0, 0)
         for byte in bytes[0..<8] { words.0 = words.0 << 8 | UInt64(byte) }
