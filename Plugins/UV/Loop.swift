@@ -16,8 +16,8 @@ internal import Synchronization
 /// needs a system call to be noticed.
 ///
 /// The thread that makes the loop may use it until ``run()`` is called; from then on the thread in
-/@safe
-// ``run()`` is the loop's.
+/// ``run()`` is the loop's.
+@safe
 // SAFETY: `inbox`, `owner` and `stopping` are safe from any thread, and so is `uv_async_send`;
 // everything else is touched on the owner's thread only, which entry points check.
 package final class UVLoop: Loop, TaskExecutor, @unchecked Sendable {
