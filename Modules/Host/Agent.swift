@@ -245,6 +245,8 @@ package enum Agent {
         options.leaderHold = configuration.limits.rpcHoldTimeout
         options.httpLimits.connectionsPerClientMax =
             configuration.limits.httpMaxConnectionsPerClient
+        options.peerConnectionsPerAddressMax = configuration.limits.rpcMaxConnectionsPerClient
+        options.greetingTimeout = configuration.limits.rpcHandshakeTimeout
         options.autopilot = autopilot(configuration.autopilot)
         return options
     }
@@ -298,7 +300,7 @@ package enum Agent {
             outcome.fail()
             plugins.stopLoop()
         }
-        plugins.runLoop()
+        withExtendedLifetime(door) { plugins.runLoop() }
         return outcome.exitCode
     }
 

@@ -52,7 +52,7 @@ package struct AgentConfiguration: Equatable, Sendable {
         package var isEnabled = false
         /// How many servers start a new cluster together; 0 only joins one.
         package var bootstrapExpect = 0
-        /// Gossip addresses of other servers, `ip` or `ip:port`, in the order to try them.
+        /// Gossip ports of other servers, addresses or names, in the order to try them.
         package var retryJoin: [String] = []
         package var retryInterval: Duration = .seconds(30)
         /// 0 tries for ever.
@@ -159,11 +159,6 @@ package struct AgentConfiguration: Equatable, Sendable {
         case let address:
             return address
         }
-    }
-
-    /// The servers to join, in order; the gossip port where an entry names none.
-    package var joinAddresses: [SocketAddress] {
-        server.retryJoin.compactMap { Self.address($0, defaultPort: 4648) }
     }
 
     /// `ip` or `ip:port`; no names and no Unix paths.

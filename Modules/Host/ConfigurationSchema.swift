@@ -91,7 +91,7 @@ enum Schema {
 
     private static func join() -> [Key] {
         [
-            Key("retry_join", .texts(\.server.retryJoin, each: Rule.ipAndPort)),
+            Key("retry_join", .texts(\.server.retryJoin, each: Rule.joinTarget)),
             Key(
                 "retry_interval",
                 .duration(\.server.retryInterval, .milliseconds(100)...day)),
@@ -290,7 +290,23 @@ enum Rule {
         AgentConfiguration.address(text, defaultPort: 1) != nil
             ? nil
             : "a numeric address, such as \"10.0.0.1\", \"10.0.0.1:4648\" or \"[::1]:4648\""
-                + " (names are not resolved)"
+    }
+
+    /// Names are looked up at each attempt: what they stand for may change.
+    static func joinTarget(_ text: String) -> String? {
+        if AgentConfiguration.address(text, defaultPort: 1) != nil { return nil }
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
+        let labels = parts[0].split(separator: ".", omittingEmptySubsequences: false)
+        let isName =
+            parts[0].utf8.count <= 253
+            && labels.allSatisfy {
+                (1...63).contains($0.utf8.count) && $0.utf8.allSatisfy(isLabelByte)
+            }
+            && labels.last?.utf8.allSatisfy { UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 } == false
+        let isPort = parts.count == 1 || parts.count == 2 && (UInt16(parts[1]) ?? 0) > 0
+        return isName && isPort
+            ? nil
+            : "an address or a name, such as \"10.0.0.1\", \"[::1]:4648\" or \"s1.example:4648\""
     }
 
     private static func isLabelByte(_ byte: UInt8) -> Bool {

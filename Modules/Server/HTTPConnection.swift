@@ -155,8 +155,19 @@ final class HTTPConnection: StreamHandler {
             return stream.close()
         }
         phase = .idle
-        if stream.queuedBytes > front.limits.queuedBytesMax { pause() } else { resume() }
+        guard stream.queuedBytes <= front.limits.queuedBytesMax else { return waitForClient() }
+        resume()
         advance()
+    }
+
+    /// The client does not fetch its answers: nothing more of it is read until it does. What was
+    /// queued in this turn may all leave at its end, of which the stream says nothing.
+    private func waitForClient() {
+        pause()
+        front.loop.atEndOfTurn { [weak self] in
+            guard let self, self.stream.queuedBytes == 0 else { return }
+            self.streamDrained()
+        }
     }
 
     private func write(_ response: Response, for framing: ResponseFraming) {
@@ -195,9 +206,12 @@ final class HTTPConnection: StreamHandler {
     }
 
     func streamDrained() {
-        guard case .idle = phase else { return }
-        resume()
-        advance()
+        switch phase {
+        case .idle, .reading:
+            resume()
+            advance()
+        case .working, .closing: break
+        }
     }
 
     func streamClosed(_ error: TransportError?) {
@@ -213,16 +227,26 @@ final class HTTPConnection: StreamHandler {
         case .idle where reader.isMidRequest: return passed >= front.limits.headerTimeout
         case .idle: return passed >= front.limits.idleTimeout
         case .reading: return passed >= front.limits.bodyTimeout
-        // The endpoints and the stream have bounds of their own.
-        case .working, .closing: return false
+        case .working: return passed >= front.limits.answerTimeout
+        case .closing: return false  // The stream has a bound of its own.
         }
     }
 
     func timedOut() {
-        let isMidRequest = if case .reading = phase { true } else { reader.isMidRequest }
+        let ended = phase
         phase = .closing
-        if isMidRequest {
+        switch ended {
+        case .working:
+            // What the request asked for may still happen: its answer comes too late for anybody.
+            write(
+                Response(
+                    status: 500, text: "no answer in time: a write may or may not have been applied"
+                ),
+                for: .closing)
+        case .idle where reader.isMidRequest, .reading:
             write(Response(status: 408, text: "The request did not arrive in time"), for: .closing)
+        case .idle, .closing:
+            break
         }
         stream.close()
     }

@@ -46,6 +46,10 @@ final class Joining {
 
     private func attempt() {
         guard !isStopped else { return }
+        guard !isSatisfied else {
+            timer?.arm(at: loop.now + (isEager ? Self.eagerInterval : options.joinInterval))
+            return
+        }
         if !isEager {
             attempts += 1
             if options.joinAttemptsMax > 0, attempts > options.joinAttemptsMax {
@@ -56,7 +60,6 @@ final class Joining {
             }
         }
         timer?.arm(at: loop.now + (isEager ? Self.eagerInterval : options.joinInterval))
-        guard !isSatisfied else { return }
         for target in options.join where !underWay.contains(target) { ask(target) }
     }
 
@@ -99,7 +102,9 @@ final class Joining {
             self.underWay.remove(target)
             guard !self.isStopped, let reply else { return }
             switch reply.verdict {
-            case .welcome: self.network?.learn([reply.sender] + reply.known)
+            case .welcome:
+                self.network?.learn(
+                    [reply.sender] + reply.known, from: reply.sender.id)
             case .refused(let reason):
                 guard reply.sender.id != self.network?.own.id else { return }
                 self.logger.warning(

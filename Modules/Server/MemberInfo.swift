@@ -17,6 +17,8 @@ package struct MemberInfo: Equatable, Sendable {
     package var isNonVoter: Bool
     /// nil until it belongs to a cluster.
     package var clusterID: ServerID?
+    /// The cluster of the founding that it has agreed to, while that is not complete.
+    package var boundTo: ServerID?
     package var recoveryEpoch: UInt64
     /// Its log has entries: it takes part in no founding.
     package var hasLog: Bool
@@ -39,6 +41,8 @@ package struct MemberInfo: Equatable, Sendable {
         writer.write(isNonVoter)
         writer.write(clusterID != nil)
         write(clusterID ?? ServerID(high: 0, low: 0), to: &writer)
+        writer.write(boundTo != nil)
+        write(boundTo ?? ServerID(high: 0, low: 0), to: &writer)
         writer.write(recoveryEpoch)
         writer.write(hasLog)
         writer.write(incarnation)
@@ -58,6 +62,9 @@ package struct MemberInfo: Equatable, Sendable {
         let belongs = try reader.readBool()
         let cluster = try ServerID(reading: &reader)
         clusterID = belongs ? cluster : nil
+        let isBound = try reader.readBool()
+        let bond = try ServerID(reading: &reader)
+        boundTo = isBound ? bond : nil
         recoveryEpoch = try reader.readUInt64()
         hasLog = try reader.readBool()
         incarnation = try reader.readUInt64()

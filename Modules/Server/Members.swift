@@ -39,19 +39,18 @@ package struct Members: Sendable {
         position(of: id).map { members[$0] }
     }
 
-    /// Takes up what somebody says. A newer life of a server replaces an older one.
+    /// Takes up what is said of a server: by itself, which is believed, or by another one, which
+    /// counts only for a newer life of a server that does not answer.
     ///
     /// - Returns: whether this was news: somebody unknown, or other facts than before.
-    mutating func learn(_ info: MemberInfo, at now: Duration) -> Bool {
+    mutating func learn(_ info: MemberInfo, isDirect: Bool, at now: Duration) -> Bool {
         if let position = position(of: info.id) {
             let known = members[position].info
-            guard info.incarnation >= known.incarnation, info != known else { return false }
-            if info.incarnation == known.incarnation, known.clusterID != nil, info.clusterID == nil
-            {
-                return false
-            }
+            guard info != known else { return false }
+            let isNewer = info.incarnation > known.incarnation && members[position].status != .alive
+            guard isDirect || isNewer else { return false }
             members[position].info = info
-            if info.incarnation > known.incarnation {
+            if info.incarnation != known.incarnation {
                 members[position].isLeaving = false
                 if members[position].status == .left || members[position].status == .leaving {
                     members[position].status = .none
@@ -65,6 +64,17 @@ package struct Members: Sendable {
         let position = members.firstIndex { $0.info.id > info.id } ?? members.count
         members.insert(member, at: position)
         return true
+    }
+
+    /// Makes room for somebody new: who has been silent for longest and is not needed goes.
+    ///
+    /// - Returns: who went; nil if there is room already, or nobody can go.
+    mutating func makeRoom(keeping needed: (ServerID) -> Bool) -> ServerID? {
+        guard members.count >= Self.countMax else { return nil }
+        let silent = members.filter { $0.status != .alive && !needed($0.info.id) }
+        guard let oldest = silent.min(by: { $0.lastContact < $1.lastContact }) else { return nil }
+        members.removeAll { $0.info.id == oldest.info.id }
+        return oldest.info.id
     }
 
     /// It answered just now.

@@ -68,6 +68,7 @@ final class PeerLink: StreamHandler {
     }
 
     var isOpen: Bool { if case .open = state { true } else { false } }
+    var isWaiting: Bool { if case .waiting = state { true } else { false } }
 
     func start() {
         timer = loop.makeTimer { [weak self] in self?.timedOut() }
@@ -188,7 +189,11 @@ final class PeerLink: StreamHandler {
                 throw ByteError(offset: 0, reason: "\(kind) before the greeting")
             }
             let reply = try HelloReply(reading: &payload)
-            guard owner?.link(self, greeted: reply) == true else { return stream.close() }
+            let mine = attempt
+            let isWelcome = owner?.link(self, greeted: reply) == true
+            // The answer may have told of another address: then this stream is history.
+            guard mine == attempt, case .greeting = state else { return }
+            guard isWelcome else { return stream.close() }
             state = .open(stream)
             reader.payloadBytesMax = Frame.payloadBytesMax
             backoff = Self.backoffMin
@@ -202,7 +207,7 @@ final class PeerLink: StreamHandler {
     }
 
     /// The peer never ends this direction on purpose: it is stopping.
-    func streamEnded() { currentStream?.close() }
+    func streamEnded() { currentStream?.reset() }
 
     func streamDrained() {}
 

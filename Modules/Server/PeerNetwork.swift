@@ -23,6 +23,8 @@ protocol PeerNetworkDelegate: AnyObject {
     func network(
         founding kind: FrameKind, _ payload: inout ByteReader, from peer: MemberInfo,
         session: PeerSession?) throws(ByteError)
+    /// Who is in the configuration: never forgotten.
+    func networkConfiguredServers() -> [ServerID]
     func networkReceiver(for peer: ServerID, session: PeerSession) -> SnapshotReceiver?
 }
 
@@ -61,7 +63,6 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
 
     private static let tickInterval: Duration = .milliseconds(250)
     private static let pingInterval: Duration = .seconds(1)
-    private static let strangerTimeout: Duration = .seconds(5)
     /// Connections from peers and strangers in all; a stranger beyond is refused.
     private static let sessionsMax = 512
     private static let forwardsMax = 16_384
@@ -83,7 +84,7 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
             listeners.append(
                 try streams.listen(on: address) { [weak self] in self?.accepted($0) })
         }
-        _ = members.learn(own, at: loop.now)
+        _ = members.learn(own, isDirect: true, at: loop.now)
         _ = members.contacted(own.id, at: loop.now)
         ticker = loop.makeTimer { [weak self] in self?.tick() }
         ticker?.arm(at: loop.now + Self.tickInterval)
@@ -108,9 +109,9 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
         listeners = []
         for number in sessions.keys.sorted() { sessions[number]?.close() }
         sessions = [:]
-        let lost = forwards.values
+        let lost = forwards
         forwards = [:]
-        for forward in lost { forward.done(.lost) }
+        for id in lost.keys.sorted() { lost[id]?.done(.lost) }
     }
 
     // MARK: Who is there
@@ -118,24 +119,33 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
     /// This server's own facts changed: tells those it is connected to.
     func update(_ change: (inout MemberInfo) -> Void) {
         change(&own)
-        _ = members.learn(own, at: loop.now)
+        _ = members.learn(own, isDirect: true, at: loop.now)
         for id in links.keys.sorted() {
             links[id]?.send(.members) { MemberList.write([own], to: &$0) }
         }
     }
 
-    /// Takes up what somebody else tells of a server: whom to connect to.
-    func learn(_ infos: [MemberInfo]) {
+    /// Takes up what a server says of itself (the `speaker`) and of others: whom to connect to.
+    func learn(_ infos: [MemberInfo], from speaker: ServerID?) {
         var isNews = false
         for info in infos where info.id != own.id && info.region == own.region {
             if let clusterID = own.clusterID, let theirs = info.clusterID, theirs != clusterID {
                 continue
             }
-            guard members.learn(info, at: loop.now) else { continue }
+            if members[info.id] == nil { makeRoom() }
+            guard members.learn(info, isDirect: info.id == speaker, at: loop.now) else { continue }
             isNews = true
             connect(to: info.id, at: info.peerAddress)
         }
         if isNews { delegate?.networkMembersChanged() }
+    }
+
+    private func makeRoom() {
+        let needed = delegate?.networkConfiguredServers() ?? []
+        guard let gone = members.makeRoom(keeping: { $0 == own.id || needed.contains($0) }) else {
+            return
+        }
+        links.removeValue(forKey: gone)?.close()
     }
 
     /// Makes sure that there is a link to this server, at this address.
@@ -165,6 +175,8 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
         ticker?.arm(at: now + Self.tickInterval)
         if now - lastPing >= Self.pingInterval {
             lastPing = now
+            // A founding goes on although a word of it was lost.
+            if own.clusterID == nil { delegate?.networkMembersChanged() }
             for id in links.keys.sorted() { links[id]?.send(.ping) { _ in } }
         }
         _ = members.contacted(own.id, at: now)
@@ -178,7 +190,7 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
                 ])
         }
         let late = sessions.filter {
-            $0.value.isStranger && now - $0.value.since > Self.strangerTimeout
+            $0.value.isStranger && now - $0.value.since > options.greetingTimeout
         }
         for number in late.keys.sorted() { late[number]?.stream.reset() }
         expireForwards(at: now)
@@ -254,7 +266,7 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
     func greet(_ hello: Hello) -> HelloReply {
         let verdict = verdict(on: hello.sender)
         if verdict == .welcome {
-            learn([hello.sender] + hello.known)
+            learn([hello.sender] + hello.known, from: hello.sender.id)
             contactedBy(hello)
         }
         return HelloReply(verdict: verdict, sender: own, known: knownInfos())
@@ -303,7 +315,7 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
             logRefusal(of: link, "server \(reply.sender.id) answers at that address")
             return false
         }
-        learn([reply.sender] + reply.known)
+        learn([reply.sender] + reply.known, from: reply.sender.id)
         contacted(link.id)
         tellCluster(reply.sender)
         return true
@@ -355,17 +367,26 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
     // MARK: PeerSessionOwner
 
     private func accepted(_ stream: any ByteStream) {
-        guard !isStopped, sessions.count < Self.sessionsMax else { return stream.reset() }
+        guard !isStopped, sessions.count < Self.sessionsMax, hasRoom(for: stream.remoteAddress)
+        else { return stream.reset() }
         nextSession += 1
         let session = PeerSession(stream, number: nextSession, owner: self, now: loop.now)
         sessions[nextSession] = session
         session.start()
     }
 
+    /// Members have what they need; of anybody else only so many connections are kept.
+    private func hasRoom(for address: SocketAddress) -> Bool {
+        guard options.peerConnectionsPerAddressMax > 0 else { return true }
+        let host = address.host
+        let count = sessions.values.count { $0.stream.remoteAddress.host == host }
+        return count < options.peerConnectionsPerAddressMax
+    }
+
     func sessionOpened(_ session: PeerSession) {
         guard let peer = session.peer else { return }
         // A server that has just (re)started is there to be talked to: do not wait out a backoff.
-        if let link = links[peer.id], !link.isOpen { link.reconnect() }
+        if let link = links[peer.id], link.isWaiting { link.reconnect() }
     }
 
     func session(_ session: PeerSession, received kind: FrameKind, _ payload: inout ByteReader)
@@ -390,7 +411,7 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
             delegate?.networkMembersChanged()
         case .members:
             let infos = try MemberList.read(&payload)
-            learn(infos)
+            learn(infos, from: peer.id)
             if let sender = infos.first(where: { $0.id == peer.id }) { tellCluster(sender) }
         case .foundingProposal, .foundingDone:
             try delegate?.network(founding: kind, &payload, from: peer, session: session)

@@ -114,6 +114,7 @@ final class Replica {
     /// Puts a command into the log; `done` is called once, when it is applied or is lost.
     func propose(_ command: [UInt8], done: @escaping (CommandOutcome) -> Void) {
         if let failure { return done(.failed(failure)) }
+        if isDiskStalled { return done(.refused(.busy)) }
         gathered.append((command, done))
         gather()
     }
@@ -264,9 +265,11 @@ final class Replica {
 
     private func failEverything(with outcome: CommandOutcome) {
         inLog.loseAll()
-        let commands = gathered.map(\.done) + proposing
+        let neverProposed = gathered.map(\.done)
+        let commands = proposing
         gathered = []
         proposing = []
+        for done in neverProposed { done(.refused(.notLeader(leader: nil))) }
         for done in commands { done(outcome) }
         let waitingReads = reads.flatMap(\.done) + gatheredReads
         reads = []
@@ -311,7 +314,18 @@ final class Replica {
         submit(taken)
     }
 
+    /// The own disk has not answered for longer than any healthy one takes. Nothing more is taken
+    /// then: what waits for the disk stays bounded, and clients are told at once.
+    var isDiskStalled: Bool {
+        guard let since = writingSince else { return false }
+        return loop.now - since > Self.diskStallMax
+    }
+
+    private static let diskStallMax: Duration = .seconds(1)
+    private var writingSince: Duration?
+
     private func submit(_ taken: WriteQueue.Taken) {
+        writingSince = writingSince ?? loop.now
         let log = log
         logLane.submit({ () -> StoreError? in
             do throws(StoreError) {
@@ -327,6 +341,8 @@ final class Replica {
         switch error {
         case nil:
             writes.finish()
+            writingSince = nil
+            compactWhatWaits()
             step(.persisted(through: taken.through))
         case .full(let detail):
             logger.error(
@@ -361,7 +377,17 @@ final class Replica {
         delegate?.replicaFailed(reason)
     }
 
+    private var waitingCompaction: (index: LogIndex, term: Term)?
+
+    /// What is to be compacted may still wait to be written: it goes after that.
     private func compact(through index: LogIndex, term: Term) {
+        waitingCompaction = (index, term)
+        loop.atEndOfTurn { [weak self] in self?.compactWhatWaits() }
+    }
+
+    private func compactWhatWaits() {
+        guard failure == nil, writes.isEmpty, let (index, term) = waitingCompaction else { return }
+        waitingCompaction = nil
         let log = log
         logLane.submit({ () -> StoreError? in
             do throws(StoreError) {

@@ -333,11 +333,10 @@ extension Server {
         _ action: ConfigurationChange.Action, attempts: Int, notFound: String,
         _ done: @escaping (LeadOutcome) -> Void
     ) {
-        let term = replica.core.status.term
         replica.change(action, ifConfigurationIndex: nil) { [weak self] outcome in
             guard let self else { return done(.notLeader) }
             switch outcome {
-            case .accepted(let index, _):
+            case .accepted(let index, let term):
                 self.replica.whenCommitted(index, term: term) { [weak self] isCommitted in
                     guard !isCommitted else { return done(.answered(.empty)) }
                     done(
@@ -371,7 +370,7 @@ extension Server {
         }
     }
 
-    private func later(_ delay: Duration, _ body: @escaping () -> Void) {
+    func later(_ delay: Duration, _ body: @escaping () -> Void) {
         laterTimers += 1
         let key = laterTimers
         let timer = loop.makeTimer { [weak self] in

@@ -11,6 +11,17 @@ import MartletTransport
 extension Server {
     func considerFounding() {
         guard metadata.clusterID == nil, !isSavingMetadata, !isStopped else { return }
+        for member in network.members.all
+        where member.status == .alive && member.info.region == options.region {
+            guard let clusterID = member.info.clusterID else { continue }
+            network(toldCluster: clusterID, by: member.info)
+            if isSavingMetadata || metadata.clusterID != nil { return }
+        }
+        if let bound = metadata.founding, isWithdrawn(bound) {
+            var free = metadata
+            free.founding = nil
+            return save(free) { $0.bound() }
+        }
         let newClusterID: ServerID
         do {
             newClusterID = try ServerID.make(from: environment.crypto)
@@ -30,9 +41,26 @@ extension Server {
             } else {
                 var changed = metadata
                 changed.founding = founding
-                save(changed) { $0.propose(founding) }
+                save(changed) {
+                    $0.bound()
+                    $0.propose(founding)
+                }
             }
         }
+    }
+
+    /// Its proposer says that it is bound to another one: this one will never be completed.
+    private func isWithdrawn(_ founding: ServerMetadata.Founding) -> Bool {
+        guard founding.proposer != id, let proposer = network.members[founding.proposer],
+            let other = proposer.info.boundTo
+        else { return false }
+        return other != founding.clusterID
+    }
+
+    /// Others are told what this server is bound to, now that it is durable.
+    private func bound() {
+        let clusterID = metadata.founding?.clusterID
+        network.update { $0.boundTo = clusterID }
     }
 
     private func propose(_ founding: ServerMetadata.Founding) {
@@ -73,7 +101,8 @@ extension Server {
         }) { [weak self] error in
             guard let self else { return }
             self.isSavingMetadata = false
-            if let error { return self.replicaStorageFailed(error) }
+            // Half of it may be on the disk: a restart completes it, this life must not go on.
+            if let error { return self.replica.fail("\(error)") }
             self.founded(founding, metadata: finished, entry: entry, hardState: hardState)
         }
     }
@@ -140,6 +169,7 @@ extension Server {
         changed.founding = proposal
         save(changed) { server in
             server.foundingAccepted = []
+            server.bound()
             server.answer(proposal, true, session)
         }
     }
@@ -160,7 +190,7 @@ extension Server {
         if let founding = metadata.founding {
             guard
                 founding.clusterID == clusterID || founding.proposer == peer.id
-                    || founding.proposer == id && founding.configuration.contains(peer.id)
+                    || founding.proposer == id
             else { return }
             if founding.clusterID == clusterID { return adopt(clusterID) }
         }

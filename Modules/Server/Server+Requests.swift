@@ -158,11 +158,13 @@ extension Server {
     /// Tries again whenever there may be a leader: it is here, or it is known and connected. The
     /// timer also covers a link to the leader that opens later than the leader is known.
     private func armLeaderTimer() {
-        guard let earliest = waitingForLeader.map(\.deadline).min() else { return }
-        leaderTimer?.arm(at: min(earliest, loop.now + .milliseconds(20)))
+        guard !isLeaderTimerArmed, !waitingForLeader.isEmpty else { return }
+        isLeaderTimerArmed = true
+        leaderTimer?.arm(at: loop.now + .milliseconds(20))
     }
 
     func expireLeaderWaiters() {
+        isLeaderTimerArmed = false
         if let leader = replica.core.status.leader, leader == id || network.isConnected(to: leader)
         {
             wakeLeaderWaiters()

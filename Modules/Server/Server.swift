@@ -30,10 +30,14 @@ final class Server {
     /// Requests that wait for a leader.
     var waitingForLeader: [LeaderWaiter] = []
     var leaderTimer: (any LoopTimer)?
+    var isLeaderTimerArmed = false
     var snapshotSenders: [ServerID: SnapshotSender] = [:]
     var foundingAccepted: Set<ServerID> = []
     var isSavingMetadata = false
     private(set) var isStopped = false
+    private var stopCompletions: [() -> Void] = []
+    /// How long after its last byte a snapshot's answer is waited for.
+    private static let snapshotAnswerMax: Duration = .seconds(5)
     let startedAt: Duration
     var counters = Counters()
     var autopilotCache: CachedBody?
@@ -51,7 +55,7 @@ final class Server {
         loop = environment.loop
         startedAt = environment.loop.now
         metadata = loaded.metadata
-        let own = MemberInfo(
+        var own = MemberInfo(
             id: loaded.metadata.serverID, name: options.name, region: options.region,
             datacenter: options.datacenter, version: options.version,
             peerAddress: "\(options.advertisedPeerAddress ?? options.peerAddress)",
@@ -61,6 +65,7 @@ final class Server {
             clusterID: loaded.metadata.clusterID, recoveryEpoch: loaded.metadata.recoveryEpoch,
             hasLog: loaded.hasLog,
             incarnation: UInt64(clamping: environment.loop.wallClockNanoseconds))
+        own.boundTo = loaded.metadata.founding?.clusterID
         network = PeerNetwork(
             own: own, options: options, environment: environment, logger: logger)
         logLane = environment.loop.makeLane(named: "log")
@@ -100,15 +105,16 @@ final class Server {
     /// A server that the cluster's state tells of is known by name before it answers.
     private func seedMember(_ identity: ServerIdentity) {
         guard let id = ServerID(identity.id), id != self.id else { return }
-        network.learn([
-            MemberInfo(
-                id: id, name: identity.name, region: identity.region,
-                datacenter: identity.datacenter, version: identity.version,
-                peerAddress: identity.rpcAddress, gossipAddress: identity.gossipAddress,
-                httpAddress: identity.httpAddress, bootstrapExpect: 0,
-                isNonVoter: identity.isNonVoter, clusterID: metadata.clusterID,
-                recoveryEpoch: metadata.recoveryEpoch, hasLog: true, incarnation: 0)
-        ])
+        network.learn(
+            [
+                MemberInfo(
+                    id: id, name: identity.name, region: identity.region,
+                    datacenter: identity.datacenter, version: identity.version,
+                    peerAddress: identity.rpcAddress, gossipAddress: identity.gossipAddress,
+                    httpAddress: identity.httpAddress, bootstrapExpect: 0,
+                    isNonVoter: identity.isNonVoter, clusterID: metadata.clusterID,
+                    recoveryEpoch: metadata.recoveryEpoch, hasLog: true, incarnation: 0)
+            ], from: nil)
     }
 
     /// Replaces the replica by one whose log holds the founding.
@@ -126,10 +132,11 @@ final class Server {
 
     /// Stops taking requests, hands leadership over if it is here, says farewell, and closes.
     func stop(completion: @escaping () -> Void) {
-        guard !isStopped else { return completion() }
+        stopCompletions.append(completion)
+        guard stopCompletions.count == 1 else { return }
         front?.stopAccepting()
         guard replica.core.status.role == .leader, let successor = steward.successor() else {
-            return finishStop(completion)
+            return finishStop()
         }
         logger.info(
             "handing leadership over before stopping", metadata: ["to": "\(successor)"])
@@ -137,7 +144,7 @@ final class Server {
         let finish = { [weak self] in
             guard !isFinished else { return }
             isFinished = true
-            self?.finishStop(completion)
+            self?.finishStop()
         }
         // A successor that does not answer must not keep a server from stopping.
         let timer = loop.makeTimer(finish)
@@ -148,33 +155,40 @@ final class Server {
 
     private var stopTimer: (any LoopTimer)?
 
-    private func finishStop(_ completion: @escaping () -> Void) {
+    private func finishStop() {
         stopTimer?.disarm()
-        guard !isStopped else { return completion() }
         // Answers of requests that the transfer left are still under way: a moment for them.
-        let timer = loop.makeTimer { [weak self] in
-            guard let self else { return completion() }
-            self.isStopped = true
-            self.steward.stop()
-            self.replica.stop()
-            for peer in self.snapshotSenders.keys.sorted() { self.snapshotSenders[peer]?.cancel() }
-            self.network.stop(announcing: true)
-            self.front?.stop()
-            self.drainLanes(completion)
-        }
+        let timer = loop.makeTimer { [weak self] in self?.closeEverything() }
         timer.arm(at: loop.now + .milliseconds(20))
         stopTimer = timer
     }
 
+    private func closeEverything() {
+        guard !isStopped else { return }
+        isStopped = true
+        steward.stop()
+        let waiting = waitingForLeader
+        waitingForLeader = []
+        for waiter in waiting { waiter.resume(false) }
+        replica.stop()
+        for peer in snapshotSenders.keys.sorted() { snapshotSenders[peer]?.cancel() }
+        network.stop(announcing: true)
+        front?.stop()
+        drainLanes()
+    }
+
     /// What is with the disk is finished before the stores are closed.
-    private func drainLanes(_ completion: @escaping () -> Void) {
+    private func drainLanes() {
         let log = environment.log
-        let logLane = logLane
-        snapshotLane.submit({ true }) { _ in
+        snapshotLane.submit({ true }) { [self] _ in
             logLane.submit({
                 log.close()
                 return true
-            }) { _ in completion() }
+            }) { [self] _ in
+                let completions = stopCompletions
+                stopCompletions = []
+                for completion in completions { completion() }
+            }
         }
     }
 }
@@ -196,8 +210,15 @@ extension Server: ReplicaDelegate {
             offer, store: environment.snapshots, lane: snapshotLane, loop: loop,
             hello: network.hello(for: .snapshot)
         ) { [weak self] isComplete in
-            self?.snapshotSenders[peer] = nil
-            if !isComplete { self?.replica.step(.snapshotSendFailed(to: peer)) }
+            guard let self else { return }
+            self.snapshotSenders[peer] = nil
+            guard isComplete else { return self.replica.step(.snapshotSendFailed(to: peer)) }
+            // All bytes left. If the follower's word never comes, they are sent again: Raft ignores
+            // this when it has gone on meanwhile.
+            self.later(Self.snapshotAnswerMax) { [weak self] in
+                guard let self, self.snapshotSenders[peer] == nil else { return }
+                self.replica.step(.snapshotSendFailed(to: peer))
+            }
         }
         snapshotSenders[peer] = sender
         logger.info(
@@ -256,12 +277,17 @@ extension Server: PeerNetworkDelegate {
 
     /// A new connection may lead to a new life of the peer: what went to the old one is lost.
     func networkConnected(to peer: ServerID) {
-        snapshotSenders[peer]?.cancel()
+        if let sender = snapshotSenders[peer] { return sender.cancel() }
+        replica.step(.snapshotSendFailed(to: peer))
     }
 
     func networkMembersChanged() {
         considerFounding()
         steward.membersChanged()
+    }
+
+    func networkConfiguredServers() -> [ServerID] {
+        replica.core.configuration.servers.map(\.id)
     }
 
     func networkReceiver(for peer: ServerID, session: PeerSession) -> SnapshotReceiver? {

@@ -43,6 +43,10 @@ package struct ServerOptions: Sendable {
     /// How long a request waits for a leader before it is told that there is none.
     package var leaderHold: Duration
     package var httpLimits: HTTPServiceLimits
+    /// Connections to the peer and gossip ports from one address; 0 for no bound but the whole's.
+    package var peerConnectionsPerAddressMax: Int
+    /// How long a connection may go on without saying who it is.
+    package var greetingTimeout: Duration
 
     /// What the first leader writes as the cluster's autopilot configuration.
     package var autopilot: AutopilotConfiguration
@@ -70,6 +74,8 @@ package struct ServerOptions: Sendable {
         self.snapshotBytes = 8 << 20
         self.leaderHold = .milliseconds(750)
         self.httpLimits = HTTPServiceLimits()
+        self.peerConnectionsPerAddressMax = 100
+        self.greetingTimeout = .seconds(5)
         self.autopilot = AutopilotConfiguration()
     }
 
@@ -94,6 +100,8 @@ package struct HTTPServiceLimits: Sendable {
     package var bodyTimeout: Duration = .seconds(30)
     /// A connection on which no request has begun.
     package var idleTimeout: Duration = .seconds(300)
+    /// From the end of the header to the answer: only a disk or a quorum that hangs takes so long.
+    package var answerTimeout: Duration = .seconds(60)
     /// Answers that a client does not fetch: no further request of it is read beyond this.
     package var queuedBytesMax = 1 << 20
     /// Requests being worked on in all; beyond, 429 with `Retry-After`.

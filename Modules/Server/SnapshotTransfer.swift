@@ -57,6 +57,7 @@ final class SnapshotSender: StreamHandler {
     private func moved() { timer?.arm(at: loop.now + Self.stallMax) }
 
     func cancel() {
+        isComplete = false
         stream?.handler = nil
         stream?.reset()
         finish()
@@ -160,7 +161,10 @@ final class SnapshotSender: StreamHandler {
         sendMore()
     }
 
-    func streamClosed(_ error: TransportError?) { finish() }
+    func streamClosed(_ error: TransportError?) {
+        if error != nil { isComplete = false }
+        finish()
+    }
 
     private func finish() {
         timer?.disarm()

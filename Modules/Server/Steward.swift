@@ -90,6 +90,7 @@ final class Steward {
     private func tick() {
         guard isLeading else { return }
         timer?.arm(at: loop.now + Self.interval)
+        guard !leaveToHealthyDisk() else { return }
         refreshHealth()
         work()
     }
@@ -112,6 +113,15 @@ final class Steward {
         changeConfiguration()
     }
 
+    /// A leader whose disk hangs serves nobody: another voter leads instead.
+    private func leaveToHealthyDisk() -> Bool {
+        guard replica.isDiskStalled, let target = successor() else { return false }
+        logger.warning(
+            "the disk does not answer: handing leadership over", metadata: ["to": "\(target)"])
+        replica.transfer(to: target) { _ in }
+        return true
+    }
+
     // MARK: State that every cluster has
 
     private func initializeConfigurations() {
@@ -120,9 +130,10 @@ final class Steward {
         let needsScheduler = replica.state.scheduler == nil
         guard needsAutopilot || needsScheduler else { return }
         isInitializing = true
-        let done = { [weak self] (_: CommandOutcome) in
+        let done = { [weak self] (outcome: CommandOutcome) in
             self?.isInitializing = false
-            self?.schedule()
+            // What was refused is tried again with the next tick, not at once.
+            if case .applied = outcome { self?.schedule() }
         }
         if needsAutopilot {
             replica.propose(

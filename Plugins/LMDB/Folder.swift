@@ -28,7 +28,12 @@ import MartletStorage
         self.descriptor = descriptor
     }
 
-    deinit { _ = Glibc.close(descriptor) }
+    /// Unlocks in so many words: a child process that is just being started shares the lock until
+    /// it has become another program.
+    deinit {
+        _ = flock(descriptor, LOCK_UN)
+        _ = Glibc.close(descriptor)
+    }
 }
 
 /// Makes names in a folder durable: LMDB syncs its file and not the folder that names it.

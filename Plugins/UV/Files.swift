@@ -147,7 +147,14 @@ private final class UVFileLock: FileLock {
 
     init(_ file: Descriptor) { self.file = Lock(file) }
 
-    func release() { file.withLock { $0 = nil } }
+    /// Unlocks in so many words: a child process that is just being started shares the lock until
+    /// it has become another program.
+    func release() {
+        file.withLock { file in
+            if let file { _ = flock(file.number, LOCK_UN) }
+            file = nil
+        }
+    }
 }
 
 /// An open file, closed with its last reference and in the children of this process.

@@ -60,6 +60,7 @@ extension SimulatedCluster {
         }
         let leader = try #require(cluster.settle(), "no leader in seed \(seed)")
         #expect(cluster.ask(leader, .put, autopilot, body: body(42)).text == "true")
+        cluster.world.run(for: .seconds(3))  // Names are learnt from connections.
         let clusters = Set(cluster.nodes.map { cluster.ask($0, .get, raft).text })
         #expect(clusters.count == 1)
     }

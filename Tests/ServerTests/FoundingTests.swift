@@ -124,7 +124,7 @@ import Testing
     @Test("Hearsay makes nobody alive; an answer does; four seconds of silence make it failed")
     func statuses() {
         var members = Members()
-        let outcome1 = members.learn(Self.info(2), at: .zero)
+        let outcome1 = members.learn(Self.info(2), isDirect: true, at: .zero)
         #expect(outcome1)
         #expect(members[Self.other]?.status == SerfStatus.none)
         let outcome2 = members.contacted(Self.other, at: .seconds(1))
@@ -143,7 +143,7 @@ import Testing
     @Test("A farewell and the end of the connection make left; an end alone does not")
     func leaves() {
         var members = Members()
-        _ = members.learn(Self.info(2), at: .zero)
+        _ = members.learn(Self.info(2), isDirect: true, at: .zero)
         _ = members.contacted(Self.other, at: .zero)
         members.disconnected(Self.other)
         #expect(members[Self.other]?.status == .alive)
@@ -158,13 +158,13 @@ import Testing
     @Test("A new life of a server that left is taken up; rumours of the old one are not")
     func newLife() {
         var members = Members()
-        _ = members.learn(Self.info(2, incarnation: 5), at: .zero)
+        _ = members.learn(Self.info(2, incarnation: 5), isDirect: true, at: .zero)
         members.leaving(Self.other)
         members.disconnected(Self.other)
-        let outcome7 = members.learn(Self.info(2, incarnation: 4), at: .seconds(1))
+        let outcome7 = members.learn(Self.info(2, incarnation: 4), isDirect: false, at: .seconds(1))
         #expect(!outcome7)
         #expect(members[Self.other]?.status == .left)
-        let outcome8 = members.learn(Self.info(2, incarnation: 6), at: .seconds(2))
+        let outcome8 = members.learn(Self.info(2, incarnation: 6), isDirect: false, at: .seconds(2))
         #expect(outcome8)
         _ = members.contacted(Self.other, at: .seconds(2))
         #expect(members[Self.other]?.status == .alive)
@@ -174,7 +174,7 @@ import Testing
     func bounded() {
         var members = Members()
         for number in 1...100 as ClosedRange<UInt64> {
-            _ = members.learn(Self.info(number), at: .zero)
+            _ = members.learn(Self.info(number), isDirect: true, at: .zero)
         }
         #expect(members.all.count == Members.countMax)
         #expect(members.all.map(\.info.id) == members.all.map(\.info.id).sorted())
