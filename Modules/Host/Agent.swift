@@ -24,7 +24,8 @@ package struct HostPlugins: Sendable {
     }
 
     package let loop: any Loop
-    /// Runs the loop on the calling thread until `stopLoop` is called, from any thread.
+    /// Runs the loop on the calling thread until `stopLoop` is called, from any thread, and lets
+    /// the lanes finish what they were given.
     package let runLoop: @Sendable () -> Void
     package let stopLoop: @Sendable () -> Void
     /// Called on the loop.
@@ -110,12 +111,13 @@ package enum Agent {
         _ loaded: LoadedConfiguration, _ plugins: HostPlugins
     ) throws(StartError) -> Int32 {
         let configuration = loaded.configuration
+        let output = LogOutput(loop: plugins.loop, write: sink(for: configuration, plugins))
         let logger = Logger(label: "nomad") { label in
             NomadLogHandler(
                 label: label, level: configuration.logLevel,
                 format: configuration.logJSON ? .json : .text,
                 wallClockNanoseconds: { [loop = plugins.loop] in loop.wallClockNanoseconds },
-                sink: sink(for: configuration, plugins))
+                sink: { output.log($0) })
         }
         for warning in loaded.warnings { logger.warning("\(warning)") }
         guard configuration.server.isEnabled else {
@@ -134,6 +136,7 @@ package enum Agent {
                 "version": "\(ServerOptions.softwareVersion)",
             ])
         let options = try options(for: configuration, directory)
+        output.defer()
         return serve(options, replica, stores, plugins, logger)
     }
 

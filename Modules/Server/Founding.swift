@@ -16,9 +16,10 @@ import MartletStorage
 ///                                          told that it is done
 /// ```
 ///
-/// Two proposers that saw different servers cannot block each other: the coordinator of an
-/// unfinished founding gives it up for a proposer with a lower id, and whoever accepted a founding
-/// whose proposer has gone to another cluster is free again.
+/// Two proposers that saw different servers cannot block each other: a proposer that has not
+/// completed its founding gives it up when it hears of one by a lower id, and whoever accepted a
+/// founding asks its proposer until that completes it or says that it has withdrawn it. A proposer
+/// never completes what it has withdrawn, so a server that was told so is free.
 struct Founding {
     enum Decision: Equatable {
         /// Store this record, then ask these servers.
@@ -48,6 +49,7 @@ struct Founding {
         // Somebody belongs to a cluster already: join it instead of founding another.
         guard !members.contains(where: { $0.info.clusterID != nil && $0.info.region == own.region })
         else { return .wait }
+        guard !isOutranked(own: own, members: members) else { return .wait }
         let candidates = candidates(own: own, members: members)
         let voters = candidates.filter { !$0.isNonVoter }
         guard voters.count >= own.bootstrapExpect, voters.first?.id == own.id else { return .wait }
@@ -60,6 +62,16 @@ struct Founding {
                             id: $0.id, address: $0.peerAddress,
                             role: $0.isNonVoter ? .nonVoter : .voter)
                     })))
+    }
+
+    /// Somebody is bound by a proposer with a lower id: that founding goes first.
+    static func isOutranked(own: MemberInfo, members: [Member]) -> Bool {
+        members.contains { member in
+            guard member.status == .alive, member.info.region == own.region,
+                member.info.clusterID == nil, let proposer = member.info.boundProposer
+            else { return false }
+            return proposer < own.id
+        }
     }
 
     /// Whether a proposal can be accepted, given what this server has accepted before.

@@ -19,6 +19,8 @@ enum FrameKind: UInt8 {
     case foundingReply = 14
     case foundingDone = 15
     case members = 16
+    case foundingQuery = 17
+    case foundingWithdrawn = 18
 }
 
 /// The frame that everything between servers travels in, little-endian:

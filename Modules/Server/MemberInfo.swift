@@ -17,8 +17,8 @@ package struct MemberInfo: Equatable, Sendable {
     package var isNonVoter: Bool
     /// nil until it belongs to a cluster.
     package var clusterID: ServerID?
-    /// The cluster of the founding that it has agreed to, while that is not complete.
-    package var boundTo: ServerID?
+    /// Who proposed the founding that it has agreed to, while that is not complete. A hint.
+    package var boundProposer: ServerID?
     package var recoveryEpoch: UInt64
     /// Its log has entries: it takes part in no founding.
     package var hasLog: Bool
@@ -41,8 +41,8 @@ package struct MemberInfo: Equatable, Sendable {
         writer.write(isNonVoter)
         writer.write(clusterID != nil)
         write(clusterID ?? ServerID(high: 0, low: 0), to: &writer)
-        writer.write(boundTo != nil)
-        write(boundTo ?? ServerID(high: 0, low: 0), to: &writer)
+        writer.write(boundProposer != nil)
+        write(boundProposer ?? ServerID(high: 0, low: 0), to: &writer)
         writer.write(recoveryEpoch)
         writer.write(hasLog)
         writer.write(incarnation)
@@ -64,7 +64,7 @@ package struct MemberInfo: Equatable, Sendable {
         clusterID = belongs ? cluster : nil
         let isBound = try reader.readBool()
         let bond = try ServerID(reading: &reader)
-        boundTo = isBound ? bond : nil
+        boundProposer = isBound ? bond : nil
         recoveryEpoch = try reader.readUInt64()
         hasLog = try reader.readBool()
         incarnation = try reader.readUInt64()

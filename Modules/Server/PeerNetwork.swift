@@ -335,6 +335,8 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
 
     func linkOpened(_ link: PeerLink) {
         refusals[link.id] = nil
+        // What changed since the greeting left.
+        link.send(.members) { MemberList.write([own], to: &$0) }
         delegate?.networkConnected(to: link.id)
         delegate?.networkMembersChanged()
     }
@@ -356,7 +358,7 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
             let id = try payload.readUInt64()
             let reply = try ForwardReply(reading: &payload)
             forwards.removeValue(forKey: id)?.done(.replied(reply))
-        case .foundingReply:
+        case .foundingReply, .foundingWithdrawn:
             guard let peer = members[link.id]?.info else { return }
             try delegate?.network(founding: kind, &payload, from: peer, session: nil)
         default:
@@ -413,7 +415,7 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
             let infos = try MemberList.read(&payload)
             learn(infos, from: peer.id)
             if let sender = infos.first(where: { $0.id == peer.id }) { tellCluster(sender) }
-        case .foundingProposal, .foundingDone:
+        case .foundingProposal, .foundingDone, .foundingQuery:
             try delegate?.network(founding: kind, &payload, from: peer, session: session)
         default:
             throw ByteError(offset: 0, reason: "\(kind) from a peer")

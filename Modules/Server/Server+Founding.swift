@@ -17,10 +17,16 @@ extension Server {
             network(toldCluster: clusterID, by: member.info)
             if isSavingMetadata || metadata.clusterID != nil { return }
         }
-        if let bound = metadata.founding, isWithdrawn(bound) {
-            var free = metadata
-            free.founding = nil
-            return save(free) { $0.bound() }
+        if let founding = metadata.founding {
+            if founding.proposer != id {
+                // Lost for good, withdrawn, or only slow? Its proposer knows.
+                return network.sendFounding(.foundingQuery, to: founding.proposer) {
+                    Founding.write(founding, to: &$0)
+                }
+            }
+            if Founding.isOutranked(own: network.own, members: network.members.all) {
+                return release()
+            }
         }
         let newClusterID: ServerID
         do {
@@ -49,18 +55,21 @@ extension Server {
         }
     }
 
-    /// Its proposer says that it is bound to another one: this one will never be completed.
-    private func isWithdrawn(_ founding: ServerMetadata.Founding) -> Bool {
-        guard founding.proposer != id, let proposer = network.members[founding.proposer],
-            let other = proposer.info.boundTo
-        else { return false }
-        return other != founding.clusterID
+    /// Gives an agreement up, durably. Safe for a proposer that has not completed its own, and for
+    /// others when their proposer has withdrawn: it never completes what it has withdrawn.
+    private func release() {
+        var free = metadata
+        free.founding = nil
+        save(free) { server in
+            server.foundingAccepted = []
+            server.bound()
+        }
     }
 
     /// Others are told what this server is bound to, now that it is durable.
     private func bound() {
-        let clusterID = metadata.founding?.clusterID
-        network.update { $0.boundTo = clusterID }
+        let proposer = metadata.founding?.proposer
+        network.update { $0.boundProposer = proposer }
     }
 
     private func propose(_ founding: ServerMetadata.Founding) {
@@ -153,8 +162,22 @@ extension Server {
             }
         case .foundingDone:
             let founding = try Founding.read(&payload)
-            guard metadata.clusterID == nil, metadata.founding == founding else { return }
+            // While something else is being stored this waits: members tell of the cluster again.
+            guard metadata.clusterID == nil, metadata.founding == founding, !isSavingMetadata
+            else { return }
             adopt(founding.clusterID)
+        case .foundingQuery:
+            let asked = try Founding.read(&payload)
+            guard asked.proposer == id, !isSavingMetadata, metadata.founding != asked,
+                metadata.clusterID != asked.clusterID
+            else { return }
+            session?.send(.foundingWithdrawn) { Founding.write(asked, to: &$0) }
+        case .foundingWithdrawn:
+            let withdrawn = try Founding.read(&payload)
+            guard withdrawn == metadata.founding, withdrawn.proposer == peer.id,
+                metadata.clusterID == nil, !isSavingMetadata
+            else { return }
+            release()
         default:
             throw ByteError(offset: 0, reason: "\(kind) is not about a founding")
         }
@@ -217,7 +240,10 @@ extension Server {
     }
 
     /// Durable first, then true.
+    ///
+    /// - Precondition: nothing else is being stored: two records would overwrite each other.
     private func save(_ changed: ServerMetadata, then: @escaping (Server) -> Void) {
+        precondition(!isSavingMetadata, "two records of this server at once")
         isSavingMetadata = true
         let store = environment.metadata
         logLane.submit({ () -> StoreError? in

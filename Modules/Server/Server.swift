@@ -65,7 +65,7 @@ final class Server {
             clusterID: loaded.metadata.clusterID, recoveryEpoch: loaded.metadata.recoveryEpoch,
             hasLog: loaded.hasLog,
             incarnation: UInt64(clamping: environment.loop.wallClockNanoseconds))
-        own.boundTo = loaded.metadata.founding?.clusterID
+        own.boundProposer = loaded.metadata.founding?.proposer
         network = PeerNetwork(
             own: own, options: options, environment: environment, logger: logger)
         logLane = environment.loop.makeLane(named: "log")

@@ -66,6 +66,21 @@ extension SimulatedCluster {
     }
 
     @Test(
+        "Five servers that expect three are one cluster in the end, whoever comes first",
+        arguments: 1...20)
+    func moreThanExpected(seed: UInt64) throws {
+        let cluster = SimulatedCluster(seed: seed, count: 5) { $0.bootstrapExpect = 3 }
+        var generator = SplitMix64(seed: seed)
+        for node in cluster.nodes.shuffled(using: &generator) {
+            cluster.start(node)
+            cluster.world.run(for: .microseconds(Int64(generator.next() % 3_000)))
+        }
+        let leader = try #require(cluster.settle(), "no leader in seed \(seed)")
+        cluster.world.run(for: .seconds(10))
+        #expect(cluster.overview(of: leader)?.configuration.voterCount == 5)
+    }
+
+    @Test(
         "A killed leader is replaced at once, in one term, and nothing acknowledged is lost",
         arguments: 1...10)
     func failover(seed: UInt64) throws {

@@ -170,6 +170,34 @@ import Testing
         #expect(members[Self.other]?.status == .alive)
     }
 
+    @Test("A server is believed about itself; rumours count only of servers that do not answer")
+    func rumours() {
+        var members = Members()
+        _ = members.learn(Self.info(2, incarnation: 9), isDirect: true, at: .zero)
+        _ = members.contacted(Self.other, at: .zero)
+        let poisoned = members.learn(Self.info(2, incarnation: .max), isDirect: false, at: .zero)
+        #expect(!poisoned)
+        let older = members.learn(Self.info(2, incarnation: 3), isDirect: true, at: .seconds(1))
+        #expect(older)
+        #expect(members[Self.other]?.info.incarnation == 3)
+    }
+
+    @Test("Room is made by forgetting who is silent and not needed, longest silent first")
+    func makesRoom() {
+        var members = Members()
+        for number in 1...UInt64(Members.countMax) {
+            _ = members.learn(
+                Self.info(number), isDirect: true, at: .seconds(Int64(number == 9 ? 0 : 10)))
+        }
+        _ = members.contacted(Self.own, at: .seconds(10))
+        let none = members.makeRoom(keeping: { _ in true })
+        #expect(none == nil)
+        let gone = members.makeRoom(keeping: { $0 == Self.own })
+        #expect(gone == ServerID(high: 0, low: 9))
+        let fits = members.learn(Self.info(1000), isDirect: false, at: .seconds(11))
+        #expect(fits)
+    }
+
     @Test("The number of members is bounded")
     func bounded() {
         var members = Members()

@@ -64,7 +64,11 @@ case "agent":
     UVProcesses.raiseDescriptorLimit()
     let loop = UVLoop()
     let plugins = HostPlugins(
-        loop: loop, runLoop: { loop.run() }, stopLoop: { loop.stop() },
+        loop: loop,
+        runLoop: {
+            loop.run()
+            loop.shutDown()
+        }, stopLoop: { loop.stop() },
         makeStreams: { UVStreams(loop: loop) }, makeProcesses: { UVProcesses(loop: loop) },
         crypto: OpenSSLCrypto(), compression: ZlibCompression(), files: UVFiles(),
         openStores: stores, writeOutput: { write($0, to: 1) }, writeError: { write($0, to: 2) },
