@@ -94,7 +94,7 @@ let package = Package(
             uses: [
                 "API", "JSON", "Raft", "Autopilot", "State", "HTTP", "Bytes", "Storage",
                 "Transport",
-            ]),
+            ], [logging]),
         module("Host", uses: ["Server", "API", "JSON", "Storage", "Transport"], [logging]),
 
         // Plugins: the only place with C.

@@ -137,7 +137,11 @@ package enum Agent {
             ])
         let options = try options(for: configuration, directory)
         output.defer()
-        return serve(options, replica, stores, plugins, logger)
+        let leaves = [
+            terminateSignal: configuration.leaveOnTerminate,
+            interruptSignal: configuration.leaveOnInterrupt,
+        ]
+        return serve(options, replica, stores, leaves, plugins, logger)
     }
 
     private static func sink(
@@ -278,7 +282,7 @@ package enum Agent {
 
     private static func serve(
         _ options: ServerOptions, _ replica: LoadedReplica, _ stores: HostPlugins.Stores,
-        _ plugins: HostPlugins, _ logger: Logger
+        _ leaves: [Int32: Bool], _ plugins: HostPlugins, _ logger: Logger
     ) -> Int32 {
         let door = ServerDoor(loop: plugins.loop)
         let outcome = Outcome()
@@ -297,7 +301,7 @@ package enum Agent {
                     return "a port cannot be opened: \(error)"
                 }
             }
-            let text = failure ?? listen(for: door, plugins, logger)
+            let text = failure ?? listen(for: door, leaves, plugins, logger)
             guard let text else { return }
             plugins.writeError("Error starting agent: \(text)\(ports(of: options))\n")
             outcome.fail()
@@ -313,7 +317,7 @@ package enum Agent {
     }
 
     private static func listen(
-        for door: ServerDoor, _ plugins: HostPlugins, _ logger: Logger
+        for door: ServerDoor, _ leaves: [Int32: Bool], _ plugins: HostPlugins, _ logger: Logger
     ) -> String? {
         let processes = plugins.makeProcesses()
         do {
@@ -321,7 +325,7 @@ package enum Agent {
                 try processes.onSignal(signal) {
                     logger.info("stopping", metadata: ["signal": "\(signal)"])
                     door.assumeIsolated { door in
-                        door.stop { plugins.stopLoop() }
+                        door.stop(isLeaving: leaves[signal] == true) { plugins.stopLoop() }
                     }
                 }
             }

@@ -81,8 +81,9 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
         for address in Set([options.peerAddress, options.gossipAddress]).sorted(by: {
             $0.description < $1.description
         }) {
-            listeners.append(
-                try streams.listen(on: address) { [weak self] in self?.accepted($0) })
+            let listener = try streams.listen(on: address) { [weak self] in self?.accepted($0) }
+            listeners.append(listener)
+            tellPort(of: listener, for: address)
         }
         _ = members.learn(own, isDirect: true, at: loop.now)
         _ = members.contacted(own.id, at: loop.now)
@@ -92,6 +93,17 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
         joining.network = self
         self.joining = joining
         joining.start()
+    }
+
+    /// A port that the system chose is told as it is.
+    private func tellPort(of listener: any Listener, for address: SocketAddress) {
+        guard address.port == 0, let port = listener.address.port else { return }
+        func told(_ text: String) -> String {
+            guard let advertised = SocketAddress(text), advertised.port == 0 else { return text }
+            return "\(advertised.host):\(port)"
+        }
+        if address == options.peerAddress { own.peerAddress = told(own.peerAddress) }
+        if address == options.gossipAddress { own.gossipAddress = told(own.gossipAddress) }
     }
 
     /// Tells everybody, then closes everything.

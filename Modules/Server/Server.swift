@@ -2,6 +2,7 @@
 import Logging
 import MartletAPI
 import MartletBytes
+import MartletHTTP
 import MartletRaft
 import MartletState
 import MartletStorage
@@ -131,12 +132,14 @@ final class Server {
     func setMetadata(_ newMetadata: ServerMetadata) { metadata = newMetadata }
 
     /// Stops taking requests, hands leadership over if it is here, says farewell, and closes.
-    func stop(completion: @escaping () -> Void) {
+    ///
+    /// - Parameter isLeaving: takes itself out of the configuration first, for good.
+    func stop(isLeaving: Bool, completion: @escaping () -> Void) {
         stopCompletions.append(completion)
         guard stopCompletions.count == 1 else { return }
         front?.stopAccepting()
         guard replica.core.status.role == .leader, let successor = steward.successor() else {
-            return finishStop()
+            return isLeaving ? leave() : finishStop()
         }
         logger.info(
             "handing leadership over before stopping", metadata: ["to": "\(successor)"])
@@ -144,7 +147,7 @@ final class Server {
         let finish = { [weak self] in
             guard !isFinished else { return }
             isFinished = true
-            self?.finishStop()
+            if isLeaving { self?.leave() } else { self?.finishStop() }
         }
         // A successor that does not answer must not keep a server from stopping.
         let timer = loop.makeTimer(finish)
@@ -154,6 +157,28 @@ final class Server {
     }
 
     private var stopTimer: (any LoopTimer)?
+
+    /// Asks the leader to remove this server. Without one, or when it refuses (the last voter), the
+    /// server stops all the same, and stays in the configuration.
+    private func leave() {
+        stopTimer?.disarm()
+        guard let leader = replica.core.status.leader, leader != id,
+            network.isConnected(to: leader)
+        else {
+            logger.warning("no other leader to leave: this server stays in the configuration")
+            return finishStop()
+        }
+        let request = APIRequest(
+            method: .delete, path: "/v1/operator/raft/peer", queryText: "id=\(id)", body: [])
+        network.forward(request, to: leader) { [weak self] result in
+            if case .replied(.answered(let response)) = result, response.status == 200 {
+                self?.logger.info("left the cluster")
+            } else {
+                self?.logger.warning("not removed: this server stays in the configuration")
+            }
+            self?.finishStop()
+        }
+    }
 
     private func finishStop() {
         stopTimer?.disarm()

@@ -30,10 +30,11 @@ package actor ServerDoor {
         try server.start()
     }
 
-    /// Hands leadership over, says farewell, closes. `completion` is called on the loop.
-    package func stop(completion: @escaping @Sendable () -> Void) {
+    /// Hands leadership over, leaves the configuration if that is wished, says farewell, closes.
+    /// `completion` is called on the loop.
+    package func stop(isLeaving: Bool = false, completion: @escaping @Sendable () -> Void) {
         guard let server else { return completion() }
-        server.stop(completion: completion)
+        server.stop(isLeaving: isLeaving, completion: completion)
     }
 
     /// What tests and the host look at.

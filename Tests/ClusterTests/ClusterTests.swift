@@ -219,6 +219,26 @@ extension SimulatedCluster {
         #expect(cluster.ask(next, .put, autopilot, body: body(5)).text == "true")
     }
 
+    @Test(
+        "A server that leaves is out of the configuration and known as left; stopping is no leaving"
+    )
+    func leaving() throws {
+        let cluster = SimulatedCluster(seed: 9, count: 3)
+        cluster.startAll()
+        let leader = try #require(cluster.settle())
+        let others = cluster.nodes.filter { $0 !== leader }
+        cluster.stop(others[0], isLeaving: false)
+        cluster.world.run(for: .seconds(5))
+        #expect(cluster.overview(of: leader)?.configuration.voterCount == 3)
+        cluster.start(others[0])
+        _ = try #require(cluster.settle())
+        cluster.world.run(for: .seconds(1))
+        cluster.stop(others[1], isLeaving: true)
+        cluster.world.run(for: .seconds(5))
+        #expect(cluster.overview(of: leader)?.configuration.servers.count == 2)
+        #expect(cluster.ask(leader, .get, "/v1/agent/members").text.contains("\"Status\":\"left\""))
+    }
+
     @Test("A server that missed more than the log keeps gets the snapshot", arguments: 1...3)
     func snapshot(seed: UInt64) throws {
         let cluster = SimulatedCluster(seed: seed, count: 3) { options in

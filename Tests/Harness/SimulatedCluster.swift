@@ -105,6 +105,18 @@ package final class SimulatedCluster {
         node.host.crash(.resetsPeers)
     }
 
+    /// As SIGTERM: it says farewell and ends by itself; the world turns until it has.
+    package func stop(_ node: Node, isLeaving: Bool) {
+        guard let door = node.door else { return }
+        let isDone = UncheckedBox(value: false)
+        node.host.loop.enter {
+            door.assumeIsolated { $0.stop(isLeaving: isLeaving) { isDone.value = true } }
+        }
+        _ = world.run(until: { isDone.value }, limit: .seconds(10))
+        node.door = nil
+        node.host.crash(.resetsPeers)
+    }
+
     /// As a power cut: nobody is told.
     package func cutPower(of node: Node) {
         node.door = nil
