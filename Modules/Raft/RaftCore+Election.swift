@@ -79,6 +79,7 @@ extension RaftCore {
     mutating func requestVotes() {
         guard !campaigning.isAsked, writes.isHardStateDurable else { return }
         campaigning.isAsked = true
+        electionDeadline = now + electionDelay()
         sendVoteRequests(term: term, isPreVote: false)
         countVotes()
     }

@@ -22,8 +22,10 @@ extension RaftCore {
 
     mutating func heartbeat(to position: Int) {
         leadership.peers[position].isHeartbeatDue = true
+        // Also with an empty window: an answer from before a restart may have told of entries that
+        // the restart lost.
         guard case .replicate = leadership.peers[position].state,
-            !leadership.peers[position].inflight.isEmpty
+            leadership.peers[position].match.next < leadership.peers[position].next
         else { return }
         leadership.peers[position].stalledHeartbeats += 1
         guard leadership.peers[position].stalledHeartbeats > Self.stalledHeartbeatsMax else {
@@ -68,8 +70,12 @@ extension RaftCore {
             break
         }
         let peer = leadership.peers[position]
+        // That commands are committed can wait for the next append or heartbeat: nobody waits for it
+        // at a follower. A change of the configuration cannot: the next one waits for it everywhere.
+        let known = min(commitIndex, peer.next.previous)
         let hasNews =
-            peer.state == .replicate && min(commitIndex, peer.next.previous) > peer.commitSent
+            peer.state == .replicate && known > peer.commitSent
+            && peer.commitSent < configurationIndex && configurationIndex <= known
         let hasRound = peer.isVoter && peer.roundSent < leadership.reads.round
         if !hasSent, peer.isHeartbeatDue || hasNews || hasRound { sendEmpty(to: position) }
         leadership.peers[position].isHeartbeatDue = false

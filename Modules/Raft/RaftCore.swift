@@ -184,7 +184,12 @@ public struct RaftCore: Sendable {
         if role == .leader {
             tickLeader()
         } else if canCampaign, now >= electionDeadline {
-            startPreVote()
+            if role == .candidate, !campaigning.isAsked {
+                // Its own vote is not durable yet. A new term would need another slow write.
+                electionDeadline = now + electionDelay()
+            } else {
+                startPreVote()
+            }
         }
     }
 
@@ -213,6 +218,8 @@ public struct RaftCore: Sendable {
     /// Proposed by this leader and not committed; 0 for everybody else.
     public var uncommittedBytes: Int { leadership.uncommittedBytes }
     public var snapshotIndex: LogIndex { snapshot?.lastIndex ?? .zero }
+    /// A follower is receiving a snapshot of this leader.
+    public var isSendingSnapshot: Bool { leadership.peers.contains(where: \.isReceivingSnapshot) }
 
     /// When a follower last heard its leader; for a leader, now.
     public var lastLeaderContact: Duration? { role == .leader ? now : following.lastContact }

@@ -50,8 +50,13 @@ enum Frame {
         let payload = writer.bytes.count - start - headerBytes
         precondition(payload <= payloadBytesMax, "a \(kind) frame of \(payload) bytes")
         writer.patch(UInt32(payload), at: start)
+        writer.patch(checksum(of: writer, from: start + 8), at: start + 4)
+    }
+
+    /// In a function of its own, so that no second reference makes the patch copy the buffer.
+    private static func checksum(of writer: ByteWriter, from offset: Int) -> UInt32 {
         let bytes = writer.bytes
-        writer.patch(CRC32C.checksum(bytes.span.extracting((start + 8)...)), at: start + 4)
+        return CRC32C.checksum(bytes.span.extracting(offset...))
     }
 }
 

@@ -89,6 +89,7 @@ final class Replica {
             seed: seed, restored: loaded.restored, at: environment.loop.now)
         state = loaded.state
         let snapshot = loaded.restored.snapshot
+        diskLastIndex = loaded.restored.entries.last?.index ?? loaded.restored.previousIndex
         appliedTerm = snapshot?.lastTerm ?? .zero
         appliedConfiguration = snapshot?.configuration ?? .empty
         appliedConfigurationIndex = snapshot?.configurationIndex ?? .zero
@@ -342,6 +343,7 @@ final class Replica {
         case nil:
             writes.finish()
             writingSince = nil
+            noteOnDisk(taken.batch)
             compactWhatWaits()
             step(.persisted(through: taken.through))
         case .full(let detail):
@@ -378,6 +380,14 @@ final class Replica {
     }
 
     private var waitingCompaction: (index: LogIndex, term: Term)?
+    /// The last entry that the store has, as far as its finished batches say.
+    private var diskLastIndex: LogIndex
+
+    private func noteOnDisk(_ batch: LogBatch) {
+        if let reset = batch.resetTo { diskLastIndex = reset.index }
+        if let last = batch.truncateAfter { diskLastIndex = min(diskLastIndex, last) }
+        if let last = batch.entries.last { diskLastIndex = last.index }
+    }
 
     /// What is to be compacted may still wait to be written: it goes after that.
     private func compact(through index: LogIndex, term: Term) {
@@ -386,7 +396,9 @@ final class Replica {
     }
 
     private func compactWhatWaits() {
-        guard failure == nil, writes.isEmpty, let (index, term) = waitingCompaction else { return }
+        guard failure == nil, let (index, term) = waitingCompaction, index <= diskLastIndex else {
+            return
+        }
         waitingCompaction = nil
         let log = log
         logLane.submit({ () -> StoreError? in
@@ -413,7 +425,13 @@ final class Replica {
     /// A snapshot stands for what is applied, and never passes what is durable here.
     private func considerSnapshot() {
         let applied = core.commitIndex
-        guard !isSnapshotting, loop.now >= snapshotNotBefore, applied <= core.durableIndex,
+        // Only the newest two are kept: one that a follower is just being sent must not go, unless
+        // that takes so long that the log would grow without bound.
+        let isLate =
+            applied > core.snapshotIndex
+            && (applied.number - core.snapshotIndex.number) / 16 >= snapshotPolicy.entries
+        guard !core.isSendingSnapshot || isLate, !isSnapshotting, loop.now >= snapshotNotBefore,
+            applied <= core.durableIndex,
             applied > core.snapshotIndex,
             snapshotPolicy.isDue(
                 entries: applied.number - core.snapshotIndex.number, bytes: bytesSinceSnapshot)

@@ -47,6 +47,7 @@ package enum ReplicaLoader {
             hardState: try log.hardState(), snapshot: snapshot,
             entries: try entries(of: log, bounds), previousIndex: bounds.previousIndex,
             previousTerm: bounds.previousTerm, commitHint: try log.commitHint())
+        try check(restored)
         if let snapshot, isSuperseded(restored, by: snapshot) {
             // Installed from the leader, and the log was not told before a crash: the snapshot
             // stands, and what the log has belongs to another history or lies before it.
@@ -73,6 +74,21 @@ package enum ReplicaLoader {
         }
         try store.save(new)
         return new
+    }
+
+    /// Checksums say that nothing changed on the disk, not that this version can read it.
+    private static func check(_ log: Restored) throws(StoreError) {
+        var term = log.previousTerm
+        for entry in log.entries {
+            guard entry.term >= term else { throw .corrupt("terms go back at \(entry.index)") }
+            term = entry.term
+            if entry.kind == .configuration, Configuration(encoded: entry.payload) == nil {
+                throw .corrupt("the configuration at \(entry.index) cannot be read")
+            }
+        }
+        guard max(log.hardState.term, term).number < UInt64.max / 2 else {
+            throw .corrupt("\(max(log.hardState.term, term)) is out of range")
+        }
     }
 
     private static func isSuperseded(_ log: Restored, by snapshot: SnapshotMetadata) -> Bool {

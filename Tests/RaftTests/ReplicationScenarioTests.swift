@@ -79,13 +79,13 @@ import Testing
         #expect(follower.last == [10, 3])
     }
 
-    @Test("B07: a follower learns the commit index at once, and again with the next heartbeat")
+    @Test("B07: a follower learns the commit index with the next append or heartbeat")
     func laggingCommit() {
         var leader = Subject.leader()
         leader.step(.proposed([[1]]))
         leader.persist()
         leader.accept(from: B, match: 3)
-        #expect(leader.appends(to: C).map(\.commit) == [LogIndex(3)])
+        #expect(leader.appends(to: C).isEmpty)
 
         leader.timeOut()
         #expect(leader.appends(to: C).map(\.commit) == [LogIndex(3)])
