@@ -127,7 +127,12 @@ let package = Package(
         tests("HTTP", uses: ["HTTP"]),
         tests("Storage", uses: ["Storage", "Raft", "Contracts", "Memory"]),
         tests("Transport", uses: ["Transport"]),
-        tests("Server", uses: ["Server", "API", "HTTP", "JSON", "Raft", "Harness", "Simulation"]),
+        tests(
+            "Server",
+            uses: [
+                "Server", "API", "HTTP", "JSON", "Raft", "Bytes", "Storage", "Transport", "Harness",
+                "Simulation",
+            ]),
         tests("Client", uses: ["Client", "API", "HTTP", "Transport"]),
         tests("Host", uses: ["Host", "API", "JSON", "Server", "Transport"], [logging]),
         tests("UV", uses: ["UV", "Transport", "Contracts"]),
