@@ -10,7 +10,7 @@ protocol PeerSessionOwner: AnyObject {
     func sessionOpened(_ session: PeerSession)
     func session(_ session: PeerSession, received kind: FrameKind, _ payload: inout ByteReader)
         throws(ByteError)
-    /// `wasOrderly` is true after a farewell: the peer said that it leaves.
+    /// The connection is gone, whoever ended it.
     func sessionClosed(_ session: PeerSession)
     /// A snapshot stream begins; nil refuses it.
     func receiver(for hello: Hello, session: PeerSession) -> SnapshotReceiver?
