@@ -88,12 +88,6 @@ package struct AgentConfiguration: Equatable, Sendable {
         package var rpcHoldTimeout: Duration = .milliseconds(750)
     }
 
-    package struct Telemetry: Equatable, Sendable {
-        package var collectionInterval: Duration = .seconds(1)
-        package var disableHostname = false
-        package var prometheusMetrics = false
-    }
-
     /// Not in files: `-dev`. One server on loopback, whose folder may be a temporary one.
     package var isDevelopment = false
     package var name = ""
@@ -114,7 +108,6 @@ package struct AgentConfiguration: Equatable, Sendable {
     package var server = Server()
     package var autopilot = Autopilot()
     package var limits = Limits()
-    package var telemetry = Telemetry()
     /// Whether SIGTERM leaves the cluster for good instead of only stopping.
     package var leaveOnTerminate = false
     /// The same for SIGINT.

@@ -206,7 +206,8 @@ enum Schema {
 
     private static func telemetry() -> [Key] {
         let silent = [
-            "use_node_name", "publish_allocation_metrics", "publish_node_metrics",
+            "collection_interval", "disable_hostname", "use_node_name",
+            "publish_allocation_metrics", "publish_node_metrics",
             "backwards_compatible_metrics", "disable_tagged_metrics", "filter_default",
             "prefix_filter", "disable_dispatched_job_summary_metrics",
             "disable_quota_utilization_metrics", "disable_rpc_rate_metrics_labels",
@@ -223,11 +224,7 @@ enum Schema {
         ]
         let sinks = ["statsite_address", "statsd_address", "datadog_address", "datadog_tags"]
         return [
-            Key(
-                "collection_interval",
-                .duration(\.telemetry.collectionInterval, .milliseconds(1)...day)),
-            Key("disable_hostname", .bool(\.telemetry.disableHostname)),
-            Key("prometheus_metrics", .bool(\.telemetry.prometheusMetrics)),
+            Key("prometheus_metrics", .withoutEffect("/v1/metrics is served in JSON only"))
         ] + silent.map { Key($0, .harmless) }
             + (sinks + circonus).map {
                 Key($0, .withoutEffect("metrics are not sent anywhere: read them at /v1/metrics"))

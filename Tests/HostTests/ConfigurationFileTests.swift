@@ -72,9 +72,6 @@ import Testing
         expected.limits.rpcMaxConnectionsPerClient = 7
         expected.limits.rpcHandshakeTimeout = .seconds(2)
         expected.limits.rpcHoldTimeout = .seconds(60)
-        expected.telemetry.collectionInterval = .seconds(3)
-        expected.telemetry.disableHostname = true
-        expected.telemetry.prometheusMetrics = true
         expected.leaveOnTerminate = true
         expected.leaveOnInterrupt = true
         expected.storageBackend = .memory
