@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import MartletAPI
 import MartletHTTP
+import MartletState
 
 /// A request with its query understood.
 struct Call {
@@ -12,6 +13,15 @@ struct Call {
     let isPretty: Bool
     /// How long it may wait for a leader.
     let hold: Duration
+    /// What it wants, read once by ``Server/validate(_:)``.
+    var wish = Wish.answer
+
+    enum Wish {
+        /// To be told something.
+        case answer
+        case command(Command)
+        case peer(PeerSelector)
+    }
 
     /// - Throws: ``APIError`` 400 for a parameter that cannot be read.
     init(

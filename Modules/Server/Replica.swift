@@ -328,30 +328,25 @@ final class Replica {
     private func submit(_ taken: WriteQueue.Taken) {
         writingSince = writingSince ?? loop.now
         let log = log
-        logLane.submit({ () -> StoreError? in
-            do throws(StoreError) {
-                try log.commit(taken.batch)
-                return nil
-            } catch {
-                return error
-            }
-        }) { [weak self] error in self?.written(taken, error) }
+        logLane.attempt({ () throws(StoreError) in try log.commit(taken.batch) }) {
+            [weak self] result in self?.written(taken, result)
+        }
     }
 
-    private func written(_ taken: WriteQueue.Taken, _ error: StoreError?) {
-        switch error {
-        case nil:
+    private func written(_ taken: WriteQueue.Taken, _ result: Result<Void, StoreError>) {
+        switch result {
+        case .success:
             writes.finish()
             writingSince = nil
             noteOnDisk(taken.batch)
             compactWhatWaits()
             step(.persisted(through: taken.through))
-        case .full(let detail):
+        case .failure(.full(let detail)):
             logger.error(
                 "the disk is full: nothing is acknowledged until there is space",
                 metadata: ["detail": "\(detail)"])
             retry(taken)
-        case .some(let error):
+        case .failure(let error):
             fail("\(error)")
         }
     }
@@ -401,15 +396,10 @@ final class Replica {
         }
         waitingCompaction = nil
         let log = log
-        logLane.submit({ () -> StoreError? in
-            do throws(StoreError) {
-                try log.compact(through: index, term: term)
-                return nil
-            } catch {
-                return error
-            }
-        }) { [weak self] error in
-            guard let self, let error else { return }
+        logLane.attempt({ () throws(StoreError) in
+            try log.compact(through: index, term: term)
+        }) { [weak self] result in
+            guard let self, case .failure(let error) = result else { return }
             if case .full = error {
                 self.logger.warning(
                     "the log could not be compacted: the disk is full",

@@ -17,7 +17,7 @@ enum LeadOutcome {
 
 extension Server {
     /// Arguments, in the order in which a client should learn of its mistakes.
-    func validate(_ call: Call) throws(APIError) {
+    func validate(_ call: inout Call) throws(APIError) {
         if let region = call.query.first("region"), !region.isEmpty, region != options.region {
             throw APIError(status: 500, message: "No path to region")
         }
@@ -26,21 +26,25 @@ extension Server {
             .autopilotHealth:
             try validateBlocking(call)
         case .removePeer:
-            _ = try PeerSelector(
-                call.query,
-                none: "Must specify either ?id with the server's ID or ?address with IP:port of "
-                    + "peer to remove",
-                both: "Must specify only one of ?id or ?address", isEmptyAllowed: true)
+            call.wish = .peer(
+                try PeerSelector(
+                    call.query,
+                    none: "Must specify either ?id with the server's ID or ?address with IP:port "
+                        + "of peer to remove",
+                    both: "Must specify only one of ?id or ?address", isEmptyAllowed: true))
         case .transferLeadership:
-            _ = try PeerSelector(
-                call.query, none: "must specify id or address",
-                both: "must specify either id or address, and once", isEmptyAllowed: false)
+            call.wish = .peer(
+                try PeerSelector(
+                    call.query, none: "must specify id or address",
+                    both: "must specify either id or address, and once", isEmptyAllowed: false))
         case .setAutopilotConfiguration:
-            _ = try AutopilotConfiguration.parse(body: call.request.body)
-            _ = try call.checkAndSetIndex()
+            let configuration = try AutopilotConfiguration.parse(body: call.request.body)
+            call.wish = .command(
+                .setAutopilot(configuration, cas: try call.checkAndSetIndex()))
         case .setSchedulerConfiguration:
-            _ = try SchedulerConfiguration.parse(body: call.request.body)
-            _ = try call.checkAndSetIndex()
+            let configuration = try SchedulerConfiguration.parse(body: call.request.body)
+            call.wish = .command(
+                .setScheduler(configuration, cas: try call.checkAndSetIndex()))
         case .statusLeader, .statusPeers, .regions, .agentSelf, .agentMembers, .agentHealth,
             .metrics:
             break
@@ -257,18 +261,8 @@ extension Server {
     }
 
     private func write(_ call: Call, _ done: @escaping (LeadOutcome) -> Void) {
-        let command: Command
-        do {
-            let cas = try call.checkAndSetIndex()
-            if call.endpoint == .setAutopilotConfiguration {
-                command = .setAutopilot(
-                    try AutopilotConfiguration.parse(body: call.request.body), cas: cas)
-            } else {
-                command = .setScheduler(
-                    try SchedulerConfiguration.parse(body: call.request.body), cas: cas)
-            }
-        } catch {
-            return done(.answered(.text(error.status, error.message)))
+        guard case .command(let command) = call.wish else {
+            preconditionFailure("\(call.endpoint) was not validated")
         }
         replica.propose(command.encoded()) { [weak self] outcome in
             guard let self else { return done(.notLeader) }
@@ -312,11 +306,8 @@ extension Server {
     }
 
     private func removePeer(_ call: Call, _ done: @escaping (LeadOutcome) -> Void) {
-        let selector: PeerSelector
-        do {
-            selector = try PeerSelector(call.query, none: "", both: "", isEmptyAllowed: true)
-        } catch {
-            return done(.answered(.text(error.status, error.message)))
+        guard case .peer(let selector) = call.wish else {
+            preconditionFailure("\(call.endpoint) was not validated")
         }
         guard let target = selector.find(in: replica.core.configuration) else {
             // "Not there" is an answer that only a leader may give.
@@ -382,11 +373,8 @@ extension Server {
     }
 
     private func transferLeadership(_ call: Call, _ done: @escaping (LeadOutcome) -> Void) {
-        let selector: PeerSelector
-        do {
-            selector = try PeerSelector(call.query, none: "", both: "", isEmptyAllowed: false)
-        } catch {
-            return done(.answered(.text(error.status, error.message)))
+        guard case .peer(let selector) = call.wish else {
+            preconditionFailure("\(call.endpoint) was not validated")
         }
         let configuration = replica.core.configuration
         guard let target = selector.find(in: configuration), let own = configuration[id] else {

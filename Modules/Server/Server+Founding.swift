@@ -99,19 +99,14 @@ extension Server {
         let finished = complete
         isSavingMetadata = true
         // The log first: a cluster id without a log would wait for a leader that never comes.
-        logLane.submit({ () -> StoreError? in
-            do throws(StoreError) {
-                try log.commit(LogBatch(hardState: hardState, entries: [entry]))
-                try store.save(finished)
-                return nil
-            } catch {
-                return error
-            }
-        }) { [weak self] error in
+        logLane.attempt({ () throws(StoreError) in
+            try log.commit(LogBatch(hardState: hardState, entries: [entry]))
+            try store.save(finished)
+        }) { [weak self] result in
             guard let self else { return }
             self.isSavingMetadata = false
             // Half of it may be on the disk: a restart completes it, this life must not go on.
-            if let error { return self.replica.fail("\(error)") }
+            if case .failure(let error) = result { return self.replica.fail("\(error)") }
             self.founded(founding, metadata: finished, entry: entry, hardState: hardState)
         }
     }
@@ -246,17 +241,11 @@ extension Server {
         precondition(!isSavingMetadata, "two records of this server at once")
         isSavingMetadata = true
         let store = environment.metadata
-        logLane.submit({ () -> StoreError? in
-            do throws(StoreError) {
-                try store.save(changed)
-                return nil
-            } catch {
-                return error
-            }
-        }) { [weak self] error in
+        logLane.attempt({ () throws(StoreError) in try store.save(changed) }) {
+            [weak self] result in
             guard let self else { return }
             self.isSavingMetadata = false
-            if let error { return self.replicaStorageFailed(error) }
+            if case .failure(let error) = result { return self.replicaStorageFailed(error) }
             self.setMetadata(changed)
             then(self)
             self.considerFounding()

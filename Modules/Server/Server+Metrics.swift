@@ -68,15 +68,12 @@ struct MetricsSummary: JSONWritable {
         writer.beginArray()
         for counter in counters {
             writer.beginObject()
-            writer.key("Count")
-            writer.uint(counter.value)
+            writer.member("Count", counter.value)
             writer.key("Labels")
             writer.beginObject()
             writer.endObject()
-            writer.key("Name")
-            writer.string(counter.name)
-            writer.key("Sum")
-            writer.uint(counter.value)
+            writer.member("Name", counter.name)
+            writer.member("Sum", counter.value)
             writer.endObject()
         }
         writer.endArray()
@@ -87,8 +84,7 @@ struct MetricsSummary: JSONWritable {
             writer.key("Labels")
             writer.beginObject()
             writer.endObject()
-            writer.key("Name")
-            writer.string(gauge.name)
+            writer.member("Name", gauge.name)
             writer.key("Value")
             writer.double(gauge.value)
             writer.endObject()
@@ -100,8 +96,7 @@ struct MetricsSummary: JSONWritable {
         writer.key("Samples")
         writer.beginArray()
         writer.endArray()
-        writer.key("Timestamp")
-        writer.string(timestamp)
+        writer.member("Timestamp", timestamp)
         writer.endObject()
     }
 }

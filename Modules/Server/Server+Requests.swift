@@ -39,11 +39,11 @@ extension Server {
             response.allow = allow
             respond(response)
         case .found(let endpoint, _):
-            let call: Call
+            var call: Call
             do throws(APIError) {
                 call = try Call(
                     request, endpoint, limits: options.httpLimits, default: options.leaderHold)
-                try validate(call)
+                try validate(&call)
             } catch {
                 return respond(.text(error.status, error.message))
             }
@@ -58,9 +58,9 @@ extension Server {
                 method: request.method, path: request.path)
         else { return reply(.answered(.text(404, "no such endpoint"))) }
         do throws(APIError) {
-            let call = try Call(
+            var call = try Call(
                 request, endpoint, limits: options.httpLimits, default: options.leaderHold)
-            try validate(call)
+            try validate(&call)
             guard replica.core.status.role == .leader else { return reply(.notLeader) }
             lead(call) { outcome in
                 switch outcome {

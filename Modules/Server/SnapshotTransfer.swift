@@ -131,13 +131,8 @@ final class SnapshotSender: StreamHandler {
         isReading = true
         let store = store
         let metadata = offer.metadata
-        lane.submit({ () -> Result<[UInt8], StoreError> in
-            do throws(StoreError) {
-                return .success(
-                    try store.read(metadata, from: offset, bytesMax: SnapshotFile.chunkBytes))
-            } catch {
-                return .failure(error)
-            }
+        lane.attempt({ () throws(StoreError) in
+            try store.read(metadata, from: offset, bytesMax: SnapshotFile.chunkBytes)
         }) { [weak self] result in
             guard let self else { return }
             self.isReading = false
@@ -290,13 +285,7 @@ final class SnapshotReceiver {
         then: @escaping (SnapshotReceiver, Value) -> Void
     ) {
         session.stream.pauseReading()
-        replica.snapshotLane.submit({ () -> Result<Value, StoreError> in
-            do throws(StoreError) {
-                return .success(try work())
-            } catch {
-                return .failure(error)
-            }
-        }) { [self] result in
+        replica.snapshotLane.attempt(work) { [self] result in
             guard case .success(let value) = result else {
                 stage = .done
                 replica.step(.snapshotAbandoned(offer, from: peer))
