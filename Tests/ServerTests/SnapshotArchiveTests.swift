@@ -60,10 +60,10 @@ import Testing
         #expect(Self.fault(bytes) == ArchiveError("over 4 files"))
     }
 
-    @Test("Every shortening into a file or its header is refused")
+    @Test("A shortening into a file or its header is refused")
     func shortenings() {
         let bytes = Tar.write(Self.files, unixSeconds: 0)
-        for length in 0..<bytes.count - 1024 {
+        for length in stride(from: 0, to: bytes.count - 1024, by: 7) {
             #expect(Self.fault(Array(bytes[..<length])) != nil)
         }
     }
@@ -92,7 +92,7 @@ import Testing
     func mutations() throws {
         var random = SplitMix64(seed: 3)
         let whole = Tar.write(Self.files, unixSeconds: 1)
-        for step in 0..<4_000 {
+        for step in 0..<1_000 {
             var bytes = whole
             for _ in 0...step % 3 {
                 bytes[Int(random.next() % UInt64(bytes.count))] = UInt8(random.next() & 255)
