@@ -72,10 +72,14 @@ public struct AppendRequest: Equatable, Sendable {
     /// Names the follower's life in the configuration: the index of the entry that added it. An
     /// answer from an earlier life does not count.
     public var session: LogIndex
+    /// The attempt to recover that has succeeded (``AppendResponse/recovery``).
+    public var recovered: UInt64?
+
+    public var isRecovered: Bool { recovered != nil }
 
     public init(
         term: Term, previousIndex: LogIndex, previousTerm: Term, entries: [Entry],
-        commit: LogIndex, round: UInt64, session: LogIndex
+        commit: LogIndex, round: UInt64, session: LogIndex, recovered: UInt64? = nil
     ) {
         self.term = term
         self.previousIndex = previousIndex
@@ -84,6 +88,7 @@ public struct AppendRequest: Equatable, Sendable {
         self.commit = commit
         self.round = round
         self.session = session
+        self.recovered = recovered
     }
 }
 
@@ -105,10 +110,15 @@ public struct AppendResponse: Equatable, Sendable {
     /// The follower's last log entry, for health.
     public var lastIndex: LogIndex
     public var lastTerm: Term
+    /// The follower lost log or vote records, and numbers its attempt to recover, anew with each
+    /// start: the answer counts for nothing that needs a majority.
+    public var recovery: UInt64?
+
+    public var isRecovering: Bool { recovery != nil }
 
     public init(
         term: Term, outcome: Outcome, round: UInt64, session: LogIndex, lastIndex: LogIndex,
-        lastTerm: Term
+        lastTerm: Term, recovery: UInt64? = nil
     ) {
         self.term = term
         self.outcome = outcome
@@ -116,6 +126,7 @@ public struct AppendResponse: Equatable, Sendable {
         self.session = session
         self.lastIndex = lastIndex
         self.lastTerm = lastTerm
+        self.recovery = recovery
     }
 }
 

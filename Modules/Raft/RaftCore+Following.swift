@@ -52,6 +52,7 @@ extension RaftCore {
         guard store(request) else { return }
         following.leaderCommit = max(following.leaderCommit, request.commit)
         commitIndex = max(commitIndex, min(following.leaderCommit, following.verified))
+        endRecovery(told: request.recovered)
         if following.verified > durableIndex || !writes.isHardStateDurable {
             following.isAcknowledgementOwed = true
         }
@@ -147,7 +148,7 @@ extension RaftCore {
                 previousIndex: request.previousIndex, hintIndex: hint,
                 hintTerm: log.term(at: hint) ?? .zero),
             round: request.term == term ? following.round : 0, session: request.session,
-            lastIndex: log.lastIndex, lastTerm: log.lastTerm)
+            lastIndex: log.lastIndex, lastTerm: log.lastTerm, recovery: recovery)
         sendWhenDurable(.appendResponse(response), to: server)
     }
 
@@ -162,7 +163,7 @@ extension RaftCore {
         let response = AppendResponse(
             term: term, outcome: .accepted(match: min(following.verified, durableIndex)),
             round: following.round, session: following.session, lastIndex: log.lastIndex,
-            lastTerm: log.lastTerm)
+            lastTerm: log.lastTerm, recovery: recovery)
         outbox.append(.send(.appendResponse(response), to: server))
     }
 }

@@ -63,7 +63,6 @@ extension RaftCore {
 
     private var isRoundConfirmed: Bool {
         let round = leadership.reads.round
-        let confirmed = leadership.peers.count { $0.isVoter && $0.roundEchoed >= round }
-        return confirmed + (configuration.isVoter(id) ? 1 : 0) >= configuration.quorum
+        return hasMajority { $0.roundEchoed >= round }
     }
 }

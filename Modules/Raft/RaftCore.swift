@@ -57,6 +57,8 @@ public struct RaftCore: Sendable {
     var attempts = 0
     var lastStatus: Status
     var lastConfigurationIndex: LogIndex
+    /// Numbers this attempt to come back after a loss; nil for a server that lost nothing.
+    var recovery: UInt64?
 
     /// - Precondition: `restored` is what a store gives back: contiguous, with a snapshot for what
     ///   was compacted.
@@ -98,6 +100,7 @@ public struct RaftCore: Sendable {
         lastStatus = Status(role: .follower, term: hardState.term, leader: nil)
         lastConfigurationIndex = configurations.newest.index
         following.verified = base
+        if restored.isRecovering { recovery = generator.next() }
         let isAlone = configuration.voterCount == 1 && configuration.isVoter(id)
         if !isAlone { electionDeadline += electionDelay() }
     }
@@ -144,7 +147,10 @@ public struct RaftCore: Sendable {
     /// What follows from the input, in the order that the effects must have: durable writes first,
     /// then what the state machine sees, then what others see.
     private mutating func finish() {
-        if role == .leader { advanceCommit() }
+        if role == .leader {
+            advanceCommit()
+            continueMembership()
+        }
         flushWrites()
         handOut()
         if role == .leader {
@@ -209,6 +215,8 @@ public struct RaftCore: Sendable {
     /// The configuration in force: the latest in the log, committed or not (dissertation §4.1).
     public var configuration: Configuration { configurations.newest.configuration }
     public var configurationIndex: LogIndex { configurations.newest.index }
+    /// This server lost log or vote records, and counts for no majority (``Restored/isRecovering``).
+    public var isRecovering: Bool { recovery != nil }
     public var isConfigurationCommitted: Bool { configurationIndex <= commitIndex }
     public var firstIndex: LogIndex { log.firstIndex }
     public var lastIndex: LogIndex { log.lastIndex }

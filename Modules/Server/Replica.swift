@@ -223,6 +223,7 @@ final class Replica {
             delegate?.replica(sendSnapshot: offer, to: peer)
         case .snapshotDecided(let decision): snapshotDecision = decision
         case .restore(let metadata): restore(metadata)
+        case .recovered: logger.info("this server has recovered what it lost")
         }
     }
 
