@@ -261,6 +261,7 @@ final class Replica {
         case .snapshotDecided(let decision): snapshotDecision = decision
         case .restore(let metadata): restore(metadata)
         case .observed(let observation): delegate?.replicaObserved(observation)
+        case .recovered: logger.info("this server has recovered what it lost")
         }
     }
 
