@@ -53,6 +53,8 @@ struct Peer: Sendable {
     var isHeartbeatDue = false
     /// Heartbeats since anything moved although something is in flight.
     var stalledHeartbeats = 0
+    /// It says that it has entries which it never acknowledged, although time enough went by.
+    var isTailUnsure = false
     /// A failed transfer of a snapshot is not repeated before.
     var snapshotNotBefore: Duration?
 
