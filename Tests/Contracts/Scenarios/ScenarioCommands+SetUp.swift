@@ -5,6 +5,7 @@ extension ScenarioWorld {
     mutating func setUp(_ words: inout ScenarioWords) throws(ScenarioProblem) {
         switch words.verb {
         case .limits: try setLimits(&words)
+        case .options: try setOptions(&words)
         case .cluster: try makeCluster(&words)
         case .server: try makeServer(&words)
         default: try elect(&words)
@@ -19,7 +20,21 @@ extension ScenarioWorld {
         if let bytes = try words.count("entry") { limits.entryBytesMax = bytes }
         if let bytes = try words.count("append") { limits.appendBytesMax = bytes }
         if let count = try words.count("append-entries") { limits.appendEntriesMax = count }
+        if let bytes = try words.count("unwritten") { limits.unwrittenBytesMax = bytes }
         if let count = try words.number("trailing") { limits.trailingEntries = count }
+    }
+
+    private mutating func setOptions(_ words: inout ScenarioWords) throws(ScenarioProblem) {
+        guard members.isEmpty else { throw words.wrong("the servers run already") }
+        if !words.isEmpty {
+            let id = try words.server()
+            guard let priority = try words.count("priority"), priority <= Options.priorityMax
+            else { throw words.wrong("a priority is a number up to \(Options.priorityMax)") }
+            priorities[id] = UInt8(priority)
+        }
+        if let word = words.option("leases") { options.leaseReads = word == "yes" }
+        if let word = words.option("observes") { options.observes = word == "yes" }
+        if let drift = try words.count("drift") { options.clockDriftPercentMax = min(drift, 90) }
     }
 
     /// Founders with the founding entry on their disks, in term 1; spares with nothing.

@@ -12,9 +12,9 @@ extension ScenarioWorld {
         detail = .everything
         var words = ScenarioWords(command, text: text)
         switch command.verb {
-        case .limits, .cluster, .server, .leader: try setUp(&words)
-        case .tick, .campaign, .propose, .change, .read, .transfer, .snapshot, .unreachable,
-            .connectionLost:
+        case .limits, .options, .cluster, .server, .leader: try setUp(&words)
+        case .tick, .campaign, .propose, .change, .read, .readHere, .transfer, .snapshot,
+            .unreachable, .connectionLost:
             try act(&words)
         case .inject: try inject(&words)
         case .deliver, .drop, .duplicate, .reverse: try select(&words)
@@ -42,11 +42,13 @@ extension ScenarioWorld {
         case .campaign: input(.campaignRequested, to: position)
         case .propose: input(.proposed(try commands(&words)), to: position)
         case .change: input(.changeProposed(try change(&words)), to: position)
-        case .read:
+        case .read, .readHere:
             for word in try nonEmpty(&words) {
                 guard let read = UInt64(word) else { throw words.wrong("\"\(word)\" is no number") }
                 invariants.asked(read, of: members[position].id)
-                input(.readRequested(id: read), to: position)
+                let isHere = words.verb == .readHere
+                input(
+                    isHere ? .readRequestedHere(id: read) : .readRequested(id: read), to: position)
             }
         case .transfer: input(.transferRequested(to: try words.server()), to: position)
         case .snapshot: try takeSnapshot(position)

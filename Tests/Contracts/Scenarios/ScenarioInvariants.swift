@@ -102,7 +102,9 @@ struct ScenarioInvariants: Sendable {
             if answer.isPreVote, answer.isGranted { return }
             if answer.isGranted { vote(answer, of: id, for: target, disk) }
         case .appendResponse(let answer): acknowledge(answer, by: id, disk)
-        case .voteRequest, .appendRequest, .timeoutNow, .snapshotResponse: break
+        case .voteRequest, .appendRequest, .timeoutNow, .snapshotResponse, .readRequest,
+            .readResponse:
+            break
         }
         promised = max(promised, spoken[id] ?? .zero)
         spoken[id] = promised
@@ -191,7 +193,7 @@ struct ScenarioInvariants: Sendable {
     mutating func answered(
         _ read: UInt64, of id: ServerID, _ outcome: ReadOutcome, applied: LogIndex
     ) {
-        guard case .ready(let index) = outcome else { return }
+        guard case .ready(let index, _) = outcome else { return }
         if index > applied { violated("I6: a read at \(index) with \(applied) applied") }
         if let floor = reads[Ask(read: read, server: id)], index < floor {
             violated("a stale read: \(index), asked when \(floor) was committed")

@@ -44,6 +44,8 @@ extension Message {
         case .appendRequest: "append"
         case .appendResponse: "append-answer"
         case .timeoutNow: "timeout-now"
+        case .readRequest: "read"
+        case .readResponse: "read-answer"
         case .snapshotResponse: "snapshot-answer"
         }
     }
@@ -53,7 +55,7 @@ extension Message {
 struct ScenarioSelection: Sendable {
     static let kinds = [
         "pre-vote", "vote", "pre-vote-answer", "vote-answer", "append", "append-answer",
-        "timeout-now", "snapshot", "content", "snapshot-answer",
+        "timeout-now", "snapshot", "content", "snapshot-answer", "read", "read-answer",
     ]
 
     enum Part: Equatable, Sendable {

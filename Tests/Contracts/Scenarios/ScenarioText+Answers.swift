@@ -41,8 +41,21 @@ extension ChangeDecision.Outcome {
 extension ReadOutcome {
     var scenarioText: String {
         switch self {
-        case .ready(let index): "ready@\(index.number)"
+        case .ready(let index, validUntil: nil): "ready@\(index.number)"
+        case .ready(let index, validUntil: _): "lease@\(index.number)"
         case .refused(let refusal): refusal.scenarioText
+        }
+    }
+}
+
+extension Observation {
+    var scenarioText: String {
+        switch self {
+        case .campaignStarted(let term, let isPreVote):
+            "\(isPreVote ? "pre-vote" : "campaign") for term \(term.number)"
+        case .leadershipLost(let reason): "leadership lost: \(reason)"
+        case .peerStateChanged(let id, let state): "\(id.scenarioName) is fed by \(state)"
+        case .messageRefused(let id, let reason): "refused \(reason) from \(id.scenarioName)"
         }
     }
 }
@@ -76,6 +89,7 @@ extension ScenarioWorld {
         case .proposed(let outcome): show(name, "proposal \(outcome.scenarioText)")
         case .changeDecided(let decision): show(name, "change \(decision.outcome.scenarioText)")
         case .readDecided(let read, let outcome): show(name, "read \(read) \(outcome.scenarioText)")
+        case .observed(let observation): show(name, "observed \(observation.scenarioText)")
         case .transferDecided(let outcome): show(name, "transfer \(outcome.scenarioText)")
         case .statusChanged(let status): show(name, status.scenarioText)
         case .configurationChanged(let configuration, let index):

@@ -56,6 +56,10 @@ extension Message {
         case .appendRequest(let request): request.scenarioText
         case .appendResponse(let answer): answer.scenarioText
         case .timeoutNow(let request): "timeout-now term \(request.term.number)"
+        case .readRequest(let request): "read? term \(request.term.number)"
+        case .readResponse(let answer):
+            "read \(answer.index.map { "from \($0.number)" } ?? "refused")"
+                + " term \(answer.term.number)"
         case .snapshotResponse(let answer):
             "snapshot \(answer.lastIndex.number) \(answer.isInstalled ? "installed" : "refused")"
                 + " term \(answer.term.number) match \(answer.match.number)"

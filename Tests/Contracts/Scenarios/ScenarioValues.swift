@@ -34,6 +34,12 @@ extension ScenarioWorld {
         return "\(ids[0].scenarioName) has \(first); " + complaints.joined(separator: "; ")
     }
 
+    /// Whether the state that a lease allowed to be read may be used now.
+    private func leaseText(of member: Member) -> String {
+        guard let end = member.answers.leaseEnd else { return "none" }
+        return now < end ? "valid" : "over"
+    }
+
     func value(of name: String, _ position: Int) throws(ScenarioProblem) -> String {
         let member = members[position]
         if let answer = try member.answer(named: name) { return answer }
@@ -41,6 +47,7 @@ extension ScenarioWorld {
         case "runs": return member.core == nil ? "no" : "yes"
         case "applied": return "\(member.applied.number)"
         case "state": return member.state.joined(separator: ",")
+        case "lease": return leaseText(of: member)
         case "life": return "\(member.life)"
         default: break
         }
@@ -82,12 +89,13 @@ extension RaftCore {
         case "config-index": "\(configurationIndex.number)"
         case "config-committed": isConfigurationCommitted ? "yes" : "no"
         case "campaigns": deadline == nil ? "no" : "yes"
+        case "disk-stalled": isDiskStalled ? "yes" : "no"
         case "sending-snapshot": isSendingSnapshot ? "yes" : "no"
         default:
             throw ScenarioProblem(
                 "\"\(name)\" is no value of a server; there are: role term leader commit first last"
                     + " durable snapshot uncommitted terms config config-index config-committed"
-                    + " campaigns sending-snapshot applied state runs life proposal change transfer"
+                    + " campaigns sending-snapshot disk-stalled lease applied state runs life proposal change transfer"
                     + " read:<id>")
         }
     }
@@ -126,10 +134,15 @@ extension Progress {
         case "match": "\(match.number)"
         case "last": "\(lastIndex.number)/\(lastTerm.number)"
         case "snapshot": isReceivingSnapshot ? "yes" : "no"
+        case "state": state.rawValue
+        case "next": "\(next.number)"
+        case "inflight": "\(inflightMessages)"
+        case "inflight-bytes": "\(inflightBytes)"
         case "heard": lastContact == nil ? "no" : "yes"
         default:
             throw ScenarioProblem(
-                "\"\(name)\" is no value of a progress; there are: match last snapshot heard")
+                "\"\(name)\" is no value of a progress; there are: match last next state inflight"
+                    + " inflight-bytes snapshot heard")
         }
     }
 }

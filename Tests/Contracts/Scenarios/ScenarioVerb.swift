@@ -3,9 +3,10 @@
 /// What a line of a scenario can begin with.
 enum ScenarioVerb: String, CaseIterable, Sendable {
     // Who is there.
-    case limits, cluster, server, leader
+    case limits, options, cluster, server, leader
     // Inputs of one server.
     case tick, campaign, propose, change, read, transfer, snapshot, unreachable, inject
+    case readHere = "read-here"
     case connectionLost = "connection-lost"
     // The network.
     case deliver, drop, duplicate, reverse, hold, release, cut, heal
@@ -23,7 +24,11 @@ enum ScenarioVerb: String, CaseIterable, Sendable {
         switch self {
         case .limits:
             "limits [inflight=n] [uncommitted=bytes] [entry=bytes] [append=bytes]"
-                + " [append-entries=n] [trailing=entries], before cluster"
+                + " [append-entries=n] [trailing=entries] [unwritten=bytes],"
+                + " before cluster"
+        case .options:
+            "options [leases=yes] [drift=percent] [observes=yes], before cluster;"
+                + " options A priority=n"
         case .cluster: "cluster A B C [nonvoters=D,E] [spares=F]"
         case .server:
             "server A [log=1,1,2x3] [term=n] [vote=B] [commit=n] [snapshot=index/term]"
@@ -32,7 +37,7 @@ enum ScenarioVerb: String, CaseIterable, Sendable {
         case .campaign: "campaign A"
         case .propose: "propose A word ..., or propose A count=n [size=bytes]"
         case .change: "change A add|promote|demote|remove B [if=index]"
-        case .read: "read A id ..."
+        case .read, .readHere: "\(rawValue) A id ..."
         case .transfer: "transfer A B"
         case .snapshot: "snapshot A"
         case .unreachable: "unreachable A B (A is told that B did not get everything)"

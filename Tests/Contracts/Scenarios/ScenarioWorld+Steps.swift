@@ -208,7 +208,9 @@ extension ScenarioPacket.Content {
         case .appendResponse(let answer):
             if case .rejected = answer.outcome { return "append-rejection" }
             return nil
-        case .voteRequest, .voteResponse, .timeoutNow, .snapshotResponse: return nil
+        case .voteRequest, .voteResponse, .timeoutNow, .snapshotResponse, .readRequest,
+            .readResponse:
+            return nil
         }
     }
 }

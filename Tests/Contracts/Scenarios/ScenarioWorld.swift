@@ -18,6 +18,8 @@ struct ScenarioWorld: Sendable {
         var change: String?
         var transfer: String?
         var reads: [UInt64: String] = [:]
+        /// Until when the last read that a lease answered may be used.
+        var leaseEnd: Duration?
     }
 
     struct Member: Sendable {
@@ -48,6 +50,9 @@ struct ScenarioWorld: Sendable {
     /// From when `expect elapsed` counts: the last `mark`.
     var marked = Duration.zero
     var limits = Limits()
+    var options = Options()
+    /// Of servers that have another than the rest.
+    var priorities: [ServerID: UInt8] = [:]
     var founders = Configuration.empty
     var members: [Member] = []
     var network: [ScenarioPacket] = []
@@ -87,10 +92,12 @@ struct ScenarioWorld: Sendable {
         members[position].configurationIndex = disk.snapshot?.configurationIndex ?? .zero
         members[position].state = disk.snapshotState
         members[position].answers = Answers()
+        var options = options
+        options.priority = priorities[members[position].id] ?? options.priority
         let core = RaftCore(
             id: members[position].id, timing: Self.timing, limits: limits,
             seed: members[position].id.low << 32 | UInt64(members[position].life),
-            restored: disk.restored, at: now)
+            restored: disk.restored, at: now, options: options)
         members[position].core = core
         invariants.started(disk, core)
     }
@@ -155,10 +162,11 @@ struct ScenarioWorld: Sendable {
             members[position].answers.change = decision.outcome.scenarioText
         case .readDecided(let read, let outcome):
             members[position].answers.reads[read] = outcome.scenarioText
+            if case .ready(_, let end?) = outcome { members[position].answers.leaseEnd = end }
             invariants.answered(read, of: id, outcome, applied: members[position].applied)
         case .transferDecided(let outcome):
             members[position].answers.transfer = outcome.scenarioText
-        case .configurationChanged: break
+        case .configurationChanged, .observed: break
         }
     }
 
