@@ -55,6 +55,8 @@ struct Peer: Sendable {
     var isHeartbeatDue = false
     /// Heartbeats since anything moved although something is in flight.
     var stalledHeartbeats = 0
+    /// It says that it has entries which it never acknowledged, although time enough went by.
+    var isTailUnsure = false
     /// It votes for nobody else before, by this server's clock; counts with lease reads only.
     var boundUntil = Duration.zero
     /// What was told of ``state`` last.

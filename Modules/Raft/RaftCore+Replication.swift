@@ -37,7 +37,10 @@ extension RaftCore {
             // Empty, with this heartbeat: whoever is silent gets no entries until it answers.
             leadership.peers[position].state = .probe(isAsked: true)
         } else {
-            leadership.peers[position].stalledHeartbeats = 0  // All arrived; its disk is slow.
+            // All arrived. Its disk is slow; or it was restarted, and does not know that what it has
+            // is ours: the next heartbeat asks for it.
+            leadership.peers[position].stalledHeartbeats = 0
+            leadership.peers[position].isTailUnsure = true
         }
     }
 
@@ -108,11 +111,13 @@ extension RaftCore {
     }
 
     /// A heartbeat. While probing it is the question; else it leans on what the follower has for sure,
-    /// so that it is accepted whatever became of the entries in flight.
+    /// so that it is accepted whatever became of the entries in flight; or, after a while, on what it
+    /// said that it has.
     mutating func sendEmpty(to position: Int) {
         let peer = leadership.peers[position]
-        var previous = peer.match
+        var previous = peer.isTailUnsure ? sharedIndex(of: peer) : peer.match
         if case .probe = peer.state { previous = peer.next.previous }
+        leadership.peers[position].isTailUnsure = false
         send([], after: log.term(at: previous) == nil ? .zero : previous, to: position)
         leadership.peers[position].commitSent = min(commitIndex, peer.next.previous)
     }

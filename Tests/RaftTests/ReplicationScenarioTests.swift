@@ -91,6 +91,22 @@ import Testing
         #expect(leader.appends(to: C).map(\.commit) == [LogIndex(3)])
     }
 
+    /// A follower that stored entries and was restarted before it acknowledged them answered each
+    /// heartbeat with its old match, and with a full window no new append could ask for more.
+    @Test("B07: what a follower says that it has and never acknowledged is asked for in the end")
+    func unsureTail() {
+        var leader = Subject.leader()
+        leader.step(.proposed([[1]]))
+        leader.persist()
+        var asked: [LogIndex] = []
+        for _ in 0..<5 {
+            leader.timeOut()
+            asked += leader.appends(to: C).map(\.previousIndex)
+            leader.accept(from: C, match: 2, last: 3)
+        }
+        #expect(asked == [2, 2, 2, 2, 3].map(LogIndex.init))
+    }
+
     @Test("B08: the commit index never passes what the leader's messages verified")
     func unverifiedTail() {
         var follower = Subject(terms: [1] + Array(repeating: 2, count: 8))
