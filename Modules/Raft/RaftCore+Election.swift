@@ -96,9 +96,10 @@ extension RaftCore {
     private mutating func countVotes() {
         let granted = campaigning.granted.count { configuration.isVoter($0) }
         let refused = campaigning.refused.count { configuration.isVoter($0) }
-        if granted >= configuration.quorum {
+        let needed = needsEveryVote ? configuration.voterCount : configuration.quorum
+        if granted >= needed {
             if role == .preCandidate { campaign(isTransfer: false) } else { becomeLeader() }
-        } else if configuration.voterCount - refused < configuration.quorum {
+        } else if configuration.voterCount - refused < needed {
             backOff()
         }
     }

@@ -299,10 +299,14 @@ public struct Restored: Equatable, Sendable {
     public var previousTerm: Term
     /// Clamped to the log.
     public var commitHint: LogIndex
+    /// The server lost log or vote records: it neither campaigns nor grants votes until a leader
+    /// says that it is whole again.
+    public var isRecovering: Bool
 
     public init(
         hardState: HardState, snapshot: SnapshotMetadata?, entries: [Entry],
-        previousIndex: LogIndex, previousTerm: Term, commitHint: LogIndex
+        previousIndex: LogIndex, previousTerm: Term, commitHint: LogIndex,
+        isRecovering: Bool = false
     ) {
         self.hardState = hardState
         self.snapshot = snapshot
@@ -310,6 +314,7 @@ public struct Restored: Equatable, Sendable {
         self.previousIndex = previousIndex
         self.previousTerm = previousTerm
         self.commitHint = commitHint
+        self.isRecovering = isRecovering
     }
 
     /// A server's first start.

@@ -141,15 +141,19 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
     func learn(_ infos: [MemberInfo], from speaker: ServerID?) {
         var isNews = false
         for info in infos where info.id != own.id && info.region == own.region {
-            if let clusterID = own.clusterID, let theirs = info.clusterID, theirs != clusterID {
-                continue
-            }
+            guard !isOfAnotherCluster(info) else { continue }
             if members[info.id] == nil { makeRoom() }
             guard members.learn(info, isDirect: info.id == speaker, at: loop.now) else { continue }
             isNews = true
             connect(to: info.id, at: info.peerAddress)
         }
         if isNews { delegate?.networkMembersChanged() }
+    }
+
+    /// Of another cluster, or of another life of this one.
+    private func isOfAnotherCluster(_ info: MemberInfo) -> Bool {
+        guard let mine = own.clusterID, let theirs = info.clusterID else { return false }
+        return mine != theirs || own.recoveryEpoch != info.recoveryEpoch
     }
 
     private func makeRoom() {
@@ -280,6 +284,8 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
         if verdict == .welcome {
             learn([hello.sender] + hello.known, from: hello.sender.id)
             contactedBy(hello)
+        } else if case .refused(let reason) = verdict {
+            logRefusal("a stranger was refused", of: hello.sender, reason)
         }
         return HelloReply(verdict: verdict, sender: own, known: knownInfos())
     }
@@ -309,8 +315,9 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
             }
             if own.recoveryEpoch != peer.recoveryEpoch {
                 return .refused(
-                    "this server is of recovery epoch \(own.recoveryEpoch), "
-                        + "not \(peer.recoveryEpoch)")
+                    "this server is of recovery epoch \(RecoveryEpoch.text(own.recoveryEpoch)), "
+                        + "not \(RecoveryEpoch.text(peer.recoveryEpoch)): the cluster was recovered "
+                        + "without the other one, which needs an empty data folder to join it")
             }
         }
         return .welcome
@@ -337,12 +344,31 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
     private var refusals: [ServerID: String] = [:]
 
     private func logRefusal(of link: PeerLink, _ reason: String) {
-        guard refusals[link.id] != reason else { return }
-        if refusals.count > Members.countMax { refusals = [:] }
-        refusals[link.id] = reason
+        guard isNews(reason, of: link.id, in: &refusals) else { return }
         logger.warning(
             "no connection to a peer",
             metadata: ["address": "\(link.address)", "reason": "\(reason)"])
+    }
+
+    private var refused: [ServerID: String] = [:]
+
+    private func logRefusal(_ message: Logger.Message, of peer: MemberInfo, _ reason: String) {
+        guard peer.id != own.id, isNews(reason, of: peer.id, in: &refused) else { return }
+        logger.warning(
+            message,
+            metadata: [
+                "member": "\(peer.fullName)", "id": "\(peer.id)",
+                "address": "\(peer.peerAddress)", "reason": "\(reason)",
+            ])
+    }
+
+    private func isNews(
+        _ reason: String, of id: ServerID, in known: inout [ServerID: String]
+    ) -> Bool {
+        guard known[id] != reason else { return false }
+        if known.count > Members.countMax { known = [:] }
+        known[id] = reason
+        return true
     }
 
     func linkOpened(_ link: PeerLink) {
@@ -411,9 +437,9 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
         case .raft:
             let message = try RaftCodec.readMessage(&payload)
             try payload.finish()
-            guard own.clusterID != nil, members[peer.id]?.info.clusterID == own.clusterID else {
-                return  // Not of one cluster yet: Raft says it again.
-            }
+            guard own.clusterID != nil, let info = members[peer.id]?.info,
+                info.clusterID == own.clusterID, info.recoveryEpoch == own.recoveryEpoch
+            else { return }  // Not of one cluster yet: Raft says it again.
             delegate?.network(received: message, from: peer.id)
         case .forward:
             try receivedForward(&payload, from: peer.id, session: session)
@@ -459,7 +485,9 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
     }
 
     func receiver(for hello: Hello, session: PeerSession) -> SnapshotReceiver? {
-        guard own.clusterID != nil, hello.sender.clusterID == own.clusterID else { return nil }
+        guard own.clusterID != nil, hello.sender.clusterID == own.clusterID,
+            hello.sender.recoveryEpoch == own.recoveryEpoch
+        else { return nil }
         return delegate?.networkReceiver(for: hello.sender.id, session: session)
     }
 }

@@ -64,7 +64,7 @@ final class Server {
             httpAddress: "\(options.advertisedHTTPAddress ?? options.httpAddress)",
             bootstrapExpect: options.bootstrapExpect, isNonVoter: options.isNonVoter,
             clusterID: loaded.metadata.clusterID, recoveryEpoch: loaded.metadata.recoveryEpoch,
-            hasLog: loaded.hasLog,
+            hasLog: loaded.hasLog || loaded.metadata.isRecovering,
             incarnation: UInt64(clamping: environment.loop.wallClockNanoseconds))
         own.boundProposer = loaded.metadata.founding?.proposer
         network = PeerNetwork(
@@ -94,6 +94,7 @@ final class Server {
             network.connect(to: server.id, at: server.address)
         }
         for identity in replica.state.servers { seedMember(identity) }
+        keepRecord()
         logger.info(
             "server started",
             metadata: [
@@ -273,6 +274,7 @@ extension Server: ReplicaDelegate {
             network.update { $0.hasLog = true }
         }
         steward.configurationChanged(configuration)
+        keepRecord()
     }
 
     func replicaApplied(through index: LogIndex) {

@@ -39,16 +39,18 @@ func environment(_ name: String) -> String? {
 
 func stores(
     _ backend: AgentConfiguration.StorageBackend, _ directory: String
-) throws(StoreError) -> HostPlugins.Stores {
+) throws(StoreError) -> ServerStores {
     switch backend {
     case .lmdb:
         let storage = try LMDBStorage.open(directory: directory)
-        return .init(log: storage.log, metadata: storage.metadata, snapshots: storage.snapshots)
+        return .init(
+            log: storage.log, metadata: storage.metadata, snapshots: storage.snapshots,
+            close: { storage.close() })
     case .memory:
         let disk = MemoryDisk()
         return .init(
             log: MemoryLogStore(disk: disk), metadata: MemoryMetadataStore(disk: disk),
-            snapshots: MemorySnapshotStore(disk: disk))
+            snapshots: MemorySnapshotStore(disk: disk), close: {})
     }
 }
 
