@@ -24,7 +24,7 @@ package struct DataFolder: Sendable {
     let crypto: any Crypto
     let logger: Logger
     private let wallClockNanoseconds: @Sendable () -> Int64
-    private let openStores: @Sendable (_ directory: String) throws(StoreError) -> ServerStores
+    let openStores: @Sendable (_ directory: String) throws(StoreError) -> ServerStores
 
     /// - Parameters:
     ///   - directory: exists, and is locked.
@@ -160,7 +160,8 @@ package struct DataFolder: Sendable {
         case (.absent, let stored?):
             server = stored
         case (.damaged(let reason), let stored?):
-            logger.warning("the identity is damaged: written anew", metadata: ["reason": "\(reason)"])
+            logger.warning(
+                "the identity is damaged: written anew", metadata: ["reason": "\(reason)"])
             server = stored
         case (.sound(let known), nil):
             server = try emptied(known)

@@ -30,8 +30,8 @@ package enum PeersFile {
            List every server that is left, and no other.
         3. Start all of them. The first leader needs all voters of the file.
 
-        The file is used once and removed. Servers that were not in it are strangers from then on: give
-        them an empty data folder before they are started again.
+        The file is used once and removed. Servers that were not in it are strangers from then on:
+        give them an empty data folder before they are started again.
 
         """
 

@@ -204,7 +204,7 @@ final class Database: @unchecked Sendable {
             case MDB_TXN_FULL: return .mismatch("the batch is too large: \(text)")
             case MDB_CORRUPTED, MDB_PAGE_NOTFOUND, MDB_INVALID, MDB_BAD_DBI, MDB_NOTFOUND,
                 MDB_VERSION_MISMATCH, MDB_INCOMPATIBLE:
-                return isWrite ? .broken(text) : .corrupt(text)
+                return isWrite ? .broken(text) : .corrupt("\(path): \(text)")
             default: return .broken(text)
             }
         }

@@ -76,7 +76,7 @@ import Testing
         }
     }
 
-    @Test("The survivor gets a new configuration after all of its log, a new epoch, and the file goes")
+    @Test("The survivor gets the new configuration after its log, a new epoch, and the file goes")
     func survivor() throws {
         let fixture = try FolderFixture()
         let server = try fixture.join(besides: [Fixture.other, Fixture.third])
