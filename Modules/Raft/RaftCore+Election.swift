@@ -94,12 +94,9 @@ extension RaftCore {
     }
 
     private mutating func countVotes() {
-        let granted = campaigning.granted.count { configuration.isVoter($0) }
-        let refused = campaigning.refused.count { configuration.isVoter($0) }
-        let needed = needsEveryVote ? configuration.voterCount : configuration.quorum
-        if granted >= needed {
+        if isElected(by: { campaigning.granted.contains($0) }) {
             if role == .preCandidate { campaign(isTransfer: false) } else { becomeLeader() }
-        } else if configuration.voterCount - refused < needed {
+        } else if !isElected(by: { !campaigning.refused.contains($0) }) {
             backOff()
         }
     }

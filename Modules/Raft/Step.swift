@@ -124,6 +124,9 @@ public enum Effect: Equatable, Sendable {
     case snapshotDecided(SnapshotDecision)
     /// Replace the state machine's state by this snapshot, which is durable and verified.
     case restore(SnapshotMetadata)
+    /// This server is no longer recovering: ``Restored/isRecovering`` need not be set at its next
+    /// start. All that this rests on is durable.
+    case recovered
 }
 
 public enum ProposalOutcome: Equatable, Sendable {
@@ -300,7 +303,7 @@ public struct Restored: Equatable, Sendable {
     /// Clamped to the log.
     public var commitHint: LogIndex
     /// The server lost log or vote records: it neither campaigns nor grants votes until a leader
-    /// says that it is whole again.
+    /// says that it is whole again (``Effect/recovered``).
     public var isRecovering: Bool
 
     public init(

@@ -13,6 +13,8 @@ protocol ReplicaDelegate: AnyObject {
     func replicaConfigurationChanged(_ configuration: Configuration, index: LogIndex)
     /// Committed commands were applied, up to and including this index.
     func replicaApplied(through index: LogIndex)
+    /// What this server lost is here again: it need not say so at its next start.
+    func replicaRecovered()
     /// The disk failed for good: the server leaves service.
     func replicaFailed(_ reason: String)
 }
@@ -223,6 +225,7 @@ final class Replica {
             delegate?.replica(sendSnapshot: offer, to: peer)
         case .snapshotDecided(let decision): snapshotDecision = decision
         case .restore(let metadata): restore(metadata)
+        case .recovered: delegate?.replicaRecovered()
         }
     }
 

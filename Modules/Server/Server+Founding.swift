@@ -252,6 +252,7 @@ extension Server {
         if configuration.voterCount > 0 {
             changed.otherVoters = configuration.voterCount(besides: id)
         }
+        if hasRecovered { changed.isRecovering = false }
         guard changed != metadata else { return }
         save(changed) { _ in }
     }

@@ -35,6 +35,8 @@ final class Server {
     var snapshotSenders: [ServerID: SnapshotSender] = [:]
     var foundingAccepted: Set<ServerID> = []
     var isSavingMetadata = false
+    /// The leader said so in this life; stored as soon as nothing else is being stored.
+    var hasRecovered = false
     private(set) var isStopped = false
     private var stopCompletions: [() -> Void] = []
     /// How long after its last byte a snapshot's answer is waited for.
@@ -279,6 +281,12 @@ extension Server: ReplicaDelegate {
 
     func replicaApplied(through index: LogIndex) {
         steward.applied()
+    }
+
+    func replicaRecovered() {
+        hasRecovered = true
+        logger.info("refilled by the leader: this server is whole again")
+        keepRecord()
     }
 
     func replicaFailed(_ reason: String) {

@@ -250,7 +250,8 @@ struct Cluster {
             if index > servers[position].applied { Issue.record("read before \(index) is out") }
         case .transferDecided(let outcome):
             transfers.append(outcome)
-        case .proposed, .changeDecided, .readDecided, .configurationChanged, .snapshotDecided:
+        case .proposed, .changeDecided, .readDecided, .configurationChanged, .snapshotDecided,
+            .recovered:
             break
         }
     }

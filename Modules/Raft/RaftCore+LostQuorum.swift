@@ -26,8 +26,15 @@ extension RaftCore {
             index: last.next, term: term, kind: .configuration, payload: configuration.encoded())
     }
 
+    /// Whether these voters are enough to lead.
+    func isElected(by test: (ServerID) -> Bool) -> Bool {
+        let voters = configuration.servers.filter { $0.role == .voter }
+        if needsEveryVote { return !voters.isEmpty && voters.allSatisfy { test($0.id) } }
+        return voters.count { test($0.id) } >= configuration.quorum
+    }
+
     /// The log ends with a recovery's entry: no leader has been chosen since.
-    var needsEveryVote: Bool {
+    private var needsEveryVote: Bool {
         guard let before = log.term(at: log.lastIndex.previous) else { return false }
         return log.lastTerm.number - before.number >= Term.recoveryStride
     }

@@ -2,7 +2,7 @@
 import MartletRaft
 import Testing
 
-@Suite("Recovery after a lost quorum") struct RecoveryTests {
+@Suite("Recovery after a lost quorum") struct LostQuorumTests {
     private static let survivors = voters(A, B, C)
 
     /// A survivor of five whose log ends in these terms, with the entry of the recovery.
