@@ -44,7 +44,7 @@ package enum PeersFile {
             throw Problem("line \(error.line), column \(error.column): \(error)")
         }
         guard case .array(let nodes) = root.value else {
-            throw Problem("json: cannot unmarshal \(root.value.kind): an array of servers is needed")
+            throw Problem("json: cannot unmarshal \(root.value.kind): an array is needed")
         }
         var configuration = Configuration.empty
         for (position, node) in nodes.enumerated() {

@@ -9,7 +9,9 @@ extension FolderSurvey {
         ]
         for survey in surveys {
             var role = "-"
-            if let plan { role = plan.configuration.isVoter(survey.serverID) ? "voter" : "non-voter" }
+            if let configuration = plan?.configuration {
+                role = configuration.isVoter(survey.serverID) ? "voter" : "non-voter"
+            }
             rows.append([
                 survey.directory, "\(survey.serverID)", RecoveryEpoch.text(survey.recoveryEpoch),
                 "\(survey.lastTerm.number)", "\(survey.lastIndex.number)",
@@ -42,8 +44,8 @@ extension RecoveryPlan {
         text += FolderSurvey.table(surveys, marking: self)
         if isMajority {
             text +=
-                "\nNote: these are a majority of the old voters. They need no recovery: started, they "
-                + "elect\na leader by themselves, and the others can come back.\n"
+                "\nNote: these are a majority of the old voters. They need no recovery: started, "
+                + "they elect\na leader by themselves, and the others can come back.\n"
         }
         if !unseen.isEmpty {
             text += "\nNot looked at; the first leader needs the vote of each:\n"

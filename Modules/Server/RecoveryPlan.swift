@@ -85,13 +85,13 @@ package struct RecoveryPlan: Equatable, Sendable {
             }
             guard survey.recoveryEpoch == best.recoveryEpoch else {
                 throw Refusal(
-                    text: "\(name) is of recovery epoch \(RecoveryEpoch.text(survey.recoveryEpoch)), "
-                        + "\(best.directory) of \(RecoveryEpoch.text(best.recoveryEpoch)): give only "
-                        + "folders of the last one")
+                    text: "\(name) and \(best.directory) are of different recovery epochs, "
+                        + "\(RecoveryEpoch.text(survey.recoveryEpoch)) and "
+                        + "\(RecoveryEpoch.text(best.recoveryEpoch)): give only folders of the last")
             }
             guard !survey.isRecovering else {
                 throw Refusal(
-                    text: "\(name): this server lost its data and was not refilled yet: leave it out")
+                    text: "\(name): this server lost its data and was not refilled: leave it out")
             }
             if let same = surveys[..<position].first(where: { $0.serverID == survey.serverID }) {
                 throw Refusal(
@@ -117,8 +117,8 @@ package struct RecoveryPlan: Equatable, Sendable {
             .contains { $0.position == best.position }
         guard ahead else {
             throw Refusal(
-                text: "server \(best.serverID) in \(best.directory) is ahead of every chosen voter: "
-                    + "its log ends at \(best.lastIndex) of \(best.lastTerm). What only it has would "
+                text: "server \(best.serverID) in \(best.directory) is ahead of every chosen "
+                    + "voter: its log ends at \(best.lastIndex) of \(best.lastTerm). What only it has would "
                     + "be lost: let it vote")
         }
     }
