@@ -87,7 +87,8 @@ package struct RecoveryPlan: Equatable, Sendable {
                 throw Refusal(
                     text: "\(name) and \(best.directory) are of different recovery epochs, "
                         + "\(RecoveryEpoch.text(survey.recoveryEpoch)) and "
-                        + "\(RecoveryEpoch.text(best.recoveryEpoch)): give only folders of the last")
+                        + "\(RecoveryEpoch.text(best.recoveryEpoch)): give only folders of the last"
+                )
             }
             guard !survey.isRecovering else {
                 throw Refusal(
