@@ -64,7 +64,7 @@ class Damage(ProcessTest):
         self.start(servers)
         written = [250, 1000]  # What an autopilot configuration says at first.
         self.write_until_acknowledged(servers, 1000)
-        unharmed, repaired, refused, repairs = 0, 0, [], []
+        unharmed, repaired, refused, repairs, refills = 0, 0, [], [], {}
         for number in range(processes.OPTIONS.flips):
             victim = processes.OPTIONS.random.choice(servers)
             victim.kill()
@@ -83,6 +83,8 @@ class Damage(ProcessTest):
                 victim.start()
             elif len(self.aside(victim)) > before:
                 repaired += 1
+                self.wait_refilled(victim, repaired_before=refills.get(victim.name, 0))
+                refills[victim.name] = refills.get(victim.name, 0) + 1
                 repairs.append(time.monotonic() - start)
             else:
                 unharmed += 1
@@ -98,6 +100,13 @@ class Damage(ProcessTest):
         values = {self.read(s)[0] for s in servers}
         self.assertEqual(values, {written[-1]})
         self.done()
+
+    def wait_refilled(self, server, repaired_before):
+        """Until the leader has said that it is whole again."""
+        def told():
+            with open(server.log, errors="replace") as log:
+                return log.read().count("this server is whole again") > repaired_before
+        wait_until(lambda: "the end of a recovery\n" + server.tail(), told, 30)
 
     def wait_whole(self, servers):
         """Until all of them vote: only then may another one be damaged."""
