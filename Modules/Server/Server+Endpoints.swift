@@ -46,7 +46,7 @@ extension Server {
             call.wish = .command(
                 .setScheduler(configuration, cas: try call.checkAndSetIndex()))
         case .statusLeader, .statusPeers, .regions, .agentSelf, .agentMembers, .agentHealth,
-            .metrics:
+            .metrics, .saveSnapshot, .restoreSnapshot:
             break
         }
     }
@@ -132,7 +132,8 @@ extension Server {
         case .statusPeers where call.isStale: answerWithLeader(call)
         case .raftConfiguration, .autopilotConfiguration, .schedulerConfiguration, .statusLeader,
             .statusPeers, .autopilotHealth, .removePeer, .transferLeadership,
-            .setAutopilotConfiguration, .setSchedulerConfiguration:
+            .setAutopilotConfiguration, .setSchedulerConfiguration, .saveSnapshot,
+            .restoreSnapshot:
             nil
         }
     }
@@ -156,7 +157,7 @@ extension Server {
         .json(JSONWriter.encode(value, pretty: call.isPretty), freshness: freshness)
     }
 
-    private func freshness(index: UInt64, isLeader: Bool = false) -> APIResponse.Freshness {
+    func freshness(index: UInt64, isLeader: Bool = false) -> APIResponse.Freshness {
         APIResponse.Freshness(
             index: index, knowsLeader: isLeader || replica.core.status.leader != nil,
             lastContactMilliseconds: isLeader ? 0 : lastContact.milliseconds)
@@ -222,6 +223,10 @@ extension Server {
             removePeer(call, done)
         case .transferLeadership:
             transferLeadership(call, done)
+        case .saveSnapshot:
+            saveLinearizably(call, done)
+        case .restoreSnapshot:
+            restoreArchive(call, done)
         case .statusLeader, .statusPeers:
             done(.answered(answerWithLeader(call)))
         case .regions, .agentSelf, .agentMembers, .agentHealth, .metrics:

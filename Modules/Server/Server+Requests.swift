@@ -79,6 +79,9 @@ extension Server {
         _ call: Call, deadline: Duration, respond: @escaping (APIResponse) -> Void
     ) {
         if let response = answerLocally(call) { return respond(response) }
+        if call.endpoint == .saveSnapshot, call.isStale {
+            return save(isLeader: false, respond)
+        }
         if let failure = replica.failure {
             return respond(
                 .text(500, "this server is out of service, its storage failed: \(failure)"))

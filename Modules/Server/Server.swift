@@ -44,6 +44,7 @@ final class Server {
     let startedAt: Duration
     var counters = Counters()
     var autopilotCache: CachedBody?
+    var archiveWork = ArchiveWork()
     /// One-shot timers under way, by number.
     var laterArmed: [UInt64: any LoopTimer] = [:]
     var laterTimers: UInt64 = 0

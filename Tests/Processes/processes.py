@@ -15,7 +15,11 @@ The last line is "processes: N passed, N failed"; exit status 1 when one failed.
 Python 3 standard library only.
 """
 import argparse
+import base64
+import gzip
+import hashlib
 import http.client
+import io
 import json
 import os
 import random
@@ -25,6 +29,7 @@ import socket
 import struct
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 import unittest
@@ -34,6 +39,7 @@ RAFT = "/v1/operator/raft/configuration"
 AUTOPILOT = "/v1/operator/autopilot/configuration"
 HEALTH = "/v1/operator/autopilot/health"
 SCHEDULER = "/v1/operator/scheduler/configuration"
+SNAPSHOT = "/v1/operator/snapshot"
 
 
 def free_ports(count):
@@ -587,6 +593,63 @@ class ThreeServers(ProcessTest):
             self.assertGreater(modified, index, "round %d: the index went back" % round)
             value, index = got, modified
         self.done()
+
+    def test_a_saved_state_is_restored_by_any_server(self):
+        servers = self.cluster()
+        self.start(servers)
+        self.write_until_acknowledged(servers, 4242)
+        saved = servers[0].request("GET", SNAPSHOT)
+        self.assertEqual(saved.status, 200, saved)
+        self.assertEqual(saved.headers["Content-Type"], "application/x-gzip")
+        digest = base64.b64encode(hashlib.sha256(saved.body).digest()).decode()
+        self.assertEqual(saved.headers["Digest"], "sha-256=" + digest)
+        with tarfile.open(fileobj=io.BytesIO(saved.body), mode="r:gz") as archive:
+            files = {name: archive.extractfile(name).read() for name in archive.getnames()}
+        self.assertEqual(list(files), ["meta.json", "state.bin", "SHA256SUMS"])
+        for line in files["SHA256SUMS"].decode().splitlines():
+            digest, name = line.split("  ")
+            self.assertEqual(digest, hashlib.sha256(files[name]).hexdigest(), name)
+        self.assertEqual(json.loads(files["meta.json"])["Size"], len(files["state.bin"]))
+
+        # Another program's archive of the same files is as good, and comes in chunks.
+        packed = gzip.compress(self.tar(files))
+        for restorer, content in zip(servers, [saved.body, packed, saved.body]):
+            self.write_until_acknowledged(servers, 7)
+            before = self.read(servers[0])[1]
+            pieces = (content[i:i + 100] for i in range(0, len(content), 100))
+            answer = restorer.request("PUT", SNAPSHOT, pieces)
+            self.assertEqual((answer.status, answer.body), (200, b""))
+            found = {self.read(s) for s in servers}
+            self.assertEqual(len(found), 1, found)
+            value, index = found.pop()
+            self.assertEqual(value, 4242)
+            self.assertGreater(index, before)
+
+        damaged = dict(files, **{"state.bin": files["state.bin"][:-1] + b"x"})
+        for content in [b"", b"garbage", saved.body[:-1], gzip.compress(b"x" * 1024)] + [
+                gzip.compress(self.tar(files)) for files in [damaged, {"meta.json": b"{}"}]]:
+            answer = servers[1].request("PUT", SNAPSHOT, content)
+            self.assertEqual(answer.status, 500, answer)
+            self.assertTrue(answer.body.startswith(b"failed to restore from snapshot: "), answer)
+        bomb = gzip.compress(b"\0" * (64 << 20))
+        self.assertEqual(servers[2].request("PUT", SNAPSHOT, bomb).status, 500)
+        self.assertEqual(self.read(servers[0]), (4242, index))
+
+        for server in servers:
+            server.kill()
+        self.start(servers)
+        self.assertEqual({self.read(s) for s in servers}, {(4242, index)})
+        self.done()
+
+    @staticmethod
+    def tar(files):
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+            for name, content in files.items():
+                entry = tarfile.TarInfo(name)
+                entry.size = len(content)
+                archive.addfile(entry, io.BytesIO(content))
+        return packed.getvalue()
 
 
 def selected(suite, names):
