@@ -295,8 +295,12 @@ private func compactOften(_ options: inout ServerOptions) {
         cluster.cutPower(of: others[0])
         for number in 1...20 { #expect(cluster.write(number, at: leader)) }
         let outcome = cluster.beginRestore(of: try savedState(chunks: 6), at: leader)
-        cluster.world.run(for: .milliseconds(4))
-        let begun = try #require(try cluster.state(of: leader).restoreIndex)
+        var seen: UInt64?
+        for _ in 0..<200 where seen == nil {
+            cluster.world.run(for: .microseconds(100))
+            seen = try cluster.state(of: leader).restoreIndex
+        }
+        let begun = try #require(seen)
         // Without its only follower the leader cannot go on, until the other one has caught up.
         cluster.cutPower(of: others[1])
         cluster.start(others[0])

@@ -9,8 +9,8 @@ import MartletTransport
 
 /// A data folder in memory. Its stores are a file that names a simulated disk: where the folder goes,
 /// they go.
+// SAFETY: guarded by being used on one test's thread alone.
 final class FolderFixture: @unchecked Sendable {
-    // SAFETY: one test's thread uses it.
     static let directory = "/data"
     static let raft = "/data/server/raft"
     static let peersFile = "/data/server/raft/peers.json"
@@ -95,8 +95,8 @@ final class FolderFixture: @unchecked Sendable {
 }
 
 /// Ends the process, as it were, at one of the changes.
+// SAFETY: guarded by being used on one test's thread alone.
 final class CrashingFiles: Files, @unchecked Sendable {
-    // SAFETY: one test's thread uses it.
     private let files: any Files
     private var changesLeft: Int
     private(set) var hasCrashed = false
