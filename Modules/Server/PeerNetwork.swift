@@ -223,8 +223,19 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
 
     // MARK: Messages
 
+    /// Drops what the peer would not understand: nothing but an answer depends on it.
     func send(_ message: Message, to peer: ServerID) {
-        links[peer]?.send(.raft) { RaftCodec.write(message, to: &$0) }
+        guard let link = links[peer], link.isOpen else { return }
+        let version = link.agreedProtocol
+        guard RaftCodec.isKnown(message, in: version) else { return }
+        if !link.send(.raft, body: { RaftCodec.write(message, protocol: version, to: &$0) }) {
+            messagesDropped += 1
+        }
+    }
+
+    /// Whether this peer answers questions for a read index.
+    func canBeAskedToRead(_ peer: ServerID) -> Bool {
+        links[peer].map { $0.isOpen && $0.agreedProtocol >= 2 } ?? false
     }
 
     /// Asks `peer` to carry out a request; `done` is called once.
@@ -273,10 +284,12 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
 
     // MARK: Greetings
 
-    func helloForPeer() -> Hello { Hello(purpose: .peer, sender: own, known: knownInfos()) }
+    var protocolMax: UInt16 { options.peerProtocolMax }
+
+    func helloForPeer() -> Hello { hello(for: .peer) }
 
     func hello(for purpose: Hello.Purpose) -> Hello {
-        Hello(purpose: purpose, sender: own, known: knownInfos())
+        Hello(purpose: purpose, sender: own, known: knownInfos(), protocolMax: protocolMax)
     }
 
     func greet(_ hello: Hello) -> HelloReply {
@@ -284,10 +297,13 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
         if verdict == .welcome {
             learn([hello.sender] + hello.known, from: hello.sender.id)
             contactedBy(hello)
-        } else if case .refused(let reason) = verdict {
-            logRefusal("a stranger was refused", of: hello.sender, reason)
         }
-        return HelloReply(verdict: verdict, sender: own, known: knownInfos())
+        if case .refused(let reason) = verdict {
+            refuse(.unwelcome, from: hello.sender.fullName, reason)
+        }
+        return HelloReply(
+            verdict: verdict, sender: own, known: knownInfos(),
+            agreedProtocol: min(protocolMax, hello.protocolMax))
     }
 
     private func contactedBy(_ hello: Hello) {
@@ -344,31 +360,12 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
     private var refusals: [ServerID: String] = [:]
 
     private func logRefusal(of link: PeerLink, _ reason: String) {
-        guard isNews(reason, of: link.id, in: &refusals) else { return }
+        guard refusals[link.id] != reason else { return }
+        if refusals.count > Members.countMax { refusals = [:] }
+        refusals[link.id] = reason
         logger.warning(
             "no connection to a peer",
             metadata: ["address": "\(link.address)", "reason": "\(reason)"])
-    }
-
-    private var refused: [ServerID: String] = [:]
-
-    private func logRefusal(_ message: Logger.Message, of peer: MemberInfo, _ reason: String) {
-        guard peer.id != own.id, isNews(reason, of: peer.id, in: &refused) else { return }
-        logger.warning(
-            message,
-            metadata: [
-                "member": "\(peer.fullName)", "id": "\(peer.id)",
-                "address": "\(peer.peerAddress)", "reason": "\(reason)",
-            ])
-    }
-
-    private func isNews(
-        _ reason: String, of id: ServerID, in known: inout [ServerID: String]
-    ) -> Bool {
-        guard known[id] != reason else { return false }
-        if known.count > Members.countMax { known = [:] }
-        known[id] = reason
-        return true
     }
 
     func linkOpened(_ link: PeerLink) {
@@ -404,6 +401,34 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
         }
     }
 
+    // MARK: What is not taken
+
+    private(set) var refusalCounts = Refusals()
+    /// Messages that a full queue to their peer had no room for; Raft says them again.
+    private(set) var messagesDropped: UInt64 = 0
+
+    /// Counts, and says so now and then.
+    func refuse(_ reason: Refusals.Reason, from peer: String, _ detail: String) {
+        guard refusalCounts.note(reason, from: peer, at: loop.now) else { return }
+        logger.warning(
+            "refused what a peer sent",
+            metadata: ["from": "\(peer)", "reason": "\(reason.rawValue)", "detail": "\(detail)"])
+    }
+
+    func refuse(_ reason: MessageRefusal, from peer: ServerID) {
+        let name = members[peer]?.info.fullName ?? "\(peer)"
+        refuse(Refusals.Reason(reason), from: name, "a Raft message")
+    }
+
+    func link(_ link: PeerLink, refused error: ByteError, isOversized: Bool) {
+        refuse(isOversized ? .oversized : .malformed, from: "\(link.address)", error.reason)
+    }
+
+    func session(_ session: PeerSession, refused error: ByteError, isOversized: Bool) {
+        let peer = session.peer?.fullName ?? session.stream.remoteAddress.host
+        refuse(isOversized ? .oversized : .malformed, from: peer, error.reason)
+    }
+
     // MARK: PeerSessionOwner
 
     private func accepted(_ stream: any ByteStream) {
@@ -435,11 +460,16 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
         guard let peer = session.peer else { return }
         switch kind {
         case .raft:
-            let message = try RaftCodec.readMessage(&payload)
+            let message = try RaftCodec.readMessage(
+                &payload, protocol: session.agreedProtocol)
             try payload.finish()
             guard own.clusterID != nil, let info = members[peer.id]?.info,
                 info.clusterID == own.clusterID, info.recoveryEpoch == own.recoveryEpoch
-            else { return }  // Not of one cluster yet: Raft says it again.
+            else {
+                // Perhaps not of one cluster yet: Raft says it again.
+                refuse(.foreignCluster, from: peer.fullName, "a Raft message")
+                return
+            }
             delegate?.network(received: message, from: peer.id)
         case .forward:
             try receivedForward(&payload, from: peer.id, session: session)

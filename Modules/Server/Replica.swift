@@ -15,6 +15,7 @@ protocol ReplicaDelegate: AnyObject {
     func replicaApplied(through index: LogIndex)
     /// What this server lost is here again: it need not say so at its next start.
     func replicaRecovered()
+    func replicaObserved(_ observation: Observation)
     /// The disk failed for good: the server leaves service.
     func replicaFailed(_ reason: String)
 }
@@ -52,6 +53,8 @@ final class Replica {
     private(set) var failure: String?
 
     private var timer: (any LoopTimer)?
+    private var expiry: (any LoopTimer)?
+    private var isExpiryArmed = false
     private var effects: [Effect] = []
     private var inputs: [Input] = []
     private var isStepping = false
@@ -62,7 +65,8 @@ final class Replica {
     private var isGathering = false
     private let inLog = WaitingCommands()
     private var proposing: [(CommandOutcome) -> Void] = []
-    private var reads: [(id: UInt64, done: [(ReadOutcome) -> Void])] = []
+    /// Oldest first.
+    private var reads: [(id: UInt64, since: Duration, done: [(ReadOutcome) -> Void])] = []
     private var nextReadID: UInt64 = 0
     private var changes: [(id: UInt64, done: (ChangeDecision.Outcome) -> Void)] = []
     private var nextChangeID: UInt64 = 0
@@ -86,9 +90,11 @@ final class Replica {
         snapshots = environment.snapshots
         self.logLane = logLane
         self.snapshotLane = snapshotLane
+        var raftOptions = options.raftOptions
+        raftOptions.observes = true
         core = RaftCore(
             id: loaded.metadata.serverID, timing: options.timing, limits: options.raftLimits,
-            seed: seed, restored: loaded.restored, at: environment.loop.now)
+            seed: seed, restored: loaded.restored, at: environment.loop.now, options: raftOptions)
         state = loaded.state
         let snapshot = loaded.restored.snapshot
         diskLastIndex = loaded.restored.entries.last?.index ?? loaded.restored.previousIndex
@@ -102,6 +108,7 @@ final class Replica {
 
     func start() {
         timer = loop.makeTimer { [weak self] in self?.step(.ticked) }
+        expiry = loop.makeTimer { [weak self] in self?.expire() }
         step(.ticked)
     }
 
@@ -109,6 +116,7 @@ final class Replica {
     func stop() {
         failure = failure ?? "the server is stopping"
         timer?.disarm()
+        expiry?.disarm()
         failEverything(with: .unknown)
     }
 
@@ -117,12 +125,15 @@ final class Replica {
     /// Puts a command into the log; `done` is called once, when it is applied or is lost.
     func propose(_ command: [UInt8], done: @escaping (CommandOutcome) -> Void) {
         if let failure { return done(.failed(failure)) }
-        if isDiskStalled { return done(.refused(.busy)) }
         gathered.append((command, done))
         gather()
     }
 
-    /// Calls `done` when reading ``state`` is linearizable, or cannot be made so here.
+    /// Calls `done` when reading ``state`` is linearizable, or cannot be made so here. A server that
+    /// does not lead asks its leader, which has to know such questions.
+    ///
+    /// `done` reads the state at once; if it was told until when that is valid, it looks at the clock
+    /// afterwards.
     func read(_ done: @escaping (ReadOutcome) -> Void) {
         guard failure == nil else { return done(.refused(.notLeader(leader: nil))) }
         gatheredReads.append(done)
@@ -150,7 +161,8 @@ final class Replica {
         if core.commitIndex >= index {
             return done(core.term(at: index).map { $0 == term } ?? true)
         }
-        inLog.add(index: index, term: term) { outcome in
+        armExpiry()
+        inLog.add(index: index, term: term, at: loop.now) { outcome in
             if case .applied = outcome { done(true) } else { done(false) }
         }
     }
@@ -178,10 +190,35 @@ final class Replica {
         }
         if !gatheredReads.isEmpty {
             nextReadID += 1
-            reads.append((nextReadID, gatheredReads))
+            armExpiry()
+            reads.append((nextReadID, loop.now, gatheredReads))
             gatheredReads = []
-            step(.readRequested(id: nextReadID))
+            step(.readRequestedHere(id: nextReadID))
         }
+    }
+
+    // MARK: Patience
+
+    /// Nobody waits longer than this for disks or servers that do not answer: clients are told what
+    /// is certain. Below the time that a server gives one that it forwards to, five seconds.
+    private static let patience: Duration = .seconds(4)
+    private static let expiryInterval: Duration = .milliseconds(250)
+
+    private func armExpiry() {
+        guard !isExpiryArmed else { return }
+        isExpiryArmed = true
+        expiry?.arm(at: loop.now + Self.expiryInterval)
+    }
+
+    private func expire() {
+        isExpiryArmed = false
+        let limit = loop.now - Self.patience
+        inLog.expire(since: limit)
+        while let first = reads.first, first.since <= limit {
+            reads.removeFirst()
+            for done in first.done { done(.refused(.notLeader(leader: nil))) }
+        }
+        if inLog.count > 0 || !reads.isEmpty { armExpiry() }
     }
 
     // MARK: Stepping
@@ -226,6 +263,7 @@ final class Replica {
         case .snapshotDecided(let decision): snapshotDecision = decision
         case .restore(let metadata): restore(metadata)
         case .recovered: delegate?.replicaRecovered()
+        case .observed(let observation): delegate?.replicaObserved(observation)
         }
     }
 
@@ -237,8 +275,10 @@ final class Replica {
         switch outcome {
         case .accepted(let first, let term):
             var index = first
+            let now = loop.now
+            armExpiry()
             for done in waiting {
-                inLog.add(index: index, term: term, done: done)
+                inLog.add(index: index, term: term, at: now, done: done)
                 index = index.next
             }
         case .refused(let refusal):
@@ -318,18 +358,7 @@ final class Replica {
         submit(taken)
     }
 
-    /// The own disk has not answered for longer than any healthy one takes. Nothing more is taken
-    /// then: what waits for the disk stays bounded, and clients are told at once.
-    var isDiskStalled: Bool {
-        guard let since = writingSince else { return false }
-        return loop.now - since > Self.diskStallMax
-    }
-
-    private static let diskStallMax: Duration = .seconds(1)
-    private var writingSince: Duration?
-
     private func submit(_ taken: WriteQueue.Taken) {
-        writingSince = writingSince ?? loop.now
         let log = log
         logLane.attempt({ () throws(StoreError) in try log.commit(taken.batch) }) {
             [weak self] result in self?.written(taken, result)
@@ -340,7 +369,6 @@ final class Replica {
         switch result {
         case .success:
             writes.finish()
-            writingSince = nil
             noteOnDisk(taken.batch)
             compactWhatWaits()
             step(.persisted(through: taken.through))

@@ -67,6 +67,31 @@ def wait_until(what, predicate, seconds):
         time.sleep(0.03)
 
 
+def peer_garbage(dice, shape):
+    """Bytes for a peer port: noise, noise in a frame, an endless frame, or noise after a greeting."""
+    def checksum(data):  # CRC-32C, so that garbage passes the frame and reaches the reader
+        value = 0xFFFFFFFF
+        for byte in data:
+            value ^= byte
+            for _ in range(8):
+                value = (value >> 1) ^ (0x82F63B78 if value & 1 else 0)
+        return value ^ 0xFFFFFFFF
+
+    def frame(kind, payload):
+        content = bytes([kind]) + payload
+        return struct.pack("<II", len(payload), checksum(content)) + content
+
+    noise = dice.randbytes(dice.randint(0, 600))
+    if shape == 0:
+        return noise
+    if shape == 1:
+        return frame(dice.randint(0, 20), noise)
+    if shape == 2:
+        return struct.pack("<IIB", 0xFFFFFFFF, 0, 1) + noise
+    hello = struct.pack("<IHHB", 0x4C54524D, 1, 1, dice.randint(0, 4))
+    return frame(1, hello + noise)
+
+
 class Answer:
     def __init__(self, status, headers, body):
         self.status, self.headers, self.body = status, headers, body
@@ -421,35 +446,11 @@ class BadInput(ProcessTest):
         server = self.dev().start().wait_ready()
         before = self.read(server)
         dice = random.Random(OPTIONS.seed)
-
-        def checksum(data):  # CRC-32C, so that garbage passes the frame and reaches the reader
-            value = 0xFFFFFFFF
-            for byte in data:
-                value ^= byte
-                for _ in range(8):
-                    value = (value >> 1) ^ (0x82F63B78 if value & 1 else 0)
-            return value ^ 0xFFFFFFFF
-
-        def frame(kind, payload):
-            content = bytes([kind]) + payload
-            return struct.pack("<II", len(payload), checksum(content)) + content
-
-        def garbage(shape):
-            noise = dice.randbytes(dice.randint(0, 600))
-            if shape == 0:
-                return noise
-            if shape == 1:
-                return frame(dice.randint(0, 20), noise)
-            if shape == 2:
-                return struct.pack("<IIB", 0xFFFFFFFF, 0, 1) + noise
-            hello = struct.pack("<IHHB", 0x4C54524D, 1, 1, dice.randint(0, 4))
-            return frame(1, hello + noise)
-
         for number in range(200):
             with socket.create_connection(("127.0.0.1", (server.rpc_port, server.serf_port)[number % 2]), 5) as peer:
                 peer.settimeout(0.02)
                 try:
-                    peer.sendall(garbage(number % 4))
+                    peer.sendall(peer_garbage(dice, number % 4))
                     peer.recv(4096)
                 except OSError:
                     pass

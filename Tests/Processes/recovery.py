@@ -66,7 +66,7 @@ class Recovery(ProcessTest):
 
         lost[0].start()
         wait_until("the survivor to refuse the stranger", lambda: re.search(
-            "stranger was refused.*recovery epoch", self.log_of(survivor)), 15)
+            "refused what a peer sent.*recovery epoch", self.log_of(survivor)), 15)
         wait_until("the stranger to say why it is refused", lambda: re.search(
             "no connection to a peer.*recovery epoch", self.log_of(lost[0])), 15)
         term = survivor.request("GET", RAFT).json
