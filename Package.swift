@@ -132,7 +132,7 @@ let package = Package(
             uses: [
                 "Server", "API", "HTTP", "JSON", "Raft", "Bytes", "State", "Storage", "Transport",
                 "Harness", "Simulation",
-            ]),
+            ], [logging]),
         tests("Client", uses: ["Client", "API", "HTTP", "Transport"]),
         tests("Host", uses: ["Host", "API", "JSON", "Server", "Transport"], [logging]),
         tests("UV", uses: ["UV", "Transport", "Contracts"]),

@@ -8,21 +8,6 @@ import Synchronization
 
 /// The plugins that an executable hands over. Host names none of them.
 package struct HostPlugins: Sendable {
-    /// The three stores of one server.
-    package struct Stores: Sendable {
-        package let log: any LogStore
-        package let metadata: any MetadataStore
-        package let snapshots: any SnapshotStore
-
-        package init(
-            log: any LogStore, metadata: any MetadataStore, snapshots: any SnapshotStore
-        ) {
-            self.log = log
-            self.metadata = metadata
-            self.snapshots = snapshots
-        }
-    }
-
     package let loop: any Loop
     /// Runs the loop on the calling thread until `stopLoop` is called, from any thread, and lets
     /// the lanes finish what they were given.
@@ -37,7 +22,7 @@ package struct HostPlugins: Sendable {
     /// Opens the stores of a backend in a folder that exists and is locked. Blocks.
     package let openStores:
         @Sendable (AgentConfiguration.StorageBackend, _ directory: String) throws(StoreError) ->
-            Stores
+            ServerStores
     /// Standard output and error, written as they are. Blocks when a pipe is full.
     package let writeOutput: @Sendable (String) -> Void
     package let writeError: @Sendable (String) -> Void
@@ -53,7 +38,7 @@ package struct HostPlugins: Sendable {
         compression: any Compression, files: any Files,
         openStores:
             @escaping @Sendable (AgentConfiguration.StorageBackend, String)
-            throws(StoreError) -> Stores,
+            throws(StoreError) -> ServerStores,
         writeOutput: @escaping @Sendable (String) -> Void,
         writeError: @escaping @Sendable (String) -> Void, hostName: String,
         temporaryDirectory: String
@@ -71,6 +56,18 @@ package struct HostPlugins: Sendable {
         self.writeError = writeError
         self.hostName = hostName
         self.temporaryDirectory = temporaryDirectory
+    }
+}
+
+extension HostPlugins {
+    /// - Precondition: the folder exists, and is locked.
+    func dataFolder(
+        _ directory: String, _ backend: AgentConfiguration.StorageBackend, _ logger: Logger
+    ) -> DataFolder {
+        DataFolder(
+            directory, files: files, crypto: crypto, logger: logger,
+            wallClockNanoseconds: { [loop] in loop.wallClockNanoseconds }
+        ) { [openStores] (folder) throws(StoreError) in try openStores(backend, folder) }
     }
 }
 
@@ -127,8 +124,8 @@ package enum Agent {
         let directory = try dataDirectory(of: configuration, plugins)
         let lock = try lock(directory, plugins)
         defer { lock.release() }
-        let stores = try open(configuration.storageBackend, directory, plugins)
-        let replica = try load(stores, directory, plugins)
+        let (stores, replica) = try open(
+            configuration.storageBackend, directory, plugins, logger)
         logger.info(
             "agent configured",
             metadata: [
@@ -194,37 +191,30 @@ package enum Agent {
     }
 
     private static func open(
-        _ backend: AgentConfiguration.StorageBackend, _ directory: String, _ plugins: HostPlugins
-    ) throws(StartError) -> HostPlugins.Stores {
+        _ backend: AgentConfiguration.StorageBackend, _ directory: String, _ plugins: HostPlugins,
+        _ logger: Logger
+    ) throws(StartError) -> (ServerStores, LoadedReplica) {
+        guard backend != .memory else { return try openInMemory(directory, plugins) }
         do {
-            return try plugins.openStores(backend, directory)
+            let opened = try plugins.dataFolder(directory, backend, logger).open()
+            return (opened.stores, opened.replica)
         } catch {
-            throw StartError(text: advice(on: error, directory))
+            throw StartError(text: "\(error)")
         }
     }
 
-    private static func load(
-        _ stores: HostPlugins.Stores, _ directory: String, _ plugins: HostPlugins
-    ) throws(StartError) -> LoadedReplica {
+    /// What forgets everything at the end has no identity to keep either.
+    private static func openInMemory(
+        _ directory: String, _ plugins: HostPlugins
+    ) throws(StartError) -> (ServerStores, LoadedReplica) {
         do {
-            return try ReplicaLoader.load(
+            let stores = try plugins.openStores(.memory, directory)
+            let replica = try ReplicaLoader.load(
                 log: stores.log, metadata: stores.metadata, snapshots: stores.snapshots,
                 crypto: plugins.crypto)
+            return (stores, replica)
         } catch {
-            throw StartError(text: advice(on: error, directory))
-        }
-    }
-
-    private static func advice(on error: StoreError, _ directory: String) -> String {
-        switch error {
-        case .corrupt:
-            "\(error)\nNothing was changed in \(directory). If other servers of the cluster are "
-                + "healthy: remove this server with 'operator raft remove-peer', move the folder "
-                + "away and start again; it is refilled by its peers."
-        case .full:
-            "\(error)\nMake space for \(directory) and start again."
-        case .broken, .mismatch, .unknownFormat, .locked:
-            "\(error)\nThe data folder is \(directory)."
+            throw StartError(text: "\(error)")
         }
     }
 
@@ -284,7 +274,7 @@ package enum Agent {
     private static let hangupSignal: Int32 = 1
 
     private static func serve(
-        _ options: ServerOptions, _ replica: LoadedReplica, _ stores: HostPlugins.Stores,
+        _ options: ServerOptions, _ replica: LoadedReplica, _ stores: ServerStores,
         _ leaves: [Int32: Bool], _ plugins: HostPlugins, _ logger: Logger
     ) -> Int32 {
         let door = ServerDoor(loop: plugins.loop)

@@ -113,9 +113,9 @@ extension RaftCore {
     }
 
     private mutating func countVotes() {
-        if configuration.hasMajority({ campaigning.granted.contains($0) }) {
+        if isElected(by: { campaigning.granted.contains($0) }) {
             if role == .preCandidate { campaign(isTransfer: false) } else { becomeLeader() }
-        } else if !configuration.hasMajority({ !campaigning.refused.contains($0) }) {
+        } else if !isElected(by: { !campaigning.refused.contains($0) }) {
             backOff()
         }
     }

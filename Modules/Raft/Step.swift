@@ -132,11 +132,11 @@ public enum Effect: Equatable, Sendable {
     case snapshotDecided(SnapshotDecision)
     /// Replace the state machine's state by this snapshot, which is durable and verified.
     case restore(SnapshotMetadata)
-    /// Only with ``Options/observes``.
-    case observed(Observation)
     /// This server is no longer recovering: ``Restored/isRecovering`` need not be set at its next
     /// start. All that this rests on is durable.
     case recovered
+    /// Only with ``Options/observes``.
+    case observed(Observation)
 }
 
 public enum ProposalOutcome: Equatable, Sendable {

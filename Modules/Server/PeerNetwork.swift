@@ -141,15 +141,19 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
     func learn(_ infos: [MemberInfo], from speaker: ServerID?) {
         var isNews = false
         for info in infos where info.id != own.id && info.region == own.region {
-            if let clusterID = own.clusterID, let theirs = info.clusterID, theirs != clusterID {
-                continue
-            }
+            guard !isOfAnotherCluster(info) else { continue }
             if members[info.id] == nil { makeRoom() }
             guard members.learn(info, isDirect: info.id == speaker, at: loop.now) else { continue }
             isNews = true
             connect(to: info.id, at: info.peerAddress)
         }
         if isNews { delegate?.networkMembersChanged() }
+    }
+
+    /// Of another cluster, or of another life of this one.
+    private func isOfAnotherCluster(_ info: MemberInfo) -> Bool {
+        guard let mine = own.clusterID, let theirs = info.clusterID else { return false }
+        return mine != theirs || own.recoveryEpoch != info.recoveryEpoch
     }
 
     private func makeRoom() {
@@ -327,8 +331,9 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
             }
             if own.recoveryEpoch != peer.recoveryEpoch {
                 return .refused(
-                    "this server is of recovery epoch \(own.recoveryEpoch), "
-                        + "not \(peer.recoveryEpoch)")
+                    "this server is of recovery epoch \(RecoveryEpoch.text(own.recoveryEpoch)), "
+                        + "not \(RecoveryEpoch.text(peer.recoveryEpoch)): the cluster was recovered "
+                        + "without the other one, which needs an empty data folder to join it")
             }
         }
         return .welcome
@@ -458,7 +463,9 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
             let message = try RaftCodec.readMessage(
                 &payload, protocol: session.agreedProtocol)
             try payload.finish()
-            guard own.clusterID != nil, members[peer.id]?.info.clusterID == own.clusterID else {
+            guard own.clusterID != nil, let info = members[peer.id]?.info,
+                info.clusterID == own.clusterID, info.recoveryEpoch == own.recoveryEpoch
+            else {
                 // Perhaps not of one cluster yet: Raft says it again.
                 refuse(.foreignCluster, from: peer.fullName, "a Raft message")
                 return
@@ -508,7 +515,9 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
     }
 
     func receiver(for hello: Hello, session: PeerSession) -> SnapshotReceiver? {
-        guard own.clusterID != nil, hello.sender.clusterID == own.clusterID else { return nil }
+        guard own.clusterID != nil, hello.sender.clusterID == own.clusterID,
+            hello.sender.recoveryEpoch == own.recoveryEpoch
+        else { return nil }
         return delegate?.networkReceiver(for: hello.sender.id, session: session)
     }
 }

@@ -13,6 +13,8 @@ protocol ReplicaDelegate: AnyObject {
     func replicaConfigurationChanged(_ configuration: Configuration, index: LogIndex)
     /// Committed commands were applied, up to and including this index.
     func replicaApplied(through index: LogIndex)
+    /// What this server lost is here again: it need not say so at its next start.
+    func replicaRecovered()
     func replicaObserved(_ observation: Observation)
     /// The disk failed for good: the server leaves service.
     func replicaFailed(_ reason: String)
@@ -260,8 +262,8 @@ final class Replica {
             delegate?.replica(sendSnapshot: offer, to: peer)
         case .snapshotDecided(let decision): snapshotDecision = decision
         case .restore(let metadata): restore(metadata)
+        case .recovered: delegate?.replicaRecovered()
         case .observed(let observation): delegate?.replicaObserved(observation)
-        case .recovered: logger.info("this server has recovered what it lost")
         }
     }
 

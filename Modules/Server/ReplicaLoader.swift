@@ -11,6 +11,8 @@ package struct LoadedReplica: Sendable {
     package var restored: Restored
     /// The state of the newest snapshot, empty without one.
     var state: State
+    /// Why a newer snapshot was passed over; nil if none was.
+    package var damage: StoreError?
 
     package var hasLog: Bool { restored.snapshot != nil || !restored.entries.isEmpty }
 }
@@ -31,7 +33,7 @@ package enum ReplicaLoader {
         crypto: any Crypto
     ) throws(StoreError) -> LoadedReplica {
         let identity = try identity(in: metadata, crypto)
-        let (snapshot, state) = try newestSnapshot(in: snapshots)
+        let (snapshot, state, damage) = try newestSnapshot(in: snapshots)
         let bounds = log.bounds
         if let snapshot {
             guard bounds.previousIndex <= snapshot.lastIndex else {
@@ -40,8 +42,9 @@ package enum ReplicaLoader {
                         + "can be read ends at \(snapshot.lastIndex)")
             }
         } else if bounds.previousIndex > .zero {
-            throw .corrupt(
-                "the log begins after \(bounds.previousIndex), and no snapshot can be read")
+            throw damage
+                ?? .corrupt(
+                    "the log begins after \(bounds.previousIndex), and there is no snapshot")
         }
         var restored = Restored(
             hardState: try log.hardState(), snapshot: snapshot,
@@ -57,9 +60,9 @@ package enum ReplicaLoader {
             try log.commit(
                 LogBatch(resetTo: .init(index: snapshot.lastIndex, term: snapshot.lastTerm)))
         }
-        return LoadedReplica(
-            metadata: try adoptFounding(identity, hasLog: !restored.entries.isEmpty, metadata),
-            restored: restored, state: state)
+        let server = try adoptFounding(identity, hasLog: !restored.entries.isEmpty, metadata)
+        restored.isRecovering = server.isRecovering
+        return LoadedReplica(metadata: server, restored: restored, state: state, damage: damage)
     }
 
     private static func identity(
@@ -109,25 +112,26 @@ package enum ReplicaLoader {
         var complete = metadata
         complete.clusterID = founding.clusterID
         complete.founding = nil
+        complete.otherVoters = founding.configuration.voterCount(besides: metadata.serverID)
         try store.save(complete)
         return complete
     }
 
-    /// The newest that can be read: a damaged one is passed over for the one before it.
+    /// The newest that can be read: a damaged one is passed over for the one before it, or for the
+    /// log alone if that is whole.
     private static func newestSnapshot(
         in store: any SnapshotStore
-    ) throws(StoreError) -> (SnapshotMetadata?, State) {
+    ) throws(StoreError) -> (SnapshotMetadata?, State, damage: StoreError?) {
         var damage: StoreError?
         for metadata in try store.list().reversed() {
             do {
-                return (metadata, try SnapshotFile.read(metadata, from: store))
+                return (metadata, try SnapshotFile.read(metadata, from: store), damage)
             } catch {
                 guard case .corrupt = error else { throw error }
                 damage = damage ?? error
             }
         }
-        if let damage { throw damage }
-        return (nil, State())
+        return (nil, State(), damage)
     }
 
     private static func entries(

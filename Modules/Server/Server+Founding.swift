@@ -17,6 +17,8 @@ extension Server {
             network(toldCluster: clusterID, by: member.info)
             if isSavingMetadata || metadata.clusterID != nil { return }
         }
+        // It does not know what it has agreed to: it founds nothing, and waits to be told.
+        guard !metadata.isRecovering else { return }
         if let founding = metadata.founding {
             if founding.proposer != id {
                 // Lost for good, withdrawn, or only slow? Its proposer knows.
@@ -92,6 +94,7 @@ extension Server {
         var complete = metadata
         complete.clusterID = founding.clusterID
         complete.founding = nil
+        complete.otherVoters = founding.configuration.voterCount(besides: id)
         let entry = RaftCore.foundingEntry(founding.configuration)
         let hardState = HardState(term: entry.term, vote: nil)
         let log = environment.log
@@ -179,7 +182,7 @@ extension Server {
     }
 
     private func consider(_ proposal: ServerMetadata.Founding, session: PeerSession?) {
-        guard !isSavingMetadata,
+        guard !isSavingMetadata, !metadata.isRecovering,
             Founding.accepts(proposal, own: network.own, accepted: metadata.founding)
         else { return answer(proposal, false, session) }
         if metadata.founding == proposal { return answer(proposal, true, session) }
@@ -204,7 +207,9 @@ extension Server {
     /// A peer belongs to a cluster. A server that has neither cluster nor log joins it, unless it
     /// is bound by a founding that may still complete.
     func network(toldCluster clusterID: ServerID, by peer: MemberInfo) {
-        guard metadata.clusterID == nil, !network.own.hasLog, !isSavingMetadata else { return }
+        guard metadata.clusterID == nil, !network.own.hasLog || metadata.isRecovering,
+            !isSavingMetadata
+        else { return }
         if let founding = metadata.founding {
             guard
                 founding.clusterID == clusterID || founding.proposer == peer.id
@@ -214,6 +219,7 @@ extension Server {
         }
         var changed = metadata
         changed.clusterID = clusterID
+        changed.recoveryEpoch = peer.recoveryEpoch
         changed.founding = nil
         save(changed) { $0.adopted(clusterID) }
     }
@@ -231,7 +237,24 @@ extension Server {
 
     private func adopted(_ clusterID: ServerID) {
         logger.info("this server belongs to a cluster", metadata: ["cluster": "\(clusterID)"])
-        network.update { $0.clusterID = clusterID }
+        let epoch = metadata.recoveryEpoch
+        network.update {
+            $0.clusterID = clusterID
+            $0.recoveryEpoch = epoch
+        }
+    }
+
+    /// What of this server's record follows from the log is stored when it has changed.
+    func keepRecord() {
+        guard !isSavingMetadata, !isStopped, replica.failure == nil else { return }
+        let configuration = replica.core.configuration
+        var changed = metadata
+        if configuration.voterCount > 0 {
+            changed.otherVoters = configuration.voterCount(besides: id)
+        }
+        if hasRecovered { changed.isRecovering = false }
+        guard changed != metadata else { return }
+        save(changed) { _ in }
     }
 
     /// Durable first, then true.
@@ -249,11 +272,13 @@ extension Server {
             self.setMetadata(changed)
             then(self)
             self.considerFounding()
+            self.keepRecord()
         }
     }
 
     private func replicaStorageFailed(_ error: StoreError) {
         logger.error("identity could not be stored", metadata: ["error": "\(error)"])
         guard case .full = error else { return replica.fail("\(error)") }
+        later(.seconds(1)) { [weak self] in self?.keepRecord() }
     }
 }

@@ -35,6 +35,8 @@ final class Server {
     var snapshotSenders: [ServerID: SnapshotSender] = [:]
     var foundingAccepted: Set<ServerID> = []
     var isSavingMetadata = false
+    /// The leader said so in this life; stored as soon as nothing else is being stored.
+    var hasRecovered = false
     private(set) var isStopped = false
     private var stopCompletions: [() -> Void] = []
     /// How long after its last byte a snapshot's answer is waited for.
@@ -65,7 +67,7 @@ final class Server {
             httpAddress: "\(options.advertisedHTTPAddress ?? options.httpAddress)",
             bootstrapExpect: options.bootstrapExpect, isNonVoter: options.isNonVoter,
             clusterID: loaded.metadata.clusterID, recoveryEpoch: loaded.metadata.recoveryEpoch,
-            hasLog: loaded.hasLog,
+            hasLog: loaded.hasLog || loaded.metadata.isRecovering,
             incarnation: UInt64(clamping: environment.loop.wallClockNanoseconds))
         own.boundProposer = loaded.metadata.founding?.proposer
         network = PeerNetwork(
@@ -95,6 +97,7 @@ final class Server {
             network.connect(to: server.id, at: server.address)
         }
         for identity in replica.state.servers { seedMember(identity) }
+        keepRecord()
         logger.info(
             "server started",
             metadata: [
@@ -274,10 +277,17 @@ extension Server: ReplicaDelegate {
             network.update { $0.hasLog = true }
         }
         steward.configurationChanged(configuration)
+        keepRecord()
     }
 
     func replicaApplied(through index: LogIndex) {
         steward.applied()
+    }
+
+    func replicaRecovered() {
+        hasRecovered = true
+        logger.info("refilled by the leader: this server is whole again")
+        keepRecord()
     }
 
     func replicaObserved(_ observation: Observation) {

@@ -22,6 +22,12 @@ public struct ServerMetadata: Equatable, Sendable {
     public var founding: Founding?
     /// Raised by a recovery after lost quorum, so that servers of the old life are strangers.
     public var recoveryEpoch: UInt64
+    /// It lost log or vote records and is being refilled: it neither votes nor counts towards a
+    /// quorum until the leader says that it is whole again.
+    public var isRecovering: Bool
+    /// How many voters there were besides this server, as far as it knows; nil before it knows of
+    /// any configuration. With 0 nobody can refill it.
+    public var otherVoters: Int?
 
     /// A first configuration, proposed by one server and accepted by all of them.
     public struct Founding: Equatable, Sendable {
@@ -38,11 +44,13 @@ public struct ServerMetadata: Equatable, Sendable {
 
     public init(
         serverID: ServerID, clusterID: ServerID? = nil, founding: Founding? = nil,
-        recoveryEpoch: UInt64 = 0
+        recoveryEpoch: UInt64 = 0, isRecovering: Bool = false, otherVoters: Int? = nil
     ) {
         self.serverID = serverID
         self.clusterID = clusterID
         self.founding = founding
         self.recoveryEpoch = recoveryEpoch
+        self.isRecovering = isRecovering
+        self.otherVoters = otherVoters
     }
 }

@@ -50,7 +50,9 @@ final class Database: @unchecked Sendable {
         do throws(Fault) {
             let environment = try Environment.open(path: path, mapBytes: mapBytes)
             let witness = try SyncWitness(folder.file)
-            opened = Opened(folder: folder, environment: environment, witness: witness)
+            let reserve = SpaceReserve(try environment.descriptor())
+            opened = Opened(
+                folder: folder, environment: environment, witness: witness, reserve: reserve)
         } catch {
             throw Self.translate(error, isWrite: false, path: path)
         }
@@ -115,17 +117,20 @@ final class Database: @unchecked Sendable {
     /// Runs `body` in a transaction and commits it; again from its start, in a larger map, as long
     /// as the map is full and may grow.
     func write(
-        canUseReserve: Bool = false, _ body: (borrowing Transaction) throws(Fault) -> Void
+        _ purpose: SpaceReserve.Purpose = .takesSpace,
+        _ body: (borrowing Transaction) throws(Fault) -> Void
     ) throws(StoreError) {
         try lock.withLock { (_) throws(StoreError) in
             if let failure { throw failure }
-            let limit = mapBytesMax + (canUseReserve ? Self.reserveBytes : 0)
+            let limit = mapBytesMax + (purpose == .takesSpace ? 0 : Self.reserveBytes)
             while true {
                 do throws(Fault) {
+                    try live().admit(purpose)
                     let transaction = try live().environment.begin(isReadOnly: false)
                     try body(transaction)
                     try stamp(transaction)
                     try transaction.commit()
+                    try live().committed(purpose)
                     break
                 } catch {
                     if case .code(MDB_MAP_FULL, _) = error, mapBytes < limit {
@@ -204,7 +209,7 @@ final class Database: @unchecked Sendable {
             case MDB_TXN_FULL: return .mismatch("the batch is too large: \(text)")
             case MDB_CORRUPTED, MDB_PAGE_NOTFOUND, MDB_INVALID, MDB_BAD_DBI, MDB_NOTFOUND,
                 MDB_VERSION_MISMATCH, MDB_INCOMPATIBLE:
-                return isWrite ? .broken(text) : .corrupt(text)
+                return isWrite ? .broken(text) : .corrupt("\(path): \(text)")
             default: return .broken(text)
             }
         }
@@ -223,15 +228,25 @@ final class Database: @unchecked Sendable {
 private final class Opened {
     let environment: Environment
     private let witness: SyncWitness
+    private var reserve: SpaceReserve
     private let folder: Folder
 
     init(
         folder: consuming Folder, environment: consuming Environment,
-        witness: consuming SyncWitness
+        witness: consuming SyncWitness, reserve: SpaceReserve
     ) {
         self.folder = folder
         self.environment = environment
         self.witness = witness
+        self.reserve = reserve
+    }
+
+    func admit(_ purpose: SpaceReserve.Purpose) throws(Fault) {
+        try reserve.admit(purpose, used: try environment.usedBytes())
+    }
+
+    func committed(_ purpose: SpaceReserve.Purpose) throws(Fault) {
+        reserve.committed(purpose, used: try environment.usedBytes())
     }
 
     /// After a refused write: whether more than that write may be lost. LMDB panics for good once a

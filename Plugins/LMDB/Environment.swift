@@ -50,6 +50,22 @@ func describe(_ code: Int32, _ call: String) -> String {
         try check(unsafe mdb_env_set_mapsize(handle, bytes), "mdb_env_set_mapsize")
     }
 
+    /// That of the file; LMDB closes it with the environment.
+    func descriptor() throws(Fault) -> Int32 {
+        var descriptor: Int32 = -1
+        try check(unsafe mdb_env_get_fd(handle, &descriptor), "mdb_env_get_fd")
+        return descriptor
+    }
+
+    /// How much of the file its pages take, free ones included.
+    func usedBytes() throws(Fault) -> Int {
+        var info = unsafe MDB_envinfo()
+        var statistics = MDB_stat()
+        try check(unsafe mdb_env_info(handle, &info), "mdb_env_info")
+        try check(unsafe mdb_env_stat(handle, &statistics), "mdb_env_stat")
+        return unsafe (info.me_last_pgno + 1) * Int(statistics.ms_psize)
+    }
+
     func begin(isReadOnly: Bool) throws(Fault) -> Transaction {
         var created: OpaquePointer?
         try check(

@@ -87,7 +87,15 @@ package final class LMDBLogStore: LogStore {
         after.hardState = batch.hardState ?? before.hardState
         after.commitHint = min(batch.commitHint ?? before.commitHint, after.bounds.lastIndex)
         let kept = after.bounds.lastIndex.number - UInt64(batch.entries.count)
-        try database.write(canUseReserve: batch.entries.isEmpty) { (transaction) throws(Fault) in
+        let purpose: SpaceReserve.Purpose =
+            if !batch.entries.isEmpty {
+                .takesSpace
+            } else if batch.resetTo != nil || batch.truncateAfter != nil {
+                .freesSpace
+            } else {
+                .staysSmall
+            }
+        try database.write(purpose) { (transaction) throws(Fault) in
             let entries = database.tables[0]
             let from = batch.resetTo != nil ? 0 : kept + 1
             if batch.resetTo != nil || kept < before.bounds.lastIndex.number {
@@ -138,7 +146,7 @@ package final class LMDBLogStore: LogStore {
                 after.bounds.previousIndex.number + Self.compactionStep, index.number)
             after.bounds.previousTerm = try self.term(at: LogIndex(step))
             after.bounds.previousIndex = LogIndex(step)
-            try database.write(canUseReserve: true) { (transaction) throws(Fault) in
+            try database.write(.freesSpace) { (transaction) throws(Fault) in
                 _ = try transaction.delete(from: Records.key(0), in: database.tables[0]) {
                     Records.number($0).map { $0 <= step } ?? false
                 }
@@ -149,7 +157,7 @@ package final class LMDBLogStore: LogStore {
         // LMDB hands out what a transaction freed only after the next one: without this commit, a
         // full map would refuse the append that follows.
         let settled = state.withLock { $0 }
-        try database.write(canUseReserve: true) { (transaction) throws(Fault) in
+        try database.write(.freesSpace) { (transaction) throws(Fault) in
             try Self.save(settled, in: transaction, database)
         }
     }

@@ -4,7 +4,8 @@ import MartletRaft
 package import MartletStorage
 
 /// A server's record, beside its log. Content: server id 16, cluster id 1 or 17, recovery epoch 8,
-/// whether a founding follows 1, and of it proposer 16, cluster id 16, configuration 4 + n.
+/// whether it is recovering 1, whether other voters are known 1, their number 4, whether a founding
+/// follows 1, and of it proposer 16, cluster id 16, configuration 4 + n.
 package final class LMDBMetadataStore: MetadataStore {
     private static let key = Array("server".utf8)
     private let database: Database
@@ -21,6 +22,10 @@ package final class LMDBMetadataStore: MetadataStore {
                 var metadata = ServerMetadata(serverID: try reader.readServerID())
                 metadata.clusterID = try reader.readOptionalServerID()
                 metadata.recoveryEpoch = try reader.readUInt64()
+                metadata.isRecovering = try reader.readBool()
+                let isVoterCountKnown = try reader.readBool()
+                let others = Int(try reader.readUInt32())
+                metadata.otherVoters = isVoterCountKnown ? others : nil
                 if try reader.readBool() {
                     metadata.founding = ServerMetadata.Founding(
                         proposer: try reader.readServerID(), clusterID: try reader.readServerID(),
@@ -37,6 +42,9 @@ package final class LMDBMetadataStore: MetadataStore {
         writer.write(metadata.serverID)
         writer.write(metadata.clusterID)
         writer.write(metadata.recoveryEpoch)
+        writer.write(metadata.isRecovering)
+        writer.write(metadata.otherVoters != nil)
+        writer.write(UInt32(clamping: metadata.otherVoters ?? 0))
         writer.write(metadata.founding != nil)
         if let founding = metadata.founding {
             writer.write(founding.proposer)

@@ -78,7 +78,7 @@ package final class LMDBSnapshotStore: SnapshotStore {
             throw .mismatch("length or checksum are not those announced")
         }
         item.isComplete = true
-        try database.write(canUseReserve: true) { (transaction) throws(Fault) in
+        try database.write(.freesSpace) { (transaction) throws(Fault) in
             for same in try items(transaction) where same.metadata == item.metadata {
                 if same.isComplete { try drop(same, transaction) }
             }
@@ -89,7 +89,7 @@ package final class LMDBSnapshotStore: SnapshotStore {
     }
 
     package func abort() throws(StoreError) {
-        try database.write(canUseReserve: true) { (transaction) throws(Fault) in
+        try database.write(.freesSpace) { (transaction) throws(Fault) in
             for item in try items(transaction) where !item.isComplete {
                 try drop(item, transaction)
             }
@@ -108,7 +108,7 @@ package final class LMDBSnapshotStore: SnapshotStore {
     }
 
     package func delete(_ metadata: SnapshotMetadata) throws(StoreError) {
-        try database.write(canUseReserve: true) { (transaction) throws(Fault) in
+        try database.write(.freesSpace) { (transaction) throws(Fault) in
             for item in try items(transaction)
             where item.isComplete && item.metadata == metadata {
                 try drop(item, transaction)

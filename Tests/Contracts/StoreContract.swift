@@ -130,10 +130,18 @@ public enum StoreContract {
             configuration: Configuration(servers: [
                 Configuration.Server(id: id, address: "a:1", role: .voter)
             ]))
-        let stores = try factory.open()
+        metadata.isRecovering = true
+        var stores = try factory.open()
         #expect(try stores.metadata.load() == nil)
-        try stores.metadata.save(metadata)
-        #expect(try factory.reopen().metadata.load() == metadata)
+        for others in [0, 6, nil] as [Int?] {
+            metadata.otherVoters = others
+            try stores.metadata.save(metadata)
+            stores = try factory.reopen()
+            #expect(try stores.metadata.load() == metadata)
+        }
+        let plain = ServerMetadata(serverID: id)
+        try stores.metadata.save(plain)
+        #expect(try factory.reopen().metadata.load() == plain)
     }
 
     /// - Parameter checksum: of `content`, CRC-32C.

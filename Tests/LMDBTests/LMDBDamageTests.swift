@@ -95,6 +95,64 @@ import Testing
         }
     }
 
+    /// All that a server has, as the stores give it back.
+    private struct Content: Equatable {
+        var entries: [Entry]
+        var hardState: HardState
+        var server: ServerMetadata?
+        var snapshots: [SnapshotMetadata]
+        var bytes: [UInt8]
+
+        init(_ stores: LMDBStorage) throws {
+            entries = try StoreContract.read(stores.log)
+            hardState = try stores.log.hardState()
+            server = try stores.metadata.load()
+            snapshots = try stores.snapshots.list()
+            bytes = []
+            guard let newest = snapshots.last else { return }
+            bytes = try stores.snapshots.read(newest, from: 0, bytesMax: 1 << 20)
+        }
+    }
+
+    @Test("One bit anywhere is damage or changes nothing: no other error, no other answer")
+    func oneBit() throws {
+        let factory = try LMDBFactory()
+        let id = ServerID(high: 1, low: 2)
+        let stores = try factory.open()
+        try stores.metadata.save(ServerMetadata(serverID: id, clusterID: id, otherVoters: 2))
+        try stores.log.commit(
+            LogBatch(
+                hardState: HardState(term: Term(3), vote: id),
+                entries: StoreContract.entries(1...60, bytes: 700)))
+        try stores.snapshots.begin(StoreSnapshotContent.metadata)
+        try stores.snapshots.write(Array(StoreSnapshotContent.bytes), at: 0)
+        try stores.snapshots.commit()
+        factory.close()
+        let names = LMDBFactory.files + ["FORMAT"]
+        let sound = try names.map { try factory.file($0) }
+        let intact = try LMDBStorage.open(directory: factory.directory)
+        let written = try Content(intact)
+        intact.close()
+        var generator: UInt64 = 44
+        var found = 0
+        for round in 0..<400 {
+            generator = generator &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            let file = round % names.count
+            var bytes = sound[file]
+            bytes[Int(generator >> 33) % bytes.count] ^= 1 << UInt8(generator >> 30 & 7)
+            try factory.setFile(names[file], bytes)
+            do {
+                let storage = try LMDBStorage.open(directory: factory.directory)
+                defer { storage.close() }
+                #expect(try Content(storage) == written, "round \(round) in \(names[file])")
+            } catch StoreError.corrupt {
+                found += 1
+            }
+            try factory.setFile(names[file], sound[file])
+        }
+        #expect(found > 150, "only \(found) of 400 were noticed")
+    }
+
     /// Files before and after the last commit of a log, each with its two meta pages.
     private func twoFiles(_ factory: LMDBFactory) throws -> (before: [UInt8], after: [UInt8]) {
         let log = try factory.open().log

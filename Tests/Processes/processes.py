@@ -661,7 +661,8 @@ def selected(suite, names):
             yield test
 
 
-def main():
+def main(module=sys.modules[__name__], add_arguments=lambda parser: None):
+    """Runs the tests of a module: this one, or another that shares what is here."""
     global OPTIONS
     parser = argparse.ArgumentParser(description="real processes on loopback, from outside")
     parser.add_argument("--binary", default=".build/release/martlet")
@@ -670,6 +671,7 @@ def main():
     parser.add_argument("--rounds-crash", type=int, default=3)
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--keep", action="store_true")
+    add_arguments(parser)
     OPTIONS = parser.parse_args()
     OPTIONS.binary = os.path.abspath(OPTIONS.binary)
     if not os.access(OPTIONS.binary, os.X_OK):
@@ -680,7 +682,7 @@ def main():
     OPTIONS.random = random.Random(OPTIONS.seed)
     print("seed %d" % OPTIONS.seed)
 
-    tests = list(selected(unittest.defaultTestLoader.loadTestsFromModule(sys.modules[__name__]), OPTIONS.only))
+    tests = list(selected(unittest.defaultTestLoader.loadTestsFromModule(module), OPTIONS.only))
     if not tests:
         print("processes: no test is called %s" % ", ".join(OPTIONS.only))
         return 1

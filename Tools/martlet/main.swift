@@ -39,31 +39,24 @@ func environment(_ name: String) -> String? {
 
 func stores(
     _ backend: AgentConfiguration.StorageBackend, _ directory: String
-) throws(StoreError) -> HostPlugins.Stores {
+) throws(StoreError) -> ServerStores {
     switch backend {
     case .lmdb:
         let storage = try LMDBStorage.open(directory: directory)
-        return .init(log: storage.log, metadata: storage.metadata, snapshots: storage.snapshots)
+        return .init(
+            log: storage.log, metadata: storage.metadata, snapshots: storage.snapshots,
+            close: { storage.close() })
     case .memory:
         let disk = MemoryDisk()
         return .init(
             log: MemoryLogStore(disk: disk), metadata: MemoryMetadataStore(disk: disk),
-            snapshots: MemorySnapshotStore(disk: disk))
+            snapshots: MemorySnapshotStore(disk: disk), close: {})
     }
 }
 
-let usage = """
-    usage: martlet agent [flags]   run a server; 'martlet agent -h' lists the flags
-           martlet version         print the version
-
-    """
-
-let arguments = Array(CommandLine.arguments.dropFirst())
-switch arguments.first {
-case "agent":
-    UVProcesses.raiseDescriptorLimit()
+func plugins() -> HostPlugins {
     let loop = UVLoop()
-    let plugins = HostPlugins(
+    return HostPlugins(
         loop: loop,
         runLoop: {
             loop.run()
@@ -73,11 +66,29 @@ case "agent":
         crypto: OpenSSLCrypto(), compression: ZlibCompression(), files: UVFiles(),
         openStores: stores, writeOutput: { write($0, to: 1) }, writeError: { write($0, to: 2) },
         hostName: hostName(), temporaryDirectory: environment("TMPDIR") ?? "/tmp")
-    exit(Agent.run(arguments: Array(arguments.dropFirst()), plugins: plugins))
+}
+
+let usage = """
+    usage: martlet agent [flags]           run a server; 'martlet agent -h' lists the flags
+           martlet operator raft recover   recover from a lost quorum; '-h' explains
+           martlet version                 print the version
+
+    """
+
+let arguments = Array(CommandLine.arguments.dropFirst())
+switch arguments.first {
+case "agent":
+    UVProcesses.raiseDescriptorLimit()
+    exit(Agent.run(arguments: Array(arguments.dropFirst()), plugins: plugins()))
+case "operator" where arguments.dropFirst().prefix(2) == ["raft", "recover"]:
+    exit(RecoverCommand.run(arguments: Array(arguments.dropFirst(3)), plugins: plugins()))
 case "version", "-version", "--version", "-v":
     write("Martlet v\(Agent.version)\n", to: 1)
 case "-h", "-help", "--help", "help":
     write(usage, to: 1)
+case "operator":
+    write("unknown command '\(arguments.joined(separator: " "))'\n\(usage)", to: 2)
+    exit(2)
 case let other:
     write(other.map { "unknown command '\($0)'\n" } ?? "", to: 2)
     write(usage, to: 2)
