@@ -130,8 +130,8 @@ let package = Package(
         tests(
             "Server",
             uses: [
-                "Server", "API", "HTTP", "JSON", "Raft", "Bytes", "Storage", "Transport", "Harness",
-                "Simulation",
+                "Server", "API", "HTTP", "JSON", "Raft", "Bytes", "State", "Storage", "Transport",
+                "Harness", "Simulation",
             ]),
         tests("Client", uses: ["Client", "API", "HTTP", "Transport"]),
         tests("Host", uses: ["Host", "API", "JSON", "Server", "Transport"], [logging]),
@@ -145,7 +145,7 @@ let package = Package(
             name: "ClusterTests",
             dependencies: [
                 "MartletHarness", "MartletSimulation", "MartletMemory", "MartletServer",
-                "MartletClient", "MartletAPI", "MartletRaft", "MartletTransport",
+                "MartletClient", "MartletAPI", "MartletRaft", "MartletState", "MartletTransport",
             ],
             path: "Tests/ClusterTests", swiftSettings: settings),
 

@@ -54,6 +54,8 @@ struct APIResponse {
         case none = 0
         case json = 1
         case text = 2
+        /// A snapshot archive, compressed already.
+        case archive = 3
     }
 
     /// What a read says of its freshness, as headers.
@@ -72,6 +74,8 @@ struct APIResponse {
     var allow: String?
     /// Seconds after which asking again makes sense.
     var retryAfter: Int?
+    /// Of an archive: the SHA-256 of the body, in base64.
+    var digest: String?
 
     init(
         status: Int, content: Content, body: [UInt8], freshness: Freshness? = nil,
@@ -94,6 +98,15 @@ struct APIResponse {
         APIResponse(status: status, content: .text, body: Array(message.utf8))
     }
 
+    static func archive(
+        _ packed: SnapshotArchive.Packed, freshness: Freshness
+    ) -> APIResponse {
+        var response = APIResponse(
+            status: 200, content: .archive, body: packed.bytes, freshness: freshness)
+        response.digest = packed.digest
+        return response
+    }
+
     static let empty = APIResponse(status: 200, content: .none, body: [])
 
     func write(to writer: inout ByteWriter) {
@@ -110,6 +123,8 @@ struct APIResponse {
         if let writeIndex { writer.write(writeIndex) }
         writer.write(string: allow ?? "")
         writer.write(UInt16(clamping: retryAfter ?? 0))
+        // Only who knows of archives asks for one: to others, nothing changes.
+        if content == .archive { writer.write(string: digest ?? "") }
     }
 
     init(reading reader: inout ByteReader) throws(ByteError) {
@@ -133,6 +148,7 @@ struct APIResponse {
         self.allow = allow.isEmpty ? nil : allow
         let retryAfter = Int(try reader.readUInt16())
         self.retryAfter = retryAfter == 0 ? nil : retryAfter
+        if content == .archive { digest = try reader.readString(maxBytes: 64) }
     }
 }
 
@@ -169,6 +185,7 @@ extension Response {
             case .none: .none
             case .json: .json
             case .text: .text
+            case .archive: .gzip
             }
         var fields: [HeaderField] = []
         if let fresh = response.freshness {
@@ -179,6 +196,9 @@ extension Response {
             ]
         } else if let index = response.writeIndex {
             fields = [HeaderField("X-Nomad-Index", "\(index)")]
+        }
+        if let digest = response.digest {
+            fields.append(HeaderField("Digest", "sha-256=\(digest)"))
         }
         if let allow = response.allow { fields.append(HeaderField("Allow", allow)) }
         if let seconds = response.retryAfter {

@@ -63,11 +63,11 @@ struct Call {
     var isRead: Bool {
         switch endpoint {
         case .removePeer, .transferLeadership, .setAutopilotConfiguration,
-            .setSchedulerConfiguration:
+            .setSchedulerConfiguration, .restoreSnapshot:
             false
         case .raftConfiguration, .autopilotConfiguration, .autopilotHealth,
             .schedulerConfiguration, .statusLeader, .statusPeers, .regions, .agentSelf,
-            .agentMembers, .agentHealth, .metrics:
+            .agentMembers, .agentHealth, .metrics, .saveSnapshot:
             true
         }
     }
@@ -80,7 +80,7 @@ struct Call {
             true
         case .removePeer, .transferLeadership, .setAutopilotConfiguration,
             .setSchedulerConfiguration, .autopilotHealth, .statusLeader, .statusPeers, .regions,
-            .agentSelf, .agentMembers, .agentHealth, .metrics:
+            .agentSelf, .agentMembers, .agentHealth, .metrics, .saveSnapshot, .restoreSnapshot:
             false
         }
     }

@@ -142,7 +142,7 @@ final class HTTPConnection: StreamHandler {
         var framing = head.framing
         framing.keepsAlive = framing.keepsAlive && !hasEnded
         var answer = Response(response)
-        if head.acceptsGzip, !answer.body.isEmpty,
+        if head.acceptsGzip, !answer.body.isEmpty, response.content != .archive,
             let compressed = front.server.compress(answer.body)
         {
             answer.body = compressed

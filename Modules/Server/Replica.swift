@@ -51,6 +51,8 @@ final class Replica {
     private(set) var failure: String?
 
     private var timer: (any LoopTimer)?
+    private var expiry: (any LoopTimer)?
+    private var isExpiryArmed = false
     private var effects: [Effect] = []
     private var inputs: [Input] = []
     private var isStepping = false
@@ -61,7 +63,8 @@ final class Replica {
     private var isGathering = false
     private let inLog = WaitingCommands()
     private var proposing: [(CommandOutcome) -> Void] = []
-    private var reads: [(id: UInt64, done: [(ReadOutcome) -> Void])] = []
+    /// Oldest first.
+    private var reads: [(id: UInt64, since: Duration, done: [(ReadOutcome) -> Void])] = []
     private var nextReadID: UInt64 = 0
     private var changes: [(id: UInt64, done: (ChangeDecision.Outcome) -> Void)] = []
     private var nextChangeID: UInt64 = 0
@@ -103,6 +106,7 @@ final class Replica {
 
     func start() {
         timer = loop.makeTimer { [weak self] in self?.step(.ticked) }
+        expiry = loop.makeTimer { [weak self] in self?.expire() }
         step(.ticked)
     }
 
@@ -110,6 +114,7 @@ final class Replica {
     func stop() {
         failure = failure ?? "the server is stopping"
         timer?.disarm()
+        expiry?.disarm()
         failEverything(with: .unknown)
     }
 
@@ -154,7 +159,8 @@ final class Replica {
         if core.commitIndex >= index {
             return done(core.term(at: index).map { $0 == term } ?? true)
         }
-        inLog.add(index: index, term: term) { outcome in
+        armExpiry()
+        inLog.add(index: index, term: term, at: loop.now) { outcome in
             if case .applied = outcome { done(true) } else { done(false) }
         }
     }
@@ -182,10 +188,35 @@ final class Replica {
         }
         if !gatheredReads.isEmpty {
             nextReadID += 1
-            reads.append((nextReadID, gatheredReads))
+            armExpiry()
+            reads.append((nextReadID, loop.now, gatheredReads))
             gatheredReads = []
             step(.readRequestedHere(id: nextReadID))
         }
+    }
+
+    // MARK: Patience
+
+    /// Nobody waits longer than this for disks or servers that do not answer: clients are told what
+    /// is certain. Below the time that a server gives one that it forwards to, five seconds.
+    private static let patience: Duration = .seconds(4)
+    private static let expiryInterval: Duration = .milliseconds(250)
+
+    private func armExpiry() {
+        guard !isExpiryArmed else { return }
+        isExpiryArmed = true
+        expiry?.arm(at: loop.now + Self.expiryInterval)
+    }
+
+    private func expire() {
+        isExpiryArmed = false
+        let limit = loop.now - Self.patience
+        inLog.expire(since: limit)
+        while let first = reads.first, first.since <= limit {
+            reads.removeFirst()
+            for done in first.done { done(.refused(.notLeader(leader: nil))) }
+        }
+        if inLog.count > 0 || !reads.isEmpty { armExpiry() }
     }
 
     // MARK: Stepping
@@ -230,6 +261,7 @@ final class Replica {
         case .snapshotDecided(let decision): snapshotDecision = decision
         case .restore(let metadata): restore(metadata)
         case .observed(let observation): delegate?.replicaObserved(observation)
+        case .recovered: logger.info("this server has recovered what it lost")
         }
     }
 
@@ -241,8 +273,10 @@ final class Replica {
         switch outcome {
         case .accepted(let first, let term):
             var index = first
+            let now = loop.now
+            armExpiry()
             for done in waiting {
-                inLog.add(index: index, term: term, done: done)
+                inLog.add(index: index, term: term, at: now, done: done)
                 index = index.next
             }
         case .refused(let refusal):

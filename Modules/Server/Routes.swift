@@ -11,6 +11,8 @@ enum Endpoint: Sendable, Equatable {
     case autopilotHealth
     case schedulerConfiguration
     case setSchedulerConfiguration
+    case saveSnapshot
+    case restoreSnapshot
     case statusLeader
     case statusPeers
     case regions
@@ -41,6 +43,10 @@ enum Routes {
                 .get: .schedulerConfiguration, .put: .setSchedulerConfiguration,
                 .post: .setSchedulerConfiguration,
             ]
+        ),
+        (
+            "/operator/snapshot",
+            [.get: .saveSnapshot, .put: .restoreSnapshot, .post: .restoreSnapshot]
         ),
         ("/status/leader", [.get: .statusLeader]),
         ("/status/peers", [.get: .statusPeers]),

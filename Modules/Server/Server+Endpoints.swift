@@ -46,7 +46,7 @@ extension Server {
             call.wish = .command(
                 .setScheduler(configuration, cas: try call.checkAndSetIndex()))
         case .statusLeader, .statusPeers, .regions, .agentSelf, .agentMembers, .agentHealth,
-            .metrics:
+            .metrics, .saveSnapshot, .restoreSnapshot:
             break
         }
     }
@@ -103,7 +103,7 @@ struct PeerSelector {
     func find(in configuration: Configuration) -> Configuration.Server? {
         switch kind {
         case .id: ServerID(text).flatMap { configuration[$0] }
-        case .address: configuration.servers.first { $0.address == text }
+        case .address: configuration.members.first { $0.address == text }
         }
     }
 
@@ -132,14 +132,15 @@ extension Server {
         case .statusPeers where call.isStale: answerWithLeader(call)
         case .raftConfiguration, .autopilotConfiguration, .schedulerConfiguration, .statusLeader,
             .statusPeers, .autopilotHealth, .removePeer, .transferLeadership,
-            .setAutopilotConfiguration, .setSchedulerConfiguration:
+            .setAutopilotConfiguration, .setSchedulerConfiguration, .saveSnapshot,
+            .restoreSnapshot:
             nil
         }
     }
 
     func answerWithLeader(_ call: Call) -> APIResponse {
         if call.endpoint == .statusLeader { return encode(JSONString(leaderAddress ?? ""), call) }
-        return encode(StringList(replica.core.configuration.servers.map(\.address)), call)
+        return encode(StringList(replica.core.configuration.members.map(\.address)), call)
     }
 
     private var leaderAddress: String? {
@@ -156,7 +157,7 @@ extension Server {
         .json(JSONWriter.encode(value, pretty: call.isPretty), freshness: freshness)
     }
 
-    private func freshness(index: UInt64, isLeader: Bool = false) -> APIResponse.Freshness {
+    func freshness(index: UInt64, isLeader: Bool = false) -> APIResponse.Freshness {
         APIResponse.Freshness(
             index: index, knowsLeader: isLeader || replica.core.status.leader != nil,
             lastContactMilliseconds: isLeader ? 0 : lastContact.milliseconds)
@@ -172,7 +173,7 @@ extension Server {
         let leader = replica.core.status.leader
         return RaftConfigurationResponse(
             index: configurationIndex,
-            servers: replica.core.configuration.servers.map { server in
+            servers: replica.core.configuration.members.map { server in
                 RaftServer(
                     address: server.address, id: server.id.description,
                     isLeader: server.id == leader, node: steward.name(of: server.id),
@@ -222,6 +223,10 @@ extension Server {
             removePeer(call, done)
         case .transferLeadership:
             transferLeadership(call, done)
+        case .saveSnapshot:
+            saveLinearizably(call, done)
+        case .restoreSnapshot:
+            restoreArchive(call, done)
         case .statusLeader, .statusPeers:
             done(.answered(answerWithLeader(call)))
         case .regions, .agentSelf, .agentMembers, .agentHealth, .metrics:
@@ -350,7 +355,7 @@ extension Server {
                 done(.answered(.empty))
             case .refused:
                 done(.notLeader)
-            case .inProgress, .conflict:
+            case .inProgress, .conflict, .notCaughtUp:
                 guard attempts > 0 else {
                     var response = APIResponse.text(
                         503, "another membership change is under way: try again")

@@ -79,6 +79,9 @@ extension Server {
         _ call: Call, deadline: Duration, respond: @escaping (APIResponse) -> Void
     ) {
         if let response = answerLocally(call) { return respond(response) }
+        if call.endpoint == .saveSnapshot, call.isStale {
+            return save(isLeader: false, respond)
+        }
         if let failure = replica.failure {
             return respond(
                 .text(500, "this server is out of service, its storage failed: \(failure)"))
@@ -136,7 +139,7 @@ extension Server {
 
     func noLeader(_ call: Call) -> APIResponse {
         if call.endpoint == .agentHealth { return agentHealth() }
-        let servers = replica.core.configuration.servers.map(\.id)
+        let servers = replica.core.configuration.members.map(\.id)
         let text: String
         if servers.isEmpty {
             let found = network.members.all.count { $0.status == .alive }

@@ -6,7 +6,7 @@ package import MartletTransport
 /// The only way into a server from outside its loop: an actor whose executor is the loop.
 package actor ServerDoor {
     private nonisolated let loop: any Loop
-    private var server: Server?
+    private(set) var server: Server?
 
     package init(loop: any Loop) { self.loop = loop }
 

@@ -6,11 +6,12 @@ import MartletState
 ///
 /// A class, because an answer may lead to the next request while this is still at work.
 ///
-/// - Invariant: indexes never decrease from front to back: a leader only appends.
+/// - Invariant: indexes and moments never decrease from front to back: a leader only appends.
 final class WaitingCommands {
     private struct Waiter {
         let index: LogIndex
         let term: Term
+        let since: Duration
         let done: (CommandOutcome) -> Void
     }
 
@@ -21,9 +22,9 @@ final class WaitingCommands {
     var count: Int { waiters.count - start }
 
     func add(
-        index: LogIndex, term: Term, done: @escaping (CommandOutcome) -> Void
+        index: LogIndex, term: Term, at now: Duration, done: @escaping (CommandOutcome) -> Void
     ) {
-        waiters.append(Waiter(index: index, term: term, done: done))
+        waiters.append(Waiter(index: index, term: term, since: now, done: done))
     }
 
     /// Answers whoever waits for this entry: with its result, or, when another term's entry took
@@ -38,6 +39,20 @@ final class WaitingCommands {
                 waiter.done(.unknown)
             }
         }
+        dropAnswered()
+    }
+
+    /// Answers those that wait since `limit` or longer: what becomes of them is not known.
+    func expire(since limit: Duration) {
+        while start < waiters.count, waiters[start].since <= limit {
+            let waiter = waiters[start]
+            start += 1
+            waiter.done(.unknown)
+        }
+        dropAnswered()
+    }
+
+    private func dropAnswered() {
         if start == waiters.count {
             waiters.removeAll(keepingCapacity: true)
             start = 0

@@ -123,6 +123,13 @@ struct StateReader {
         }
     }
 
+    /// The bytes of one chunk of a state, with a length of 32 bits before them.
+    mutating func chunk() throws(StateError) -> [UInt8] {
+        try read { (bytes) throws(ByteError) in
+            try bytes.readBytes(max: StateRestore.chunkBytes)
+        }
+    }
+
     mutating func duration() throws(StateError) -> GoDuration {
         GoDuration(
             nanoseconds: try read { (bytes) throws(ByteError) in try bytes.readInt64() })

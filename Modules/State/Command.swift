@@ -18,6 +18,11 @@ import MartletBytes
 /// | 4    | initializeScheduler | the configuration                                 |
 /// | 5    | putServer           | the server                                        |
 /// | 6    | removeServer        | string: id                                        |
+/// | 7    | restoreBegin        | 8: bytes of the whole; 4: its CRC-32C             |
+/// | 8    | restoreChunk        | 8: index of its restoreBegin; 4: number; bytes    |
+/// | 9    | restoreEnd          | 8: index of its restoreBegin                      |
+///
+/// Kinds 1 to 6 came with version 1, 7 to 9 with version 2.
 ///
 /// A kind that is added, or a field, takes the next version. It is proposed only once every server
 /// of the configuration reads that version: an older one would refuse what the others apply.
@@ -31,12 +36,28 @@ package enum Command: Equatable, Sendable {
     /// Adds the server, or replaces what is known of it.
     case putServer(ServerIdentity)
     case removeServer(id: String)
+    /// Announces a state to restore: ``StateRestore`` says how it goes on.
+    case restoreBegin(sizeBytes: UInt64, checksum: UInt32)
+    /// The chunk with this number, from 0, of the restore that began at this log index.
+    case restoreChunk(restore: UInt64, number: UInt32, bytes: [UInt8])
+    /// Puts the restore that began at this log index in force.
+    case restoreEnd(restore: UInt64)
 
     /// The newest version that this program reads.
-    package static let version: UInt8 = 1
+    package static let version: UInt8 = 2
 
     /// The oldest version whose programs can apply this command.
-    package var minimumReaderVersion: UInt8 { 1 }
+    package var minimumReaderVersion: UInt8 {
+        switch self {
+        case .setAutopilot, .initializeAutopilot, .setScheduler, .initializeScheduler, .putServer,
+            .removeServer:
+            1
+        case .restoreBegin, .restoreChunk, .restoreEnd: Self.restoreVersion
+        }
+    }
+
+    /// The version that brought ``StateRestore``.
+    package static let restoreVersion: UInt8 = 2
 
     private var kind: UInt8 {
         switch self {
@@ -46,6 +67,9 @@ package enum Command: Equatable, Sendable {
         case .initializeScheduler: 4
         case .putServer: 5
         case .removeServer: 6
+        case .restoreBegin: 7
+        case .restoreChunk: 8
+        case .restoreEnd: 9
         }
     }
 
@@ -64,6 +88,14 @@ package enum Command: Equatable, Sendable {
         case .initializeScheduler(let configuration): writer.write(configuration)
         case .putServer(let server): writer.write(server)
         case .removeServer(let id): writer.write(string: id)  // May be long, and then refused.
+        case .restoreBegin(let sizeBytes, let checksum):
+            writer.write(sizeBytes)
+            writer.write(checksum)
+        case .restoreChunk(let restore, let number, let bytes):
+            writer.write(restore)
+            writer.write(number)
+            writer.write(bytes: bytes)
+        case .restoreEnd(let restore): writer.write(restore)
         }
         return writer.bytes
     }
@@ -87,6 +119,13 @@ package enum Command: Equatable, Sendable {
         case (1, 4): self = .initializeScheduler(try reader.scheduler())
         case (1, 5): self = .putServer(try reader.server())
         case (1, 6): self = .removeServer(id: try reader.longText())
+        case (2, 7):
+            self = .restoreBegin(sizeBytes: try reader.uint64(), checksum: try reader.uint32())
+        case (2, 8):
+            self = .restoreChunk(
+                restore: try reader.uint64(), number: try reader.uint32(),
+                bytes: try reader.chunk())
+        case (2, 9): self = .restoreEnd(restore: try reader.uint64())
         case (let version, let kind):
             throw .malformed("no command \(kind) in version \(version)")
         }

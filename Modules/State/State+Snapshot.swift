@@ -14,15 +14,25 @@ import MartletBytes
 /// | 8     | index of the last change to the servers                              |
 /// | 4     | number of servers; each of them, in ascending order of id            |
 ///
+/// Version 2, written once there was a restore, so that older programs read what they can know:
+///
+/// | bytes | meaning, behind that of version 1                                    |
+/// |-------|----------------------------------------------------------------------|
+/// | 8     | index of the last restore that took effect, 0 for none               |
+/// | 1     | whether a restore is under way; 8: index of its begin; 8: bytes of   |
+/// |       | the whole; 4: CRC-32C of the whole; 4: number of chunks; each chunk  |
+/// |       | with its length of 32 bits                                           |
+///
 /// Values are written as `Codec.swift` says.
 extension State {
-    /// The newest version that this program reads, and the one that it writes.
-    package static let snapshotVersion: UInt8 = 1
+    /// The newest version that this program reads.
+    package static let snapshotVersion: UInt8 = 2
 
     /// Equal states give equal bytes. O(n): meant for a worker, on a copy.
     package func encoded() -> [UInt8] {
         var writer = ByteWriter(reservingBytes: 256 + 128 * serverTable.count)
-        writer.write(Self.snapshotVersion)
+        let hasRestores = restoredIndex > 0 || pendingRestore != nil
+        writer.write(hasRestores ? Self.snapshotVersion : 1)
         writer.write(lastAppliedIndex)
         writer.write(autopilot != nil)
         if let autopilot {
@@ -39,6 +49,7 @@ extension State {
         writer.write(serverTableIndex)
         writer.write(UInt32(serverTable.count))
         for element in serverTable { writer.write(element.value) }
+        if hasRestores { writeRestores(to: &writer) }
         return writer.bytes
     }
 
@@ -50,7 +61,7 @@ extension State {
         guard version <= Self.snapshotVersion else {
             throw .newerVersion(version, known: Self.snapshotVersion)
         }
-        guard version == 1 else { throw .malformed("no snapshot has version \(version)") }
+        guard version > 0 else { throw .malformed("no snapshot has version \(version)") }
         lastAppliedIndex = try reader.uint64()
         if try reader.bool() {
             let (createIndex, modifyIndex) = try readIndexes(&reader)
@@ -67,7 +78,39 @@ extension State {
             scheduler = configuration
         }
         try readServers(&reader)
+        if version > 1 { try readRestores(&reader) }
         try reader.finish()
+    }
+
+    private func writeRestores(to writer: inout ByteWriter) {
+        writer.write(restoredIndex)
+        writer.write(pendingRestore != nil)
+        guard let pendingRestore else { return }
+        writer.write(pendingRestore.index)
+        writer.write(UInt64(pendingRestore.size))
+        writer.write(pendingRestore.checksum)
+        writer.write(UInt32(pendingRestore.chunks.count))
+        for chunk in pendingRestore.chunks { writer.write(bytes: chunk) }
+    }
+
+    private mutating func readRestores(_ reader: inout StateReader) throws(StateError) {
+        restoredIndex = try reader.uint64()
+        guard restoredIndex <= lastAppliedIndex else {
+            throw .malformed("restored at \(restoredIndex), after \(lastAppliedIndex)")
+        }
+        guard try reader.bool() else {
+            guard restoredIndex > 0 else { throw .malformed("version 2 without a restore") }
+            return
+        }
+        let index = try reader.uint64()
+        guard restoredIndex < index, index <= lastAppliedIndex,
+            lastAppliedIndex - index <= StateRestore.entriesMax
+        else { throw .malformed("a restore under way since \(index) at \(lastAppliedIndex)") }
+        var pending = try PendingRestore(
+            index: index, size: try reader.uint64(), checksum: try reader.uint32())
+        let count = try reader.uint32()
+        for number in 0..<count { try pending.add(try reader.chunk(), number: number) }
+        pendingRestore = pending
     }
 
     private func readIndexes(

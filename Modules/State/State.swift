@@ -27,6 +27,9 @@ package struct State: Equatable, Sendable {
     package internal(set) var lastAppliedIndex: UInt64 = 0
     var serverTable = OrderedTable<String, ServerIdentity>()
     var serverTableIndex: UInt64 = 0
+    /// Log index of the last restore that took effect; 0 before any.
+    package internal(set) var restoredIndex: UInt64 = 0
+    var pendingRestore: PendingRestore?
 
     package init() {}
 
@@ -37,11 +40,12 @@ package struct State: Equatable, Sendable {
     /// In the order of their ids.
     package var servers: [ServerIdentity] { serverTable.map(\.value) }
 
-    /// Log index of the last change to a table; 0 before any.
+    /// Log index of the last change to a table; 0 before any. Never goes back, also when a restore
+    /// leaves a table empty.
     package func index(of table: Table) -> UInt64 {
         switch table {
-        case .autopilot: autopilot?.modifyIndex ?? 0
-        case .scheduler: scheduler?.modifyIndex ?? 0
+        case .autopilot: max(autopilot?.modifyIndex ?? 0, restoredIndex)
+        case .scheduler: max(scheduler?.modifyIndex ?? 0, restoredIndex)
         case .servers: serverTableIndex
         }
     }
@@ -49,13 +53,13 @@ package struct State: Equatable, Sendable {
     // MARK: Applying
 
     /// Carries out a committed command. Total: bytes of any origin give a result, and those that
-    /// are refused change nothing but `lastAppliedIndex`.
+    /// are refused change nothing but `lastAppliedIndex`, or end a restore that they were part of.
     ///
     /// - Precondition: `index` is beyond `lastAppliedIndex`.
     package mutating func apply(_ command: [UInt8], at index: UInt64) -> CommandResult {
         advance(to: index)
         do throws(StateError) {
-            return apply(try Command(decoding: command), at: index)
+            return try apply(try Command(decoding: command), at: index)
         } catch {
             return .refused(error.description)
         }
@@ -67,9 +71,12 @@ package struct State: Equatable, Sendable {
     package mutating func advance(to index: UInt64) {
         precondition(index > lastAppliedIndex, "\(index) applied after \(lastAppliedIndex)")
         lastAppliedIndex = index
+        dropLateRestore()
     }
 
-    private mutating func apply(_ command: Command, at index: UInt64) -> CommandResult {
+    private mutating func apply(
+        _ command: Command, at index: UInt64
+    ) throws(StateError) -> CommandResult {
         switch command {
         case .setAutopilot(let configuration, let cas):
             if let failure = check(cas, against: autopilot?.modifyIndex, at: index) {
@@ -92,6 +99,12 @@ package struct State: Equatable, Sendable {
         case .removeServer(let id):
             guard serverTable.remove(id) != nil else { return .unchanged }
             serverTableIndex = index
+        case .restoreBegin(let sizeBytes, let checksum):
+            return try beginRestore(size: sizeBytes, checksum: checksum, at: index)
+        case .restoreChunk(let restore, let number, let bytes):
+            return try addChunk(bytes, number: number, to: restore, at: index)
+        case .restoreEnd(let restore):
+            return try endRestore(restore, at: index)
         }
         return .applied(modifyIndex: index)
     }

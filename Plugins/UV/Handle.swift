@@ -31,11 +31,15 @@ class Handle {
     final func closeHandle() {
         guard !isClosing else { return }
         isClosing = true
+        handleCloses()
         unsafe uv_close(base) { handle in
             guard let data = unsafe handle?.pointee.data else { return }
             unsafe Unmanaged<Handle>.fromOpaque(data).takeRetainedValue().handleClosed()
         }
     }
+
+    /// The handle is about to be closed.
+    func handleCloses() {}
 
     /// The last call: the handle is gone.
     func handleClosed() {}

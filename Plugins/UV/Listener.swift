@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import CUV
+internal import Glibc
 internal import MartletTransport
 
 /// A listener as its user holds it: the acceptor's owner.
@@ -159,6 +160,14 @@ private final class ListeningSocket: Handle {
         }
         connection.adoptAccepted()
         accepted?(.success(connection))
+    }
+
+    /// A child of this process that has not reached its program yet shares the socket: without the
+    /// shutdown it would go on taking connections that nobody accepts.
+    override func handleCloses() {
+        var descriptor: uv_os_fd_t = -1
+        guard unsafe uv_fileno(base, &descriptor) == 0 else { return }
+        _ = shutdown(descriptor, Int32(SHUT_RDWR))
     }
 
     override func handleClosed() { accepted = nil }

@@ -15,7 +15,11 @@ The last line is "processes: N passed, N failed"; exit status 1 when one failed.
 Python 3 standard library only.
 """
 import argparse
+import base64
+import gzip
+import hashlib
 import http.client
+import io
 import json
 import os
 import random
@@ -25,6 +29,7 @@ import socket
 import struct
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 import unittest
@@ -34,6 +39,7 @@ RAFT = "/v1/operator/raft/configuration"
 AUTOPILOT = "/v1/operator/autopilot/configuration"
 HEALTH = "/v1/operator/autopilot/health"
 SCHEDULER = "/v1/operator/scheduler/configuration"
+SNAPSHOT = "/v1/operator/snapshot"
 
 
 def free_ports(count):
@@ -59,6 +65,31 @@ def wait_until(what, predicate, seconds):
             text = what() if callable(what) else what
             raise AssertionError("after %.0f s still waiting for: %s" % (seconds, text))
         time.sleep(0.03)
+
+
+def peer_garbage(dice, shape):
+    """Bytes for a peer port: noise, noise in a frame, an endless frame, or noise after a greeting."""
+    def checksum(data):  # CRC-32C, so that garbage passes the frame and reaches the reader
+        value = 0xFFFFFFFF
+        for byte in data:
+            value ^= byte
+            for _ in range(8):
+                value = (value >> 1) ^ (0x82F63B78 if value & 1 else 0)
+        return value ^ 0xFFFFFFFF
+
+    def frame(kind, payload):
+        content = bytes([kind]) + payload
+        return struct.pack("<II", len(payload), checksum(content)) + content
+
+    noise = dice.randbytes(dice.randint(0, 600))
+    if shape == 0:
+        return noise
+    if shape == 1:
+        return frame(dice.randint(0, 20), noise)
+    if shape == 2:
+        return struct.pack("<IIB", 0xFFFFFFFF, 0, 1) + noise
+    hello = struct.pack("<IHHB", 0x4C54524D, 1, 1, dice.randint(0, 4))
+    return frame(1, hello + noise)
 
 
 class Answer:
@@ -415,35 +446,11 @@ class BadInput(ProcessTest):
         server = self.dev().start().wait_ready()
         before = self.read(server)
         dice = random.Random(OPTIONS.seed)
-
-        def checksum(data):  # CRC-32C, so that garbage passes the frame and reaches the reader
-            value = 0xFFFFFFFF
-            for byte in data:
-                value ^= byte
-                for _ in range(8):
-                    value = (value >> 1) ^ (0x82F63B78 if value & 1 else 0)
-            return value ^ 0xFFFFFFFF
-
-        def frame(kind, payload):
-            content = bytes([kind]) + payload
-            return struct.pack("<II", len(payload), checksum(content)) + content
-
-        def garbage(shape):
-            noise = dice.randbytes(dice.randint(0, 600))
-            if shape == 0:
-                return noise
-            if shape == 1:
-                return frame(dice.randint(0, 20), noise)
-            if shape == 2:
-                return struct.pack("<IIB", 0xFFFFFFFF, 0, 1) + noise
-            hello = struct.pack("<IHHB", 0x4C54524D, 1, 1, dice.randint(0, 4))
-            return frame(1, hello + noise)
-
         for number in range(200):
             with socket.create_connection(("127.0.0.1", (server.rpc_port, server.serf_port)[number % 2]), 5) as peer:
                 peer.settimeout(0.02)
                 try:
-                    peer.sendall(garbage(number % 4))
+                    peer.sendall(peer_garbage(dice, number % 4))
                     peer.recv(4096)
                 except OSError:
                     pass
@@ -587,6 +594,63 @@ class ThreeServers(ProcessTest):
             self.assertGreater(modified, index, "round %d: the index went back" % round)
             value, index = got, modified
         self.done()
+
+    def test_a_saved_state_is_restored_by_any_server(self):
+        servers = self.cluster()
+        self.start(servers)
+        self.write_until_acknowledged(servers, 4242)
+        saved = servers[0].request("GET", SNAPSHOT)
+        self.assertEqual(saved.status, 200, saved)
+        self.assertEqual(saved.headers["Content-Type"], "application/x-gzip")
+        digest = base64.b64encode(hashlib.sha256(saved.body).digest()).decode()
+        self.assertEqual(saved.headers["Digest"], "sha-256=" + digest)
+        with tarfile.open(fileobj=io.BytesIO(saved.body), mode="r:gz") as archive:
+            files = {name: archive.extractfile(name).read() for name in archive.getnames()}
+        self.assertEqual(list(files), ["meta.json", "state.bin", "SHA256SUMS"])
+        for line in files["SHA256SUMS"].decode().splitlines():
+            digest, name = line.split("  ")
+            self.assertEqual(digest, hashlib.sha256(files[name]).hexdigest(), name)
+        self.assertEqual(json.loads(files["meta.json"])["Size"], len(files["state.bin"]))
+
+        # Another program's archive of the same files is as good, and comes in chunks.
+        packed = gzip.compress(self.tar(files))
+        for restorer, content in zip(servers, [saved.body, packed, saved.body]):
+            self.write_until_acknowledged(servers, 7)
+            before = self.read(servers[0])[1]
+            pieces = (content[i:i + 100] for i in range(0, len(content), 100))
+            answer = restorer.request("PUT", SNAPSHOT, pieces)
+            self.assertEqual((answer.status, answer.body), (200, b""))
+            found = {self.read(s) for s in servers}
+            self.assertEqual(len(found), 1, found)
+            value, index = found.pop()
+            self.assertEqual(value, 4242)
+            self.assertGreater(index, before)
+
+        damaged = dict(files, **{"state.bin": files["state.bin"][:-1] + b"x"})
+        for content in [b"", b"garbage", saved.body[:-1], gzip.compress(b"x" * 1024)] + [
+                gzip.compress(self.tar(files)) for files in [damaged, {"meta.json": b"{}"}]]:
+            answer = servers[1].request("PUT", SNAPSHOT, content)
+            self.assertEqual(answer.status, 500, answer)
+            self.assertTrue(answer.body.startswith(b"failed to restore from snapshot: "), answer)
+        bomb = gzip.compress(b"\0" * (64 << 20))
+        self.assertEqual(servers[2].request("PUT", SNAPSHOT, bomb).status, 500)
+        self.assertEqual(self.read(servers[0]), (4242, index))
+
+        for server in servers:
+            server.kill()
+        self.start(servers)
+        self.assertEqual({self.read(s) for s in servers}, {(4242, index)})
+        self.done()
+
+    @staticmethod
+    def tar(files):
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+            for name, content in files.items():
+                entry = tarfile.TarInfo(name)
+                entry.size = len(content)
+                archive.addfile(entry, io.BytesIO(content))
+        return packed.getvalue()
 
 
 def selected(suite, names):

@@ -49,6 +49,15 @@ import Testing
                 outcome: .rejected(
                     previousIndex: LogIndex(8), hintIndex: LogIndex(5), hintTerm: Term(2)),
                 round: 11, session: LogIndex(1), lastIndex: LogIndex(5), lastTerm: Term(2))),
+        .appendRequest(
+            AppendRequest(
+                term: Term(4), previousIndex: LogIndex(7), previousTerm: Term(3), entries: [],
+                commit: LogIndex(6), round: 11, session: LogIndex(1), recovered: 1 << 63)),
+        .appendResponse(
+            AppendResponse(
+                term: Term(4), outcome: .accepted(match: LogIndex(8)), round: 11,
+                session: LogIndex(1), lastIndex: LogIndex(9), lastTerm: Term(4),
+                recovery: 1 << 63)),
         .timeoutNow(TimeoutNow(term: Term(4))),
         .snapshotResponse(
             SnapshotResponse(
@@ -71,14 +80,27 @@ import Testing
     @Test("Every Raft message is read back as it was written")
     func messagesRoundTrip() throws {
         let cases =
-            Self.messages.map { ($0, 1 as UInt16) } + Self.messages.map { ($0, 2) }
-            + Self.newMessages.map { ($0, 2) }
+            Self.messages.filter { RaftCodec.isKnown($0, in: 1) }.map { ($0, 1 as UInt16) }
+            + Self.messages.map { ($0, 2) } + Self.newMessages.map { ($0, 2) }
         for (message, version) in cases {
             var writer = ByteWriter()
             RaftCodec.write(message, protocol: version, to: &writer)
             var reader = ByteReader(writer.bytes)
             #expect(try RaftCodec.readMessage(&reader, protocol: version) == message)
             #expect(reader.remaining == 0)
+        }
+    }
+
+    @Test("A peer of protocol 1 is not told what a recovering server answers: it would count that")
+    func recoveringAnswer() {
+        let hidden = Self.messages.filter { !RaftCodec.isKnown($0, in: 1) }
+        #expect(!hidden.isEmpty)
+        for message in hidden {
+            guard case .appendResponse(let response) = message else {
+                Issue.record("hidden: \(message)")
+                continue
+            }
+            #expect(response.isRecovering && RaftCodec.isKnown(message, in: 2))
         }
     }
 

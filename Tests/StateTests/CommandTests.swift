@@ -15,6 +15,9 @@ import Testing
                 .initializeScheduler(unusualScheduler),
                 .putServer(try server(1, name: "é", isNonVoter: true)),
                 .removeServer(id: serverID(1)),
+                .restoreBegin(sizeBytes: 1 << 40, checksum: 7),
+                .restoreChunk(restore: 5, number: 2, bytes: [1, 2, 3]),
+                .restoreEnd(restore: .max),
             ]
         } catch {
             preconditionFailure("\(error)")
@@ -65,6 +68,23 @@ import Testing
         #expect(Command.setScheduler(unusualScheduler, cas: 5).encoded() == expected)
     }
 
+    @Test("Commands of a restore say that version 2 is needed; the others still say 1")
+    func versions() {
+        #expect(Self.commands.map { $0.encoded()[0] } == [1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2])
+        #expect(
+            Command.restoreEnd(restore: 5).encoded() == [2, 9, 5, 0, 0, 0, 0, 0, 0, 0])
+    }
+
+    @Test("A chunk beyond its bound is refused")
+    func largeChunk() throws {
+        func chunk(_ count: Int) -> [UInt8] {
+            Command.restoreChunk(restore: 1, number: 0, bytes: [UInt8](repeating: 1, count: count))
+                .encoded()
+        }
+        #expect(commandFault(chunk(StateRestore.chunkBytes)) == nil)
+        #expect(isMalformed(commandFault(chunk(StateRestore.chunkBytes + 1))))
+    }
+
     @Test("A newer version is refused, and both versions are told")
     func newer() {
         var bytes = Self.commands[0].encoded()
@@ -87,7 +107,7 @@ import Testing
     @Test(
         "What no encoder writes is refused",
         arguments: [
-            [], [1], [0, 1], [1, 0], [1, 7], [1, 255],
+            [], [1], [0, 1], [1, 0], [1, 7], [1, 255], [2, 1], [2, 6], [2, 10],
             [1, 4, 2, 1, 0, 0, 0, 0, 0, 0] + [UInt8](repeating: 0, count: 8),
             [1, 4, 0, 2, 0, 0, 0, 0, 0, 0] + [UInt8](repeating: 0, count: 8),
             [1, 4, 0, 1, 0, 0, 0, 0, 0, 0] + [UInt8](repeating: 255, count: 8),

@@ -120,6 +120,42 @@ import Testing
         #expect(refused)
     }
 
+    /// Broke a test beside one that starts processes: between fork and exec a child shares every
+    /// descriptor, and so the closed listener took a connection. The copy stands for that child.
+    @Test("A closed listener takes nobody, whoever else holds its socket")
+    func closedForAll() throws {
+        let loop = UVLoop()
+        let listener = try UVStreams(loop: loop).listen(
+            on: .ipv4(0x7F00_0001, port: 0), accept: { $0.reset() })
+        let address = listener.address
+        let shared = try #require(Self.copyOfSocket(listeningOn: address))
+        defer { close(shared) }
+        listener.close()
+        var outcome: Result<any ByteStream, TransportError>?
+        UVStreams(loop: loop).connect(to: address, timeout: .seconds(10)) { outcome = $0 }
+        while outcome == nil { loop.turn(waitingAtMost: .seconds(1)) }
+        #expect(throws: TransportError.refused) { _ = try outcome?.get() }
+        loop.shutDown()
+    }
+
+    /// Another descriptor for this process's socket that listens there.
+    private static func copyOfSocket(listeningOn address: SocketAddress) -> Int32? {
+        guard case .ipv4(_, let port) = address else { return nil }
+        for descriptor in Int32(3)..<4096 {
+            var name = sockaddr_in()
+            var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+            let code = unsafe withUnsafeMutablePointer(to: &name) { pointer in
+                unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    unsafe getsockname(descriptor, $0, &length)
+                }
+            }
+            if code == 0, name.sin_family == sa_family_t(AF_INET), name.sin_port == port.bigEndian {
+                return dup(descriptor)
+            }
+        }
+        return nil
+    }
+
     @Test("A stop counts also when it comes before the loop runs")
     func earlyStop() {
         let loop = UVLoop()

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Plain files in the ustar format (POSIX.1-1988), as much of it as a snapshot archive has. Each
+/// file is a header of one block of 512 bytes and its content, filled up with zeros to whole blocks;
+/// two blocks of zeros end the archive.
+///
+/// | offset | width | meaning of the header's fields, numbers as octal digits                   |
+/// |--------|-------|---------------------------------------------------------------------------|
+/// | 0      | 100   | name, filled up with zeros                                                |
+/// | 100    | 24    | mode, owner and group, 8 each                                             |
+/// | 124    | 12    | size of the content                                                       |
+/// | 136    | 12    | time of the last change, seconds since 1970                               |
+/// | 148    | 8     | sum of the header's bytes, with spaces in place of this field             |
+/// | 156    | 1     | type: `0` or a zero for a plain file; nothing else is taken               |
+/// | 257    | 8     | `ustar`, a zero, `00`; GNU's two spaces and a zero are taken as well      |
+enum Tar {
+    struct File: Equatable, Sendable {
+        var name: String
+        var content: [UInt8]
+    }
+
+    static let blockBytes = 512
+    private static let nameBytesMax = 100
+
+    /// - Precondition: names of 1 to 100 bytes, contents under 8 GiB.
+    static func write(_ files: [File], unixSeconds: Int64) -> [UInt8] {
+        let contents = files.reduce(0) { $0 + $1.content.count + 2 * blockBytes }
+        var output: [UInt8] = []
+        output.reserveCapacity(contents + 2 * blockBytes)
+        for file in files {
+            output += header(of: file, unixSeconds: max(0, unixSeconds))
+            output += file.content
+            output += [UInt8](repeating: 0, count: padding(after: file.content.count))
+        }
+        output += [UInt8](repeating: 0, count: 2 * blockBytes)
+        return output
+    }
+
+    /// Reads bytes of any origin, at most `filesMax` files.
+    ///
+    /// - Throws: ``ArchiveError`` for what ``write(_:unixSeconds:)`` would not have written: other
+    ///   types of files, broken numbers, wrong sums, a missing end, anything behind the end.
+    static func read(_ bytes: [UInt8], filesMax: Int) throws(ArchiveError) -> [File] {
+        var files: [File] = []
+        var rest = bytes[...]
+        while true {
+            guard rest.count >= blockBytes else { throw ArchiveError("the archive ends too early") }
+            let header = rest.prefix(blockBytes)
+            if header.allSatisfy({ $0 == 0 }) {
+                guard rest.allSatisfy({ $0 == 0 }) else {
+                    throw ArchiveError("there is something behind the archive's end")
+                }
+                return files
+            }
+            guard files.count < filesMax else { throw ArchiveError("over \(filesMax) files") }
+            let (name, size) = try read(header)
+            rest = rest.dropFirst(blockBytes)
+            guard size <= rest.count else { throw ArchiveError("the archive ends within a file") }
+            files.append(File(name: name, content: Array(rest.prefix(size))))
+            rest = rest.dropFirst(size)
+            rest = rest.dropFirst(padding(after: size))
+        }
+    }
+
+    private static func padding(after count: Int) -> Int {
+        (blockBytes - count % blockBytes) % blockBytes
+    }
+
+    // MARK: The header
+
+    private static func header(of file: File, unixSeconds: Int64) -> [UInt8] {
+        let name = Array(file.name.utf8)
+        precondition((1...nameBytesMax).contains(name.count), "a file named \(file.name)")
+        var block = [UInt8](repeating: 0, count: blockBytes)
+        block.replaceSubrange(0..<name.count, with: name)
+        put(octal: 0o600, in: 100..<108, of: &block)
+        put(octal: 0, in: 108..<116, of: &block)
+        put(octal: 0, in: 116..<124, of: &block)
+        put(octal: UInt64(file.content.count), in: 124..<136, of: &block)
+        put(octal: UInt64(unixSeconds), in: 136..<148, of: &block)
+        block[156] = UInt8(ascii: "0")
+        block.replaceSubrange(257..<265, with: Array("ustar\u{0}00".utf8))
+        put(octal: sum(of: block[...]), in: 148..<155, of: &block)
+        block[155] = UInt8(ascii: " ")
+        return block
+    }
+
+    /// Digits with leading zeros, and a zero byte at the end.
+    private static func put(octal value: UInt64, in range: Range<Int>, of block: inout [UInt8]) {
+        var rest = value
+        for position in range.dropLast().reversed() {
+            block[position] = UInt8(ascii: "0") + UInt8(rest & 7)
+            rest >>= 3
+        }
+        precondition(rest == 0, "\(value) does not fit \(range.count) octal digits")
+    }
+
+    private static func sum(of header: ArraySlice<UInt8>) -> UInt64 {
+        var sum: UInt64 = 0
+        for (position, byte) in header.enumerated() {
+            sum += (148..<156).contains(position) ? 0x20 : UInt64(byte)
+        }
+        return sum
+    }
+
+    private static func read(
+        _ block: ArraySlice<UInt8>
+    ) throws(ArchiveError) -> (name: String, size: Int) {
+        let header = Array(block)
+        guard
+            header[257..<265].elementsEqual("ustar\u{0}00".utf8)
+                || header[257..<265].elementsEqual("ustar  \u{0}".utf8)
+        else { throw ArchiveError("not an archive of the ustar format") }
+        guard try octal(header[148..<156]) == sum(of: block) else {
+            throw ArchiveError("a file's header has a wrong sum")
+        }
+        guard header[156] == 0 || header[156] == UInt8(ascii: "0") else {
+            throw ArchiveError("something else than a plain file")
+        }
+        let nameBytes = header[..<nameBytesMax].prefix { $0 != 0 }
+        guard let name = String(validating: nameBytes, as: UTF8.self), !name.isEmpty else {
+            throw ArchiveError("a file without a proper name")
+        }
+        guard let size = Int(exactly: try octal(header[124..<136])) else {
+            throw ArchiveError("a size out of range")
+        }
+        return (name, size)
+    }
+
+    /// At least one digit, spaces before it, zero bytes and spaces behind it. Twelve digits at most:
+    /// nothing can overflow.
+    private static func octal(_ field: ArraySlice<UInt8>) throws(ArchiveError) -> UInt64 {
+        let digits = field.drop { $0 == UInt8(ascii: " ") }.prefix { (0x30...0x37).contains($0) }
+        let rest = field[digits.endIndex...]
+        guard !digits.isEmpty, rest.allSatisfy({ $0 == 0 || $0 == UInt8(ascii: " ") }) else {
+            throw ArchiveError("a number that is not octal")
+        }
+        return digits.reduce(0) { $0 << 3 | UInt64($1 & 7) }
+    }
+}
+
+/// Why bytes are no snapshot archive, for people.
+struct ArchiveError: Error, Equatable, Sendable, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) { self.description = description }
+}

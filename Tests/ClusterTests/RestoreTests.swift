@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: Apache-2.0
+import MartletAPI
+import MartletClient
+import MartletHarness
+import MartletRaft
+import MartletServer
+import MartletSimulation
+import MartletState
+import Testing
+
+private let snapshot = "/v1/operator/snapshot"
+private let autopilot = "/v1/operator/autopilot/configuration"
+private let scheduler = "/v1/operator/scheduler/configuration"
+
+/// The value that only the saved state has.
+private let savedLogs = 4_242
+
+/// Carries a value out of a closure of the one thread that turns the world.
+// SAFETY: a simulated world runs on the thread that turns it.
+private final class Box<Value>: @unchecked Sendable {
+    var value: Value
+
+    init(_ value: Value) { self.value = value }
+}
+
+/// A state whose restore takes this many chunks.
+private func savedState(chunks: Int = 1) throws -> [UInt8] {
+    var state = State()
+    var configuration = AutopilotConfiguration()
+    configuration.maxTrailingLogs = UInt64(savedLogs)
+    _ = state.apply(Command.initializeAutopilot(configuration).encoded(), at: 1)
+    _ = state.apply(Command.initializeScheduler(SchedulerConfiguration()).encoded(), at: 2)
+    let text = String(repeating: "x", count: ServerIdentity.textBytesMax)
+    var number = 0
+    while state.servers.count * 1_838 < (chunks - 1) * StateRestore.chunkBytes {
+        let digits = String(number, radix: 16)
+        let id =
+            "00000000-0000-4000-8000-" + String(repeating: "0", count: 12 - digits.count) + digits
+        let identity = try ServerIdentity(
+            id: id, name: text, region: text, datacenter: text, rpcAddress: text,
+            httpAddress: text, gossipAddress: text, version: text, isNonVoter: false)
+        number += 1
+        _ = state.apply(Command.putServer(identity).encoded(), at: UInt64(number + 2))
+    }
+    let bytes = state.archived()
+    precondition(StateRestore.chunkCount(ofBytes: bytes.count) == chunks)
+    return bytes
+}
+
+extension SimulatedCluster {
+    /// Begins a restore at a server; the box gets what becomes of it.
+    fileprivate func beginRestore(
+        of bytes: [UInt8], at node: Node
+    ) -> Box<RestoreOutcome?> {
+        let outcome = Box<RestoreOutcome?>(nil)
+        guard let door = node.door else { return outcome }
+        node.host.loop.enter {
+            door.assumeIsolated { $0.restore(stateBytes: bytes) { outcome.value = $0 } }
+        }
+        return outcome
+    }
+
+    /// Restores at whatever server leads, as often as it is told that another one does.
+    fileprivate func restore(_ bytes: [UInt8]) -> RestoreOutcome? {
+        for _ in 0..<20 {
+            guard let leader = settle() else { return nil }
+            let outcome = beginRestore(of: bytes, at: leader)
+            _ = world.run(until: { outcome.value != nil }, limit: .seconds(20))
+            if outcome.value != .notLeader { return outcome.value }
+        }
+        return nil
+    }
+
+    fileprivate func stateBytes(of node: Node) -> [UInt8] {
+        guard let door = node.door else { return [] }
+        let bytes = Box<[UInt8]?>(nil)
+        node.host.loop.enter { bytes.value = door.assumeIsolated { $0.stateBytes } }
+        _ = world.run(until: { bytes.value != nil }, limit: .seconds(1))
+        return bytes.value ?? []
+    }
+
+    /// Turns the world until all servers hold the same state; false if they never do.
+    fileprivate func converge(limit: Duration = .seconds(30)) -> Bool {
+        let end = world.now + limit
+        while world.now < end {
+            if settle() != nil {
+                let states = nodes.map { stateBytes(of: $0) }
+                if !states[0].isEmpty, states.allSatisfy({ $0 == states[0] }) { return true }
+            }
+            world.run(for: .milliseconds(50))
+        }
+        return false
+    }
+
+    fileprivate func state(of node: Node) throws -> State {
+        try State(decoding: stateBytes(of: node))
+    }
+
+    /// One request with a body of any bytes.
+    fileprivate func ask(
+        _ node: Node, _ method: ClientMethod, _ target: String, bytes: [UInt8]?
+    ) -> ClientResponse? {
+        let host = world.makeHost("operator")
+        let client = Box(
+            APIClient(
+                loop: host.loop, streams: host.streams, address: node.httpAddress, token: nil))
+        let answer = Box<Result<ClientResponse, ClientError>?>(nil)
+        host.loop.enter {
+            client.value.send(method, target, body: bytes, timeout: .seconds(20)) {
+                answer.value = $0
+            }
+        }
+        _ = world.run(until: { answer.value != nil }, limit: .seconds(21))
+        host.loop.enter { client.value.close() }
+        if case .success(let response) = answer.value { return response }
+        return nil
+    }
+
+    fileprivate func write(_ number: Int, at node: Node) -> Bool {
+        let response = ask(
+            node, .put, autopilot, bytes: Array("{\"MaxTrailingLogs\":\(number)}".utf8))
+        return response?.status == 200 && response?.body == Array("true".utf8)
+    }
+}
+
+private func makeCluster(
+    seed: UInt64, _ configure: (inout ServerOptions) -> Void = { _ in }
+) throws -> SimulatedCluster {
+    let cluster = SimulatedCluster(seed: seed, count: 3, configure: configure)
+    cluster.startAll()
+    _ = try #require(cluster.settle())
+    return cluster
+}
+
+/// Often snapshots, and a short log: a server that was away needs one.
+private func compactOften(_ options: inout ServerOptions) {
+    options.snapshotEntries = 20
+    options.raftLimits.trailingEntries = 5
+    options.raftLimits.trailingBytesMax = 64 << 10
+}
+
+@Suite("Restoring a snapshot in a cluster") struct RestoreTests {
+    @Test("What is saved at any server is restored through any other")
+    func saveAndRestore() throws {
+        let cluster = try makeCluster(seed: 1)
+        for (position, node) in cluster.nodes.enumerated() {
+            let other = cluster.nodes[(position + 1) % 3]
+            #expect(cluster.write(savedLogs, at: node))
+            let saved = try #require(cluster.ask(node, .get, snapshot, bytes: nil))
+            #expect(saved.status == 200)
+            #expect(saved.header("Content-Type") == "application/x-gzip")
+            let digest = SimulatedDigest.base64(of: saved.body, on: node)
+            #expect(saved.header("Digest") == "sha-256=\(digest)")
+            #expect(saved.header("X-Nomad-Index") != nil)
+            #expect(cluster.write(position, at: node))
+
+            let method: ClientMethod = position == 0 ? .post : .put
+            let answer = try #require(cluster.ask(other, method, snapshot, bytes: saved.body))
+            #expect(answer.status == 200 && answer.body.isEmpty)
+            let text = cluster.ask(node, .get, autopilot, bytes: nil)?.body ?? []
+            #expect(String(decoding: text, as: UTF8.self).contains(":\(savedLogs),"))
+        }
+        #expect(cluster.converge())
+    }
+
+    @Test("A stale snapshot is what a server has, also without a leader")
+    func stale() throws {
+        let cluster = try makeCluster(seed: 2)
+        #expect(cluster.write(7, at: cluster.nodes[0]))
+        #expect(cluster.converge())
+        cluster.kill(cluster.nodes[1])
+        cluster.kill(cluster.nodes[2])
+        cluster.world.run(for: .seconds(5))
+
+        let stale = cluster.ask(cluster.nodes[0], .get, snapshot + "?stale", bytes: nil)
+        #expect(stale?.status == 200 && stale?.header("X-Nomad-Knownleader") == "false")
+        #expect(cluster.ask(cluster.nodes[0], .get, snapshot, bytes: nil)?.status == 503)
+        #expect(cluster.ask(cluster.nodes[0], .put, snapshot, bytes: stale?.body)?.status == 503)
+    }
+
+    @Test("Garbage is refused by any server, and changes nothing")
+    func garbage() throws {
+        let cluster = try makeCluster(seed: 3)
+        #expect(cluster.write(7, at: cluster.nodes[0]))
+        #expect(cluster.converge())
+        let before = cluster.stateBytes(of: cluster.nodes[0])
+        for node in cluster.nodes {
+            for bytes in [[], Array("garbage".utf8)] as [[UInt8]] {
+                let answer = try #require(cluster.ask(node, .put, snapshot, bytes: bytes))
+                #expect(answer.status == 500)
+                let text = String(decoding: answer.body, as: UTF8.self)
+                #expect(text.hasPrefix("failed to restore from snapshot: "))
+            }
+        }
+        #expect(cluster.stateBytes(of: cluster.nodes[0]) == before)
+    }
+
+    @Test("Writes go on during a restore; all servers end with equal bytes", arguments: 1...3)
+    func underLoad(seed: UInt64) throws {
+        let cluster = try makeCluster(seed: seed, compactOften)
+        let leader = try #require(cluster.settle())
+        let outcome = cluster.beginRestore(of: try savedState(chunks: 6), at: leader)
+        var written = 0
+        while outcome.value == nil, written < 500 {
+            #expect(cluster.write(written, at: cluster.nodes[written % 3]))
+            written += 1
+        }
+        guard case .restored(let index) = outcome.value else {
+            Issue.record("\(String(describing: outcome.value)) after \(written) writes")
+            return
+        }
+        #expect(written > 2)
+        #expect(cluster.converge())
+        let state = try cluster.state(of: leader)
+        #expect(state.restoredIndex == index && state.servers.count == 3)
+        #expect(state.autopilot?.createIndex == index)
+    }
+
+    @Test(
+        "A leader killed at any moment of a restore leaves all of it or nothing on every server",
+        arguments: 1...12)
+    func leaderKilled(seed: UInt64) throws {
+        let cluster = try makeCluster(seed: seed, compactOften)
+        let leader = try #require(cluster.settle())
+        #expect(cluster.write(1, at: leader))
+        let outcome = cluster.beginRestore(of: try savedState(chunks: 4), at: leader)
+        // Six entries, one round trip each: the kill comes before, between and after them.
+        var generator = SplitMix64(seed: seed)
+        cluster.world.run(for: .microseconds(Int64(generator.next() % 12_000)))
+        let wasDone = outcome.value
+        cluster.cutPower(of: leader)
+        _ = try #require(cluster.settle())
+        cluster.start(leader)
+        #expect(cluster.converge())
+
+        let logs = try cluster.nodes.map { try cluster.state(of: $0).autopilot?.maxTrailingLogs }
+        #expect(logs == [1, 1, 1] || logs == [4_242, 4_242, 4_242])
+        if case .restored = wasDone { #expect(logs[0] == 4_242) }
+        // All of it is on the disks, and a restore under way is no burden for the next.
+        for node in cluster.nodes { cluster.cutPower(of: node) }
+        cluster.startAll()
+        #expect(cluster.converge())
+        #expect(try cluster.state(of: leader).autopilot?.maxTrailingLogs == logs[0])
+        guard case .restored = cluster.restore(try savedState(chunks: 2)) else {
+            Issue.record("no second restore in seed \(seed)")
+            return
+        }
+        #expect(cluster.converge())
+        let state = try cluster.state(of: leader)
+        #expect(state.autopilot?.maxTrailingLogs == 4_242 && state.restoreIndex == nil)
+    }
+
+    @Test("The moments of the kills above lie before, within and after the restore")
+    func killsAreSpread() throws {
+        var kinds: Set<String> = []
+        for seed in 1...12 as ClosedRange<UInt64> {
+            let cluster = try makeCluster(seed: seed, compactOften)
+            let leader = try #require(cluster.settle())
+            #expect(cluster.write(1, at: leader))
+            let outcome = cluster.beginRestore(of: try savedState(chunks: 4), at: leader)
+            var generator = SplitMix64(seed: seed)
+            cluster.world.run(for: .microseconds(Int64(generator.next() % 12_000)))
+            let state = try cluster.state(of: leader)
+            kinds.insert(
+                outcome.value != nil ? "after" : state.restoreIndex != nil ? "within" : "before")
+        }
+        #expect(kinds.contains("within") && kinds.count > 1, "\(kinds)")
+    }
+
+    @Test("A server that was away during a restore gets its snapshot", arguments: 1...2)
+    func late(seed: UInt64) throws {
+        let cluster = try makeCluster(seed: seed, compactOften)
+        let leader = try #require(cluster.settle())
+        let late = try #require(cluster.nodes.first { $0 !== leader })
+        cluster.cutPower(of: late)
+        guard case .restored(let index) = cluster.restore(try savedState(chunks: 5)) else {
+            Issue.record("no restore in seed \(seed)")
+            return
+        }
+        for number in 1...60 { #expect(cluster.write(number, at: leader)) }
+        cluster.start(late)
+        #expect(cluster.converge())
+        #expect(try cluster.state(of: late).restoredIndex == index)
+    }
+
+    @Test("A server that gets a snapshot in the middle of a restore takes part in its end")
+    func snapshotWithin() throws {
+        let cluster = try makeCluster(seed: 9) { options in
+            options.snapshotEntries = 2
+            options.raftLimits.trailingEntries = 1
+            options.raftLimits.trailingBytesMax = 1024
+        }
+        let leader = try #require(cluster.settle())
+        let others = cluster.nodes.filter { $0 !== leader }
+        cluster.cutPower(of: others[0])
+        for number in 1...20 { #expect(cluster.write(number, at: leader)) }
+        let outcome = cluster.beginRestore(of: try savedState(chunks: 6), at: leader)
+        var seen: UInt64?
+        for _ in 0..<200 where seen == nil {
+            cluster.world.run(for: .microseconds(100))
+            seen = try cluster.state(of: leader).restoreIndex
+        }
+        let begun = try #require(seen)
+        // Without its only follower the leader cannot go on, until the other one has caught up.
+        cluster.cutPower(of: others[1])
+        cluster.start(others[0])
+        var sawPart = false
+        for _ in 0..<20_000 where outcome.value == nil {
+            cluster.world.run(for: .microseconds(250))
+            let bytes = cluster.stateBytes(of: others[0])
+            guard !sawPart, !bytes.isEmpty else { continue }
+            sawPart = try State(decoding: bytes).restoreIndex == begun
+        }
+
+        guard case .restored(let index) = outcome.value else {
+            Issue.record("\(String(describing: outcome.value))")
+            return
+        }
+        #expect(sawPart)
+        cluster.start(others[1])
+        #expect(cluster.converge())
+        #expect(try cluster.state(of: others[0]).restoredIndex == index)
+    }
+
+    @Test("Of two restores at once, one is told to try again and the other is whole")
+    func twoAtOnce() throws {
+        let cluster = try makeCluster(seed: 4)
+        let leader = try #require(cluster.settle())
+        let first = cluster.beginRestore(of: try savedState(chunks: 3), at: leader)
+        let second = cluster.beginRestore(of: State().archived(), at: leader)
+        _ = cluster.world.run(
+            until: { first.value != nil && second.value != nil }, limit: .seconds(20))
+
+        #expect(second.value == .busy("another restore is under way: try again"))
+        guard case .restored = first.value else {
+            Issue.record("\(String(describing: first.value))")
+            return
+        }
+        #expect(cluster.converge())
+        #expect(try cluster.state(of: leader).autopilot?.maxTrailingLogs == 4_242)
+        // Without configurations in the saved state, the leader writes first ones again.
+        guard case .restored(let index) = cluster.restore(State().archived()) else {
+            Issue.record("no restore of an empty state")
+            return
+        }
+        cluster.world.run(for: .seconds(1))
+        let fresh = try cluster.state(of: leader)
+        #expect(fresh.autopilot?.maxTrailingLogs == AutopilotConfiguration().maxTrailingLogs)
+        #expect((fresh.scheduler?.createIndex ?? 0) > index)
+    }
+
+    @Test("A follower restores nothing by itself, and neither does a cluster of mixed versions")
+    func refused() throws {
+        let cluster = SimulatedCluster(seed: 5, count: 3) { options in
+            if options.name == "s3" { options.version = "0.0.9" }
+        }
+        cluster.startAll()
+        let leader = try #require(cluster.settle())
+        let follower = try #require(cluster.nodes.first { $0 !== leader })
+        cluster.world.run(for: .seconds(3))
+        let bytes = try savedState()
+        let here = cluster.beginRestore(of: bytes, at: follower)
+        let there = cluster.beginRestore(of: bytes, at: leader)
+        _ = cluster.world.run(
+            until: { here.value != nil && there.value != nil }, limit: .seconds(5))
+
+        #expect(here.value == .notLeader)
+        guard case .refused(let reason) = there.value else {
+            Issue.record("\(String(describing: there.value))")
+            return
+        }
+        #expect(reason.contains("is not known to run a version that can restore"))
+        let archive = cluster.ask(follower, .get, snapshot, bytes: nil)
+        let answer = cluster.ask(follower, .put, snapshot, bytes: archive?.body)
+        #expect(answer?.status == 500)
+    }
+}
+
+/// SHA-256 in base64, computed apart from the server's own.
+private enum SimulatedDigest {
+    static func base64(of bytes: [UInt8], on node: SimulatedCluster.Node) -> String {
+        let digits = Array(
+            "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+        let digest: [UInt8]
+        do { digest = try node.host.crypto.sha256(bytes) } catch { return "\(error)" }
+        var bits = digest.flatMap { byte in (0..<8).map { Int(byte >> (7 - UInt8($0)) & 1) } }
+        bits += [0, 0]  // 256 bits are 42 digits of 6 bits and one of 4.
+        let text = stride(from: 0, to: bits.count, by: 6).map { start in
+            digits[bits[start..<start + 6].reduce(0) { $0 << 1 | $1 }]
+        }
+        return String(decoding: text, as: UTF8.self) + "="
+    }
+}
