@@ -22,6 +22,8 @@ struct ScenarioDisk: Sendable {
     var previousIndex = LogIndex.zero
     var previousTerm = Term.zero
     var commitHint = LogIndex.zero
+    /// Records were lost: the server must not vote until a leader made it whole.
+    var isRecovering = false
     var waiting: [Waiting] = []
 
     var lastIndex: LogIndex { entries.last?.index ?? previousIndex }
@@ -69,6 +71,6 @@ struct ScenarioDisk: Sendable {
         Restored(
             hardState: hardState, snapshot: snapshot, entries: entries,
             previousIndex: previousIndex, previousTerm: previousTerm,
-            commitHint: min(commitHint, lastIndex))
+            commitHint: min(commitHint, lastIndex), isRecovering: isRecovering)
     }
 }

@@ -59,14 +59,17 @@ struct ScenarioInvariants: Sendable {
 
     /// Its disk was emptied on purpose: what it said before does not bind it.
     mutating func wiped(_ id: ServerID) {
-        spoken[id] = nil
+        damaged(id)
         votes = votes.filter { $0.key.voter != id }
     }
 
-    mutating func stepped(from before: RaftCore, to after: RaftCore) {
+    /// It lost its records and knows it: it may be in an older term, and may give no vote twice.
+    mutating func damaged(_ id: ServerID) { spoken[id] = nil }
+
+    mutating func stepped(_ after: RaftCore, from term: Term, _ commit: LogIndex) {
         let name = after.id.scenarioName
-        if after.term < before.term { violated("I5: \(name) went back to \(after.term)") }
-        if after.commitIndex < before.commitIndex {
+        if after.term < term { violated("I5: \(name) went back to \(after.term)") }
+        if after.commitIndex < commit {
             violated("I5: the commit of \(name) went back to \(after.commitIndex)")
         }
         if after.commitIndex > after.lastIndex {
@@ -177,11 +180,10 @@ struct ScenarioInvariants: Sendable {
         _ entry: Entry, by leader: RaftCore, disks: [ServerID: ScenarioDisk]
     ) {
         guard entry.term == leader.term else { return }
-        let voters = leader.configuration.servers.filter { $0.role == .voter }
-        guard voters.allSatisfy({ disks[$0.id] != nil }) else { return }
-        let holders = voters.count { disks[$0.id]?.holds(entry) ?? false }
-        if holders < leader.configuration.quorum {
-            violated("I7: \(entry.scenarioText) is called committed and on \(holders) disks")
+        let members = leader.configuration.members
+        guard members.allSatisfy({ disks[$0.id] != nil }) else { return }
+        if !leader.configuration.hasMajority({ disks[$0]?.holds(entry) ?? false }) {
+            violated("I7: \(entry.scenarioText) is called committed and on no majority's disks")
         }
     }
 

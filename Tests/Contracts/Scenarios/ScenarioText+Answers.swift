@@ -33,6 +33,7 @@ extension ChangeDecision.Outcome {
         case .conflict(let current): "conflict@\(current.number)"
         case .unknownServer: "unknown-server"
         case .lastVoter: "last-voter"
+        case .notCaughtUp: "not-caught-up"
         case .invalid: "invalid"
         }
     }
@@ -101,6 +102,7 @@ extension ScenarioWorld {
         case .snapshotDecided(let decision):
             show(name, "snapshot \(decision == .accepted ? "wanted" : "not wanted")")
         case .restore(let metadata): show(name, "restore \(metadata.scenarioText)")
+        case .recovered: show(name, "recovered")
         }
     }
 

@@ -35,11 +35,13 @@ extension [Entry] {
 }
 
 extension Configuration {
-    /// Voters, then non-voters with a plus.
+    /// Voters, then non-voters with a plus; while joint the voters of the old side after an arrow.
     var scenarioText: String {
         let voters = servers.filter { $0.role == .voter }.map(\.id.scenarioName)
         let others = servers.filter { $0.role != .voter }.map { "+" + $0.id.scenarioName }
-        return (voters + others).joined(separator: " ")
+        let incoming = (voters + others).joined(separator: " ")
+        guard isJoint else { return incoming }
+        return incoming + " <- " + outgoing.map(\.id.scenarioName).joined(separator: " ")
     }
 }
 
@@ -73,6 +75,7 @@ extension AppendRequest {
             + (entries.isEmpty ? "" : " \(entries.scenarioText)") + " commit \(commit.number)"
             + (round == 0 ? "" : " round \(round)")
             + (session.number <= 1 ? "" : " session \(session.number)")
+            + (isRecovered ? " recovered" : "")
     }
 }
 
@@ -88,6 +91,7 @@ extension AppendResponse {
         return said + " last \(lastIndex.number)/\(lastTerm.number)"
             + (round == 0 ? "" : " round \(round)")
             + (session.number <= 1 ? "" : " session \(session.number)")
+            + (isRecovering ? " recovering" : "")
     }
 }
 

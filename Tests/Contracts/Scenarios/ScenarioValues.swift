@@ -85,7 +85,9 @@ extension RaftCore {
         case "snapshot": "\(snapshotIndex.number)"
         case "uncommitted": "\(uncommittedBytes)"
         case "terms": scenarioTerms
-        case "config": configuration.scenarioText.split(separator: " ").joined(separator: ",")
+        case "config":
+            configuration.scenarioText.replacing(" <- ", with: "<-").replacing(" ", with: ",")
+        case "joint": configuration.isJoint ? "yes" : "no"
         case "config-index": "\(configurationIndex.number)"
         case "config-committed": isConfigurationCommitted ? "yes" : "no"
         case "campaigns": deadline == nil ? "no" : "yes"
@@ -94,8 +96,9 @@ extension RaftCore {
         default:
             throw ScenarioProblem(
                 "\"\(name)\" is no value of a server; there are: role term leader commit first last"
-                    + " durable snapshot uncommitted terms config config-index config-committed"
-                    + " campaigns sending-snapshot disk-stalled lease applied state runs life proposal change transfer"
+                    + " durable snapshot uncommitted terms config joint config-index"
+                    + " config-committed campaigns sending-snapshot disk-stalled lease applied state"
+                    + " runs life proposal change transfer"
                     + " read:<id>")
         }
     }
@@ -120,10 +123,11 @@ extension ScenarioDisk {
         case "snapshot": "\(snapshot?.lastIndex.number ?? 0)"
         case "hint": "\(commitHint.number)"
         case "waiting": "\(waiting.count)"
+        case "recovering": isRecovering ? "yes" : "no"
         default:
             throw ScenarioProblem(
                 "\"\(name)\" is no value of a disk; there are: term vote last first terms snapshot"
-                    + " hint waiting")
+                    + " hint waiting recovering")
         }
     }
 }
@@ -139,10 +143,12 @@ extension Progress {
         case "inflight": "\(inflightMessages)"
         case "inflight-bytes": "\(inflightBytes)"
         case "heard": lastContact == nil ? "no" : "yes"
+        case "recovering": isRecovering ? "yes" : "no"
+        case "caught-up": isCaughtUp ? "yes" : "no"
         default:
             throw ScenarioProblem(
                 "\"\(name)\" is no value of a progress; there are: match last next state inflight"
-                    + " inflight-bytes snapshot heard")
+                    + " inflight-bytes snapshot heard recovering caught-up")
         }
     }
 }

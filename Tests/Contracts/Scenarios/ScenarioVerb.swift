@@ -11,9 +11,10 @@ enum ScenarioVerb: String, CaseIterable, Sendable {
     // The network.
     case deliver, drop, duplicate, reverse, hold, release, cut, heal
     // Disks and processes.
-    case persist, stall, unstall, crash, restart, wipe, pause, resume
+    case persist, stall, unstall, crash, restart, wipe, damage, pause, resume
     case diskLatency = "disk-latency"
     case setTerm = "set-term"
+    case setConfiguration = "set-config"
     // Time.
     case wait, settle, run, await, mark
     // What must be so.
@@ -36,7 +37,9 @@ enum ScenarioVerb: String, CaseIterable, Sendable {
         case .tick: "tick A"
         case .campaign: "campaign A"
         case .propose: "propose A word ..., or propose A count=n [size=bytes]"
-        case .change: "change A add|promote|demote|remove B [if=index]"
+        case .change:
+            "change A add|promote|demote|remove B [if=index], or"
+                + " change A replace B,C [nonvoters=D] [if=index]"
         case .read, .readHere: "\(rawValue) A id ..."
         case .transfer: "transfer A B"
         case .snapshot: "snapshot A"
@@ -51,9 +54,11 @@ enum ScenarioVerb: String, CaseIterable, Sendable {
         case .cut: "cut A ... or A->B ... (a server: both ways)"
         case .heal: "heal [A ... or A->B ...]"
         case .persist: "persist A [n]"
-        case .stall, .unstall, .restart, .wipe, .pause, .resume: "\(rawValue) A ..."
+        case .stall, .unstall, .restart, .wipe, .damage, .pause, .resume: "\(rawValue) A ..."
         case .crash: "crash A ... [keep=n]"
         case .setTerm: "set-term A n (of a server that is down: what an older version did)"
+        case .setConfiguration:
+            "set-config A B,C (of a server that is down: what an operator does after a lost quorum)"
         case .diskLatency: "disk-latency A 10ms [..5s]"
         case .wait: "wait 10ms"
         case .settle: "settle [n] [seed=n]"

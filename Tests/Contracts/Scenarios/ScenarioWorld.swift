@@ -120,14 +120,14 @@ struct ScenarioWorld: Sendable {
 
     /// A server that is down hears nothing.
     mutating func input(_ input: Input, to position: Int) {
-        guard let before = members[position].core else { return }
-        var effects: [Effect] = []
+        guard var core = members[position].core else { return }
         members[position].core = nil  // Moved out, or the step would copy the log.
-        var core = before
+        let (term, commit) = (core.term, core.commitIndex)
+        var effects: [Effect] = []
         core.step(input, at: now, into: &effects)
         core.checkInvariants()
         members[position].core = core
-        invariants.stepped(from: before, to: core)
+        invariants.stepped(core, from: term, commit)
         for effect in effects { carryOut(effect, of: position, by: input) }
     }
 
@@ -166,6 +166,7 @@ struct ScenarioWorld: Sendable {
             invariants.answered(read, of: id, outcome, applied: members[position].applied)
         case .transferDecided(let outcome):
             members[position].answers.transfer = outcome.scenarioText
+        case .recovered: members[position].disk.isRecovering = false
         case .configurationChanged, .observed: break
         }
     }
@@ -177,68 +178,5 @@ struct ScenarioWorld: Sendable {
         }
         let due = max(members[position].disk.waiting.last?.due ?? now, now + latency)
         members[position].disk.waiting.append(ScenarioDisk.Waiting(work: work, due: due))
-    }
-
-    // MARK: - State machine
-
-    private mutating func apply(_ entry: Entry, at position: Int) {
-        invariants.applied(entry, after: members[position].applied)
-        if let core = members[position].core, core.status.role == .leader {
-            let disks = Dictionary(
-                members.map { ($0.id, $0.disk) }, uniquingKeysWith: { first, _ in first })
-            invariants.acknowledged(entry, by: core, disks: disks)
-        }
-        members[position].applied = entry.index
-        members[position].appliedTerm = entry.term
-        switch entry.kind {
-        case .command: members[position].state.append(entry.scenarioPayload)
-        case .configuration:
-            members[position].configuration = Configuration(encoded: entry.payload) ?? .empty
-            members[position].configurationIndex = entry.index
-        case .noop: break
-        }
-    }
-
-    private mutating func restore(_ metadata: SnapshotMetadata, at position: Int) {
-        invariants.restored(metadata, over: members[position].applied)
-        members[position].applied = metadata.lastIndex
-        members[position].appliedTerm = metadata.lastTerm
-        members[position].configuration = metadata.configuration
-        members[position].configurationIndex = metadata.configurationIndex
-        members[position].state = members[position].disk.snapshotState
-    }
-
-    /// A snapshot of the state machine as it is, durable at once.
-    mutating func takeSnapshot(_ position: Int) throws(ScenarioProblem) {
-        let core = try core(position)
-        let member = members[position]
-        guard member.applied > core.snapshotIndex else {
-            throw ScenarioProblem("\(member.id.scenarioName) has nothing new for a snapshot")
-        }
-        let metadata = SnapshotMetadata(
-            lastIndex: member.applied, lastTerm: member.appliedTerm,
-            configuration: member.configuration, configurationIndex: member.configurationIndex,
-            sizeBytes: UInt64(member.state.count), checksum: 1)
-        members[position].disk.snapshot = metadata
-        members[position].disk.snapshotState = member.state
-        input(.snapshotTaken(metadata), to: position)
-    }
-}
-
-/// A seeded generator for what a scenario leaves to chance; the same everywhere.
-struct ScenarioGenerator: Sendable {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 }
-
-    mutating func next() -> UInt64 {
-        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        return state >> 33
-    }
-
-    mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
-
-    mutating func duration(from lower: Duration, to upper: Duration) -> Duration {
-        lower + (upper - lower) * below(1 << 16) / (1 << 16)
     }
 }
