@@ -6,11 +6,13 @@ struct ConfigurationHistory: Sendable {
     struct Version: Sendable {
         let index: LogIndex
         let configuration: Configuration
-        /// For each server, in order, the index at which it joined for the life it is in.
+        /// For each member, in order, the index at which the life it is in began: with joining, or
+        /// with the loss of its vote. After that a server may speak for a log that an earlier life of
+        /// it never had (see RaftCore+Recovery).
         let sessions: [LogIndex]
 
         func session(of id: ServerID) -> LogIndex? {
-            configuration.servers.firstIndex { $0.id == id }.map { sessions[$0] }
+            configuration.members.firstIndex { $0.id == id }.map { sessions[$0] }
         }
     }
 
@@ -23,7 +25,7 @@ struct ConfigurationHistory: Sendable {
         versions = [
             Version(
                 index: index, configuration: configuration,
-                sessions: configuration.servers.map { _ in index })
+                sessions: configuration.members.map { _ in index })
         ]
     }
 
@@ -43,7 +45,10 @@ struct ConfigurationHistory: Sendable {
     mutating func append(_ configuration: Configuration, at index: LogIndex) {
         let before = newest
         precondition(index > before.index, "configuration at \(index) after \(before.index)")
-        let sessions = configuration.servers.map { before.session(of: $0.id) ?? index }
+        let sessions = configuration.members.map { member in
+            let isDemoted = member.role != .voter && before.configuration.isVoter(member.id)
+            return isDemoted ? index : before.session(of: member.id) ?? index
+        }
         versions.append(Version(index: index, configuration: configuration, sessions: sessions))
     }
 

@@ -76,10 +76,14 @@ public struct AppendRequest: Equatable, Sendable {
     /// Names the follower's life in the configuration: the index of the entry that added it. An
     /// answer from an earlier life does not count.
     public var session: LogIndex
+    /// The attempt to recover that has succeeded (``AppendResponse/recovery``).
+    public var recovered: UInt64?
+
+    public var isRecovered: Bool { recovered != nil }
 
     public init(
         term: Term, previousIndex: LogIndex, previousTerm: Term, entries: [Entry],
-        commit: LogIndex, round: UInt64, session: LogIndex
+        commit: LogIndex, round: UInt64, session: LogIndex, recovered: UInt64? = nil
     ) {
         self.term = term
         self.previousIndex = previousIndex
@@ -88,6 +92,7 @@ public struct AppendRequest: Equatable, Sendable {
         self.commit = commit
         self.round = round
         self.session = session
+        self.recovered = recovered
     }
 }
 
@@ -112,10 +117,15 @@ public struct AppendResponse: Equatable, Sendable {
     /// How long since it heard this leader the follower votes for nobody else, by its own clock:
     /// what a lease is made of. 0 for a follower without leases.
     public var voteHold: Duration
+    /// The follower lost log or vote records, and numbers its attempt to recover, anew with each
+    /// start: the answer counts for nothing that needs a majority.
+    public var recovery: UInt64?
+
+    public var isRecovering: Bool { recovery != nil }
 
     public init(
         term: Term, outcome: Outcome, round: UInt64, session: LogIndex, lastIndex: LogIndex,
-        lastTerm: Term, voteHold: Duration = .zero
+        lastTerm: Term, voteHold: Duration = .zero, recovery: UInt64? = nil
     ) {
         self.term = term
         self.outcome = outcome
@@ -124,6 +134,7 @@ public struct AppendResponse: Equatable, Sendable {
         self.lastIndex = lastIndex
         self.lastTerm = lastTerm
         self.voteHold = voteHold
+        self.recovery = recovery
     }
 }
 

@@ -30,9 +30,11 @@ struct Peer: Sendable {
     }
 
     let id: ServerID
-    /// The index of the configuration entry that added it.
+    /// The index of the configuration entry that its life in the configuration began with.
     let session: LogIndex
-    var isVoter: Bool
+    /// Its part in the configuration in force; both only while that is joint.
+    var votesIncoming = false
+    var votesOutgoing = false
     /// Removed by the configuration in force; hears of it until that is committed.
     var isLeaving = false
     var match = LogIndex.zero
@@ -59,13 +61,24 @@ struct Peer: Sendable {
     var observedState: Progress.State?
     /// A failed transfer of a snapshot is not repeated before.
     var snapshotNotBefore: Duration?
+    var catchUp: CatchUp
+    /// It lost log or vote records, and this numbers its attempt to come back: then it counts for
+    /// nothing that needs a majority (see RaftCore+Recovery).
+    var recovery: UInt64?
+    /// The first entry that proves, once it is committed, that this leader was one after the loss.
+    var recoveryIndex = LogIndex.zero
 
-    init(id: ServerID, session: LogIndex, isVoter: Bool, next: LogIndex) {
+    /// - Parameter last: the end of the leader's log.
+    init(id: ServerID, session: LogIndex, next: LogIndex, last: LogIndex, at now: Duration) {
         self.id = id
         self.session = session
-        self.isVoter = isVoter
         self.next = next
+        catchUp = CatchUp(end: last, startedAt: now)
     }
+
+    var isVoter: Bool { votesIncoming || votesOutgoing }
+
+    var isRecovering: Bool { recovery != nil }
 
     var isReceivingSnapshot: Bool {
         if case .snapshot = state { true } else { false }
@@ -120,5 +133,34 @@ struct Peer: Sendable {
         inflight.removeAll(keepingCapacity: true)
         inflightBytes = 0
         stalledHeartbeats = 0
+    }
+}
+
+/// Whether a follower keeps up, measured in rounds: each is to bring what the leader's log held when
+/// the round began (dissertation §4.2.1). If the last round took less than an election timeout, a
+/// vote for this server stops nobody for longer than that. There are as many rounds as it takes, one
+/// after the other, and nothing waits for them: who asks too early is refused.
+struct CatchUp: Sendable {
+    private var end: LogIndex
+    private var startedAt: Duration
+    private var lastRound: Duration?
+
+    init(end: LogIndex, startedAt now: Duration) {
+        self.end = end
+        startedAt = now
+    }
+
+    /// - Parameter last: the end of the leader's log.
+    mutating func reached(_ match: LogIndex, last: LogIndex, at now: Duration) {
+        guard match >= end else { return }
+        lastRound = now - startedAt
+        end = last
+        startedAt = now
+    }
+
+    /// Also the round under way must not have taken longer: whoever went silent is not caught up.
+    func isDone(within limit: Duration, at now: Duration) -> Bool {
+        guard let lastRound else { return false }
+        return lastRound < limit && now - startedAt < limit
     }
 }

@@ -34,7 +34,8 @@ extension RaftCore {
     private var bestSuccessor: ServerID? {
         leadership.peers
             .filter { peer in
-                peer.isVoter && peer.lastContact.map { now - $0 < timing.checkQuorum } ?? false
+                configuration.staysVoter(peer.id) && !peer.isRecovering
+                    && peer.lastContact.map { now - $0 < timing.checkQuorum } ?? false
             }
             .max { ($0.match, $0.id) < ($1.match, $1.id) }?.id
     }

@@ -14,10 +14,12 @@ extension RaftCore {
     /// durable write in one data centre, so that usually one survivor is done before the next begins.
     static let jitterMax = Duration.milliseconds(20)
 
-    /// Only a voter of the configuration in force may look for votes; and, until that is committed, a
-    /// voter of the one before. If such a server has the entry that removes it and those that stay
-    /// do not, nobody else can win: they need its vote, and its log is ahead (dissertation §4.2.2).
+    /// Only a voter of the configuration in force may look for votes, while that is joint of either
+    /// side; and, until it is committed, a voter of the one before. If such a server has the entry
+    /// that removes it and those that stay do not, nobody else can win: they need its vote, and its
+    /// log is ahead (dissertation §4.2.2).
     var canCampaign: Bool {
+        guard !isRecovering else { return false }
         if configuration.isVoter(id) { return true }
         guard !isConfigurationCommitted, let previous = configurations.previous else {
             return false
@@ -105,7 +107,7 @@ extension RaftCore {
         let request = VoteRequest(
             term: term, isPreVote: isPreVote, lastLogIndex: log.lastIndex,
             lastLogTerm: log.lastTerm, isTransfer: campaigning.isTransfer)
-        for server in configuration.servers where server.role == .voter && server.id != id {
+        for server in configuration.members where server.role == .voter && server.id != id {
             outbox.append(.send(.voteRequest(request), to: server.id))
         }
     }
@@ -122,10 +124,11 @@ extension RaftCore {
 
     mutating func receive(_ request: VoteRequest, from server: ServerID) {
         // Who hears a leader refuses, and keeps its term: a server that was cut off or removed does
-        // not disturb the others (dissertation §4.2.3). A leader hears itself. And a vote that the
-        // own disk does not store is worth nothing.
+        // not disturb the others (dissertation §4.2.3). A leader hears itself. A vote that the own
+        // disk does not store is worth nothing. And who does not know any more what it promised
+        // promises nothing.
         let isAllowed = request.isTransfer && !request.isPreVote
-        if (isLoyal || isBound) && !isAllowed || isDiskStalled {
+        if (isLoyal || isBound) && !isAllowed || isDiskStalled || isRecovering {
             answer(request, from: server, isGranted: false)
             return
         }

@@ -63,6 +63,7 @@ extension RaftCore {
         guard store(request) else { return refuse(.contradiction, from: server) }
         following.leaderCommit = max(following.leaderCommit, request.commit)
         commitIndex = max(commitIndex, min(following.leaderCommit, following.verified))
+        endRecovery(told: request.recovered)
         if following.verified > durableIndex || !writes.isHardStateDurable {
             following.isAcknowledgementOwed = true
         }
@@ -159,7 +160,8 @@ extension RaftCore {
                 previousIndex: request.previousIndex, hintIndex: hint,
                 hintTerm: log.term(at: hint) ?? .zero),
             round: request.term == term ? following.round : 0, session: request.session,
-            lastIndex: log.lastIndex, lastTerm: log.lastTerm, voteHold: voteHold)
+            lastIndex: log.lastIndex, lastTerm: log.lastTerm, voteHold: voteHold,
+            recovery: recovery)
         sendWhenDurable(.appendResponse(response), to: server)
     }
 
@@ -174,7 +176,8 @@ extension RaftCore {
         let response = AppendResponse(
             term: term, outcome: .accepted(match: min(following.verified, durableIndex)),
             round: following.round, session: following.session, lastIndex: log.lastIndex,
-            lastTerm: log.lastTerm, voteHold: voteHold)
+            lastTerm: log.lastTerm, voteHold: voteHold,
+            recovery: recovery)
         outbox.append(.send(.appendResponse(response), to: server))
     }
 }

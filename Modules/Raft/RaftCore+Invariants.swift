@@ -19,7 +19,18 @@ extension RaftCore {
             "a write under way without its instant")
         precondition(writes.bytes >= 0, "\(writes.bytes) bytes with storage")
         precondition(lastStatus == status, "unannounced: \(status)")
+        precondition(!isRecovering || role == .follower, "\(role) without its records")
+        checkConfiguration()
         if role == .leader { checkLeadership() } else { checkFollowing() }
+    }
+
+    private func checkConfiguration() {
+        let members = configuration.members
+        precondition(Set(members.map(\.id)).count == members.count, "a member twice")
+        precondition(configurations.newest.sessions.count == members.count, "sessions")
+        precondition(
+            !configuration.isJoint || configuration.servers.contains { $0.role == .voter },
+            "joint, towards nobody")
     }
 
     private func checkLeadership() {
@@ -32,7 +43,17 @@ extension RaftCore {
         precondition(
             leadership.uncommittedBytes == bytes,
             "\(leadership.uncommittedBytes) bytes counted, \(bytes) uncommitted")
+        let fed = leadership.peers.filter { !$0.isLeaving }.map(\.id)
+        precondition(
+            fed == configuration.members.map(\.id).filter { $0 != id }, "feeds others: \(fed)")
         for peer in leadership.peers {
+            precondition(
+                peer.votesIncoming == configuration.votesIncoming(peer.id)
+                    && peer.votesOutgoing == configuration.votesOutgoing(peer.id),
+                "\(peer.id) counts for what it is not")
+            precondition(
+                peer.isLeaving || peer.session == configurations.newest.session(of: peer.id),
+                "\(peer.id) in another life")
             precondition(peer.match < peer.next, "\(peer.match) and \(peer.next)")
             precondition(peer.next <= lastIndex.next, "\(peer.next) beyond \(lastIndex)")
             precondition(

@@ -93,33 +93,60 @@ extension RaftCore {
 
     /// Whether a majority answered within the check-quorum interval (dissertation §6.2).
     private var hearsQuorum: Bool {
-        let heard = leadership.peers.count {
-            $0.isVoter && now - ($0.lastContact ?? leadership.electedAt) < timing.checkQuorum
+        hasMajority { now - ($0.lastContact ?? leadership.electedAt) < timing.checkQuorum }
+    }
+
+    /// Whether this server, if it votes, and the voters that pass are a majority; while the
+    /// configuration is joint, one of each side. Who is recovering passes nothing.
+    func hasMajority(_ passes: (Peer) -> Bool) -> Bool {
+        let configuration = configuration
+        var incoming = configuration.votesIncoming(id) ? 1 : 0
+        var outgoing = configuration.votesOutgoing(id) ? 1 : 0
+        for peer in leadership.peers where peer.isVoter && !peer.isRecovering && passes(peer) {
+            if peer.votesIncoming { incoming += 1 }
+            if peer.votesOutgoing { outgoing += 1 }
         }
-        return heard + (configuration.isVoter(id) ? 1 : 0) >= configuration.quorum
+        return incoming >= configuration.incomingQuorum
+            && (!configuration.isJoint || outgoing >= configuration.outgoingQuorum)
     }
 
     // MARK: - Commit
 
     /// The largest index that is durable at a majority, if it is of the own term (Raft §5.4.2).
     mutating func advanceCommit() {
+        let configuration = configuration
         leadership.scratch.removeAll(keepingCapacity: true)
-        for peer in leadership.peers where peer.isVoter { leadership.scratch.append(peer.match) }
-        if configuration.isVoter(id) { leadership.scratch.append(durableIndex) }
-        let quorum = configuration.quorum
-        guard leadership.scratch.count >= quorum else { return }
-        leadership.scratch.sort(by: >)
-        let index = leadership.scratch[quorum - 1]
+        for peer in leadership.peers where peer.votesIncoming && !peer.isRecovering {
+            leadership.scratch.append(peer.match)
+        }
+        if configuration.votesIncoming(id) { leadership.scratch.append(durableIndex) }
+        var index = scratchIndex(atMajority: configuration.incomingQuorum)
+        if configuration.isJoint {
+            leadership.scratch.removeAll(keepingCapacity: true)
+            for peer in leadership.peers where peer.votesOutgoing && !peer.isRecovering {
+                leadership.scratch.append(peer.match)
+            }
+            if configuration.votesOutgoing(id) { leadership.scratch.append(durableIndex) }
+            index = min(index, scratchIndex(atMajority: configuration.outgoingQuorum))
+        }
         guard index > commitIndex, index >= leadership.firstIndex else { return }
         commitIndex = index
     }
 
+    /// What so many of the scratch have reached; 0 if it holds fewer.
+    private mutating func scratchIndex(atMajority quorum: Int) -> LogIndex {
+        guard leadership.scratch.count >= quorum else { return .zero }
+        leadership.scratch.sort(by: >)
+        return leadership.scratch[quorum - 1]
+    }
+
     var hasCommittedOwnTerm: Bool { commitIndex >= leadership.firstIndex }
 
-    /// What the leader knows of each server, in the order of the configuration; empty for others.
+    /// What the leader knows of each server, in the order of ``Configuration/members``; empty for
+    /// others.
     public var progress: [Progress] {
         guard role == .leader else { return [] }
-        return configuration.servers.compactMap { server in
+        return configuration.members.compactMap { server in
             if server.id == id {
                 return Progress(
                     id: id, match: durableIndex, lastIndex: log.lastIndex, lastTerm: log.lastTerm,
@@ -133,7 +160,8 @@ extension RaftCore {
                     lastTerm: peer.lastTerm, lastContact: peer.lastContact,
                     isReceivingSnapshot: peer.isReceivingSnapshot, state: peer.progressState,
                     next: peer.next, inflightMessages: peer.inflight.count,
-                    inflightBytes: peer.inflightBytes)
+                    inflightBytes: peer.inflightBytes, isRecovering: peer.isRecovering,
+                    isCaughtUp: isCaughtUp(peer))
             }
         }
     }

@@ -73,18 +73,6 @@ extension RaftCore {
             !leadership.lease.isForfeited
         else { return nil }
         let ends = leadership.peers.map(\.boundUntil).filter { $0 > now }.sorted(by: >)
-        return ends.first { end in
-            configuration.hasMajority { server in
-                server == id
-                    || leadership.peers.contains { $0.id == server && $0.boundUntil >= end }
-            }
-        }
-    }
-}
-
-extension Configuration {
-    /// Whether the voters that pass `test` are a majority.
-    func hasMajority(_ test: (ServerID) -> Bool) -> Bool {
-        servers.count { $0.role == .voter && test($0.id) } >= quorum
+        return ends.first { end in hasMajority { $0.boundUntil >= end } }
     }
 }

@@ -28,9 +28,9 @@ extension RaftCore {
 
     /// Whether these voters are enough to lead.
     func isElected(by test: (ServerID) -> Bool) -> Bool {
+        guard needsEveryVote else { return configuration.hasMajority(test) }
         let voters = configuration.servers.filter { $0.role == .voter }
-        if needsEveryVote { return !voters.isEmpty && voters.allSatisfy { test($0.id) } }
-        return voters.count { test($0.id) } >= configuration.quorum
+        return !voters.isEmpty && voters.allSatisfy { test($0.id) }
     }
 
     /// The log ends with a recovery's entry: no leader has been chosen since.

@@ -11,7 +11,9 @@ extension RaftCore {
     private mutating func decision(on change: ConfigurationChange) -> ChangeDecision.Outcome {
         guard role == .leader else { return .refused(.notLeader(leader: leader)) }
         guard leadership.transfer == nil else { return .refused(.transferring) }
-        guard hasCommittedOwnTerm, isConfigurationCommitted else { return .inProgress }
+        guard hasCommittedOwnTerm, isConfigurationCommitted, !configuration.isJoint else {
+            return .inProgress
+        }
         if let expected = change.ifConfigurationIndex, expected != configurationIndex {
             return .conflict(current: configurationIndex)
         }
@@ -19,33 +21,72 @@ extension RaftCore {
         case .refused(let outcome):
             return outcome
         case .changed(let changed):
-            let index = log.lastIndex.next
-            appendOwn([
-                Entry(
-                    index: index, term: term, kind: .configuration, payload: changed.encoded())
-            ])
-            trackPeers()
-            return .accepted(index, term: term)
+            guard haveCaughtUp(newVotersOf: changed) else { return .notCaughtUp }
+            return .accepted(adopt(changed), term: term)
         }
+    }
+
+    /// A server that has much to fetch must not get a vote: the majorities that it makes larger would
+    /// wait for it (dissertation §4.2.1).
+    private func haveCaughtUp(newVotersOf changed: Configuration) -> Bool {
+        changed.servers.allSatisfy { server in
+            if server.role != .voter || configuration.isVoter(server.id) { return true }
+            return leadership.peers.contains { $0.id == server.id && isCaughtUp($0) }
+        }
+    }
+
+    func isCaughtUp(_ peer: Peer) -> Bool {
+        !peer.isRecovering && peer.catchUp.isDone(within: timing.electionTimeout, at: now)
+    }
+
+    @discardableResult
+    private mutating func adopt(_ changed: Configuration) -> LogIndex {
+        let index = log.lastIndex.next
+        appendOwn([
+            Entry(index: index, term: term, kind: .configuration, payload: changed.encoded())
+        ])
+        trackPeers()
+        return index
+    }
+
+    /// What a leader changes by itself, whoever began it: a joint configuration is left as soon as it
+    /// is committed, and who lost its records loses its vote. Not while leadership is being handed
+    /// over: the target must find the end of the log, and goes on with this when it leads.
+    mutating func continueMembership() {
+        guard leadership.transfer == nil else { return }
+        if hasCommittedOwnTerm, isConfigurationCommitted, configuration.isVoter(id) {
+            if configuration.isJoint {
+                adopt(configuration.incoming)
+            } else if let demoted = configurationWithoutRecovering {
+                adopt(demoted)
+            }
+        }
+        proveLeadership()
     }
 
     /// Feeds whoever is in the configuration in force, and whoever it removes until it is committed.
     mutating func trackPeers() {
         let version = configurations.newest
         var peers: [Peer] = []
-        for (server, session) in zip(version.configuration.servers, version.sessions)
+        for (server, session) in zip(version.configuration.members, version.sessions)
         where server.id != id {
-            let known = leadership.peers.first { $0.id == server.id && $0.session == session }
-            var peer =
-                known
-                ?? Peer(
-                    id: server.id, session: session, isVoter: false,
-                    next: max(log.lastIndex, leadership.firstIndex))
-            peer.isVoter = server.role == .voter
+            let known = leadership.peers.first { $0.id == server.id }
+            var peer = Peer(
+                id: server.id, session: session,
+                next: max(log.lastIndex, leadership.firstIndex), last: log.lastIndex, at: now)
+            if let known, known.session == session {
+                peer = known
+            } else if let known, !known.isLeaving {  // Demoted; what it lost is lost.
+                peer.recovery = known.recovery
+                peer.recoveryIndex = known.recoveryIndex
+            }
+            peer.votesIncoming = version.configuration.votesIncoming(server.id)
+            peer.votesOutgoing = version.configuration.votesOutgoing(server.id)
             peers.append(peer)
         }
         for var peer in leadership.peers where !version.configuration.contains(peer.id) {
-            peer.isVoter = false
+            peer.votesIncoming = false
+            peer.votesOutgoing = false
             peer.isLeaving = true
             peers.append(peer)
         }
@@ -66,7 +107,8 @@ extension RaftCore {
             leadership.peers.removeAll(where: \.isLeaving)
         }
         guard !configuration.isVoter(id) else { return }
-        let successor = leadership.peers.filter(\.isVoter).reduce(nil as Peer?) { best, peer in
+        let able = leadership.peers.filter { $0.isVoter && !$0.isRecovering }
+        let successor = able.reduce(nil as Peer?) { best, peer in
             guard let best, best.match >= peer.match else { return peer }
             return best
         }
@@ -109,8 +151,29 @@ extension Configuration {
                 return .refused(.unknownServer)
             }
             changed.servers.remove(at: position)
+        case .replace(let servers):
+            guard Self.areValid(servers) else { return .refused(.invalid) }
+            changed = Configuration(servers: servers)
+            if changed.voterCount > 0, needsJointState(toBecome: servers) {
+                changed = Configuration(from: self, to: servers)
+                guard changed.members.count <= Self.serversMax else { return .refused(.invalid) }
+            }
         }
         guard changed.voterCount > 0 else { return .refused(.lastVoter) }
         return changed == self ? .refused(.unchanged) : .changed(changed)
+    }
+
+    private static func areValid(_ servers: [Server]) -> Bool {
+        servers.count <= serversMax
+            && servers.allSatisfy { $0.address.utf8.count <= addressBytesMax }
+            && Set(servers.map(\.id)).count == servers.count
+    }
+
+    /// Whether ``ConfigurationChange/Action/replace(_:)`` by these takes a joint configuration, which
+    /// all servers have to know. Majorities of two configurations that differ in one voter meet.
+    public func needsJointState(toBecome servers: [Server]) -> Bool {
+        let other = Configuration(servers: servers)
+        let gone = self.servers.count { $0.role == .voter && !other.isVoter($0.id) }
+        return gone + servers.count { $0.role == .voter && !isVoter($0.id) } > 1
     }
 }

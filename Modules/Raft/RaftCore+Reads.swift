@@ -110,7 +110,6 @@ extension RaftCore {
     }
 
     private func isConfirmed(_ round: ReadQueue.Round) -> Bool {
-        let confirmed = leadership.peers.count { $0.isVoter && $0.roundEchoed >= round.number }
-        return confirmed + (configuration.isVoter(id) ? 1 : 0) >= configuration.quorum
+        hasMajority { $0.roundEchoed >= round.number }
     }
 }

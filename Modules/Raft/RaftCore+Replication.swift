@@ -122,7 +122,8 @@ extension RaftCore {
             term: term, previousIndex: previous,
             previousTerm: previous == .zero ? .zero : log.term(at: previous) ?? .zero,
             entries: entries, commit: commitIndex, round: leadership.reads.round,
-            session: leadership.peers[position].session)
+            session: leadership.peers[position].session,
+            recovered: recovered(leadership.peers[position]))
         leadership.peers[position].roundSent = leadership.reads.round
         outbox.append(.send(.appendRequest(request), to: leadership.peers[position].id))
     }
@@ -132,6 +133,7 @@ extension RaftCore {
     mutating func receive(_ response: AppendResponse, from server: ServerID) {
         guard let position = answered(by: server, in: response.term, session: response.session)
         else { return }
+        noteLife(response.recovery, of: position)
         guard response.round <= leadership.reads.round else {
             return refuse(.impossibleAnswer, from: server)
         }
@@ -174,6 +176,7 @@ extension RaftCore {
         }
         leadership.peers[position].acknowledge(match)
         let reached = leadership.peers[position].match
+        leadership.peers[position].catchUp.reached(reached, last: log.lastIndex, at: now)
         switch leadership.peers[position].state {
         case .replicate:
             break

@@ -53,23 +53,29 @@ extension RaftCore {
 
     mutating func snapshotSendFailed(to server: ServerID) {
         guard role == .leader, let position = leadership.position(of: server) else { return }
-        endSnapshot(to: position)
+        endSnapshot(to: position, probingFrom: leadership.peers[position].match.next)
     }
 
     mutating func receive(_ response: SnapshotResponse, from server: ServerID) {
         guard let position = answered(by: server, in: response.term, session: response.session),
-            response.match <= log.lastIndex
+            response.match <= log.lastIndex, response.lastIndex <= log.lastIndex
         else { return }
-        leadership.peers[position].acknowledge(response.match)
-        endSnapshot(to: position)
+        var known = response.match
+        if leadership.peers[position].isRecovering {
+            // It does not say which life it is of: what it has shows in the answer to the next append.
+            known = response.isInstalled ? response.lastIndex : .zero
+        } else {
+            leadership.peers[position].acknowledge(response.match)
+        }
+        endSnapshot(to: position, probingFrom: known.next)
     }
 
     /// Installed or not: the follower is probed from what it has. If that is still compacted the next
     /// attempt waits for a heartbeat, whoever failed.
-    private mutating func endSnapshot(to position: Int) {
+    private mutating func endSnapshot(to position: Int, probingFrom next: LogIndex) {
         guard leadership.peers[position].isReceivingSnapshot else { return }
         leadership.peers[position].snapshotNotBefore = now + timing.heartbeat
-        leadership.peers[position].probe(from: leadership.peers[position].match.next)
+        leadership.peers[position].probe(from: next)
         compactLog()
     }
 

@@ -23,8 +23,10 @@ extension RaftCore {
     private func refusalOfTransfer(to target: ServerID) -> TransferOutcome? {
         guard role == .leader else { return .refused(.notLeader(leader: leader)) }
         guard target != id else { return .noop }
-        guard let server = configuration[target] else { return .unknownServer }
-        guard server.role == .voter else { return .notVoter }
+        guard configuration.contains(target) else { return .unknownServer }
+        // Who is on its way out, or does not know what it promised, cannot lead for long, or at all.
+        let isAble = leadership.peers.contains { $0.id == target && !$0.isRecovering }
+        guard configuration.staysVoter(target), isAble else { return .notVoter }
         return leadership.transfer == nil ? nil : .inProgress
     }
 

@@ -58,6 +58,8 @@ public struct RaftCore: Sendable {
     var attempts = 0
     var lastStatus: Status
     var lastConfigurationIndex: LogIndex
+    /// Numbers this attempt to come back after a loss; nil for a server that lost nothing.
+    var recovery: UInt64?
 
     /// - Precondition: `restored` is what a store gives back: contiguous, with a snapshot for what
     ///   was compacted.
@@ -106,6 +108,7 @@ public struct RaftCore: Sendable {
         following.verified = base
         // Term 1 is that of the founding, in which nobody leads: no promise was given in it.
         if hardState.term > Term(1) { bind() }
+        if restored.isRecovering { recovery = generator.next() }
         let isAlone = configuration.voterCount == 1 && configuration.isVoter(id)
         if !isAlone { electionDeadline += electionDelay() }
     }
@@ -154,7 +157,10 @@ public struct RaftCore: Sendable {
     /// What follows from the input, in the order that the effects must have: durable writes first,
     /// then what the state machine sees, then what others see.
     private mutating func finish() {
-        if role == .leader { advanceCommit() }
+        if role == .leader {
+            advanceCommit()
+            continueMembership()
+        }
         flushWrites()
         handOut()
         advanceFollowerReads()
@@ -224,6 +230,8 @@ public struct RaftCore: Sendable {
     /// The configuration in force: the latest in the log, committed or not (dissertation §4.1).
     public var configuration: Configuration { configurations.newest.configuration }
     public var configurationIndex: LogIndex { configurations.newest.index }
+    /// This server lost log or vote records, and counts for no majority (``Restored/isRecovering``).
+    public var isRecovering: Bool { recovery != nil }
     public var isConfigurationCommitted: Bool { configurationIndex <= commitIndex }
     public var firstIndex: LogIndex { log.firstIndex }
     public var lastIndex: LogIndex { log.lastIndex }

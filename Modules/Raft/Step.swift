@@ -47,17 +47,22 @@ public enum Input: Equatable, Sendable {
     case snapshotSendFailed(to: ServerID)
 }
 
-/// A wish to change who is in the cluster, one server at a time (dissertation §4.1).
+/// A wish to change who is in the cluster: one server at a time (dissertation §4.1), or all at once
+/// (§4.3).
 public struct ConfigurationChange: Equatable, Sendable {
     public enum Action: Equatable, Sendable {
         /// Adds a server that receives the log and has no vote; for a known non-voter, and for a
         /// voter, only its address is updated.
         case addNonVoter(ServerID, address: String)
-        /// Gives a known non-voter its vote.
+        /// Gives a known non-voter its vote, if it has caught up.
         case promote(ServerID)
         /// Takes a voter's vote away.
         case demote(ServerID)
         case remove(ServerID)
+        /// Exactly these servers. Whoever is to get a vote must be a non-voter that has caught up.
+        /// If more than one voter differs this takes two entries, of which the leader appends the
+        /// second by itself. All servers must be of a version that knows ``Configuration/isJoint``.
+        case replace([Configuration.Server])
     }
 
     /// The caller's; comes back in the decision.
@@ -127,11 +132,11 @@ public enum Effect: Equatable, Sendable {
     case snapshotDecided(SnapshotDecision)
     /// Replace the state machine's state by this snapshot, which is durable and verified.
     case restore(SnapshotMetadata)
+    /// Only with ``Options/observes``.
+    case observed(Observation)
     /// This server is no longer recovering: ``Restored/isRecovering`` need not be set at its next
     /// start. All that this rests on is durable.
     case recovered
-    /// Only with ``Options/observes``.
-    case observed(Observation)
 }
 
 public enum ProposalOutcome: Equatable, Sendable {
@@ -159,14 +164,19 @@ public struct ChangeDecision: Equatable, Sendable {
         /// The configuration is already so.
         case unchanged
         case refused(Refusal)
-        /// Another change, or the leader's first entry, is not committed yet.
+        /// Another change, or the leader's first entry, is not committed yet, or a joint
+        /// configuration is in force.
         case inProgress
         /// Compare-and-set failed; this is the index in force.
         case conflict(current: LogIndex)
         case unknownServer
         /// It would leave no voter.
         case lastVoter
-        /// More servers than ``Configuration/serversMax`` or an address over its bound.
+        /// A server that is to get a vote has too much to fetch still, does not answer, or is
+        /// unknown: ask later.
+        case notCaughtUp
+        /// More servers than ``Configuration/serversMax``, a server twice, or an address over its
+        /// bound.
         case invalid
     }
 
@@ -255,11 +265,16 @@ public struct Progress: Equatable, Sendable {
     /// Sent and not known to be durable there.
     public var inflightMessages: Int
     public var inflightBytes: Int
+    /// It lost log or vote records and counts for no majority.
+    public var isRecovering: Bool
+    /// It answers, and what is new reaches it within an election timeout.
+    public var isCaughtUp: Bool
 
     public init(
         id: ServerID, match: LogIndex, lastIndex: LogIndex, lastTerm: Term,
         lastContact: Duration?, isReceivingSnapshot: Bool, state: State, next: LogIndex,
-        inflightMessages: Int, inflightBytes: Int
+        inflightMessages: Int, inflightBytes: Int, isRecovering: Bool = false,
+        isCaughtUp: Bool = true
     ) {
         self.id = id
         self.match = match
@@ -271,6 +286,8 @@ public struct Progress: Equatable, Sendable {
         self.next = next
         self.inflightMessages = inflightMessages
         self.inflightBytes = inflightBytes
+        self.isRecovering = isRecovering
+        self.isCaughtUp = isCaughtUp
     }
 }
 

@@ -80,7 +80,7 @@ struct Call {
             true
         case .removePeer, .transferLeadership, .setAutopilotConfiguration,
             .setSchedulerConfiguration, .autopilotHealth, .statusLeader, .statusPeers, .regions,
-            .agentSelf, .agentMembers, .agentHealth, .metrics:
+            .agentSelf, .agentMembers, .agentHealth, .metrics, .saveSnapshot, .restoreSnapshot:
             false
         }
     }

@@ -80,7 +80,7 @@ struct Founding {
         accepted: ServerMetadata.Founding?
     ) -> Bool {
         guard own.clusterID == nil, !own.hasLog, proposal.configuration.contains(own.id),
-            proposal.configuration.voterCount > 0
+            proposal.configuration.voterCount > 0, !proposal.configuration.isJoint
         else { return false }
         guard let accepted, accepted != proposal else { return true }
         // Only the coordinator may give up an unfinished founding, and only downwards.

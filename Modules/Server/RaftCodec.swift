@@ -8,25 +8,29 @@ import MartletRaft
 /// |------|-------------------|--------------------------------------------------------------------|
 /// | 1    | VoteRequest       | term, flags (1 pre-vote, 2 transfer), last index, last term        |
 /// | 2    | VoteResponse      | term, flags (1 pre-vote, 2 granted)                                |
-/// | 3    | AppendRequest     | term, previous index, previous term, commit, round, session, n, n entries |
-/// | 4    | AppendResponse    | term, flags (1 accepted), index, hint index, hint term, round, session, last index, last term |
+/// | 3    | AppendRequest     | term, previous index, previous term, commit, round, session, n (plus 2^31 if a recovery is over), n entries; number of that recovery |
+/// | 4    | AppendResponse    | term, flags (1 accepted, 2 recovering), index, hint index, hint term, round, session, last index, last term; number of the recovery, if flagged |
 /// | 5    | TimeoutNow        | term                                                               |
 /// | 6    | SnapshotResponse  | term, last index, flags (1 installed), match, session              |
 /// | 7    | ReadRequest       | term, id                                          (protocol 2)     |
 /// | 8    | ReadResponse      | term, flags (1 has an index), id, index           (protocol 2)     |
 ///
 /// Protocol 2 appends to AppendResponse: vote hold in milliseconds (4).
+///
 /// An entry is index (8), term (8), kind (1), length (4), payload.
 enum RaftCodec {
     /// One message never has more: a smaller one would be a smaller payload than its own headers.
     private static let entriesMax = 1 << 16
+    private static let recoveryFlag: UInt32 = 1 << 31
 
-    /// Whether a peer that speaks `version` understands the message at all.
+    /// Whether a peer that speaks `version` understands the message at all. One of version 1 would
+    /// count what a recovering server answers.
     static func isKnown(_ message: Message, in version: UInt16) -> Bool {
         switch message {
-        case .voteRequest, .voteResponse, .appendRequest, .appendResponse, .timeoutNow,
-            .snapshotResponse:
+        case .voteRequest, .voteResponse, .appendRequest, .timeoutNow, .snapshotResponse:
             true
+        case .appendResponse(let response):
+            version >= 2 || !response.isRecovering
         case .readRequest, .readResponse:
             version >= 2
         }
@@ -57,8 +61,10 @@ enum RaftCodec {
             writer.write(request.commit.number)
             writer.write(request.round)
             writer.write(request.session.number)
-            writer.write(UInt32(request.entries.count))
+            let recoveryFlag = request.isRecovered ? Self.recoveryFlag : 0
+            writer.write(UInt32(request.entries.count) | recoveryFlag)
             for entry in request.entries { write(entry, to: &writer) }
+            if let recovered = request.recovered { writer.write(recovered) }
         case .appendResponse(let response):
             write(response, to: &writer)
             if version >= 2 {
@@ -92,12 +98,12 @@ enum RaftCodec {
         writer.write(response.term.number)
         switch response.outcome {
         case .accepted(let match):
-            writer.write(flags(true, false))
+            writer.write(flags(true, response.isRecovering))
             writer.write(match.number)
             writer.write(UInt64(0))
             writer.write(UInt64(0))
         case .rejected(let previous, let hintIndex, let hintTerm):
-            writer.write(flags(false, false))
+            writer.write(flags(false, response.isRecovering))
             writer.write(previous.number)
             writer.write(hintIndex.number)
             writer.write(hintTerm.number)
@@ -106,6 +112,7 @@ enum RaftCodec {
         writer.write(response.session.number)
         writer.write(response.lastIndex.number)
         writer.write(response.lastTerm.number)
+        if let recovery = response.recovery { writer.write(recovery) }
     }
 
     static func write(_ entry: Entry, to writer: inout ByteWriter) {
@@ -177,12 +184,14 @@ enum RaftCodec {
             term: term, previousIndex: try index(&reader),
             previousTerm: Term(try reader.readUInt64()), entries: [], commit: try index(&reader),
             round: try reader.readUInt64(), session: try index(&reader))
-        let count = Int(try reader.readUInt32())
+        let flagged = try reader.readUInt32()
+        let count = Int(flagged & ~recoveryFlag)
         guard count <= entriesMax, count <= reader.remaining / 21 else {
             throw ByteError(offset: 0, reason: "\(count) entries in \(reader.remaining) bytes")
         }
         request.entries.reserveCapacity(count)
         for _ in 0..<count { request.entries.append(try readEntry(&reader)) }
+        if flagged & recoveryFlag != 0 { request.recovered = try reader.readUInt64() }
         return request
     }
 
@@ -199,7 +208,8 @@ enum RaftCodec {
                 ? .accepted(match: first)
                 : .rejected(previousIndex: first, hintIndex: hintIndex, hintTerm: hintTerm),
             round: try reader.readUInt64(), session: try index(&reader),
-            lastIndex: try index(&reader), lastTerm: Term(try reader.readUInt64()))
+            lastIndex: try index(&reader), lastTerm: Term(try reader.readUInt64()),
+            recovery: flags & 2 != 0 ? try reader.readUInt64() : nil)
     }
 
     static func readEntry(_ reader: inout ByteReader) throws(ByteError) -> Entry {

@@ -103,7 +103,7 @@ struct PeerSelector {
     func find(in configuration: Configuration) -> Configuration.Server? {
         switch kind {
         case .id: ServerID(text).flatMap { configuration[$0] }
-        case .address: configuration.servers.first { $0.address == text }
+        case .address: configuration.members.first { $0.address == text }
         }
     }
 
@@ -140,7 +140,7 @@ extension Server {
 
     func answerWithLeader(_ call: Call) -> APIResponse {
         if call.endpoint == .statusLeader { return encode(JSONString(leaderAddress ?? ""), call) }
-        return encode(StringList(replica.core.configuration.servers.map(\.address)), call)
+        return encode(StringList(replica.core.configuration.members.map(\.address)), call)
     }
 
     private var leaderAddress: String? {
@@ -173,7 +173,7 @@ extension Server {
         let leader = replica.core.status.leader
         return RaftConfigurationResponse(
             index: configurationIndex,
-            servers: replica.core.configuration.servers.map { server in
+            servers: replica.core.configuration.members.map { server in
                 RaftServer(
                     address: server.address, id: server.id.description,
                     isLeader: server.id == leader, node: steward.name(of: server.id),
@@ -355,7 +355,7 @@ extension Server {
                 done(.answered(.empty))
             case .refused:
                 done(.notLeader)
-            case .inProgress, .conflict:
+            case .inProgress, .conflict, .notCaughtUp:
                 guard attempts > 0 else {
                     var response = APIResponse.text(
                         503, "another membership change is under way: try again")

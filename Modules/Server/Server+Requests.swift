@@ -139,7 +139,7 @@ extension Server {
 
     func noLeader(_ call: Call) -> APIResponse {
         if call.endpoint == .agentHealth { return agentHealth() }
-        let servers = replica.core.configuration.servers.map(\.id)
+        let servers = replica.core.configuration.members.map(\.id)
         let text: String
         if servers.isEmpty {
             let found = network.members.all.count { $0.status == .alive }

@@ -93,7 +93,7 @@ final class Server {
         leaderTimer = loop.makeTimer { [weak self] in self?.expireLeaderWaiters() }
         steward.begin(with: replica.core.configuration)
         replica.start()
-        for server in replica.core.configuration.servers {
+        for server in replica.core.configuration.members {
             network.connect(to: server.id, at: server.address)
         }
         for identity in replica.state.servers { seedMember(identity) }
@@ -270,7 +270,7 @@ extension Server: ReplicaDelegate {
     }
 
     func replicaConfigurationChanged(_ configuration: Configuration, index: LogIndex) {
-        for server in configuration.servers where server.id != id {
+        for server in configuration.members where server.id != id {
             network.connect(to: server.id, at: server.address)
         }
         if !network.own.hasLog, replica.core.lastIndex > .zero {
@@ -337,7 +337,7 @@ extension Server: PeerNetworkDelegate {
     }
 
     func networkConfiguredServers() -> [ServerID] {
-        replica.core.configuration.servers.map(\.id)
+        replica.core.configuration.members.map(\.id)
     }
 
     func networkReceiver(for peer: ServerID, session: PeerSession) -> SnapshotReceiver? {

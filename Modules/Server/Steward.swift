@@ -33,8 +33,6 @@ final class Steward {
 
     static let interval: Duration = .milliseconds(500)
     static let rejoinDelay: Duration = .seconds(2)
-    /// A joiner this close behind votes: what it misses is one message.
-    private static let caughtUpEntries: UInt64 = 64
 
     init(server: Server) {
         self.server = server
@@ -71,7 +69,7 @@ final class Steward {
     func begin(with configuration: Configuration) { known = configuration }
 
     func configurationChanged(_ configuration: Configuration) {
-        for server in known.servers where !configuration.contains(server.id) {
+        for server in known.members where !configuration.contains(server.id) {
             removedAt[server.id] = loop.now
         }
         known = configuration
@@ -137,7 +135,7 @@ final class Steward {
 
     /// Names and addresses of the servers, for those that start while others are away.
     private func recordIdentities() {
-        for server in replica.core.configuration.servers {
+        for server in replica.core.configuration.members {
             guard let info = network.members[server.id]?.info, !info.name.isEmpty else { continue }
             guard let identity = identity(of: info) else { continue }
             guard replica.state.server(identity.id) != identity, !recording.contains(identity.id)
@@ -163,7 +161,9 @@ final class Steward {
     // MARK: Who is in the configuration
 
     private func changeConfiguration() {
-        guard !isChanging, replica.core.isConfigurationCommitted else { return }
+        guard !isChanging, replica.core.isConfigurationCommitted,
+            !replica.core.configuration.isJoint
+        else { return }
         guard let action = nextAction() else { return }
         isChanging = true
         replica.change(action, ifConfigurationIndex: replica.core.configurationIndex) {
@@ -201,11 +201,7 @@ final class Steward {
         for progress in replica.core.progress {
             guard configuration[progress.id]?.role == .nonVoter,
                 let member = network.members[progress.id], member.status == .alive,
-                !member.info.isNonVoter, !progress.isReceivingSnapshot,
-                let contact = progress.lastContact,
-                loop.now - contact < options.timing.electionTimeout,
-                progress.match.number + Self.caughtUpEntries >= replica.core.commitIndex.number,
-                progress.match > .zero
+                !member.info.isNonVoter, progress.isCaughtUp
             else { continue }
             return .promote(progress.id)
         }
@@ -220,7 +216,7 @@ final class Steward {
         let configuration = replica.state.autopilot ?? options.autopilot
         var observations: [ServerObservation] = []
         let progress = core.progress
-        for (position, server) in core.configuration.servers.enumerated() {
+        for (position, server) in core.configuration.members.enumerated() {
             let isSelf = server.id == self.server.id
             let member = network.members[server.id]
             let known = position < progress.count ? progress[position] : nil
@@ -257,7 +253,8 @@ final class Steward {
     func successor() -> ServerID? {
         replica.core.progress
             .filter {
-                $0.id != server.id && replica.core.configuration.isVoter($0.id)
+                $0.id != server.id && replica.core.configuration.staysVoter($0.id)
+                    && !$0.isRecovering
                     && network.isConnected(to: $0.id)
             }
             .max { ($0.match, $1.id) < ($1.match, $0.id) }?.id

@@ -38,6 +38,8 @@ struct Disk {
     var previousIndex = LogIndex.zero
     var previousTerm = Term.zero
     var commitHint = LogIndex.zero
+    /// Something was lost; kept outside of what was.
+    var isRecovering = false
 
     mutating func apply(_ write: Write) {
         if let state = write.hardState { hardState = state }
@@ -66,7 +68,8 @@ struct Disk {
         Restored(
             hardState: hardState, snapshot: snapshot, entries: entries,
             previousIndex: previousIndex, previousTerm: previousTerm,
-            commitHint: min(commitHint, entries.last?.index ?? previousIndex))
+            commitHint: min(commitHint, entries.last?.index ?? previousIndex),
+            isRecovering: isRecovering)
     }
 }
 
@@ -95,6 +98,7 @@ struct Cluster {
         var disk = Disk()
         var core: RaftCore?
         var life = 0
+        var losses = 0
         var diskFreeAt = Duration.zero
         var applied = LogIndex.zero
         var appliedTerm = Term.zero
@@ -121,6 +125,8 @@ struct Cluster {
 
     struct Ballot: Hashable {
         var voter: Int
+        /// What was lost is another life's.
+        var losses: Int
         var term: Term
     }
 
@@ -157,6 +163,8 @@ struct Cluster {
     var leaseReadsAnswered = 0
     var transfers: [TransferOutcome] = []
     var snapshotsRestored = 0
+    var jointCommitted = 0
+    var recoveries = 0
 
     static func id(_ number: Int) -> ServerID { ServerID(high: 0, low: UInt64(number)) }
 
@@ -223,6 +231,27 @@ struct Cluster {
         events = kept
     }
 
+    /// A crash that takes some of what was durable with it: the vote, or that and the end of the log,
+    /// or everything. The server knows that something is gone.
+    mutating func lose(_ position: Int) {
+        crash(position)
+        servers[position].losses += 1
+        var disk = servers[position].disk
+        switch generator.below(3) {
+        case 0:
+            disk = Disk()
+        case 1:
+            disk.entries.removeLast(generator.below(disk.entries.count + 1))
+        default:
+            break
+        }
+        let lastTerm = disk.entries.last?.term ?? disk.previousTerm
+        disk.hardState = HardState(
+            term: max(lastTerm, disk.snapshot?.lastTerm ?? .zero), vote: nil)
+        disk.isRecovering = true
+        servers[position].disk = disk
+    }
+
     mutating func input(_ input: Input, to position: Int) {
         guard let before = servers[position].core else { return }
         var effects: [Effect] = []
@@ -278,8 +307,11 @@ struct Cluster {
             if index > servers[position].applied { Issue.record("read before \(index) is out") }
         case .transferDecided(let outcome):
             transfers.append(outcome)
+        case .recovered:
+            servers[position].disk.isRecovering = false
+            recoveries += 1
         case .proposed, .changeDecided, .readDecided, .configurationChanged, .snapshotDecided,
-            .observed, .recovered:
+            .observed:
             break
         }
     }
@@ -302,6 +334,7 @@ struct Cluster {
         servers[position].applied = entry.index
         servers[position].appliedTerm = entry.term
         if entry.kind == .configuration, let configuration = Configuration(encoded: entry.payload) {
+            checkStep(from: servers[position].configuration, to: configuration)
             servers[position].configuration = configuration
             servers[position].configurationIndex = entry.index
         }
@@ -309,6 +342,7 @@ struct Cluster {
             if known != entry { Issue.record("I4: two entries committed at \(entry.index)") }
         } else {
             committed[entry.index] = entry
+            if servers[position].configuration.isJoint { jointCommitted += 1 }
             committedMax = max(committedMax, entry.index)
         }
     }
@@ -328,6 +362,23 @@ struct Cluster {
             }
             index = index.next
         }
+    }
+
+    /// One voter at a time, or into a joint configuration and out of it again.
+    private func checkStep(from old: Configuration, to new: Configuration) {
+        guard !old.servers.isEmpty, !old.isJoint else {
+            if old.isJoint, new != Configuration(servers: old.servers) {
+                Issue.record("a joint configuration was left for another: \(new)")
+            }
+            return
+        }
+        let before = Set(old.servers.filter { $0.role == .voter }.map(\.id))
+        let after = Set(new.servers.filter { $0.role == .voter }.map(\.id))
+        let isSound =
+            new.isJoint
+            ? Set(new.outgoing.map(\.id)) == before
+            : before.symmetricDifference(after).count <= 1
+        if !isSound { Issue.record("a step too far: \(old) to \(new)") }
     }
 
     private mutating func checkLogMatching(_ write: Write, of position: Int) {
@@ -350,7 +401,8 @@ struct Cluster {
         guard case .voteResponse(let vote) = message, vote.isGranted, !vote.isPreVote else {
             return
         }
-        let ballot = Ballot(voter: position, term: vote.term)
+        let ballot = Ballot(
+            voter: position, losses: servers[position].losses, term: vote.term)
         if votes[ballot] ?? server != server { Issue.record("two votes: \(ballot)") }
         votes[ballot] = server
         let stored = servers[position].disk.hardState

@@ -49,6 +49,15 @@ import Testing
                 outcome: .rejected(
                     previousIndex: LogIndex(8), hintIndex: LogIndex(5), hintTerm: Term(2)),
                 round: 11, session: LogIndex(1), lastIndex: LogIndex(5), lastTerm: Term(2))),
+        .appendRequest(
+            AppendRequest(
+                term: Term(4), previousIndex: LogIndex(7), previousTerm: Term(3), entries: [],
+                commit: LogIndex(6), round: 11, session: LogIndex(1), recovered: 1 << 63)),
+        .appendResponse(
+            AppendResponse(
+                term: Term(4), outcome: .accepted(match: LogIndex(8)), round: 11,
+                session: LogIndex(1), lastIndex: LogIndex(9), lastTerm: Term(4),
+                recovery: 1 << 63)),
         .timeoutNow(TimeoutNow(term: Term(4))),
         .snapshotResponse(
             SnapshotResponse(
