@@ -80,14 +80,27 @@ import Testing
     @Test("Every Raft message is read back as it was written")
     func messagesRoundTrip() throws {
         let cases =
-            Self.messages.map { ($0, 1 as UInt16) } + Self.messages.map { ($0, 2) }
-            + Self.newMessages.map { ($0, 2) }
+            Self.messages.filter { RaftCodec.isKnown($0, in: 1) }.map { ($0, 1 as UInt16) }
+            + Self.messages.map { ($0, 2) } + Self.newMessages.map { ($0, 2) }
         for (message, version) in cases {
             var writer = ByteWriter()
             RaftCodec.write(message, protocol: version, to: &writer)
             var reader = ByteReader(writer.bytes)
             #expect(try RaftCodec.readMessage(&reader, protocol: version) == message)
             #expect(reader.remaining == 0)
+        }
+    }
+
+    @Test("A peer of protocol 1 is not told what a recovering server answers: it would count that")
+    func recoveringAnswer() {
+        let hidden = Self.messages.filter { !RaftCodec.isKnown($0, in: 1) }
+        #expect(!hidden.isEmpty)
+        for message in hidden {
+            guard case .appendResponse(let response) = message else {
+                Issue.record("hidden: \(message)")
+                continue
+            }
+            #expect(response.isRecovering && RaftCodec.isKnown(message, in: 2))
         }
     }
 
