@@ -132,9 +132,6 @@ public enum Effect: Equatable, Sendable {
     case snapshotDecided(SnapshotDecision)
     /// Replace the state machine's state by this snapshot, which is durable and verified.
     case restore(SnapshotMetadata)
-    /// This server is no longer recovering: ``Restored/isRecovering`` need not be set at its next
-    /// start. All that this rests on is durable.
-    case recovered
     /// Only with ``Options/observes``.
     case observed(Observation)
 }
