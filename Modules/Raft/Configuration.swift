@@ -14,16 +14,21 @@
 /// | 17     | 1     | length of the address, at most 255         |
 /// | 18     | n     | address, UTF-8                             |
 public struct Configuration: Equatable, Sendable {
+    /// What a server counts for. The raw value is part of the encoding.
     public enum Role: UInt8, Sendable {
+        /// Counts in elections, commits and reads.
         case voter = 0
         /// Receives the log and counts in no quorum: a learner.
         case nonVoter = 1
     }
 
+    /// One member, and how it takes part.
     public struct Server: Equatable, Sendable {
+        /// Who it is, whatever its address.
         public var id: ServerID
         /// Where its peers reach it; Raft does not interpret it.
         public var address: String
+        /// Whether it votes.
         public var role: Role
 
         public init(id: ServerID, address: String, role: Role) {
@@ -33,26 +38,37 @@ public struct Configuration: Equatable, Sendable {
         }
     }
 
+    /// The most servers that one configuration holds.
     public static let serversMax = 255
+    /// The longest address, in bytes of UTF-8.
     public static let addressBytesMax = 255
 
+    /// The members, each once, in the order in which they joined.
     public var servers: [Server]
 
     public init(servers: [Server]) { self.servers = servers }
 
+    /// Nobody: what a server knows before it has heard of any cluster.
     public static let empty = Configuration(servers: [])
 
+    /// The member of this id; nil for a stranger.
     public subscript(_ id: ServerID) -> Server? { servers.first { $0.id == id } }
 
+    /// Whether this server is a member, voting or not.
     public func contains(_ id: ServerID) -> Bool { self[id] != nil }
 
+    /// Whether this server's vote counts; false for a stranger.
     public func isVoter(_ id: ServerID) -> Bool { self[id]?.role == .voter }
 
+    /// How many members vote.
     public var voterCount: Int { servers.count { $0.role == .voter } }
 
     /// The number of voters that makes a majority; 1 without any voter, so that nobody ever has one.
     public var quorum: Int { voterCount / 2 + 1 }
 
+    /// The bytes of a configuration entry's payload.
+    ///
+    /// - Precondition: no more than ``serversMax`` servers, no address above ``addressBytesMax``.
     public func encoded() -> [UInt8] {
         precondition(servers.count <= Self.serversMax, "\(servers.count) servers")
         var bytes: [UInt8] = [1, UInt8(servers.count)]

@@ -3,11 +3,17 @@
 /// What servers say to each other. The sender's id travels beside the message: the transport knows
 /// whom it talks to.
 public enum Message: Equatable, Sendable {
+    /// A candidate asks for a vote, or whether one would be given.
     case voteRequest(VoteRequest)
+    /// A voter's answer.
     case voteResponse(VoteResponse)
+    /// A leader's entries, or its heartbeat.
     case appendRequest(AppendRequest)
+    /// What a follower did with them.
     case appendResponse(AppendResponse)
+    /// A leader hands over.
     case timeoutNow(TimeoutNow)
+    /// What became of a snapshot.
     case snapshotResponse(SnapshotResponse)
 
     /// The term that the sender spoke in (for a pre-vote: the term it would campaign in).
@@ -26,8 +32,10 @@ public enum Message: Equatable, Sendable {
 /// Asks for a vote (RequestVote, Raft Figure 2), or whether one would be given (pre-vote,
 /// dissertation §9.6).
 public struct VoteRequest: Equatable, Sendable {
+    /// The term of the campaign: for a pre-vote the one that would follow.
     public var term: Term
     public var isPreVote: Bool
+    /// Where the candidate's log ends: who has more refuses (Raft §5.4.1).
     public var lastLogIndex: LogIndex
     public var lastLogTerm: Term
     /// The leader asked the candidate to take over: voters need not wait out their own timeout
@@ -45,6 +53,7 @@ public struct VoteRequest: Equatable, Sendable {
     }
 }
 
+/// A voter's answer; sent only when the vote is durable.
 public struct VoteResponse: Equatable, Sendable {
     /// A granted pre-vote repeats the term that was asked about; anything else is the voter's own.
     public var term: Term
@@ -60,6 +69,7 @@ public struct VoteResponse: Equatable, Sendable {
 
 /// Replicates entries; without any it is a heartbeat (AppendEntries, Raft Figure 2).
 public struct AppendRequest: Equatable, Sendable {
+    /// The leader's term, and the entry before the first: the follower must have it.
     public var term: Term
     public var previousIndex: LogIndex
     public var previousTerm: Term
@@ -87,7 +97,9 @@ public struct AppendRequest: Equatable, Sendable {
     }
 }
 
+/// A follower's answer to an append: what is durable there, or where the logs may part.
 public struct AppendResponse: Equatable, Sendable {
+    /// Whether the entry before the request's was there.
     public enum Outcome: Equatable, Sendable {
         /// Durable up to here, and equal to the leader's log up to here.
         case accepted(match: LogIndex)
@@ -97,6 +109,7 @@ public struct AppendResponse: Equatable, Sendable {
         case rejected(previousIndex: LogIndex, hintIndex: LogIndex, hintTerm: Term)
     }
 
+    /// The follower's term, and what it did.
     public var term: Term
     public var outcome: Outcome
     /// Echoes of the request.
@@ -121,6 +134,7 @@ public struct AppendResponse: Equatable, Sendable {
 
 /// The leader asks its successor to campaign at once (dissertation §3.10).
 public struct TimeoutNow: Equatable, Sendable {
+    /// The term that the leader leads.
     public var term: Term
 
     public init(term: Term) { self.term = term }
@@ -128,6 +142,7 @@ public struct TimeoutNow: Equatable, Sendable {
 
 /// What became of a snapshot that the leader sent. Its bytes travel outside Raft; this does not.
 public struct SnapshotResponse: Equatable, Sendable {
+    /// The receiver's term.
     public var term: Term
     /// The snapshot in question.
     public var lastIndex: LogIndex
@@ -150,6 +165,7 @@ public struct SnapshotResponse: Equatable, Sendable {
 /// Says that a snapshot is about to come (InstallSnapshot, Raft §7): the head of the stream that
 /// carries the bytes.
 public struct SnapshotOffer: Equatable, Sendable {
+    /// The leader's term, what it offers, and the receiver's life in the configuration.
     public var term: Term
     public var metadata: SnapshotMetadata
     public var session: LogIndex
