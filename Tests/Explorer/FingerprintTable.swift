@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// 128 bits that stand for a state. Among n states some two share theirs with a probability of about
-/// n² / 2^129: for a hundred million states 10^-23. A shared one would hide a state, never invent a
-/// violation.
+/// 127 bits that stand for a state. Among n states some two share theirs with a probability of about
+/// n² / 2^128: for a hundred million states less than 10^-22. A shared one would hide a state, never
+/// invent a violation.
 struct Fingerprint: Equatable {
     var high: UInt64
     var low: UInt64

@@ -29,6 +29,9 @@ package struct Scope: Sendable {
         case led
         /// The second then leads term 3 with the third, and the first has not heard of it.
         case deposed
+        /// The first leads term 2 and the third term 3, each with an entry that nobody else has: the
+        /// middle of the paper's Figure 8.
+        case forked
     }
 
     package var name: String
@@ -87,7 +90,8 @@ extension Scope {
 
     /// What `explore` runs by name.
     package static let all: [Scope] = [
-        elections, successions, preVotes, replication, reads, deposed, transfers, removal, demotion,
+        elections, successions, forked, preVotes, replication, reads, deposed, transfers, removal,
+        demotion,
     ]
 
     /// Three servers, three terms that are led, three entries beyond the founding, one crash.
@@ -102,6 +106,18 @@ extension Scope {
         var scope = elections
         scope.name = "successions"
         scope.writes = .atOnce
+        return scope
+    }
+
+    /// Two more terms from the middle of Figure 8: nothing of an older term is committed by counting.
+    package static var forked: Scope {
+        var scope = Scope(name: "forked")
+        scope.start = .forked
+        scope.writes = .atOnce
+        scope.termMax = 5
+        scope.lastIndexMax = 5
+        scope.heartbeatsMax = 1
+        scope.crashesMax = 0
         return scope
     }
 

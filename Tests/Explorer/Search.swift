@@ -63,11 +63,7 @@ package final class Search {
         self.catalog = catalog
         let nodes = (0..<Scope.servers).map { catalog.number(of: LocalServer($0)) }
         var world = World(nodes: [nodes[0], nodes[1], nodes[2]])
-        if scope.start != .founded {
-            world.lead(0, with: [1, 2], in: catalog, &histories)
-            if scope.start == .deposed { world.lead(1, with: [2], in: catalog, &histories) }
-            if !scope.isOldMailKept { world.messages = [] }
-        }
+        world.begin(scope, in: catalog, &histories)
         start = world
     }
 

@@ -22,10 +22,10 @@ import Testing
     func holds(name: String) throws {
         let scope = try #require(Scope.all.first { $0.name == name })
 
-        let report = Search(scope).run(statesMax: 5_000)
+        let report = Search(scope).run(statesMax: 2_000)
 
         #expect(report.violation == nil, "\(report.path.joined(separator: "\n"))")
-        #expect(report.states >= 5_000)
+        #expect(report.states >= 2_000)
     }
 
     @Test("The same search finds the same states")
