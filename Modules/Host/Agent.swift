@@ -249,6 +249,9 @@ package enum Agent {
         options.joinInterval = configuration.server.retryInterval
         options.joinAttemptsMax = configuration.server.retryMax
         options.setRaftMultiplier(configuration.server.raftMultiplier)
+        options.setRaftOptions(
+            leaseReads: configuration.server.raftLeaseReads,
+            priority: configuration.server.raftPriority)
         options.leaderHold = configuration.limits.rpcHoldTimeout
         options.httpLimits.connectionsPerClientMax =
             configuration.limits.httpMaxConnectionsPerClient

@@ -59,6 +59,10 @@ package struct AgentConfiguration: Equatable, Sendable {
         package var retryMax = 0
         /// Scales heartbeat, election timeout and check-quorum; 1 to 10.
         package var raftMultiplier = 1
+        /// Reads at the leader lean on promises instead of a round trip.
+        package var raftLeaseReads = false
+        /// 0 to 10: with less, others are to lead rather than this server.
+        package var raftPriority = 10
         /// Takes part in replication and never votes.
         package var isNonVoting = false
         package var redundancyZone = ""

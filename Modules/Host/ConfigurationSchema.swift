@@ -123,6 +123,8 @@ enum Schema {
             Key("bootstrap_expect", .number(\.server.bootstrapExpect, 0...255)),
             Key("server_join", .block(join())),
             Key("raft_multiplier", .number(\.server.raftMultiplier, 1...10)),
+            Key("raft_lease_reads", .bool(\.server.raftLeaseReads)),
+            Key("raft_priority", .number(\.server.raftPriority, 0...10)),
             Key("raft_protocol", .exactly(3, because: "the only protocol that servers here speak")),
             Key("non_voting_server", .bool(\.server.isNonVoting)),
             Key("redundancy_zone", .text(\.server.redundancyZone, Rule.optionalLabel)),

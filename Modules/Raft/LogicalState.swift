@@ -21,6 +21,11 @@ package struct LogicalState: Hashable, Sendable {
     package mutating func add(_ index: LogIndex) { words.append(index.number) }
     package mutating func add(_ term: Term) { words.append(term.number) }
 
+    package mutating func add(_ span: Duration) {
+        words.append(UInt64(bitPattern: span.components.seconds))
+        words.append(UInt64(bitPattern: span.components.attoseconds))
+    }
+
     package mutating func add(_ id: ServerID) {
         words.append(id.high)
         words.append(id.low)
@@ -77,6 +82,15 @@ package struct LogicalState: Hashable, Sendable {
             add(4)
             add(request.term)
         case .snapshotResponse(let response): add(5, response)
+        case .readRequest(let request):
+            add(6)
+            add(request.term)
+            add(request.id)
+        case .readResponse(let response):
+            add(7)
+            add(response.term)
+            add(response.id)
+            add(optional: response.index) { $0.add($1) }
         }
     }
 
@@ -124,6 +138,7 @@ package struct LogicalState: Hashable, Sendable {
         add(response.session)
         add(response.lastIndex)
         add(response.lastTerm)
+        add(response.voteHold)
     }
 
     private mutating func add(_ kind: Int, _ response: SnapshotResponse) {

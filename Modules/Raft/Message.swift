@@ -15,6 +15,8 @@ public enum Message: Equatable, Sendable {
     case timeoutNow(TimeoutNow)
     /// What became of a snapshot.
     case snapshotResponse(SnapshotResponse)
+    case readRequest(ReadRequest)
+    case readResponse(ReadResponse)
 
     /// The term that the sender spoke in (for a pre-vote: the term it would campaign in).
     public var term: Term {
@@ -25,6 +27,8 @@ public enum Message: Equatable, Sendable {
         case .appendResponse(let message): message.term
         case .timeoutNow(let message): message.term
         case .snapshotResponse(let message): message.term
+        case .readRequest(let message): message.term
+        case .readResponse(let message): message.term
         }
     }
 }
@@ -118,10 +122,13 @@ public struct AppendResponse: Equatable, Sendable {
     /// The follower's last log entry, for health.
     public var lastIndex: LogIndex
     public var lastTerm: Term
+    /// How long since it heard this leader the follower votes for nobody else, by its own clock:
+    /// what a lease is made of. 0 for a follower without leases.
+    public var voteHold: Duration
 
     public init(
         term: Term, outcome: Outcome, round: UInt64, session: LogIndex, lastIndex: LogIndex,
-        lastTerm: Term
+        lastTerm: Term, voteHold: Duration = .zero
     ) {
         self.term = term
         self.outcome = outcome
@@ -129,6 +136,33 @@ public struct AppendResponse: Equatable, Sendable {
         self.session = session
         self.lastIndex = lastIndex
         self.lastTerm = lastTerm
+        self.voteHold = voteHold
+    }
+}
+
+/// A follower asks its leader from which index on a read is linearizable (dissertation §6.4).
+public struct ReadRequest: Equatable, Sendable {
+    public var term: Term
+    /// The follower's; never used for another question, in no life.
+    public var id: UInt64
+
+    public init(term: Term, id: UInt64) {
+        self.term = term
+        self.id = id
+    }
+}
+
+public struct ReadResponse: Equatable, Sendable {
+    public var term: Term
+    public var id: UInt64
+    /// A majority confirmed the leader after it was asked, and so much was committed by then. nil if
+    /// whoever was asked does not lead in that term, or is too busy.
+    public var index: LogIndex?
+
+    public init(term: Term, id: UInt64, index: LogIndex?) {
+        self.term = term
+        self.id = id
+        self.index = index
     }
 }
 

@@ -53,6 +53,10 @@ struct Peer: Sendable {
     var isHeartbeatDue = false
     /// Heartbeats since anything moved although something is in flight.
     var stalledHeartbeats = 0
+    /// It votes for nobody else before, by this server's clock; counts with lease reads only.
+    var boundUntil = Duration.zero
+    /// What was told of ``state`` last.
+    var observedState: Progress.State?
     /// A failed transfer of a snapshot is not repeated before.
     var snapshotNotBefore: Duration?
 
@@ -67,16 +71,29 @@ struct Peer: Sendable {
         if case .snapshot = state { true } else { false }
     }
 
+    var progressState: Progress.State {
+        switch state {
+        case .probe: .probe
+        case .replicate: .replicate
+        case .snapshot: .snapshot
+        }
+    }
+
     mutating func probe(from index: LogIndex) {
         state = .probe(isAsked: false)
         next = max(index, match.next)
         clearWindow()
     }
 
-    mutating func stream(from index: LogIndex) {
+    /// - Parameter unwrittenBytes: what it has beyond `match` and has not stored: it goes on filling
+    ///   the window, so that a slow disk is not sent ever more.
+    mutating func stream(from index: LogIndex, unwrittenBytes: Int = 0) {
         state = .replicate
         next = max(index, match.next)
         clearWindow()
+        guard next > match.next else { return }
+        inflight.append(Inflight(lastIndex: next.previous, bytes: unwrittenBytes))
+        inflightBytes = unwrittenBytes
     }
 
     mutating func sent(through last: LogIndex, bytes: Int) {

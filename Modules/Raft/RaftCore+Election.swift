@@ -27,7 +27,16 @@ extension RaftCore {
 
     /// Between once and twice the timeout (Raft §5.2).
     mutating func electionDelay() -> Duration {
-        generator.duration(from: timing.electionTimeout, to: timing.electionTimeout * 2)
+        let delay = generator.duration(
+            from: timing.electionTimeout, to: timing.electionTimeout * 2)
+        return delay + reluctance(of: timing.electionTimeout / 2)
+    }
+
+    /// The part of `span` by which this server lets others go first: nothing with full priority, and
+    /// nothing in later attempts, for the others may be down.
+    private func reluctance(of span: Duration) -> Duration {
+        guard attempts == 0 else { return .zero }
+        return span * Int(Options.priorityMax - options.priority) / Int(Options.priorityMax)
     }
 
     /// After a refusal: a fifth to the whole of a heartbeat, twice as much each time, at most a
@@ -44,25 +53,32 @@ extension RaftCore {
         startPreVote()
     }
 
-    /// Without its leader's connection a follower waits for no timeout.
+    /// Without its leader's connection a follower waits for no timeout, unless it promised to.
     mutating func forgetLeader(_ server: ServerID) {
-        guard role == .follower, leader == server else { return }
+        guard role == .follower, leader == server, !options.leaseReads else { return }
         leader = nil
         let span = min(timing.heartbeat, Self.jitterMax)
-        electionDeadline = min(electionDeadline, now + generator.duration(from: .zero, to: span))
+        let jitter = generator.duration(from: .zero, to: span)
+        electionDeadline = min(
+            electionDeadline, now + jitter + reluctance(of: timing.heartbeat * 2))
     }
 
     // MARK: - Asking
 
     /// Asks who would vote, which changes nothing at anybody (dissertation §9.6).
     mutating func startPreVote() {
-        guard canCampaign else { return }
+        guard canCampaign, !isDiskStalled else { return }
+        if isBound {  // Its own vote is promised away as well.
+            electionDeadline = max(electionDeadline, following.boundUntil)
+            return
+        }
         role = .preCandidate
         leader = nil
         attempts += 1
         campaigning = Campaign(granted: [id], isAsked: true)
         let half = timing.electionTimeout / 2
         electionDeadline = now + generator.duration(from: half, to: timing.electionTimeout)
+        observe(.campaignStarted(term: Term(term.number + 1), isPreVote: true))
         sendVoteRequests(term: Term(term.number + 1), isPreVote: true)
         countVotes()
     }
@@ -73,6 +89,7 @@ extension RaftCore {
         leader = nil
         campaigning = Campaign(granted: [id], isTransfer: isTransfer)
         electionDeadline = now + electionDelay()
+        observe(.campaignStarted(term: term, isPreVote: false))
     }
 
     /// The own vote is durable: it counts, and others are asked for theirs.
@@ -107,8 +124,10 @@ extension RaftCore {
 
     mutating func receive(_ request: VoteRequest, from server: ServerID) {
         // Who hears a leader refuses, and keeps its term: a server that was cut off or removed does
-        // not disturb the others (dissertation §4.2.3). A leader hears itself.
-        if isLoyal, !request.isTransfer {
+        // not disturb the others (dissertation §4.2.3). A leader hears itself. And a vote that the
+        // own disk does not store is worth nothing.
+        let isAllowed = request.isTransfer && !request.isPreVote
+        if (isLoyal || isBound) && !isAllowed || isDiskStalled {
             answer(request, from: server, isGranted: false)
             return
         }
@@ -217,7 +236,7 @@ extension RaftCore {
         in newTerm: Term, of newLeader: ServerID?, shownBy server: ServerID
     ) {
         if role == .leader {
-            resign(to: newLeader, newTerm: newTerm, shownBy: server)
+            resign(to: newLeader, newTerm: newTerm, shownBy: server, because: .newerTerm)
         } else {
             if role != .follower, newLeader == nil { electionDeadline = now + electionDelay() }
             role = .follower
@@ -227,17 +246,23 @@ extension RaftCore {
     }
 
     /// Ends the own leadership and answers whoever waits for something from it.
-    mutating func resign(to newLeader: ServerID?, newTerm: Term, shownBy server: ServerID?) {
+    mutating func resign(
+        to newLeader: ServerID?, newTerm: Term, shownBy server: ServerID?,
+        because reason: LeadershipLoss
+    ) {
         role = .follower
         leader = newLeader
         following.lastContact = nil
         following.verified = commitIndex
         electionDeadline = now + electionDelay()
-        outbox += refusalsOfReads()
+        refuseReads()
+        var loss = reason
         if let transfer = leadership.transfer {
-            outbox.append(
-                .transferDecided(outcome(of: transfer, newTerm: newTerm, shownBy: server)))
+            let outcome = outcome(of: transfer, newTerm: newTerm, shownBy: server)
+            if case .done = outcome { loss = .transferred }
+            if !transfer.isOwn { outbox.append(.transferDecided(outcome)) }
         }
         leadership = Leadership()
+        observe(.leadershipLost(loss))
     }
 }

@@ -6,6 +6,8 @@ struct Following: Sendable {
     static let deferredMax = 1024
 
     var lastContact: Duration?
+    /// This server votes for nobody before, transfers aside (``Lease``).
+    var boundUntil = Duration.zero
     /// Our log equals the leader's up to here, durable or not. Grows within a term.
     var verified = LogIndex.zero
     /// The newest commit index that the leader told.
@@ -15,11 +17,13 @@ struct Following: Sendable {
     var round: UInt64 = 0
     var session = LogIndex.zero
     var deferred: [RaftCore.Deferred] = []
+    var reads = FollowerReads()
 }
 
 extension RaftCore {
     mutating func receive(_ message: Message, from server: ServerID) {
-        guard server != id, isPlausible(message.term) else { return }
+        guard server != id else { return refuse(.ownID, from: server) }
+        guard isPlausible(message.term) else { return refuse(.absurdTerm, from: server) }
         switch message {
         case .voteRequest(let request): receive(request, from: server)
         case .voteResponse(let response): receive(response, from: server)
@@ -27,6 +31,8 @@ extension RaftCore {
         case .appendResponse(let response): receive(response, from: server)
         case .timeoutNow(let request): receive(request, from: server)
         case .snapshotResponse(let response): receive(response, from: server)
+        case .readRequest(let request): receive(request, from: server)
+        case .readResponse(let response): receive(response, from: server)
         }
     }
 
@@ -37,19 +43,24 @@ extension RaftCore {
     }
 
     mutating func receive(_ request: AppendRequest, from server: ServerID) {
-        guard isWellFormed(request) else { return }
+        guard isWellFormed(request) else { return refuse(.malformed, from: server) }
         guard request.term >= term else {
             reject(request, from: server)
             return
         }
-        guard follow(server, in: request.term) else { return }
+        guard follow(server, in: request.term) else {
+            return refuse(.secondLeader, from: server)
+        }
         following.round = max(following.round, request.round)
         following.session = request.session
         guard isShared(request) else {
             reject(request, from: server)
             return
         }
-        guard store(request) else { return }
+        // A disk that is far behind: the leader sees from the answer that they were not taken.
+        var request = request
+        if isWriteQueueFull { request.entries = [] }
+        guard store(request) else { return refuse(.contradiction, from: server) }
         following.leaderCommit = max(following.leaderCommit, request.commit)
         commitIndex = max(commitIndex, min(following.leaderCommit, following.verified))
         if following.verified > durableIndex || !writes.isHardStateDurable {
@@ -72,6 +83,7 @@ extension RaftCore {
             following.round = 0
         }
         following.lastContact = now
+        bind()
         attempts = 0
         electionDeadline = now + electionDelay()
         return true
@@ -147,7 +159,7 @@ extension RaftCore {
                 previousIndex: request.previousIndex, hintIndex: hint,
                 hintTerm: log.term(at: hint) ?? .zero),
             round: request.term == term ? following.round : 0, session: request.session,
-            lastIndex: log.lastIndex, lastTerm: log.lastTerm)
+            lastIndex: log.lastIndex, lastTerm: log.lastTerm, voteHold: voteHold)
         sendWhenDurable(.appendResponse(response), to: server)
     }
 
@@ -162,7 +174,7 @@ extension RaftCore {
         let response = AppendResponse(
             term: term, outcome: .accepted(match: min(following.verified, durableIndex)),
             round: following.round, session: following.session, lastIndex: log.lastIndex,
-            lastTerm: log.lastTerm)
+            lastTerm: log.lastTerm, voteHold: voteHold)
         outbox.append(.send(.appendResponse(response), to: server))
     }
 }

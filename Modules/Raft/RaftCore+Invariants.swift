@@ -14,6 +14,10 @@ extension RaftCore {
         precondition(durableIndex <= lastIndex, "durable \(durableIndex) beyond \(lastIndex)")
         precondition(lastTerm <= term, "\(lastTerm) in the log in \(term)")
         precondition(configurationIndex <= lastIndex, "configuration \(configurationIndex)")
+        precondition(
+            (writes.oldestIssuedAt == nil) == (writes.newestSequence == writes.durableSequence),
+            "a write under way without its instant")
+        precondition(writes.bytes >= 0, "\(writes.bytes) bytes with storage")
         precondition(lastStatus == status, "unannounced: \(status)")
         if role == .leader { checkLeadership() } else { checkFollowing() }
     }
@@ -43,6 +47,9 @@ extension RaftCore {
         precondition(leader != id, "follows itself")
         precondition(leadership.peers.isEmpty, "peers without a leadership")
         precondition(leadership.uncommittedBytes == 0, "\(leadership.uncommittedBytes) bytes")
+        precondition(
+            following.reads.isEmpty || following.reads.leader == leader,
+            "reads asked of \(String(describing: following.reads.leader)), not the leader")
         precondition(following.verified <= lastIndex, "\(following.verified) beyond \(lastIndex)")
         if role == .candidate {
             precondition(hardState.vote == id, "a candidate without its own vote: \(hardState)")

@@ -11,7 +11,10 @@ struct Leadership: Sendable {
     /// Of the entries that this leader appended and that are not committed.
     var uncommittedBytes = 0
     var reads = ReadQueue()
+    var lease = Lease()
     var transfer: Transfer?
+    /// A transfer away from a disk that hangs was tried.
+    var hasOfferedTransfer = false
     /// Kept for its memory.
     var scratch: [LogIndex] = []
 
@@ -30,6 +33,7 @@ extension RaftCore {
         leadership.firstIndex = log.lastIndex.next
         // Followers most likely have what we have: they are probed from the end.
         trackPeers()
+        if options.leaseReads { beginRound() }
         appendOwn([Entry(index: log.lastIndex.next, term: term, kind: .noop, payload: [])])
     }
 
@@ -58,6 +62,7 @@ extension RaftCore {
     private func refusal(of commands: [[UInt8]]) -> Refusal? {
         guard role == .leader else { return .notLeader(leader: leader) }
         guard leadership.transfer == nil else { return .transferring }
+        guard !isDiskStalled, !isWriteQueueFull else { return .busy }
         var bytes = 0
         for command in commands {
             guard command.count <= limits.entryBytesMax else {
@@ -75,13 +80,15 @@ extension RaftCore {
     mutating func tickLeader() {
         if now >= leadership.heartbeatDeadline {
             guard hearsQuorum else {
-                resign(to: nil, newTerm: term, shownBy: nil)
+                resign(to: nil, newTerm: term, shownBy: nil, because: .checkQuorum)
                 return
             }
             leadership.heartbeatDeadline = now + timing.heartbeat
+            if options.leaseReads { beginRound() }
             for position in leadership.peers.indices { heartbeat(to: position) }
         }
         abandonLateTransfer()
+        leaveStalledDisk()
     }
 
     /// Whether a majority answered within the check-quorum interval (dissertation §6.2).
@@ -116,14 +123,17 @@ extension RaftCore {
             if server.id == id {
                 return Progress(
                     id: id, match: durableIndex, lastIndex: log.lastIndex, lastTerm: log.lastTerm,
-                    lastContact: now, isReceivingSnapshot: false)
+                    lastContact: now, isReceivingSnapshot: false, state: .replicate,
+                    next: log.lastIndex.next, inflightMessages: 0, inflightBytes: 0)
             }
             return leadership.position(of: server.id).map { position in
                 let peer = leadership.peers[position]
                 return Progress(
                     id: peer.id, match: peer.match, lastIndex: peer.lastIndex,
                     lastTerm: peer.lastTerm, lastContact: peer.lastContact,
-                    isReceivingSnapshot: peer.isReceivingSnapshot)
+                    isReceivingSnapshot: peer.isReceivingSnapshot, state: peer.progressState,
+                    next: peer.next, inflightMessages: peer.inflight.count,
+                    inflightBytes: peer.inflightBytes)
             }
         }
     }

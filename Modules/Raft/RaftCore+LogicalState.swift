@@ -44,14 +44,19 @@ extension RaftCore {
         state.add(writes.issuedSequence - durable)
         state.add(writes.hardStateSequence - min(writes.hardStateSequence, durable))
         state.add(writes.durableIndex)
+        state.add(writes.bytes)
+        state.add(isDiskStalled)
         state.add(writes.issued) { state, write in
             state.add(write.sequence - durable)
             state.add(write.lastIndex)
+            state.add(write.bytes)
         }
     }
 
     private func append(_ following: Following, to state: inout LogicalState) {
         state.add(isRecent(following.lastContact, within: timing.electionTimeout))
+        state.add(isBound)
+        append(following.reads, to: &state)
         state.add(following.verified)
         state.add(following.leaderCommit)
         state.add(following.isAcknowledgementOwed)
@@ -79,15 +84,53 @@ extension RaftCore {
         state.add(leadership.uncommittedBytes)
         state.add(leadership.reads.round)
         state.add(optional: leadership.reads.current) { state, round in
+            state.add(round.number)
             state.add(round.index)
-            state.add(round.ids) { $0.add($1) }
+            state.add(round.readers) { append($1, to: &$0) }
         }
-        state.add(leadership.reads.waiting) { $0.add($1) }
+        state.add(leadership.reads.waiting) { append($1, to: &$0) }
+        state.add(leadership.lease.rounds) { state, round in
+            state.add(round.number)
+            state.add(isRecent(round.begunAt, within: timing.electionTimeout))
+        }
+        state.add(leadership.lease.isForfeited)
+        state.add(leadership.hasOfferedTransfer)
         state.add(optional: leadership.transfer) { state, transfer in
             state.add(transfer.target)
             state.add(now >= transfer.deadline)
             state.add(transfer.isAsked)
+            state.add(transfer.isOwn)
         }
+    }
+
+    private func append(_ reader: ReadQueue.Reader, to state: inout LogicalState) {
+        switch reader {
+        case .here(let read):
+            state.add(0)
+            state.add(read)
+        case .follower(let server, let read):
+            state.add(1)
+            state.add(server)
+            state.add(read)
+        }
+    }
+
+    private func append(_ reads: FollowerReads, to state: inout LogicalState) {
+        state.add(optional: reads.question) { state, question in
+            state.add(question.id)
+            state.add(question.readers) { $0.add($1) }
+            state.add(isRecent(question.sentAt, within: timing.heartbeat))
+            state.add(now < question.expiresAt)
+        }
+        state.add(reads.answered) { state, answer in
+            state.add(answer.index)
+            state.add(answer.readers) { $0.add($1) }
+            state.add(now < answer.expiresAt)
+        }
+        state.add(reads.waiting) { $0.add($1) }
+        state.add(optional: reads.leader) { $0.add($1) }
+        state.add(reads.term)
+        state.add(optional: reads.lastID) { $0.add($1) }
     }
 
     private func append(_ peer: Peer, to state: inout LogicalState) {
@@ -118,6 +161,7 @@ extension RaftCore {
         state.add(peer.commitSent)
         state.add(peer.isHeartbeatDue)
         state.add(peer.stalledHeartbeats)
+        state.add(now < peer.boundUntil)
         state.add(peer.snapshotNotBefore.map { now < $0 } ?? false)
     }
 

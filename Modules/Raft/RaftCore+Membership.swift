@@ -73,7 +73,7 @@ extension RaftCore {
         if let successor {
             outbox.append(.send(.timeoutNow(TimeoutNow(term: term)), to: successor.id))
         }
-        resign(to: nil, newTerm: term, shownBy: nil)
+        resign(to: nil, newTerm: term, shownBy: nil, because: .removed)
     }
 }
 

@@ -6,19 +6,27 @@
 /// only answers to messages sent after it began can carry it. What is asked meanwhile waits for the
 /// next round, so there is one round trip for each batch however many ask.
 struct ReadQueue: Sendable {
-    struct Round: Sendable {
-        var index: LogIndex
-        var ids: [UInt64]
+    enum Reader: Equatable, Sendable {
+        case here(UInt64)
+        case follower(ServerID, id: UInt64)
     }
 
-    /// Waiting and unanswered reads that a leader keeps; more are refused as busy. Each costs eight
+    struct Round: Sendable {
+        var number: UInt64
+        var index: LogIndex
+        var readers: [Reader]
+    }
+
+    /// Waiting and unanswered reads that a leader keeps; more are refused as busy. Each costs 32
     /// bytes: the bound is for a leader that hears nobody until check-quorum ends it.
     static let readsMax = 1 << 16
 
     /// The number of the newest round; each append carries it.
     var round: UInt64 = 0
     var current: Round?
-    var waiting: [UInt64] = []
+    var waiting: [Reader] = []
+
+    var count: Int { waiting.count + (current?.readers.count ?? 0) }
 }
 
 extension RaftCore {
@@ -27,43 +35,82 @@ extension RaftCore {
             outbox.append(.readDecided(id: read, .refused(.notLeader(leader: leader))))
             return
         }
-        let pending = leadership.reads.waiting.count + (leadership.reads.current?.ids.count ?? 0)
-        guard pending < ReadQueue.readsMax else {
+        guard leadership.reads.count < ReadQueue.readsMax else {
             outbox.append(.readDecided(id: read, .refused(.busy)))
             return
         }
-        leadership.reads.waiting.append(read)
+        leadership.reads.waiting.append(.here(read))
+    }
+
+    /// A follower has one question at a time: a new one replaces an old one that waits.
+    mutating func receive(_ request: ReadRequest, from server: ServerID) {
+        let reader = ReadQueue.Reader.follower(server, id: request.id)
+        guard role == .leader, request.term == term, leadership.position(of: server) != nil,
+            leadership.reads.count < ReadQueue.readsMax
+        else { return answer(reader, with: nil) }
+        if leadership.reads.current?.readers.contains(reader) == true { return }  // Asked twice.
+        leadership.reads.waiting.removeAll {
+            if case .follower(server, _) = $0 { true } else { false }
+        }
+        leadership.reads.waiting.append(reader)
     }
 
     /// Ends the round if a quorum has confirmed it, and begins the next if somebody waits. Until an
     /// entry of its own term is committed a leader does not know how far its predecessors got.
     mutating func advanceReads() {
-        if let current = leadership.reads.current, isRoundConfirmed {
+        if let current = leadership.reads.current, isConfirmed(current) {
             leadership.reads.current = nil
-            for read in current.ids {
-                outbox.append(.readDecided(id: read, .ready(at: current.index)))
+            for reader in current.readers { answer(reader, with: current.index) }
+        }
+        guard !leadership.reads.waiting.isEmpty, hasCommittedOwnTerm else { return }
+        if let leaseEnd { answerUnderLease(until: leaseEnd) }
+        guard leadership.reads.current == nil, !leadership.reads.waiting.isEmpty else { return }
+        beginRound()
+        leadership.reads.current = ReadQueue.Round(
+            number: leadership.reads.round, index: commitIndex, readers: leadership.reads.waiting)
+        leadership.reads.waiting = []
+        // A single voter needs nobody else.
+        if let current = leadership.reads.current, isConfirmed(current) { advanceReads() }
+    }
+
+    /// Only the own reads: nobody could check the lease again after a follower has read its state.
+    private mutating func answerUnderLease(until end: Duration) {
+        var others: [ReadQueue.Reader] = []
+        for reader in leadership.reads.waiting {
+            switch reader {
+            case .here(let read):
+                outbox.append(.readDecided(id: read, .ready(at: commitIndex, validUntil: end)))
+            case .follower:
+                others.append(reader)
             }
         }
-        guard leadership.reads.current == nil, !leadership.reads.waiting.isEmpty,
-            hasCommittedOwnTerm
-        else { return }
-        leadership.reads.round += 1
-        leadership.reads.current = ReadQueue.Round(
-            index: commitIndex, ids: leadership.reads.waiting)
-        leadership.reads.waiting = []
-        if isRoundConfirmed { advanceReads() }  // A single voter needs nobody else.
+        leadership.reads.waiting = others
     }
 
-    func refusalsOfReads() -> [Effect] {
-        let reads = leadership.reads
-        return ((reads.current?.ids ?? []) + reads.waiting).map {
-            .readDecided(id: $0, .refused(.notLeader(leader: leader)))
+    private mutating func answer(_ reader: ReadQueue.Reader, with index: LogIndex?) {
+        switch reader {
+        case .here(let read):
+            let outcome = index.map { ReadOutcome.ready(at: $0) }
+            outbox.append(
+                .readDecided(id: read, outcome ?? .refused(.notLeader(leader: leader))))
+        case .follower(let server, let read):
+            let response = ReadResponse(term: term, id: read, index: index)
+            outbox.append(.send(.readResponse(response), to: server))
+            // It waits until it has so much committed itself: tell it now, not with a heartbeat.
+            guard let index, let position = leadership.position(of: server) else { return }
+            if leadership.peers[position].commitSent < index {
+                leadership.peers[position].isHeartbeatDue = true
+            }
         }
     }
 
-    private var isRoundConfirmed: Bool {
-        let round = leadership.reads.round
-        let confirmed = leadership.peers.count { $0.isVoter && $0.roundEchoed >= round }
+    mutating func refuseReads() {
+        let reads = leadership.reads
+        for reader in (reads.current?.readers ?? []) + reads.waiting { answer(reader, with: nil) }
+    }
+
+    private func isConfirmed(_ round: ReadQueue.Round) -> Bool {
+        let confirmed = leadership.peers.count { $0.isVoter && $0.roundEchoed >= round.number }
         return confirmed + (configuration.isVoter(id) ? 1 : 0) >= configuration.quorum
     }
 }

@@ -132,10 +132,12 @@ extension RaftCore {
     mutating func receive(_ response: AppendResponse, from server: ServerID) {
         guard let position = answered(by: server, in: response.term, session: response.session)
         else { return }
-        if response.round <= leadership.reads.round {
-            leadership.peers[position].roundEchoed = max(
-                leadership.peers[position].roundEchoed, response.round)
+        guard response.round <= leadership.reads.round else {
+            return refuse(.impossibleAnswer, from: server)
         }
+        leadership.peers[position].roundEchoed = max(
+            leadership.peers[position].roundEchoed, response.round)
+        notePromise(response, by: position)
         if response.lastIndex > leadership.peers[position].lastIndex {
             leadership.peers[position].stalledHeartbeats = 0
         }
@@ -167,7 +169,9 @@ extension RaftCore {
     }
 
     private mutating func accepted(_ match: LogIndex, by position: Int) {
-        guard match <= log.lastIndex else { return }
+        guard match <= log.lastIndex else {
+            return refuse(.impossibleAnswer, from: leadership.peers[position].id)
+        }
         leadership.peers[position].acknowledge(match)
         let reached = leadership.peers[position].match
         switch leadership.peers[position].state {
@@ -176,12 +180,23 @@ extension RaftCore {
         case .probe:
             // What arrived and is not durable yet need not be sent again.
             let shared = sharedIndex(of: leadership.peers[position])
-            leadership.peers[position].stream(from: shared.next)
+            leadership.peers[position].stream(
+                from: shared.next, unwrittenBytes: bytes(after: reached, through: shared))
         case .snapshot(let lastIndex):
             guard reached >= lastIndex || reached >= log.previousIndex else { break }
             leadership.peers[position].stream(from: reached.next)
             compactLog()
         }
+    }
+
+    private func bytes(after first: LogIndex, through last: LogIndex) -> Int {
+        var bytes = 0
+        var index = max(first, log.previousIndex).next
+        while index <= last, bytes < limits.inflightBytesMax {
+            bytes += log[index].sizeBytes
+            index = index.next
+        }
+        return bytes
     }
 
     /// The last entry that the follower is known to share: the same index and term mean the same log

@@ -7,6 +7,8 @@ struct Transfer: Sendable {
     var deadline: Duration
     /// The target had everything, and was told to campaign.
     var isAsked = false
+    /// The core's own doing: nobody is told how it ends.
+    var isOwn = false
 }
 
 extension RaftCore {
@@ -34,6 +36,7 @@ extension RaftCore {
             peer.match == log.lastIndex
         else { return }
         leadership.transfer?.isAsked = true
+        leadership.lease.isForfeited = true
         outbox.append(.send(.timeoutNow(TimeoutNow(term: term)), to: transfer.target))
     }
 
@@ -41,7 +44,7 @@ extension RaftCore {
         guard let transfer = leadership.transfer else { return }
         if now >= transfer.deadline {
             leadership.transfer = nil
-            outbox.append(.transferDecided(.timedOut))
+            if !transfer.isOwn { outbox.append(.transferDecided(.timedOut)) }
         } else {
             leadership.transfer?.isAsked = false  // It may be lost: with each heartbeat anew.
         }
@@ -60,7 +63,7 @@ extension RaftCore {
     }
 
     mutating func receive(_ message: TimeoutNow, from server: ServerID) {
-        guard message.term >= term, canCampaign, role != .leader else { return }
+        guard message.term >= term, canCampaign, role != .leader, !isDiskStalled else { return }
         if message.term > term { becomeFollower(in: message.term, of: nil, shownBy: server) }
         guard role != .candidate, leader == nil || leader == server else { return }
         campaign(isTransfer: true)

@@ -9,6 +9,9 @@ struct WriteLedger: Sendable {
     struct Issued: Sendable {
         var sequence: UInt64
         var lastIndex: LogIndex
+        var at: Duration
+        /// Of its entries.
+        var bytes = 0
     }
 
     /// Made in this step and not given out yet.
@@ -20,9 +23,15 @@ struct WriteLedger: Sendable {
     private(set) var hardStateSequence: UInt64 = 0
     /// The log in memory is durable up to here.
     var durableIndex = LogIndex.zero
+    /// The instant of the step under way.
+    var now = Duration.zero
+    /// Of entries that are with storage.
+    private(set) var bytes = 0
     /// A write that could not be merged with what came after it in the same step.
     private(set) var finished: [Write] = []
 
+    /// When the oldest write that is not durable was asked for.
+    var oldestIssuedAt: Duration? { issued.first?.at }
     /// Nothing said in the current term can be forgotten.
     var isHardStateDurable: Bool { hardStateSequence <= durableSequence }
     /// What carries everything decided so far.
@@ -40,6 +49,9 @@ struct WriteLedger: Sendable {
             if $0.entries.isEmpty { $0.entries = entries } else { $0.entries += entries }
         }
         issued[issued.count - 1].lastIndex = last.index
+        let added = entries.reduce(0) { $0 + $1.sizeBytes }
+        issued[issued.count - 1].bytes += added
+        bytes += added
     }
 
     mutating func truncate(after index: LogIndex) {
@@ -74,6 +86,7 @@ struct WriteLedger: Sendable {
         var completed = 0
         while completed < issued.count, issued[completed].sequence <= sequence {
             durableIndex = max(durableIndex, issued[completed].lastIndex)
+            bytes -= issued[completed].bytes
             completed += 1
         }
         issued.removeFirst(completed)
@@ -89,7 +102,7 @@ struct WriteLedger: Sendable {
     private mutating func edit(_ change: (inout Write) -> Void) {
         if pending == nil {
             issuedSequence += 1
-            issued.append(Issued(sequence: issuedSequence, lastIndex: .zero))
+            issued.append(Issued(sequence: issuedSequence, lastIndex: .zero, at: now))
         }
         var write =
             pending

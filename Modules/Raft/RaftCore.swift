@@ -26,6 +26,7 @@ public struct RaftCore: Sendable {
     public let id: ServerID
     let timing: Timing
     let limits: Limits
+    let options: Options
     /// The instant of the step under way.
     var now: Duration
     var generator: Generator
@@ -64,11 +65,15 @@ public struct RaftCore: Sendable {
     ///   was compacted.
     public init(
         id: ServerID, timing: Timing, limits: Limits, seed: UInt64, restored: Restored,
-        at now: Duration
+        at now: Duration, options: Options = Options()
     ) {
+        precondition(
+            (0...90).contains(options.clockDriftPercentMax)
+                && options.priority <= Options.priorityMax, "\(options)")
         self.id = id
         self.timing = timing
         self.limits = limits
+        self.options = options
         self.now = now
         generator = Generator(seed: seed)
         snapshot = restored.snapshot
@@ -76,6 +81,7 @@ public struct RaftCore: Sendable {
             previousIndex: restored.previousIndex, previousTerm: restored.previousTerm,
             entries: restored.entries)
         writes = WriteLedger()
+        writes.now = now
         let base = restored.snapshot?.lastIndex ?? .zero
         precondition(log.previousIndex <= base, "compacted without a snapshot: \(log.firstIndex)")
         let isJoined = log.term(at: base) == restored.snapshot?.lastTerm ?? .zero
@@ -100,6 +106,8 @@ public struct RaftCore: Sendable {
         lastStatus = Status(role: .follower, term: hardState.term, leader: nil)
         lastConfigurationIndex = configurations.newest.index
         following.verified = base
+        // Term 1 is that of the founding, in which nobody leads: no promise was given in it.
+        if hardState.term > Term(1) { bind() }
         let isAlone = configuration.voterCount == 1 && configuration.isVoter(id)
         if !isAlone { electionDeadline += electionDelay() }
     }
@@ -113,6 +121,7 @@ public struct RaftCore: Sendable {
     ///   - effects: What is to be done, added at the end. All of it before the next input.
     public mutating func step(_ input: Input, at now: Duration, into effects: inout [Effect]) {
         self.now = max(self.now, now)
+        writes.now = self.now
         swap(&outbox, &effects)
         begin()
         // A leader that was paused finds out that it was before it answers anybody.
@@ -130,6 +139,7 @@ public struct RaftCore: Sendable {
         case .proposed(let commands): propose(commands)
         case .changeProposed(let change): propose(change)
         case .readRequested(let read): requestRead(read)
+        case .readRequestedHere(let read): requestReadHere(read)
         case .transferRequested(let target): requestTransfer(to: target)
         case .persisted(let sequence): persisted(through: sequence)
         case .connectionLost(let server): forgetLeader(server)
@@ -152,10 +162,12 @@ public struct RaftCore: Sendable {
         if role == .leader { advanceCommit() }
         flushWrites()
         handOut()
+        advanceFollowerReads()
         if role == .leader {
             advanceReads()
             replicate()
             advanceTransfer()
+            observePeers()
             settleMembership()
         }
         if configurations.newest.index != lastConfigurationIndex {
@@ -189,7 +201,7 @@ public struct RaftCore: Sendable {
         if role == .leader {
             tickLeader()
         } else if canCampaign, now >= electionDeadline {
-            if role == .candidate, !campaigning.isAsked {
+            if isDiskStalled || (role == .candidate && !campaigning.isAsked) {
                 // Its own vote is not durable yet. A new term would need another slow write.
                 electionDeadline = now + electionDelay()
             } else {
@@ -208,7 +220,10 @@ public struct RaftCore: Sendable {
 
     /// When ``Input/ticked`` is due next; nil for a server that never campaigns.
     public var deadline: Duration? {
-        guard role == .leader else { return canCampaign ? electionDeadline : nil }
+        guard role == .leader else {
+            guard canCampaign else { return following.reads.deadline }
+            return min(electionDeadline, following.reads.deadline ?? electionDeadline)
+        }
         guard let transfer = leadership.transfer else { return leadership.heartbeatDeadline }
         return min(leadership.heartbeatDeadline, transfer.deadline)
     }

@@ -26,6 +26,9 @@ public enum Input: Equatable, Sendable {
     case changeProposed(ConfigurationChange)
     /// A linearizable read waits; `id` is the caller's and comes back in ``Effect/readDecided(id:_:)``.
     case readRequested(id: UInt64)
+    /// The same, and a server that does not lead asks its leader instead of refusing. Only for a
+    /// leader that knows these questions.
+    case readRequestedHere(id: UInt64)
     /// Answered by ``Effect/transferDecided(_:)``, at once if it is refused, else when it has ended.
     case transferRequested(to: ServerID)
     /// All writes up to and including this one are durable.
@@ -135,6 +138,8 @@ public enum Effect: Equatable, Sendable {
     case snapshotDecided(SnapshotDecision)
     /// Replace the state machine's state by this snapshot, which is durable and verified.
     case restore(SnapshotMetadata)
+    /// Only with ``Options/observes``.
+    case observed(Observation)
 }
 
 /// What became of a batch of commands: all of it, or nothing.
@@ -194,7 +199,10 @@ public struct ChangeDecision: Equatable, Sendable {
 /// What became of a linearizable read.
 public enum ReadOutcome: Equatable, Sendable {
     /// Linearizable once the state machine has applied this index; the core has handed it out.
-    case ready(at: LogIndex)
+    /// `validUntil` is set if it was a lease that answered: then the state has to be read before
+    /// that instant. Look at the clock *after* reading: the process may have been paused at any
+    /// point before; if it is too late, ask again. nil if a majority confirmed this one read.
+    case ready(at: LogIndex, validUntil: Duration? = nil)
     /// Ask the leader, or ask again.
     case refused(Refusal)
 }
@@ -256,6 +264,16 @@ public struct Status: Equatable, Sendable {
 
 /// What the leader knows of one server's log.
 public struct Progress: Equatable, Sendable {
+    /// How a leader feeds a server.
+    public enum State: String, Equatable, Sendable {
+        /// Where the logs part is being found.
+        case probe
+        /// Entries are streamed.
+        case replicate
+        /// A snapshot is on its way.
+        case snapshot
+    }
+
     /// The server in question.
     public var id: ServerID
     /// Everything up to here is durable there and equal to the leader's log.
@@ -266,10 +284,17 @@ public struct Progress: Equatable, Sendable {
     public var lastContact: Duration?
     /// It gets a snapshot, and heartbeats only until that ends.
     public var isReceivingSnapshot: Bool
+    public var state: State
+    /// What is sent next.
+    public var next: LogIndex
+    /// Sent and not known to be durable there.
+    public var inflightMessages: Int
+    public var inflightBytes: Int
 
     public init(
         id: ServerID, match: LogIndex, lastIndex: LogIndex, lastTerm: Term,
-        lastContact: Duration?, isReceivingSnapshot: Bool
+        lastContact: Duration?, isReceivingSnapshot: Bool, state: State, next: LogIndex,
+        inflightMessages: Int, inflightBytes: Int
     ) {
         self.id = id
         self.match = match
@@ -277,6 +302,10 @@ public struct Progress: Equatable, Sendable {
         self.lastTerm = lastTerm
         self.lastContact = lastContact
         self.isReceivingSnapshot = isReceivingSnapshot
+        self.state = state
+        self.next = next
+        self.inflightMessages = inflightMessages
+        self.inflightBytes = inflightBytes
     }
 }
 
@@ -316,6 +345,10 @@ public struct Limits: Equatable, Sendable {
     public var inflightBytesMax = 4 << 20
     /// Proposed and not committed, in bytes.
     public var uncommittedBytesMax = 64 << 20
+    /// Entries that wait for the own disk, in bytes: beyond, a leader refuses proposals and a
+    /// follower takes no more. More than ``inflightBytesMax`` and one message, or a healthy follower
+    /// would refuse what its leader may send.
+    public var unwrittenBytesMax = 64 << 20
     /// One command.
     public var entryBytesMax = 2 << 20
     /// Kept behind a snapshot for followers that are a little late, in entries.

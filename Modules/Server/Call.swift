@@ -72,6 +72,19 @@ struct Call {
         }
     }
 
+    /// Answered from the replicated state, which every server has; linearizable once its leader has
+    /// named a read index.
+    var isAnsweredFromState: Bool {
+        switch endpoint {
+        case .raftConfiguration, .autopilotConfiguration, .schedulerConfiguration:
+            true
+        case .removePeer, .transferLeadership, .setAutopilotConfiguration,
+            .setSchedulerConfiguration, .autopilotHealth, .statusLeader, .statusPeers, .regions,
+            .agentSelf, .agentMembers, .agentHealth, .metrics:
+            false
+        }
+    }
+
     /// Any server may answer, provided that it knows a leader.
     var isAnsweredByAnyServerWithLeader: Bool {
         endpoint == .statusLeader || endpoint == .statusPeers

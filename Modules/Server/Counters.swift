@@ -8,4 +8,8 @@ struct Counters {
     var forwardsSent: UInt64 = 0
     var forwardsReceived: UInt64 = 0
     var statusChanges: UInt64 = 0
+    /// Reads that were answered here although another server leads.
+    var followerReads: UInt64 = 0
+    var preVotes: UInt64 = 0
+    var campaigns: UInt64 = 0
 }

@@ -64,6 +64,8 @@ enum Frame {
 struct FrameReader {
     /// Raised once the peer is known.
     var payloadBytesMax = Frame.strangerBytesMax
+    /// What ``next()`` threw for was a frame's length.
+    private(set) var isOversized = false
     private var buffer: [UInt8] = []
     private var start = 0
 
@@ -83,6 +85,7 @@ struct FrameReader {
         }
         let length = Int(word(at: start))
         guard length <= payloadBytesMax else {
+            isOversized = true
             throw ByteError(
                 offset: start, reason: "a frame of \(length) bytes, at most \(payloadBytesMax)")
         }

@@ -17,8 +17,10 @@ struct Hello {
     static let magic: UInt32 = 0x4C54_524D  // "MRTL"
     /// The range of peer protocols that this version speaks.
     static let protocolMin: UInt16 = 1
-    static let protocolMax: UInt16 = 1
+    static let protocolMax: UInt16 = 2
 
+    /// The highest that the sender speaks.
+    var protocolMax: UInt16
     var purpose: Purpose
     var sender: MemberInfo
     /// Whom the sender knows, itself excluded.
@@ -27,30 +29,38 @@ struct Hello {
     func write(to writer: inout ByteWriter) {
         writer.write(Self.magic)
         writer.write(Self.protocolMin)
-        writer.write(Self.protocolMax)
+        writer.write(protocolMax)
         writer.write(purpose.rawValue)
         sender.write(to: &writer)
         MemberList.write(known, to: &writer)
     }
 
-    init(purpose: Purpose, sender: MemberInfo, known: [MemberInfo]) {
+    init(
+        purpose: Purpose, sender: MemberInfo, known: [MemberInfo],
+        protocolMax: UInt16 = Hello.protocolMax
+    ) {
+        self.protocolMax = protocolMax
         self.purpose = purpose
         self.sender = sender
         self.known = known
     }
 
-    init(reading reader: inout ByteReader) throws(ByteError) {
+    /// - Parameter ownMax: the highest protocol that the reader speaks.
+    init(
+        reading reader: inout ByteReader, ownMax: UInt16 = Hello.protocolMax
+    ) throws(ByteError) {
         guard try reader.readUInt32() == Self.magic else {
             throw ByteError(offset: 0, reason: "no peer of this kind: wrong magic number")
         }
         let lowest = try reader.readUInt16()
         let highest = try reader.readUInt16()
-        guard lowest <= Self.protocolMax, highest >= Self.protocolMin else {
+        guard lowest <= ownMax, highest >= Self.protocolMin, lowest <= highest else {
             throw ByteError(
                 offset: 4,
                 reason: "peer speaks protocols \(lowest) to \(highest), this server "
-                    + "\(Self.protocolMin) to \(Self.protocolMax)")
+                    + "\(Self.protocolMin) to \(ownMax)")
         }
+        protocolMax = highest
         guard let purpose = Purpose(rawValue: try reader.readUInt8()) else {
             throw ByteError(offset: 8, reason: "unknown purpose of a connection")
         }
@@ -61,6 +71,8 @@ struct Hello {
     }
 }
 
+/// The answer to a greeting. What is appended to it in protocol 2 is left out for a sender that
+/// speaks only 1, which reads to the end and no further.
 struct HelloReply {
     enum Verdict: Equatable {
         case welcome
@@ -70,6 +82,8 @@ struct HelloReply {
     var verdict: Verdict
     var sender: MemberInfo
     var known: [MemberInfo]
+    /// What both ends speak from here on.
+    var agreedProtocol: UInt16
 
     func write(to writer: inout ByteWriter) {
         switch verdict {
@@ -82,10 +96,12 @@ struct HelloReply {
         }
         sender.write(to: &writer)
         MemberList.write(known, to: &writer)
+        if agreedProtocol >= 2 { writer.write(agreedProtocol) }
     }
 
-    init(verdict: Verdict, sender: MemberInfo, known: [MemberInfo]) {
+    init(verdict: Verdict, sender: MemberInfo, known: [MemberInfo], agreedProtocol: UInt16) {
         self.verdict = verdict
+        self.agreedProtocol = agreedProtocol
         self.sender = sender
         self.known = known
     }
@@ -96,6 +112,10 @@ struct HelloReply {
         verdict = code == 0 ? .welcome : .refused(reason)
         sender = try MemberInfo(reading: &reader)
         known = try MemberList.read(&reader)
+        agreedProtocol = reader.remaining > 0 ? try reader.readUInt16() : 1
+        guard (Hello.protocolMin...Hello.protocolMax).contains(agreedProtocol) else {
+            throw ByteError(offset: 0, reason: "protocol \(agreedProtocol) was never offered")
+        }
         try reader.finish()
     }
 }

@@ -13,6 +13,8 @@ protocol PeerLinkOwner: AnyObject {
     func linkClosed(_ link: PeerLink, wasOpen: Bool)
     func link(_ link: PeerLink, received kind: FrameKind, _ payload: inout ByteReader)
         throws(ByteError)
+    /// Something came that cannot be read; the connection is reset.
+    func link(_ link: PeerLink, refused error: ByteError, isOversized: Bool)
 }
 
 /// This server's connection to one other: its messages go out here, answers to its forwards and
@@ -44,6 +46,8 @@ final class PeerLink: StreamHandler {
     private var state = State.waiting
     private var reader = FrameReader()
     private var writer = ByteWriter()
+    /// What both ends speak; meaningful while it is open.
+    private(set) var agreedProtocol: UInt16 = 1
     private var timer: (any LoopTimer)?
     private var backoff = PeerLink.backoffMin
     /// Counts connections, so that a late completion of an earlier one is known.
@@ -178,6 +182,7 @@ final class PeerLink: StreamHandler {
                 if currentStream == nil { return }
             }
         } catch {
+            owner?.link(self, refused: error, isOversized: reader.isOversized)
             currentStream?.reset()
         }
     }
@@ -194,6 +199,7 @@ final class PeerLink: StreamHandler {
             // The answer may have told of another address: then this stream is history.
             guard mine == attempt, case .greeting = state else { return }
             guard isWelcome else { return stream.close() }
+            agreedProtocol = reply.agreedProtocol
             state = .open(stream)
             reader.payloadBytesMax = Frame.payloadBytesMax
             backoff = Self.backoffMin

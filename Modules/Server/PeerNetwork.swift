@@ -219,8 +219,19 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
 
     // MARK: Messages
 
+    /// Drops what the peer would not understand: nothing but an answer depends on it.
     func send(_ message: Message, to peer: ServerID) {
-        links[peer]?.send(.raft) { RaftCodec.write(message, to: &$0) }
+        guard let link = links[peer], link.isOpen else { return }
+        let version = link.agreedProtocol
+        guard RaftCodec.isKnown(message, in: version) else { return }
+        if !link.send(.raft, body: { RaftCodec.write(message, protocol: version, to: &$0) }) {
+            messagesDropped += 1
+        }
+    }
+
+    /// Whether this peer answers questions for a read index.
+    func canBeAskedToRead(_ peer: ServerID) -> Bool {
+        links[peer].map { $0.isOpen && $0.agreedProtocol >= 2 } ?? false
     }
 
     /// Asks `peer` to carry out a request; `done` is called once.
@@ -269,10 +280,12 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
 
     // MARK: Greetings
 
-    func helloForPeer() -> Hello { Hello(purpose: .peer, sender: own, known: knownInfos()) }
+    var protocolMax: UInt16 { options.peerProtocolMax }
+
+    func helloForPeer() -> Hello { hello(for: .peer) }
 
     func hello(for purpose: Hello.Purpose) -> Hello {
-        Hello(purpose: purpose, sender: own, known: knownInfos())
+        Hello(purpose: purpose, sender: own, known: knownInfos(), protocolMax: protocolMax)
     }
 
     func greet(_ hello: Hello) -> HelloReply {
@@ -281,7 +294,12 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
             learn([hello.sender] + hello.known, from: hello.sender.id)
             contactedBy(hello)
         }
-        return HelloReply(verdict: verdict, sender: own, known: knownInfos())
+        if case .refused(let reason) = verdict {
+            refuse(.unwelcome, from: hello.sender.fullName, reason)
+        }
+        return HelloReply(
+            verdict: verdict, sender: own, known: knownInfos(),
+            agreedProtocol: min(protocolMax, hello.protocolMax))
     }
 
     private func contactedBy(_ hello: Hello) {
@@ -378,6 +396,34 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
         }
     }
 
+    // MARK: What is not taken
+
+    private(set) var refusalCounts = Refusals()
+    /// Messages that a full queue to their peer had no room for; Raft says them again.
+    private(set) var messagesDropped: UInt64 = 0
+
+    /// Counts, and says so now and then.
+    func refuse(_ reason: Refusals.Reason, from peer: String, _ detail: String) {
+        guard refusalCounts.note(reason, from: peer, at: loop.now) else { return }
+        logger.warning(
+            "refused what a peer sent",
+            metadata: ["from": "\(peer)", "reason": "\(reason.rawValue)", "detail": "\(detail)"])
+    }
+
+    func refuse(_ reason: MessageRefusal, from peer: ServerID) {
+        let name = members[peer]?.info.fullName ?? "\(peer)"
+        refuse(Refusals.Reason(reason), from: name, "a Raft message")
+    }
+
+    func link(_ link: PeerLink, refused error: ByteError, isOversized: Bool) {
+        refuse(isOversized ? .oversized : .malformed, from: "\(link.address)", error.reason)
+    }
+
+    func session(_ session: PeerSession, refused error: ByteError, isOversized: Bool) {
+        let peer = session.peer?.fullName ?? session.stream.remoteAddress.host
+        refuse(isOversized ? .oversized : .malformed, from: peer, error.reason)
+    }
+
     // MARK: PeerSessionOwner
 
     private func accepted(_ stream: any ByteStream) {
@@ -409,10 +455,13 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
         guard let peer = session.peer else { return }
         switch kind {
         case .raft:
-            let message = try RaftCodec.readMessage(&payload)
+            let message = try RaftCodec.readMessage(
+                &payload, protocol: session.agreedProtocol)
             try payload.finish()
             guard own.clusterID != nil, members[peer.id]?.info.clusterID == own.clusterID else {
-                return  // Not of one cluster yet: Raft says it again.
+                // Perhaps not of one cluster yet: Raft says it again.
+                refuse(.foreignCluster, from: peer.fullName, "a Raft message")
+                return
             }
             delegate?.network(received: message, from: peer.id)
         case .forward:

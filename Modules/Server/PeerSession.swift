@@ -5,11 +5,15 @@ import MartletTransport
 
 /// What an accepted connection tells its owner.
 protocol PeerSessionOwner: AnyObject {
+    /// The highest protocol that this server speaks.
+    var protocolMax: UInt16 { get }
     func greet(_ hello: Hello) -> HelloReply
     /// A peer's connection stands; its messages follow.
     func sessionOpened(_ session: PeerSession)
     func session(_ session: PeerSession, received kind: FrameKind, _ payload: inout ByteReader)
         throws(ByteError)
+    /// Something came that cannot be read; the connection is reset.
+    func session(_ session: PeerSession, refused error: ByteError, isOversized: Bool)
     /// The connection is gone, whoever ended it.
     func sessionClosed(_ session: PeerSession)
     /// A snapshot stream begins; nil refuses it.
@@ -38,6 +42,8 @@ final class PeerSession: StreamHandler {
     private var state = State.stranger
     private var reader = FrameReader()
     private var writer = ByteWriter()
+    /// What both ends speak.
+    private(set) var agreedProtocol: UInt16 = 1
     /// When it was accepted: a stranger is given a bounded time.
     let since: Duration
 
@@ -98,6 +104,7 @@ final class PeerSession: StreamHandler {
                 if case .closed = state { return }
             }
         } catch {
+            owner?.session(self, refused: error, isOversized: reader.isOversized)
             stream.reset()
         }
     }
@@ -108,7 +115,8 @@ final class PeerSession: StreamHandler {
             guard kind == .hello else {
                 throw ByteError(offset: 0, reason: "\(kind) before the greeting")
             }
-            greeted(by: try Hello(reading: &payload))
+            let ownMax = owner?.protocolMax ?? Hello.protocolMax
+            greeted(by: try Hello(reading: &payload, ownMax: ownMax))
         case .peer:
             try owner?.session(self, received: kind, &payload)
         case .snapshot(let receiver):
@@ -121,6 +129,7 @@ final class PeerSession: StreamHandler {
     private func greeted(by hello: Hello) {
         guard let owner else { return stream.reset() }
         let reply = owner.greet(hello)
+        agreedProtocol = reply.agreedProtocol
         let isWelcome = reply.verdict == .welcome
         var receiver: SnapshotReceiver?
         if isWelcome, hello.purpose == .snapshot {

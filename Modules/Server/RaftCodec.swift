@@ -12,13 +12,32 @@ import MartletRaft
 /// | 4    | AppendResponse    | term, flags (1 accepted), index, hint index, hint term, round, session, last index, last term |
 /// | 5    | TimeoutNow        | term                                                               |
 /// | 6    | SnapshotResponse  | term, last index, flags (1 installed), match, session              |
+/// | 7    | ReadRequest       | term, id                                          (protocol 2)     |
+/// | 8    | ReadResponse      | term, flags (1 has an index), id, index           (protocol 2)     |
 ///
+/// Protocol 2 appends to AppendResponse: vote hold in milliseconds (4).
 /// An entry is index (8), term (8), kind (1), length (4), payload.
 enum RaftCodec {
     /// One message never has more: a smaller one would be a smaller payload than its own headers.
     private static let entriesMax = 1 << 16
 
-    static func write(_ message: Message, to writer: inout ByteWriter) {
+    /// Whether a peer that speaks `version` understands the message at all.
+    static func isKnown(_ message: Message, in version: UInt16) -> Bool {
+        switch message {
+        case .voteRequest, .voteResponse, .appendRequest, .appendResponse, .timeoutNow,
+            .snapshotResponse:
+            true
+        case .readRequest, .readResponse:
+            version >= 2
+        }
+    }
+
+    /// - Parameter version: the peer protocol; what it does not have is left out.
+    /// - Precondition: the message is known in it.
+    static func write(
+        _ message: Message, protocol version: UInt16, to writer: inout ByteWriter
+    ) {
+        precondition(isKnown(message, in: version), "\(message) in protocol \(version)")
         switch message {
         case .voteRequest(let request):
             writer.write(UInt8(1))
@@ -42,6 +61,9 @@ enum RaftCodec {
             for entry in request.entries { write(entry, to: &writer) }
         case .appendResponse(let response):
             write(response, to: &writer)
+            if version >= 2 {
+                writer.write(UInt32(clamping: response.voteHold.milliseconds))
+            }
         case .timeoutNow(let message):
             writer.write(UInt8(5))
             writer.write(message.term.number)
@@ -52,6 +74,16 @@ enum RaftCodec {
             writer.write(flags(response.isInstalled, false))
             writer.write(response.match.number)
             writer.write(response.session.number)
+        case .readRequest(let request):
+            writer.write(UInt8(7))
+            writer.write(request.term.number)
+            writer.write(request.id)
+        case .readResponse(let response):
+            writer.write(UInt8(8))
+            writer.write(response.term.number)
+            writer.write(flags(response.index != nil, false))
+            writer.write(response.id)
+            writer.write((response.index ?? .zero).number)
         }
     }
 
@@ -94,7 +126,9 @@ enum RaftCodec {
         writer.write(offer.metadata.checksum)
     }
 
-    static func readMessage(_ reader: inout ByteReader) throws(ByteError) -> Message {
+    static func readMessage(
+        _ reader: inout ByteReader, protocol version: UInt16
+    ) throws(ByteError) -> Message {
         let kind = try reader.readUInt8()
         let term = Term(try reader.readUInt64())
         switch kind {
@@ -111,7 +145,9 @@ enum RaftCodec {
         case 3:
             return .appendRequest(try readAppendRequest(&reader, term: term))
         case 4:
-            return .appendResponse(try readAppendResponse(&reader, term: term))
+            var response = try readAppendResponse(&reader, term: term)
+            if version >= 2 { response.voteHold = .milliseconds(Int(try reader.readUInt32())) }
+            return .appendResponse(response)
         case 5:
             return .timeoutNow(TimeoutNow(term: term))
         case 6:
@@ -121,6 +157,14 @@ enum RaftCodec {
                 SnapshotResponse(
                     term: term, lastIndex: lastIndex, isInstalled: flags & 1 != 0,
                     match: try index(&reader), session: try index(&reader)))
+        case 7 where version >= 2:
+            return .readRequest(ReadRequest(term: term, id: try reader.readUInt64()))
+        case 8 where version >= 2:
+            let flags = try reader.readUInt8()
+            let id = try reader.readUInt64()
+            let index = try index(&reader)
+            return .readResponse(
+                ReadResponse(term: term, id: id, index: flags & 1 != 0 ? index : nil))
         default:
             throw ByteError(offset: 0, reason: "unknown Raft message \(kind)")
         }

@@ -13,6 +13,7 @@ protocol ReplicaDelegate: AnyObject {
     func replicaConfigurationChanged(_ configuration: Configuration, index: LogIndex)
     /// Committed commands were applied, up to and including this index.
     func replicaApplied(through index: LogIndex)
+    func replicaObserved(_ observation: Observation)
     /// The disk failed for good: the server leaves service.
     func replicaFailed(_ reason: String)
 }
@@ -84,9 +85,11 @@ final class Replica {
         snapshots = environment.snapshots
         self.logLane = logLane
         self.snapshotLane = snapshotLane
+        var raftOptions = options.raftOptions
+        raftOptions.observes = true
         core = RaftCore(
             id: loaded.metadata.serverID, timing: options.timing, limits: options.raftLimits,
-            seed: seed, restored: loaded.restored, at: environment.loop.now)
+            seed: seed, restored: loaded.restored, at: environment.loop.now, options: raftOptions)
         state = loaded.state
         let snapshot = loaded.restored.snapshot
         diskLastIndex = loaded.restored.entries.last?.index ?? loaded.restored.previousIndex
@@ -115,12 +118,15 @@ final class Replica {
     /// Puts a command into the log; `done` is called once, when it is applied or is lost.
     func propose(_ command: [UInt8], done: @escaping (CommandOutcome) -> Void) {
         if let failure { return done(.failed(failure)) }
-        if isDiskStalled { return done(.refused(.busy)) }
         gathered.append((command, done))
         gather()
     }
 
-    /// Calls `done` when reading ``state`` is linearizable, or cannot be made so here.
+    /// Calls `done` when reading ``state`` is linearizable, or cannot be made so here. A server that
+    /// does not lead asks its leader, which has to know such questions.
+    ///
+    /// `done` reads the state at once; if it was told until when that is valid, it looks at the clock
+    /// afterwards.
     func read(_ done: @escaping (ReadOutcome) -> Void) {
         guard failure == nil else { return done(.refused(.notLeader(leader: nil))) }
         gatheredReads.append(done)
@@ -178,7 +184,7 @@ final class Replica {
             nextReadID += 1
             reads.append((nextReadID, gatheredReads))
             gatheredReads = []
-            step(.readRequested(id: nextReadID))
+            step(.readRequestedHere(id: nextReadID))
         }
     }
 
@@ -223,6 +229,7 @@ final class Replica {
             delegate?.replica(sendSnapshot: offer, to: peer)
         case .snapshotDecided(let decision): snapshotDecision = decision
         case .restore(let metadata): restore(metadata)
+        case .observed(let observation): delegate?.replicaObserved(observation)
         }
     }
 
@@ -315,18 +322,7 @@ final class Replica {
         submit(taken)
     }
 
-    /// The own disk has not answered for longer than any healthy one takes. Nothing more is taken
-    /// then: what waits for the disk stays bounded, and clients are told at once.
-    var isDiskStalled: Bool {
-        guard let since = writingSince else { return false }
-        return loop.now - since > Self.diskStallMax
-    }
-
-    private static let diskStallMax: Duration = .seconds(1)
-    private var writingSince: Duration?
-
     private func submit(_ taken: WriteQueue.Taken) {
-        writingSince = writingSince ?? loop.now
         let log = log
         logLane.attempt({ () throws(StoreError) in try log.commit(taken.batch) }) {
             [weak self] result in self?.written(taken, result)
@@ -337,7 +333,6 @@ final class Replica {
         switch result {
         case .success:
             writes.finish()
-            writingSince = nil
             noteOnDisk(taken.batch)
             compactWhatWaits()
             step(.persisted(through: taken.through))

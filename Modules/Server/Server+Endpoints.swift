@@ -229,25 +229,40 @@ extension Server {
         }
     }
 
-    private func readLinearizably(_ call: Call, _ done: @escaping (LeadOutcome) -> Void) {
-        replica.read { [weak self] outcome in
-            guard let self else { return done(.notLeader) }
-            guard case .ready = outcome else { return done(.notLeader) }
+    /// Here if this server leads, or with a read index of its leader: the answer is the same.
+    func readLinearizably(_ call: Call, _ done: @escaping (LeadOutcome) -> Void) {
+        linearizably(done) { server in
             switch call.endpoint {
             case .autopilotConfiguration:
-                done(.answered(self.autopilot(call, isLeader: true)))
+                .answered(server.autopilot(call, isLeader: true))
             case .schedulerConfiguration:
-                done(.answered(self.scheduler(call, isLeader: true)))
+                .answered(server.scheduler(call, isLeader: true))
             case .autopilotHealth:
-                done(self.health(call))
+                server.health(call)
             default:
-                done(
-                    .answered(
-                        self.encode(
-                            self.raftConfiguration(), call,
-                            freshness: self.freshness(
-                                index: self.configurationIndex, isLeader: true))))
+                .answered(
+                    server.encode(
+                        server.raftConfiguration(), call,
+                        freshness: server.freshness(
+                            index: server.configurationIndex, isLeader: true)))
             }
+        }
+    }
+
+    /// Calls `done` with what `read` makes of the state at an instant at which that is current.
+    private func linearizably(
+        _ done: @escaping (LeadOutcome) -> Void, read: @escaping (Server) -> LeadOutcome
+    ) {
+        replica.read { [weak self] outcome in
+            guard let self, case .ready(_, let validUntil) = outcome else {
+                return done(.notLeader)
+            }
+            let answer = read(self)
+            // The process may have been paused between the lease and the reading.
+            if let validUntil, self.loop.now >= validUntil {
+                return self.linearizably(done, read: read)
+            }
+            done(answer)
         }
     }
 
@@ -311,10 +326,7 @@ extension Server {
         }
         guard let target = selector.find(in: replica.core.configuration) else {
             // "Not there" is an answer that only a leader may give.
-            return replica.read { outcome in
-                guard case .ready = outcome else { return done(.notLeader) }
-                done(.answered(.text(404, selector.notFound)))
-            }
+            return linearizably(done) { _ in .answered(.text(404, selector.notFound)) }
         }
         change(.remove(target.id), attempts: 40, notFound: selector.notFound, done)
     }

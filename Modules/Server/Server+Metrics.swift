@@ -23,6 +23,7 @@ extension Server {
         var gauges: [(String, Double)] = [
             ("nomad.raft.applied_index", Double(core.commitIndex.number)),
             ("nomad.raft.commit_index", Double(core.commitIndex.number)),
+            ("nomad.raft.disk_stalled", core.isDiskStalled ? 1 : 0),
             ("nomad.raft.is_leader", core.status.role == .leader ? 1 : 0),
             ("nomad.raft.last_index", Double(core.lastIndex.number)),
             ("nomad.raft.snapshot_index", Double(core.snapshotIndex.number)),
@@ -49,6 +50,11 @@ extension Server {
             ("nomad.http.connections_refused", counters.connectionsRefused),
             ("nomad.http.requests", counters.requests),
             ("nomad.http.requests_malformed", counters.requestsMalformed),
+            ("nomad.raft.campaigns", counters.campaigns),
+            ("nomad.raft.follower_reads", counters.followerReads),
+            ("nomad.raft.messages_dropped", network.messagesDropped),
+        ] + network.refusalCounts.byName + [
+            ("nomad.raft.pre_votes", counters.preVotes),
             ("nomad.raft.status_changes", counters.statusChanges),
             ("nomad.rpc.forwards_received", counters.forwardsReceived),
             ("nomad.rpc.forwards_sent", counters.forwardsSent),

@@ -102,6 +102,17 @@ extension Server {
         } else if call.isAnsweredByAnyServerWithLeader {
             guard status.leader != nil else { return again() }
             respond(answerWithLeader(call))
+        } else if call.isAnsweredFromState, let leader = status.leader,
+            network.canBeAskedToRead(leader)
+        {
+            readLinearizably(call) { [weak self] outcome in
+                switch outcome {
+                case .answered(let response):
+                    self?.counters.followerReads += 1
+                    respond(response)
+                case .notLeader: again()
+                }
+            }
         } else if let leader = status.leader, network.isConnected(to: leader) {
             counters.forwardsSent += 1
             network.forward(call.request, to: leader) { [weak self] result in

@@ -279,6 +279,20 @@ extension Server: ReplicaDelegate {
         steward.applied()
     }
 
+    func replicaObserved(_ observation: Observation) {
+        switch observation {
+        case .campaignStarted(_, let isPreVote):
+            if isPreVote { counters.preVotes += 1 } else { counters.campaigns += 1 }
+        case .leadershipLost(let reason):
+            logger.warning("leadership ended", metadata: ["reason": "\(reason)"])
+        case .peerStateChanged(let peer, let state):
+            logger.debug(
+                "feeding a server", metadata: ["server": "\(peer)", "state": "\(state.rawValue)"])
+        case .messageRefused(let peer, let reason):
+            network.refuse(reason, from: peer)
+        }
+    }
+
     func replicaFailed(_ reason: String) {
         steward.stop()
         network.stop(announcing: false)

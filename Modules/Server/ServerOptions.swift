@@ -35,6 +35,9 @@ package struct ServerOptions: Sendable {
 
     package var timing: Timing
     package var raftLimits: Limits
+    package var raftOptions: Options
+    /// The highest peer protocol to speak: what an older version would, for tests of mixed versions.
+    package var peerProtocolMax: UInt16
     /// A snapshot is taken when so many entries were applied since the last one…
     package var snapshotEntries: UInt64
     /// …or so many bytes of commands.
@@ -70,6 +73,8 @@ package struct ServerOptions: Sendable {
         self.joinAttemptsMax = 0
         self.timing = .scaled(by: 1)
         self.raftLimits = Limits()
+        self.raftOptions = Options()
+        self.peerProtocolMax = Hello.protocolMax
         self.snapshotEntries = 8192
         self.snapshotBytes = 8 << 20
         self.leaderHold = .milliseconds(750)
@@ -82,6 +87,12 @@ package struct ServerOptions: Sendable {
     /// Scales heartbeat, election timeout and check-quorum. 1 to 10.
     package mutating func setRaftMultiplier(_ multiplier: Int) {
         timing = .scaled(by: multiplier)
+    }
+
+    /// `priority`: 0 to 10.
+    package mutating func setRaftOptions(leaseReads: Bool, priority: Int) {
+        raftOptions.leaseReads = leaseReads
+        raftOptions.priority = UInt8(clamping: priority)
     }
 
     /// The version of this software.

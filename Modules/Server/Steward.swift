@@ -90,7 +90,6 @@ final class Steward {
     private func tick() {
         guard isLeading else { return }
         timer?.arm(at: loop.now + Self.interval)
-        guard !leaveToHealthyDisk() else { return }
         refreshHealth()
         work()
     }
@@ -111,15 +110,6 @@ final class Steward {
         initializeConfigurations()
         recordIdentities()
         changeConfiguration()
-    }
-
-    /// A leader whose disk hangs serves nobody: another voter leads instead.
-    private func leaveToHealthyDisk() -> Bool {
-        guard replica.isDiskStalled, let target = successor() else { return false }
-        logger.warning(
-            "the disk does not answer: handing leadership over", metadata: ["to": "\(target)"])
-        replica.transfer(to: target) { _ in }
-        return true
     }
 
     // MARK: State that every cluster has

@@ -65,6 +65,11 @@ extension Catalog {
             return "\(response.outcome), \(response.term), round \(response.round)"
         case .timeoutNow(let request):
             return "take over, \(request.term)"
+        case .readRequest(let request):
+            return "from which index on may I read, \(request.term)"
+        case .readResponse(let response):
+            return "you may read from \(response.index.map { "\($0.number)" } ?? "nowhere"), "
+                + "\(response.term)"
         case .snapshotResponse(let response):
             return "snapshot \(response.lastIndex.number), \(response.term)"
         }

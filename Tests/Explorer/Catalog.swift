@@ -106,7 +106,7 @@ final class Catalog {
                 }
                 let envelope = number(of: message, from: server.id, to: id)
                 if !outcome.sent.contains(envelope) { outcome.sent.append(envelope) }
-            case .readDecided(let read, .ready(let index)):
+            case .readDecided(let read, .ready(let index, _)):
                 outcome.answered.append((read, index.number))
             case .readDecided(let read, .refused):
                 outcome.refused.append(read)
@@ -130,7 +130,7 @@ final class Catalog {
         case .lateHeartbeat: server.input(.ticked, after: timing.electionTimeout)
         case .isolate: server.input(.ticked, after: timing.checkQuorum)
         case .propose(let number): server.input(.proposed([[number]]))
-        case .read(let number): server.input(.readRequested(id: UInt64(number)))
+        case .read(let number): server.input(.readRequestedHere(id: UInt64(number)))
         case .transfer(let target): server.input(.transferRequested(to: Scope.id(target)))
         case .change(let number):
             server.input(
@@ -234,6 +234,8 @@ extension LocalServer {
                     core.term(at: $0.index) == $0.term
                 }
             if !isHeld { return "an acknowledgement of \(match), which is not durable" }
+        case .readRequest, .readResponse:
+            return nil  // A question, and an answer that counts in its term only.
         case .appendRequest, .voteResponse, .timeoutNow, .snapshotResponse:
             break
         }

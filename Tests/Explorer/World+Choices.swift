@@ -22,8 +22,9 @@ func forEachChoice(
     }
     if facts.role == .leader {
         leaderChoices(in: world, scope, body)
-    } else if facts.term < scope.termMax {
-        campaigns(of: server, scope, body)
+    } else {
+        if facts.leader != nil, world.used.reads < scope.readsMax { body(.read(world.used.reads)) }
+        if facts.term < scope.termMax { campaigns(of: server, scope, body) }
     }
     if world.used.resets < scope.resetsMax {
         if facts.role == .leader {

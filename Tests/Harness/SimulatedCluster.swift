@@ -17,7 +17,8 @@ package final class SimulatedCluster {
         package let host: SimulatedHost
         package fileprivate(set) var door: ServerDoor?
         package fileprivate(set) var startError: TransportError?
-        var options: ServerOptions
+        /// What its next life is started with.
+        package var options: ServerOptions
 
         init(name: String, host: SimulatedHost, options: ServerOptions) {
             self.name = name

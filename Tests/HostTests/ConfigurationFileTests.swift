@@ -16,6 +16,7 @@ import Testing
              "advertise": {"http": "10.0.0.3", "rpc": "10.0.0.4:5", "serf": "[::2]:6"},
              "log_level": "warn", "log_json": true, "log_file": "/l",
              "server": {"enabled": true, "bootstrap_expect": 3, "raft_multiplier": 10,
+                        "raft_lease_reads": true, "raft_priority": 3,
               "raft_protocol": 3, "redundancy_zone": "z", "upgrade_version": "1.2.3",
               "server_join": {"retry_join": ["10.0.0.9", "10.0.0.8:7"], "retry_interval": "2s",
                "retry_max": 4}},
@@ -54,6 +55,8 @@ import Testing
         expected.server.isEnabled = true
         expected.server.bootstrapExpect = 3
         expected.server.raftMultiplier = 10
+        expected.server.raftLeaseReads = true
+        expected.server.raftPriority = 3
         expected.server.redundancyZone = "z"
         expected.server.upgradeVersion = "1.2.3"
         expected.server.retryJoin = ["10.0.0.9", "10.0.0.8:7"]
@@ -201,6 +204,7 @@ import Testing
                 "/c.json:1:30: server.raft_protocol: 2 must be 3"
             ),
             (#"{"server": {"raft_multiplier": 11}}"#, "server.raft_multiplier: 11 must be a whole"),
+            (#"{"server": {"raft_priority": 11}}"#, "server.raft_priority: 11 must be a whole"),
             (#"{"server": {"bootstrap_expect": 256}}"#, "number from 0 to 255"),
             (#"{"server": {"enabled": "yes"}}"#, "server.enabled: \"yes\" must be true or false"),
             (#"{"server": 1}"#, "/c.json:1:12: server: 1 must be a block"),

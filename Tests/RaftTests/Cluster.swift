@@ -100,6 +100,18 @@ struct Cluster {
         var appliedTerm = Term.zero
         var configuration = Configuration.empty
         var configurationIndex = LogIndex.zero
+        var options = Options()
+        /// How fast its clock runs, in per cent of the cluster's.
+        var clockPercent = 100
+        /// As SIGSTOP does: what comes meanwhile waits.
+        var isPaused = false
+
+        func clock(at now: Duration) -> Duration { now * clockPercent / 100 }
+
+        /// When its clock has reached `instant`.
+        func instant(of local: Duration) -> Duration {
+            local * 100 / clockPercent + .nanoseconds(1)
+        }
     }
 
     struct Slot: Hashable {
@@ -122,7 +134,11 @@ struct Cluster {
     var cut: Set<Int> = []
     /// A link that loses everything, one way.
     var blocked: (from: Int, to: Int)?
+    /// Two servers that do not hear each other.
+    var parted: (Int, Int)?
     var events: [Event] = []
+    /// For paused servers.
+    var held: [Event] = []
     var order = 0
     var snapshotEvery: UInt64 = 20
     /// FNV-1a over all effects, if asked for.
@@ -137,14 +153,20 @@ struct Cluster {
     var committedMax = LogIndex.zero
     var reads: [UInt64: LogIndex] = [:]
     var readsAnswered = 0
+    var followerReadsAnswered = 0
+    var leaseReadsAnswered = 0
     var transfers: [TransferOutcome] = []
     var snapshotsRestored = 0
 
     static func id(_ number: Int) -> ServerID { ServerID(high: 0, low: UInt64(number)) }
 
-    init(seed: UInt64, voters: Int, spares: Int = 0) {
+    init(
+        seed: UInt64, voters: Int, spares: Int = 0,
+        configure: (_ position: Int, inout Server) -> Void = { _, _ in }
+    ) {
         generator = SeededGenerator(seed: seed)
         servers = (1...(voters + spares)).map { Server(id: Self.id($0)) }
+        for position in servers.indices { configure(position, &servers[position]) }
         limits.appendEntriesMax = 8
         limits.inflightMessagesMax = 4
         limits.trailingEntries = 5
@@ -173,12 +195,16 @@ struct Cluster {
         servers[position].configurationIndex = disk.snapshot?.configurationIndex ?? .zero
         servers[position].core = RaftCore(
             id: servers[position].id, timing: timing, limits: limits, seed: generator.next(),
-            restored: disk.restored, at: now)
+            restored: disk.restored, at: servers[position].clock(at: now),
+            options: servers[position].options)
     }
 
     /// Of the writes under way a prefix may have reached the disk.
     mutating func crash(_ position: Int) {
         servers[position].core = nil
+        servers[position].isPaused = false
+        events += held.filter { $0.to == position }
+        held.removeAll { $0.to == position }
         var isLost = false
         var kept: [Event] = []
         for event in events.sorted(by: { ($0.at, $0.order) < ($1.at, $1.order) }) {
@@ -202,7 +228,7 @@ struct Cluster {
         var effects: [Effect] = []
         servers[position].core = nil  // Moved out, or the step would copy the log.
         var core = before
-        core.step(input, at: now, into: &effects)
+        core.step(input, at: servers[position].clock(at: now), into: &effects)
         core.checkInvariants()
         if core.term < before.term || core.commitIndex < before.commitIndex {
             Issue.record("I5: \(before.status) went back to \(core.status)")
@@ -244,13 +270,16 @@ struct Cluster {
             servers[position].appliedTerm = metadata.lastTerm
             servers[position].configuration = metadata.configuration
             servers[position].configurationIndex = metadata.configurationIndex
-        case .readDecided(let id, .ready(let index)):
+        case .readDecided(let id, .ready(let index, let limit)):
             readsAnswered += 1
+            if servers[position].core?.status.role != .leader { followerReadsAnswered += 1 }
+            if limit != nil { leaseReadsAnswered += 1 }
             if index < reads[id] ?? .zero { Issue.record("a stale read: \(index)") }
             if index > servers[position].applied { Issue.record("read before \(index) is out") }
         case .transferDecided(let outcome):
             transfers.append(outcome)
-        case .proposed, .changeDecided, .readDecided, .configurationChanged, .snapshotDecided:
+        case .proposed, .changeDecided, .readDecided, .configurationChanged, .snapshotDecided,
+            .observed:
             break
         }
     }
@@ -354,6 +383,7 @@ struct Cluster {
         let to = number(of: id)
         if cut.contains(from) != cut.contains(to) { return false }
         if let blocked, blocked.from == from, blocked.to == to { return false }
+        if let parted, parted == (from, to) || parted == (to, from) { return false }
         if generator.chance(faults.dropPercent) { return false }
         schedule(work, from: from, to: to, within: faults.delayMaxMicroseconds)
         if case .message = work, generator.chance(faults.duplicatePercent) {
@@ -379,8 +409,11 @@ struct Cluster {
         var due = next.map { events[$0].at } ?? end
         var ticked: Int?
         for position in servers.indices {
-            if let deadline = servers[position].core?.deadline, deadline < due {
-                due = deadline
+            guard !servers[position].isPaused, let deadline = servers[position].core?.deadline
+            else { continue }
+            let instant = servers[position].instant(of: deadline)
+            if instant < due {
+                due = instant
                 ticked = position
             }
         }
@@ -398,8 +431,21 @@ struct Cluster {
         return true
     }
 
+    /// Stops a process, or lets it go on: then all that has come meanwhile is there at once.
+    mutating func pause(_ position: Int) { servers[position].isPaused = true }
+
+    mutating func resume(_ position: Int) {
+        servers[position].isPaused = false
+        events += held.filter { $0.to == position }
+        held.removeAll { $0.to == position }
+    }
+
     private mutating func perform(_ event: Event) {
         let to = event.to
+        guard !servers[to].isPaused else {
+            held.append(event)
+            return
+        }
         let source = servers[event.from].id
         switch event.work {
         case .message(let message):
@@ -428,7 +474,8 @@ struct Cluster {
             return
         }
         var effects: [Effect] = []
-        core.step(.snapshotOffered(offer, from: servers[from].id), at: now, into: &effects)
+        let clock = servers[to].clock(at: now)
+        core.step(.snapshotOffered(offer, from: servers[from].id), at: clock, into: &effects)
         core.checkInvariants()
         servers[to].core = core
         for effect in effects { carryOut(effect, of: to) }

@@ -35,12 +35,13 @@ import Testing
     }
 
     static func disturb(_ cluster: inout Cluster) {
-        let victim = cluster.generator.below(cluster.servers.count)
+        let count = cluster.servers.count
+        let victim = cluster.generator.below(count)
         switch cluster.generator.below(12) {
         case 0: cluster.cut = [victim]
-        case 1: cluster.cut = [victim, cluster.generator.below(5)]
+        case 1: cluster.cut = [victim, cluster.generator.below(count)]
         case 2, 3, 4: cluster.cut = []
-        case 5: cluster.blocked = (victim, cluster.generator.below(5))
+        case 5: cluster.blocked = (victim, cluster.generator.below(count))
         case 6: cluster.blocked = nil
         case 7, 8: crashOrStart(&cluster, victim)
         case 9:

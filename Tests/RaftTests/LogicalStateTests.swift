@@ -95,11 +95,12 @@ import Testing
             return Mirror(reflecting: value).children.compactMap(\.label)
         }
 
-        // Left out: id, timing and limits are given; now, generator and the instants are time and
+        // Left out: id, timing, limits and options are given; now, generator and the instants are time and
         // chance; outbox and restoring are empty between steps; the last two follow from the rest.
         #expect(
             names() == [
-                "id", "timing", "limits", "now", "generator", "outbox", "hardState", "log",
+                "id", "timing", "limits", "options", "now", "generator", "outbox", "hardState",
+                "log",
                 "snapshot", "configurations", "writes", "commitIndex", "handedOutIndex",
                 "restoredCommit", "restoring", "role", "leader", "following", "campaigning",
                 "leadership", "electionDeadline", "attempts", "lastStatus",
@@ -111,31 +112,35 @@ import Testing
         #expect(
             names("writes") == [
                 "pending", "issued", "issuedSequence", "durableSequence", "hardStateSequence",
-                "durableIndex", "finished",
+                "durableIndex", "finished", "now", "bytes",
             ])
         #expect(
             names("following") == [
-                "lastContact", "verified", "leaderCommit", "isAcknowledgementOwed", "round",
-                "session", "deferred",
+                "lastContact", "boundUntil", "verified", "leaderCommit", "isAcknowledgementOwed",
+                "round",
+                "session", "deferred", "reads",
             ])
         #expect(names("campaigning") == ["granted", "refused", "isTransfer", "isAsked"])
         #expect(
             names("leadership") == [
                 "peers", "firstIndex", "electedAt", "heartbeatDeadline", "uncommittedBytes",
-                "reads", "transfer", "scratch",
+                "reads", "lease", "hasOfferedTransfer", "transfer", "scratch",
             ])
         #expect(
             names("leadership", "peers", 0) == [
                 "id", "session", "isVoter", "isLeaving", "match", "next", "state", "inflight",
                 "inflightBytes", "lastContact", "lastIndex", "lastTerm", "roundSent",
                 "roundEchoed", "commitSent", "isHeartbeatDue", "stalledHeartbeats",
-                "snapshotNotBefore",
+                "boundUntil", "observedState", "snapshotNotBefore",
             ])
         #expect(names("leadership", "reads") == ["round", "current", "waiting"])
         let transfer = try #require(core.leadership.transfer)
         #expect(
             Mirror(reflecting: transfer).children.compactMap(\.label)
-                == ["target", "deadline", "isAsked"])
+                == ["target", "deadline", "isAsked", "isOwn"])
+        #expect(
+            names("following", "reads")
+                == ["question", "answered", "waiting", "leader", "term", "lastID"])
     }
 
     @Test("Every field of a message is in the words")
@@ -159,12 +164,16 @@ import Testing
         let installed = SnapshotResponse(
             term: .zero, lastIndex: .zero, isInstalled: false, match: .zero, session: .zero)
 
-        // One word each, one for the kind, one more for the kind of an outcome.
+        // One word each, one for the kind, one more for the kind of an outcome and for a duration.
         #expect(words(.voteRequest(vote)) == count(vote) + 1)
         #expect(words(.voteResponse(voted)) == count(voted) + 1)
         #expect(words(.appendRequest(append)) == count(append) + 1)
-        #expect(words(.appendResponse(appended)) == count(appended) + 2)
+        #expect(words(.appendResponse(appended)) == count(appended) + 3)
         #expect(words(.snapshotResponse(installed)) == count(installed) + 1)
+        let asked = ReadRequest(term: .zero, id: 0)
+        let answered = ReadResponse(term: .zero, id: 0, index: nil)
+        #expect(words(.readRequest(asked)) == count(asked) + 1)
+        #expect(words(.readResponse(answered)) == count(answered) + 1)
         #expect(words(.timeoutNow(TimeoutNow(term: .zero))) == count(TimeoutNow(term: .zero)) + 1)
     }
 }

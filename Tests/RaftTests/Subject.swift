@@ -44,7 +44,7 @@ struct Subject {
     init(
         _ id: ServerID = A, _ configuration: Configuration = voters(A, B, C),
         terms: [UInt64] = [1], term: UInt64? = nil, vote: ServerID? = nil, commit: UInt64 = 1,
-        limits: Limits = Limits(), seed: UInt64 = 1
+        limits: Limits = Limits(), options: Options = Options(), seed: UInt64 = 1
     ) {
         let last = terms.last ?? 0
         self.init(
@@ -52,12 +52,16 @@ struct Subject {
             Restored(
                 hardState: HardState(term: Term(term ?? last), vote: vote), snapshot: nil,
                 entries: log(configuration, terms), previousIndex: .zero, previousTerm: .zero,
-                commitHint: LogIndex(commit)), limits: limits, seed: seed)
+                commitHint: LogIndex(commit)), limits: limits, options: options, seed: seed)
     }
 
-    init(_ id: ServerID, _ restored: Restored, limits: Limits = Limits(), seed: UInt64 = 1) {
+    init(
+        _ id: ServerID, _ restored: Restored, limits: Limits = Limits(),
+        options: Options = Options(), seed: UInt64 = 1
+    ) {
         core = RaftCore(
-            id: id, timing: Self.timing, limits: limits, seed: seed, restored: restored, at: .zero)
+            id: id, timing: Self.timing, limits: limits, seed: seed, restored: restored, at: .zero,
+            options: options)
     }
 
     @discardableResult
@@ -124,7 +128,7 @@ struct Subject {
     @discardableResult
     mutating func accept(
         from follower: ServerID, match: UInt64, round: UInt64 = 0, session: UInt64 = 1,
-        last: UInt64? = nil, term: Term? = nil
+        last: UInt64? = nil, term: Term? = nil, voteHold: Duration = .zero
     ) -> [Effect] {
         let index = LogIndex(last ?? match)
         return receive(
@@ -132,7 +136,8 @@ struct Subject {
                 AppendResponse(
                     term: term ?? core.term, outcome: .accepted(match: LogIndex(match)),
                     round: round, session: LogIndex(session), lastIndex: index,
-                    lastTerm: core.term(at: index) ?? .zero)), from: follower)
+                    lastTerm: core.term(at: index) ?? .zero, voteHold: voteHold)),
+            from: follower)
     }
 
     // MARK: - Effects out
@@ -188,6 +193,18 @@ struct Subject {
         return reads
     }
 
+    var readRequests: [ReadRequest] {
+        sent.compactMap { if case .readRequest(let request) = $0.message { request } else { nil } }
+    }
+
+    var readResponses: [ReadResponse] {
+        sent.compactMap { if case .readResponse(let answer) = $0.message { answer } else { nil } }
+    }
+
+    var observations: [Observation] {
+        effects.compactMap { if case .observed(let seen) = $0 { seen } else { nil } }
+    }
+
     var role: Role { core.status.role }
     var last: [UInt64] { [core.lastIndex.number, core.lastTerm.number] }
     var terms: [UInt64] {
@@ -201,9 +218,10 @@ struct Subject {
     /// A candidate in its next term whose vote is durable; it has asked the others.
     static func candidate(
         _ configuration: Configuration = voters(A, B, C), terms: [UInt64] = [1],
-        term: UInt64? = nil, limits: Limits = Limits()
+        term: UInt64? = nil, limits: Limits = Limits(), options: Options = Options()
     ) -> Subject {
-        var subject = Subject(A, configuration, terms: terms, term: term, limits: limits)
+        var subject = Subject(
+            A, configuration, terms: terms, term: term, limits: limits, options: options)
         subject.step(.campaignRequested)
         for server in configuration.servers where server.id != A && server.role == .voter {
             guard subject.role == .preCandidate else { break }
@@ -216,9 +234,10 @@ struct Subject {
     /// A leader that has written its first entry and waits for others to have it.
     static func newLeader(
         _ configuration: Configuration = voters(A, B, C), terms: [UInt64] = [1],
-        term: UInt64? = nil, limits: Limits = Limits()
+        term: UInt64? = nil, limits: Limits = Limits(), options: Options = Options()
     ) -> Subject {
-        var subject = candidate(configuration, terms: terms, term: term, limits: limits)
+        var subject = candidate(
+            configuration, terms: terms, term: term, limits: limits, options: options)
         for server in configuration.servers where server.id != A && server.role == .voter {
             guard subject.role == .candidate else { break }
             subject.vote(from: server.id, term: subject.core.term.number)
@@ -229,9 +248,10 @@ struct Subject {
     /// A leader whose first entry is committed everywhere.
     static func leader(
         _ configuration: Configuration = voters(A, B, C), terms: [UInt64] = [1],
-        term: UInt64? = nil, limits: Limits = Limits()
+        term: UInt64? = nil, limits: Limits = Limits(), options: Options = Options()
     ) -> Subject {
-        var subject = newLeader(configuration, terms: terms, term: term, limits: limits)
+        var subject = newLeader(
+            configuration, terms: terms, term: term, limits: limits, options: options)
         subject.persist()
         for server in configuration.servers where server.id != A {
             subject.accept(from: server.id, match: subject.core.lastIndex.number)

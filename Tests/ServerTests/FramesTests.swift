@@ -56,15 +56,102 @@ import Testing
                 session: LogIndex(1))),
     ]
 
+    /// What only protocol 2 has.
+    private static let newMessages: [Message] = [
+        .appendResponse(
+            AppendResponse(
+                term: Term(4), outcome: .accepted(match: LogIndex(8)), round: 11,
+                session: LogIndex(1), lastIndex: LogIndex(9), lastTerm: Term(4),
+                voteHold: .milliseconds(500))),
+        .readRequest(ReadRequest(term: Term(4), id: .max)),
+        .readResponse(ReadResponse(term: Term(4), id: 7, index: LogIndex(12))),
+        .readResponse(ReadResponse(term: Term(4), id: 7, index: nil)),
+    ]
+
     @Test("Every Raft message is read back as it was written")
     func messagesRoundTrip() throws {
-        for message in Self.messages {
+        let cases =
+            Self.messages.map { ($0, 1 as UInt16) } + Self.messages.map { ($0, 2) }
+            + Self.newMessages.map { ($0, 2) }
+        for (message, version) in cases {
             var writer = ByteWriter()
-            RaftCodec.write(message, to: &writer)
+            RaftCodec.write(message, protocol: version, to: &writer)
             var reader = ByteReader(writer.bytes)
-            #expect(try RaftCodec.readMessage(&reader) == message)
+            #expect(try RaftCodec.readMessage(&reader, protocol: version) == message)
             #expect(reader.remaining == 0)
         }
+    }
+
+    @Test("Protocol 1 gets the bytes that it knows, and none of the new messages")
+    func oldProtocol() throws {
+        var writer = ByteWriter()
+        RaftCodec.write(Self.newMessages[0], protocol: 1, to: &writer)
+        #expect(writer.bytes.count == 66)
+        var reader = ByteReader(writer.bytes)
+        guard
+            case .appendResponse(let old) = try RaftCodec.readMessage(&reader, protocol: 1)
+        else { return #expect(Bool(false), "another message") }
+        #expect(old.voteHold == .zero)
+
+        for message in Self.newMessages.dropFirst() {
+            #expect(!RaftCodec.isKnown(message, in: 1) && RaftCodec.isKnown(message, in: 2))
+            var writer = ByteWriter()
+            RaftCodec.write(message, protocol: 2, to: &writer)
+            var reader = ByteReader(writer.bytes)
+            #expect(throws: ByteError.self) {
+                try RaftCodec.readMessage(&reader, protocol: 1)
+            }
+        }
+    }
+
+    private static let member = MemberInfo(
+        id: id, name: "s1", region: "global", datacenter: "dc1", version: "1",
+        peerAddress: "10.0.0.1:4647", gossipAddress: "10.0.0.1:4648",
+        httpAddress: "10.0.0.1:4646", bootstrapExpect: 3, isNonVoter: false, clusterID: nil,
+        recoveryEpoch: 0, hasLog: false, incarnation: 1)
+
+    @Test("Greetings agree on the lower of two protocols; what protocol 1 reads has not changed")
+    func greetings() throws {
+        for (ours, theirs) in [(1, 1), (1, 2), (2, 1), (2, 2)] as [(UInt16, UInt16)] {
+            var writer = ByteWriter()
+            Hello(purpose: .peer, sender: Self.member, known: [], protocolMax: theirs)
+                .write(to: &writer)
+            var reader = ByteReader(writer.bytes)
+            let hello = try Hello(reading: &reader, ownMax: ours)
+            #expect(hello.protocolMax == theirs)
+
+            let agreed = min(ours, hello.protocolMax)
+            writer.clear()
+            HelloReply(
+                verdict: .welcome, sender: Self.member, known: [], agreedProtocol: agreed
+            ).write(to: &writer)
+            var answer = ByteReader(writer.bytes)
+            #expect(try HelloReply(reading: &answer).agreedProtocol == agreed)
+            if agreed == 1 {
+                var old = ByteReader(writer.bytes)
+                _ = try old.readUInt8()
+                _ = try old.readString(maxBytes: 1024)
+                _ = try MemberInfo(reading: &old)
+                _ = try MemberList.read(&old)
+                #expect(old.remaining == 0, "version 1 reads to the end")
+            }
+        }
+    }
+
+    @Test("A refusal is logged once a minute for each peer and reason, and always counted")
+    func refusals() {
+        var refusals = Refusals()
+        let logged = [
+            (Refusals.Reason.malformed, "a", 0), (.malformed, "a", 59), (.oversized, "a", 59),
+            (.malformed, "b", 59), (.malformed, "a", 60),
+        ].map { refusals.note($0.0, from: $0.1, at: .seconds($0.2)) }
+        #expect(logged == [true, false, true, true, true])
+        #expect(refusals.byName.first { $0.0 == "nomad.raft.messages_refused.malformed" }?.1 == 4)
+        for number in 0..<5_000 {
+            _ = refusals.note(.malformed, from: "x\(number)", at: .seconds(61))
+        }
+        let later = [61, 300].map { refusals.note(.unwelcome, from: "y", at: .seconds($0)) }
+        #expect(later == [false, true], "bounded, and free again")
     }
 
     @Test("A snapshot's offer is read back as it was written")
@@ -83,12 +170,14 @@ import Testing
 
     @Test("Messages cut short anywhere are errors, never traps")
     func truncated() {
-        for message in Self.messages {
+        for message in Self.messages + Self.newMessages {
             var writer = ByteWriter()
-            RaftCodec.write(message, to: &writer)
+            RaftCodec.write(message, protocol: 2, to: &writer)
             for count in 0..<writer.bytes.count {
                 var reader = ByteReader(writer.bytes[..<count])
-                #expect(throws: ByteError.self) { try RaftCodec.readMessage(&reader) }
+                #expect(throws: ByteError.self) {
+                    try RaftCodec.readMessage(&reader, protocol: 2)
+                }
             }
         }
     }
@@ -96,9 +185,9 @@ import Testing
     @Test("Messages with any byte changed are read or refused, never a trap")
     func mutated() {
         var generator = SplitMix(seed: 1)
-        for message in Self.messages {
+        for message in Self.messages + Self.newMessages {
             var writer = ByteWriter()
-            RaftCodec.write(message, to: &writer)
+            RaftCodec.write(message, protocol: 2, to: &writer)
             for _ in 0..<400 {
                 var bytes = writer.bytes
                 for _ in 0...Int(generator.next() % 3) {
@@ -107,7 +196,7 @@ import Testing
                 }
                 var reader = ByteReader(bytes)
                 do {
-                    _ = try RaftCodec.readMessage(&reader)
+                    _ = try RaftCodec.readMessage(&reader, protocol: 2)
                 } catch {
                     #expect(!error.reason.isEmpty)
                 }
@@ -123,9 +212,9 @@ import Testing
                 SnapshotResponse(
                     term: Term(1), lastIndex: LogIndex(.max), isInstalled: false, match: .zero,
                     session: .zero)),
-            to: &writer)
+            protocol: 2, to: &writer)
         var reader = ByteReader(writer.bytes)
-        #expect(throws: ByteError.self) { try RaftCodec.readMessage(&reader) }
+        #expect(throws: ByteError.self) { try RaftCodec.readMessage(&reader, protocol: 2) }
     }
 
     @Test("Frames come out of a stream however it is cut")

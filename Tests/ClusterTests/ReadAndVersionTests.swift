@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+import MartletClient
+import MartletHarness
+import MartletRaft
+import MartletServer
+import MartletSimulation
+import MartletTransport
+import Testing
+
+private let autopilot = "/v1/operator/autopilot/configuration"
+
+private func body(_ number: Int) -> String { "{\"MaxTrailingLogs\":\(number)}" }
+
+extension SimulatedCluster {
+    fileprivate func text(
+        _ node: Node, _ method: ClientMethod, _ path: String, _ body: String? = nil
+    ) -> String {
+        guard case .success(let response) = ask(node, method, path, body: body) else { return "" }
+        return String(decoding: response.body, as: UTF8.self)
+    }
+
+    fileprivate func trailingLogs(of node: Node) -> Int? {
+        let text = text(node, .get, autopilot)
+        guard let range = text.firstRange(of: "\"MaxTrailingLogs\":") else { return nil }
+        return Int(text[range.upperBound...].prefix { $0.isNumber })
+    }
+
+    /// What a counter of `/v1/metrics` stands at.
+    fileprivate func counter(_ name: String, of node: Node) -> Int? {
+        let text = text(node, .get, "/v1/metrics")
+        guard let found = text.firstRange(of: "\"Name\":\"\(name)\",\"Sum\":") else { return nil }
+        return Int(text[found.upperBound...].prefix { $0.isNumber })
+    }
+}
+
+@Suite("Reads at followers, leases, and mixed versions") struct ReadAndVersionTests {
+    @Test("A follower answers default reads itself, with the leader's headers and the newest value")
+    func followerReads() throws {
+        let cluster = SimulatedCluster(seed: 21, count: 3)
+        cluster.startAll()
+        let leader = try #require(cluster.settle())
+        let follower = try #require(cluster.nodes.first { $0 !== leader })
+        for number in 1...20 {
+            #expect(cluster.text(leader, .put, autopilot, body(number)) == "true")
+            #expect(cluster.trailingLogs(of: follower) == number)
+        }
+        #expect(cluster.counter("nomad.raft.follower_reads", of: follower) == 20)
+        #expect(cluster.counter("nomad.rpc.forwards_sent", of: follower) == 0)
+        let answers = try [leader, follower].map { try cluster.ask($0, .get, autopilot).get() }
+        for header in ["X-Nomad-Index", "X-Nomad-KnownLeader", "X-Nomad-LastContact"] {
+            #expect(answers[0].header(header) == answers[1].header(header))
+        }
+        #expect(answers[1].header("X-Nomad-LastContact") == "0")
+    }
+
+    @Test("A follower that is cut off answers no default read", arguments: 1...3)
+    func cutOff(seed: UInt64) throws {
+        let cluster = SimulatedCluster(seed: seed, count: 3)
+        cluster.startAll()
+        let leader = try #require(cluster.settle())
+        let follower = try #require(cluster.nodes.first { $0 !== leader })
+        #expect(cluster.text(leader, .put, autopilot, body(1)) == "true")
+        for node in cluster.nodes where node !== follower {
+            cluster.world.network.partition(follower.host, node.host)
+        }
+        #expect(cluster.text(leader, .put, autopilot, body(2)) == "true")
+        let answer = try cluster.ask(follower, .get, autopilot).get()
+        #expect(answer.status == 503)
+        cluster.world.network.heal()
+        _ = try #require(cluster.settle())
+        #expect(cluster.trailingLogs(of: follower) == 2)
+    }
+
+    @Test("With leases the leader's reads are as fresh, also from followers and after a failover")
+    func leases() throws {
+        let cluster = SimulatedCluster(seed: 22, count: 3) { $0.raftOptions.leaseReads = true }
+        cluster.startAll()
+        var leader = try #require(cluster.settle())
+        for number in 1...20 {
+            #expect(cluster.text(leader, .put, autopilot, body(number)) == "true")
+            #expect(cluster.trailingLogs(of: leader) == number)
+            #expect(cluster.trailingLogs(of: cluster.nodes[number % 3]) == number)
+        }
+        let old = leader
+        cluster.kill(old)
+        leader = try #require(cluster.settle())
+        #expect(cluster.trailingLogs(of: leader) == 20)
+        cluster.start(old)
+        _ = try #require(cluster.settle())
+        #expect(cluster.trailingLogs(of: old) == 20)
+    }
+
+    @Test(
+        "C6: the leader's disk frozen: writes are back at another within two seconds",
+        arguments: 1...5)
+    func frozenDisk(seed: UInt64) throws {
+        let cluster = SimulatedCluster(seed: seed, count: 3)
+        cluster.startAll()
+        let leader = try #require(cluster.settle())
+        cluster.world.run(for: .seconds(1))
+        leader.host.disk.stall(until: cluster.world.now + .seconds(30))
+        let start = cluster.world.now
+        _ = cluster.ask(leader, .put, autopilot, body: body(1), timeout: .seconds(2))
+        var isWritten = false
+        while !isWritten, cluster.world.now - start < .seconds(10) {
+            for node in cluster.nodes where node !== leader {
+                guard cluster.overview(of: node)?.status.role == .leader else { continue }
+                isWritten = cluster.text(node, .put, autopilot, body(2)) == "true"
+            }
+            cluster.world.run(for: .milliseconds(20))
+        }
+        #expect(isWritten && cluster.world.now - start < .seconds(2.5))
+        cluster.world.run(for: .seconds(40))
+        _ = try #require(cluster.settle())
+        #expect(cluster.trailingLogs(of: leader) == 2)
+    }
+
+    @Test(
+        "Servers of both versions are one cluster, through an upgrade and back, under load",
+        arguments: 1...3)
+    func mixed(seed: UInt64) throws {
+        let cluster = SimulatedCluster(seed: seed, count: 3) { $0.peerProtocolMax = 1 }
+        cluster.startAll()
+        _ = try #require(cluster.settle())
+        var written = 0
+        for version in [2, 1] as [UInt16] {
+            for node in cluster.nodes {
+                cluster.stop(node, isLeaving: false)
+                written += 1
+                let leader = try #require(cluster.settle())
+                #expect(cluster.text(leader, .put, autopilot, body(written)) == "true")
+                node.options.peerProtocolMax = version
+                cluster.start(node)
+                _ = try #require(cluster.settle())
+                for writer in cluster.nodes {
+                    written += 1
+                    #expect(cluster.text(writer, .put, autopilot, body(written)) == "true")
+                    for reader in cluster.nodes {
+                        #expect(cluster.trailingLogs(of: reader) == written)
+                    }
+                }
+            }
+            let own = cluster.nodes.map {
+                cluster.counter("nomad.raft.follower_reads", of: $0) ?? 0
+            }
+            #expect(version == 2 ? own.reduce(0, +) > 0 : own.last == 0)
+            for node in cluster.nodes {
+                let refused = cluster.counter("nomad.raft.messages_refused.malformed", of: node)
+                #expect(refused == 0)
+            }
+        }
+    }
+}
