@@ -36,15 +36,21 @@ struct LocalServer: Sendable {
     /// Only distances matter, and only to the core.
     var now = Duration.zero
 
-    init(_ server: Int) {
+    private let limits: Limits
+
+    init(_ server: Int, in scope: Scope) {
         id = Scope.id(server)
-        core = Self.start(id, from: disk, at: .zero)
+        var limits = Limits()
+        limits.appendEntriesMax = scope.appendEntriesMax
+        self.limits = limits
+        core = Self.start(id, from: disk, limits, at: .zero)
     }
 
-    private static func start(_ id: ServerID, from disk: Disk, at now: Duration) -> RaftCore {
+    private static func start(
+        _ id: ServerID, from disk: Disk, _ limits: Limits, at now: Duration
+    ) -> RaftCore {
         RaftCore(
-            id: id, timing: Scope.timing, limits: Limits(), seed: 1, restored: disk.restored,
-            at: now)
+            id: id, timing: Scope.timing, limits: limits, seed: 1, restored: disk.restored, at: now)
     }
 
     /// What memory holds: the disk as it will be.
@@ -91,7 +97,7 @@ struct LocalServer: Sendable {
         for write in writes[..<kept] { disk.apply(write) }
         writes = []
         if fault == .forgottenVote { disk.hardState.vote = nil }
-        core = Self.start(id, from: disk, at: now)
+        core = Self.start(id, from: disk, limits, at: now)
         return []
     }
 }

@@ -29,8 +29,8 @@ package struct Scope: Sendable {
         case led
         /// The second then leads term 3 with the third, and the first has not heard of it.
         case deposed
-        /// The first leads term 2 and the third term 3, each with an entry that nobody else has: the
-        /// middle of the paper's Figure 8.
+        /// The first led term 2 and the third term 3, each with an entry that nobody else has, and
+        /// the first just became the leader of term 4: the middle of the paper's Figure 8.
         case forked
     }
 
@@ -44,6 +44,8 @@ package struct Scope: Sendable {
     package var termMax: UInt64 = 3
     /// The founding entry has index 1.
     package var lastIndexMax: UInt64 = 4
+    /// How many entries one message carries.
+    package var appendEntriesMax = 1024
     package var proposalsMax: UInt8 = 1
     package var readsMax: UInt8 = 0
     /// Crashes, each with a restart; of the writes under way any number, in order, is on the disk.
@@ -109,15 +111,14 @@ extension Scope {
         return scope
     }
 
-    /// Two more terms from the middle of Figure 8: nothing of an older term is committed by counting.
+    /// One more term from the middle of Figure 8: nothing of an older term is committed by counting.
     package static var forked: Scope {
         var scope = Scope(name: "forked")
         scope.start = .forked
-        scope.writes = .atOnce
+        scope.isOldMailKept = true
+        scope.appendEntriesMax = 1
         scope.termMax = 5
         scope.lastIndexMax = 5
-        scope.heartbeatsMax = 1
-        scope.crashesMax = 0
         return scope
     }
 

@@ -61,7 +61,7 @@ package final class Search {
         self.scope = scope
         let catalog = Catalog(scope: scope, fault: fault)
         self.catalog = catalog
-        let nodes = (0..<Scope.servers).map { catalog.number(of: LocalServer($0)) }
+        let nodes = (0..<Scope.servers).map { catalog.number(of: LocalServer($0, in: scope)) }
         var world = World(nodes: [nodes[0], nodes[1], nodes[2]])
         world.begin(scope, in: catalog, &histories)
         start = world

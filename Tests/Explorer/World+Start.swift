@@ -23,8 +23,17 @@ extension World {
             take(.propose(0), at: 0, in: catalog, &histories)
             completeWrites(at: [0], in: catalog, &histories)
             lead(2, with: [1], isCommitting: false, in: catalog, &histories)
+            messages = []
+            take(.heartbeat, at: 2, in: catalog, &histories)
+            for message in messages where catalog.envelopes[Int(message)].to == 0 {
+                take(.deliver(message: message), at: 0, in: catalog, &histories)
+            }
+            completeWrites(at: [0], in: catalog, &histories)
+            messages = []
+            lead(0, with: [1], isCommitting: false, in: catalog, &histories)
         }
         if !scope.isOldMailKept { messages = [] }
+        used.heartbeats = 0
     }
 
     /// `server` campaigns, and what it and `others` send to each other is delivered once, until
