@@ -15,7 +15,9 @@ public enum Message: Equatable, Sendable {
     case timeoutNow(TimeoutNow)
     /// What became of a snapshot.
     case snapshotResponse(SnapshotResponse)
+    /// A follower asks for a read index.
     case readRequest(ReadRequest)
+    /// Its leader names one, or does not lead.
     case readResponse(ReadResponse)
 
     /// The term that the sender spoke in (for a pre-vote: the term it would campaign in).
@@ -142,6 +144,7 @@ public struct AppendResponse: Equatable, Sendable {
 
 /// A follower asks its leader from which index on a read is linearizable (dissertation §6.4).
 public struct ReadRequest: Equatable, Sendable {
+    /// The term of the leader that is asked.
     public var term: Term
     /// The follower's; never used for another question, in no life.
     public var id: UInt64
@@ -152,7 +155,9 @@ public struct ReadRequest: Equatable, Sendable {
     }
 }
 
+/// The answer to a ``ReadRequest``.
 public struct ReadResponse: Equatable, Sendable {
+    /// Of who answers, and the question's number.
     public var term: Term
     public var id: UInt64
     /// A majority confirmed the leader after it was asked, and so much was committed by then. nil if

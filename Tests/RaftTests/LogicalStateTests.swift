@@ -112,7 +112,7 @@ import Testing
         #expect(
             names("writes") == [
                 "pending", "issued", "issuedSequence", "durableSequence", "hardStateSequence",
-                "durableIndex", "finished", "now", "bytes",
+                "durableIndex", "now", "bytes", "finished",
             ])
         #expect(
             names("following") == [
@@ -124,7 +124,7 @@ import Testing
         #expect(
             names("leadership") == [
                 "peers", "firstIndex", "electedAt", "heartbeatDeadline", "uncommittedBytes",
-                "reads", "lease", "hasOfferedTransfer", "transfer", "scratch",
+                "reads", "lease", "transfer", "hasOfferedTransfer", "scratch",
             ])
         #expect(
             names("leadership", "peers", 0) == [
