@@ -121,9 +121,9 @@ final class Catalog {
         let timing = Scope.timing
         return switch choice {
         case .deliver(let number):
-            server.input(received(number))
+            server.input(received(number, by: server))
         case .deliverLate(let number):
-            server.input(received(number), after: timing.electionTimeout)
+            server.input(received(number, by: server), after: timing.electionTimeout)
         case .completeWrites(let count): server.completeWrites(count)
         case .campaign: server.input(.ticked, after: timing.electionTimeout * 2)
         case .heartbeat: server.input(.ticked, after: timing.heartbeat)
@@ -144,12 +144,12 @@ final class Catalog {
         }
     }
 
-    private func received(_ number: UInt16) -> Input {
+    private func received(_ number: UInt16, by server: LocalServer) -> Input {
         let envelope = envelopes[Int(number)]
         var message = envelope.message
         switch (fault, message) {
         case (.confusedRounds, .appendResponse(var response)):
-            response.round = UInt64(scope.readsMax)
+            response.round = server.round
             message = .appendResponse(response)
         case (.boastedCommit, .appendRequest(var request)):
             request.commit = LogIndex.max

@@ -36,6 +36,8 @@ struct LocalServer: Sendable {
     /// Only distances matter, and only to the core.
     var now = Duration.zero
 
+    /// Of confirmation, as last told to a follower: a leader tells it when it begins.
+    private(set) var round: UInt64 = 0
     private let limits: Limits
 
     init(_ server: Int, in scope: Scope) {
@@ -81,7 +83,13 @@ struct LocalServer: Sendable {
         now += delay
         var effects: [Effect] = []
         core.step(input, at: now, into: &effects)
-        for case .persist(let write) in effects { writes.append(write) }
+        for effect in effects {
+            switch effect {
+            case .persist(let write): writes.append(write)
+            case .send(.appendRequest(let request), to: _): round = request.round
+            default: break
+            }
+        }
         return effects
     }
 
