@@ -114,6 +114,11 @@ final class Catalog {
                 break
             }
         }
+        if fault == .unconfirmedReads, case .read(let read) = choice,
+            server.core.status.role == .leader
+        {
+            outcome.answered = [(UInt64(read), server.core.commitIndex.number)]
+        }
         return outcome
     }
 

@@ -196,6 +196,8 @@ package enum Fault: String, CaseIterable, Sendable {
     case lyingDisk = "lying-disk"
     /// Every answer to an append is taken for one to the newest round of confirmation.
     case confusedRounds = "confused-rounds"
+    /// A leader answers reads without asking anybody.
+    case unconfirmedReads = "unconfirmed-reads"
     /// Every append says that all that it carries is committed.
     case boastedCommit = "boasted-commit"
 }

@@ -24,6 +24,10 @@ struct Successor {
     /// False if the choice does nothing, or leads out of the scope.
     mutating func take(_ choice: Choice, at server: Int, _ histories: inout Histories) -> Bool {
         let before = world.nodes
+        if case .read(let number) = choice {
+            // Whatever is committed at this moment the answer must show.
+            world.setRead(UInt64(number), to: UInt16(histories[world.history].count) + 1)
+        }
         if case .campaign(let partner) = choice, partner > 0 {
             guard takePreVote(of: server, asking: partner - 1, &histories) else { return false }
         } else {
@@ -70,14 +74,7 @@ struct Successor {
         case .change(let number): world.used.changes |= 1 << UInt8(number)
         case .deliver, .deliverLate, .completeWrites, .campaign, .isolate: break
         }
-        if case .read(let number) = choice, world.read(UInt64(number)) == 0 {
-            // Whatever is committed at this moment the answer must show.
-            world.setRead(UInt64(number), to: UInt16(required) + 1)
-        }
     }
-
-    /// The length of the history when the step began.
-    private var required = 0
 
     private mutating func settle(
         _ outcome: Catalog.Outcome, at server: Int, _ histories: inout Histories
@@ -86,7 +83,6 @@ struct Successor {
         guard facts.term <= catalog.scope.termMax,
             UInt64(facts.log.count) <= catalog.scope.lastIndexMax
         else { return false }
-        required = histories[world.history].count
         // A leader that loses its vote with an entry resigns in the very step that commits it.
         let isLeader =
             facts.role == .leader || catalog.facts[Int(world.nodes[server])].role == .leader

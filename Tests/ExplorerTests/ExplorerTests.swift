@@ -86,6 +86,13 @@ import Testing
         #expect(report.violation?.hasPrefix("a stale read") == true)
     }
 
+    @Test("A leader that does not ask whether it still is one answers stale")
+    func unconfirmedReads() throws {
+        let report = try find(.unconfirmedReads, in: .deposed)
+
+        #expect(report.violation?.hasPrefix("a stale read") == true)
+    }
+
     @Test("What no leader committed is not committed")
     func boastedCommit() throws {
         let report = try find(.boastedCommit, in: .elections)
