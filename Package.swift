@@ -118,10 +118,14 @@ let package = Package(
                 "Transport",
             ]),
 
+        // Everything that can happen to three cores within small bounds.
+        swift("Explorer", in: "Tests", uses: ["Raft"]),
+
         tests("Bytes", uses: ["Bytes"]),
         tests("JSON", uses: ["JSON"]),
         tests("API", uses: ["API", "JSON"]),
         tests("Raft", uses: ["Raft", "Contracts"], exclude: ["Scenarios"]),
+        tests("Explorer", uses: ["Explorer"]),
         tests("Autopilot", uses: ["Autopilot", "API"]),
         tests("State", uses: ["State", "API", "Bytes"]),
         tests("HTTP", uses: ["HTTP"]),
@@ -154,5 +158,7 @@ let package = Package(
             uses: ["Host", "Storage", "Transport", "UV", "TLS", "Zlib", "LMDB", "Memory"]),
         tool("arrows", uses: []),
         tool("bench", uses: ["Raft"]),
+        tool("explore", uses: ["Explorer"]),
+        tool("counter", uses: ["Raft"]),
     ]
 )

@@ -19,16 +19,21 @@
 /// | 17     | 1     | length of the address, at most 255         |
 /// | 18     | n     | address, UTF-8                             |
 public struct Configuration: Equatable, Sendable {
+    /// What a server counts for. The raw value is part of the encoding.
     public enum Role: UInt8, Sendable {
+        /// Counts in elections, commits and reads.
         case voter = 0
         /// Receives the log and counts in no quorum: a learner.
         case nonVoter = 1
     }
 
+    /// One member, and how it takes part.
     public struct Server: Equatable, Sendable {
+        /// Who it is, whatever its address.
         public var id: ServerID
         /// Where its peers reach it; Raft does not interpret it.
         public var address: String
+        /// Whether it votes.
         public var role: Role
 
         public init(id: ServerID, address: String, role: Role) {
@@ -38,9 +43,12 @@ public struct Configuration: Equatable, Sendable {
         }
     }
 
+    /// The most servers that one configuration holds.
     public static let serversMax = 255
+    /// The longest address, in bytes of UTF-8.
     public static let addressBytesMax = 255
 
+    /// The members, each once, in the order in which they joined.
     public var servers: [Server]
     /// While joint the voters of the configuration that is left, else empty. Those that stay come
     /// first, in the order of `servers`, then those that will be gone.
@@ -60,8 +68,10 @@ public struct Configuration: Equatable, Sendable {
         outgoing += voters.filter { voter in !servers.contains { $0.id == voter.id } }
     }
 
+    /// Nobody: what a server knows before it has heard of any cluster.
     public static let empty = Configuration(servers: [])
 
+    /// Two configurations at once: majorities of both decide (dissertation §4.3).
     public var isJoint: Bool { !outgoing.isEmpty }
 
     /// What a joint configuration is left for.
@@ -78,10 +88,12 @@ public struct Configuration: Equatable, Sendable {
         return members + outgoing.filter { leaving in !servers.contains { $0.id == leaving.id } }
     }
 
+    /// The member of this id, on either side; nil for a stranger.
     public subscript(_ id: ServerID) -> Server? {
         servers.first { $0.id == id } ?? outgoing.first { $0.id == id }
     }
 
+    /// Whether this server is a member, voting or not.
     public func contains(_ id: ServerID) -> Bool { self[id] != nil }
 
     /// A voter of either side.
@@ -119,6 +131,9 @@ public struct Configuration: Equatable, Sendable {
 
     // MARK: - Encoding
 
+    /// The bytes of a configuration entry's payload.
+    ///
+    /// - Precondition: no more than ``serversMax`` servers, no address above ``addressBytesMax``.
     public func encoded() -> [UInt8] {
         let members = members
         precondition(members.count <= Self.serversMax, "\(members.count) servers")

@@ -17,7 +17,7 @@ struct ConfigurationHistory: Sendable {
     }
 
     /// Never empty: begins with the snapshot's configuration, or with the empty one.
-    private var versions: [Version]
+    private(set) var versions: [Version]
 
     init(snapshot: SnapshotMetadata?) {
         let configuration = snapshot?.configuration ?? .empty

@@ -12,9 +12,13 @@ public struct Entry: Equatable, Sendable {
         case configuration = 2
     }
 
+    /// Its position; the first entry of a log has 1.
     public let index: LogIndex
+    /// The term of the leader that appended it.
     public let term: Term
+    /// How the payload is to be read.
     public let kind: Kind
+    /// Empty for ``Kind/noop``.
     public let payload: [UInt8]
 
     public init(index: LogIndex, term: Term, kind: Kind, payload: [UInt8]) {
@@ -33,7 +37,9 @@ public struct Entry: Equatable, Sendable {
 
 /// What must survive a crash before a server speaks in a term (Raft Figure 2, "persistent state").
 public struct HardState: Equatable, Sendable {
+    /// The newest term that the server took part in.
     public var term: Term
+    /// Whom it voted for in that term; nil if it did not.
     public var vote: ServerID?
 
     public init(term: Term, vote: ServerID?) {

@@ -2,6 +2,7 @@
 
 /// A period in which at most one server leads (Raft §5.1). Terms only grow; 0 is "before any".
 public struct Term: Hashable, Comparable, Sendable, CustomStringConvertible {
+    /// 0 is before any election.
     public let number: UInt64
 
     public init(_ number: UInt64) { self.number = number }
@@ -20,6 +21,7 @@ public struct Term: Hashable, Comparable, Sendable, CustomStringConvertible {
 
 /// A position in the log. Counts from 1; 0 is "before the log".
 public struct LogIndex: Hashable, Comparable, Sendable, CustomStringConvertible {
+    /// 0 is before the log; at most that of ``max``.
     public let number: UInt64
 
     public init(_ number: UInt64) { self.number = number }
@@ -45,6 +47,7 @@ public struct LogIndex: Hashable, Comparable, Sendable, CustomStringConvertible 
 /// Who a server is, for good: 128 random bits made on its first start. An address may change, this
 /// may not. Written as a UUID (RFC 9562 §4), in lower case.
 public struct ServerID: Hashable, Comparable, Sendable, CustomStringConvertible {
+    /// The first 64 bits of the UUID as it is written, and the last.
     public let high: UInt64
     public let low: UInt64
 

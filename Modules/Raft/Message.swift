@@ -3,13 +3,21 @@
 /// What servers say to each other. The sender's id travels beside the message: the transport knows
 /// whom it talks to.
 public enum Message: Equatable, Sendable {
+    /// A candidate asks for a vote, or whether one would be given.
     case voteRequest(VoteRequest)
+    /// A voter's answer.
     case voteResponse(VoteResponse)
+    /// A leader's entries, or its heartbeat.
     case appendRequest(AppendRequest)
+    /// What a follower did with them.
     case appendResponse(AppendResponse)
+    /// A leader hands over.
     case timeoutNow(TimeoutNow)
+    /// What became of a snapshot.
     case snapshotResponse(SnapshotResponse)
+    /// A follower asks for a read index.
     case readRequest(ReadRequest)
+    /// Its leader names one, or does not lead.
     case readResponse(ReadResponse)
 
     /// The term that the sender spoke in (for a pre-vote: the term it would campaign in).
@@ -30,8 +38,10 @@ public enum Message: Equatable, Sendable {
 /// Asks for a vote (RequestVote, Raft Figure 2), or whether one would be given (pre-vote,
 /// dissertation §9.6).
 public struct VoteRequest: Equatable, Sendable {
+    /// The term of the campaign: for a pre-vote the one that would follow.
     public var term: Term
     public var isPreVote: Bool
+    /// Where the candidate's log ends: who has more refuses (Raft §5.4.1).
     public var lastLogIndex: LogIndex
     public var lastLogTerm: Term
     /// The leader asked the candidate to take over: voters need not wait out their own timeout
@@ -49,6 +59,7 @@ public struct VoteRequest: Equatable, Sendable {
     }
 }
 
+/// A voter's answer; sent only when the vote is durable.
 public struct VoteResponse: Equatable, Sendable {
     /// A granted pre-vote repeats the term that was asked about; anything else is the voter's own.
     public var term: Term
@@ -64,6 +75,7 @@ public struct VoteResponse: Equatable, Sendable {
 
 /// Replicates entries; without any it is a heartbeat (AppendEntries, Raft Figure 2).
 public struct AppendRequest: Equatable, Sendable {
+    /// The leader's term, and the entry before the first: the follower must have it.
     public var term: Term
     public var previousIndex: LogIndex
     public var previousTerm: Term
@@ -96,7 +108,9 @@ public struct AppendRequest: Equatable, Sendable {
     }
 }
 
+/// A follower's answer to an append: what is durable there, or where the logs may part.
 public struct AppendResponse: Equatable, Sendable {
+    /// Whether the entry before the request's was there.
     public enum Outcome: Equatable, Sendable {
         /// Durable up to here, and equal to the leader's log up to here.
         case accepted(match: LogIndex)
@@ -106,6 +120,7 @@ public struct AppendResponse: Equatable, Sendable {
         case rejected(previousIndex: LogIndex, hintIndex: LogIndex, hintTerm: Term)
     }
 
+    /// The follower's term, and what it did.
     public var term: Term
     public var outcome: Outcome
     /// Echoes of the request.
@@ -140,6 +155,7 @@ public struct AppendResponse: Equatable, Sendable {
 
 /// A follower asks its leader from which index on a read is linearizable (dissertation §6.4).
 public struct ReadRequest: Equatable, Sendable {
+    /// The term of the leader that is asked.
     public var term: Term
     /// The follower's; never used for another question, in no life.
     public var id: UInt64
@@ -150,7 +166,9 @@ public struct ReadRequest: Equatable, Sendable {
     }
 }
 
+/// The answer to a ``ReadRequest``.
 public struct ReadResponse: Equatable, Sendable {
+    /// Of who answers, and the question's number.
     public var term: Term
     public var id: UInt64
     /// A majority confirmed the leader after it was asked, and so much was committed by then. nil if
@@ -166,6 +184,7 @@ public struct ReadResponse: Equatable, Sendable {
 
 /// The leader asks its successor to campaign at once (dissertation §3.10).
 public struct TimeoutNow: Equatable, Sendable {
+    /// The term that the leader leads.
     public var term: Term
 
     public init(term: Term) { self.term = term }
@@ -173,6 +192,7 @@ public struct TimeoutNow: Equatable, Sendable {
 
 /// What became of a snapshot that the leader sent. Its bytes travel outside Raft; this does not.
 public struct SnapshotResponse: Equatable, Sendable {
+    /// The receiver's term.
     public var term: Term
     /// The snapshot in question.
     public var lastIndex: LogIndex
@@ -195,6 +215,7 @@ public struct SnapshotResponse: Equatable, Sendable {
 /// Says that a snapshot is about to come (InstallSnapshot, Raft §7): the head of the stream that
 /// carries the bytes.
 public struct SnapshotOffer: Equatable, Sendable {
+    /// The leader's term, what it offers, and the receiver's life in the configuration.
     public var term: Term
     public var metadata: SnapshotMetadata
     public var session: LogIndex

@@ -4,6 +4,7 @@
 public enum Observation: Equatable, Sendable {
     /// Votes, or pre-votes, are about to be asked for in this term.
     case campaignStarted(term: Term, isPreVote: Bool)
+    /// This server led, and does no longer.
     case leadershipLost(LeadershipLoss)
     /// The leader feeds this server in another way than before.
     case peerStateChanged(ServerID, Progress.State)
@@ -11,6 +12,7 @@ public enum Observation: Equatable, Sendable {
     case messageRefused(from: ServerID, MessageRefusal)
 }
 
+/// Why a leadership ended.
 public enum LeadershipLoss: Equatable, Sendable {
     /// No majority answered within the check-quorum interval.
     case checkQuorum
@@ -18,7 +20,9 @@ public enum LeadershipLoss: Equatable, Sendable {
     case diskStalled
     /// The configuration without this server's vote is committed.
     case removed
+    /// Somebody spoke in a newer term.
     case newerTerm
+    /// It was handed over.
     case transferred
 }
 

@@ -15,6 +15,7 @@ public struct Options: Equatable, Sendable {
     /// Whether ``Effect/observed(_:)`` is emitted.
     public var observes = false
 
+    /// The priority of a server that lets nobody go first.
     public static let priorityMax: UInt8 = 10
 
     public init() {}

@@ -143,7 +143,7 @@ struct Peer: Sendable {
 /// vote for this server stops nobody for longer than that. There are as many rounds as it takes, one
 /// after the other, and nothing waits for them: who asks too early is refused.
 struct CatchUp: Sendable {
-    private var end: LogIndex
+    private(set) var end: LogIndex
     private var startedAt: Duration
     private var lastRound: Duration?
 

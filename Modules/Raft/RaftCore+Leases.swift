@@ -22,7 +22,7 @@ struct Lease: Sendable {
     static let roundsMax = 64
 
     /// In order of their numbers, the newest last.
-    private var rounds: [Round] = []
+    private(set) var rounds: [Round] = []
     /// Somebody was told to campaign in this term.
     var isForfeited = false
 

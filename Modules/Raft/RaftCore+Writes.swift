@@ -16,8 +16,8 @@ struct WriteLedger: Sendable {
 
     /// Made in this step and not given out yet.
     private(set) var pending: Write?
-    private var issued: [Issued] = []
-    private var issuedSequence: UInt64 = 0
+    private(set) var issued: [Issued] = []
+    private(set) var issuedSequence: UInt64 = 0
     private(set) var durableSequence: UInt64 = 0
     /// The write that carries the newest term and vote.
     private(set) var hardStateSequence: UInt64 = 0

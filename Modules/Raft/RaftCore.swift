@@ -22,6 +22,7 @@
 ///   `durableIndex ≤ lastIndex`.
 /// - Invariant: term and commit index never decrease, and a vote is never changed within a term.
 public struct RaftCore: Sendable {
+    /// The server that this core is.
     public let id: ServerID
     let timing: Timing
     let limits: Limits
@@ -39,6 +40,7 @@ public struct RaftCore: Sendable {
     var configurations: ConfigurationHistory
     var writes: WriteLedger
 
+    /// Everything up to here is decided for good, as far as this server knows.
     public internal(set) var commitIndex: LogIndex
     /// Up to where `.committed` and `.restore` brought the state machine.
     var handedOutIndex: LogIndex
@@ -113,10 +115,13 @@ public struct RaftCore: Sendable {
         if !isAlone { electionDeadline += electionDelay() }
     }
 
-    /// One input in, effects appended to `effects` in order.
+    /// One input in, effects appended to a list in order.
     ///
-    /// - Parameter now: monotonic, from the same clock as ever since `init`; an earlier instant than
-    ///   the last counts as the last.
+    /// - Parameters:
+    ///   - input: What happened.
+    ///   - now: Monotonic, from the same clock as ever since `init`; an earlier instant than the last
+    ///     counts as the last.
+    ///   - effects: What is to be done, added at the end. All of it before the next input.
     public mutating func step(_ input: Input, at now: Duration, into effects: inout [Effect]) {
         self.now = max(self.now, now)
         writes.now = self.now
@@ -213,8 +218,10 @@ public struct RaftCore: Sendable {
 
     // MARK: - What the shell asks
 
+    /// The newest term this server knows, durable or not.
     public var term: Term { hardState.term }
 
+    /// Role, term and leader, as last announced by ``Effect/statusChanged(_:)``.
     public var status: Status { Status(role: role, term: hardState.term, leader: leader) }
 
     /// When ``Input/ticked`` is due next; nil for a server that never campaigns.
@@ -229,17 +236,23 @@ public struct RaftCore: Sendable {
 
     /// The configuration in force: the latest in the log, committed or not (dissertation §4.1).
     public var configuration: Configuration { configurations.newest.configuration }
+    /// The entry that put it in force; what a compare-and-set change names.
     public var configurationIndex: LogIndex { configurations.newest.index }
     /// This server lost log or vote records, and counts for no majority (``Restored/isRecovering``).
     public var isRecovering: Bool { recovery != nil }
+    /// Whether it can no longer be taken back; only then is another change possible.
     public var isConfigurationCommitted: Bool { configurationIndex <= commitIndex }
+    /// The first entry that is not compacted.
     public var firstIndex: LogIndex { log.firstIndex }
+    /// The last entry, durable or not; before ``firstIndex`` in a log without entries.
     public var lastIndex: LogIndex { log.lastIndex }
+    /// The last entry's term.
     public var lastTerm: Term { log.lastTerm }
     /// The own log is durable up to here.
     public var durableIndex: LogIndex { writes.durableIndex }
     /// Proposed by this leader and not committed; 0 for everybody else.
     public var uncommittedBytes: Int { leadership.uncommittedBytes }
+    /// The last entry inside the newest durable snapshot; 0 without one.
     public var snapshotIndex: LogIndex { snapshot?.lastIndex ?? .zero }
     /// A follower is receiving a snapshot of this leader.
     public var isSendingSnapshot: Bool { leadership.peers.contains(where: \.isReceivingSnapshot) }
@@ -247,6 +260,7 @@ public struct RaftCore: Sendable {
     /// When a follower last heard its leader; for a leader, now.
     public var lastLeaderContact: Duration? { role == .leader ? now : following.lastContact }
 
+    /// The term of an entry; nil for what is compacted or not there.
     public func term(at index: LogIndex) -> Term? { log.term(at: index) }
 
     /// The first entry of a new cluster. Store it with `HardState(term: Term(1), vote: nil)` before a

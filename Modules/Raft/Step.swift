@@ -2,6 +2,7 @@
 
 /// Numbers what a core asked its storage to write, in order, from 1.
 public struct WriteSequence: Hashable, Comparable, Sendable {
+    /// Counts from 1 in each life of a core.
     public let number: UInt64
 
     public init(_ number: UInt64) { self.number = number }
@@ -16,6 +17,7 @@ public enum Input: Equatable, Sendable {
     /// The shell knows that nobody leads (all servers of a first boot are connected, for instance):
     /// look for votes without waiting for the timeout. Ignored by a leader and by non-voters.
     case campaignRequested
+    /// A message came over a connection that belongs to this server.
     case received(Message, from: ServerID)
     /// Commands for the log, in order. All that came in one turn of the loop come in one input.
     /// Answered first of all effects by ``Effect/proposed(_:)``.
@@ -50,6 +52,7 @@ public enum Input: Equatable, Sendable {
 /// A wish to change who is in the cluster: one server at a time (dissertation §4.1), or all at once
 /// (§4.3).
 public struct ConfigurationChange: Equatable, Sendable {
+    /// What to change.
     public enum Action: Equatable, Sendable {
         /// Adds a server that receives the log and has no vote; for a known non-voter, and for a
         /// voter, only its address is updated.
@@ -58,6 +61,7 @@ public struct ConfigurationChange: Equatable, Sendable {
         case promote(ServerID)
         /// Takes a voter's vote away.
         case demote(ServerID)
+        /// Takes a server out; one that comes back begins a new life.
         case remove(ServerID)
         /// Exactly these servers. Whoever is to get a vote must be a non-voter that has caught up.
         /// If more than one voter differs this takes two entries, of which the leader appends the
@@ -67,6 +71,7 @@ public struct ConfigurationChange: Equatable, Sendable {
 
     /// The caller's; comes back in the decision.
     public var id: UInt64
+    /// The wish itself.
     public var action: Action
     /// Compare-and-set: refused unless the configuration in force is the one of this index. nil for
     /// whichever is in force.
@@ -81,6 +86,7 @@ public struct ConfigurationChange: Equatable, Sendable {
 
 /// What storage is to do as one atomic, durable write. Parts apply in the order declared.
 public struct Write: Equatable, Sendable {
+    /// Its place among the writes; comes back in ``Input/persisted(through:)``.
     public var sequence: WriteSequence
     /// Replaces term and vote.
     public var hardState: HardState?
@@ -112,13 +118,17 @@ public struct Write: Equatable, Sendable {
 public enum Effect: Equatable, Sendable {
     /// Write, off the loop, in sequence; several may be merged into one commit.
     case persist(Write)
+    /// Hand to the transport, which may lose, repeat and reorder it.
     case send(Message, to: ServerID)
     /// Apply these, in order; each index comes once in a core's life (again after a restart).
     case committed([Entry])
     /// Answers the one ``Input/proposed(_:)`` of this step.
     case proposed(ProposalOutcome)
+    /// Answers an ``Input/changeProposed(_:)``.
     case changeDecided(ChangeDecision)
+    /// Answers the ``Input/readRequested(id:)`` of this id, in this step or a later one.
     case readDecided(id: UInt64, ReadOutcome)
+    /// Answers an ``Input/transferRequested(to:)``.
     case transferDecided(TransferOutcome)
     /// Role, term, leader or all of them are others than before.
     case statusChanged(Status)
@@ -129,22 +139,29 @@ public enum Effect: Equatable, Sendable {
     /// Open a stream to this server and send the newest durable snapshot, at least as new as the
     /// offer's. The receiver says where to begin.
     case sendSnapshot(SnapshotOffer, to: ServerID)
+    /// Answers the ``Input/snapshotOffered(_:from:)`` of this step.
     case snapshotDecided(SnapshotDecision)
     /// Replace the state machine's state by this snapshot, which is durable and verified.
     case restore(SnapshotMetadata)
+    /// This server is no longer recovering: ``Restored/isRecovering`` need not be set at its next
+    /// start. All that this rests on is durable.
+    case recovered
     /// Only with ``Options/observes``.
     case observed(Observation)
 }
 
+/// What became of a batch of commands: all of it, or nothing.
 public enum ProposalOutcome: Equatable, Sendable {
     /// In the log at `first` and the following indexes; committed if and only if they come back by
     /// ``Effect/committed(_:)`` with this term.
     case accepted(first: LogIndex, term: Term)
+    /// Nothing of it is in the log.
     case refused(Refusal)
 }
 
 /// Why a wish was not taken. Nothing was done.
 public enum Refusal: Equatable, Sendable {
+    /// Another server may lead: this one, if it is known.
     case notLeader(leader: ServerID?)
     /// The bound on uncommitted bytes is reached: ask later.
     case busy
@@ -154,18 +171,22 @@ public enum Refusal: Equatable, Sendable {
     case tooLarge(limitBytes: Int)
 }
 
+/// What became of a ``ConfigurationChange``.
 public struct ChangeDecision: Equatable, Sendable {
+    /// Accepted, or why not.
     public enum Outcome: Equatable, Sendable {
         /// Appended here; committed once ``Effect/committed(_:)`` brings this index in this term.
         case accepted(LogIndex, term: Term)
         /// The configuration is already so.
         case unchanged
+        /// As any wish may be.
         case refused(Refusal)
         /// Another change, or the leader's first entry, is not committed yet, or a joint
         /// configuration is in force.
         case inProgress
         /// Compare-and-set failed; this is the index in force.
         case conflict(current: LogIndex)
+        /// The action names a server that is no member.
         case unknownServer
         /// It would leave no voter.
         case lastVoter
@@ -177,7 +198,9 @@ public struct ChangeDecision: Equatable, Sendable {
         case invalid
     }
 
+    /// The caller's, from the change.
     public var id: UInt64
+    /// What was decided.
     public var outcome: Outcome
 
     public init(id: UInt64, outcome: Outcome) {
@@ -186,22 +209,28 @@ public struct ChangeDecision: Equatable, Sendable {
     }
 }
 
+/// What became of a linearizable read.
 public enum ReadOutcome: Equatable, Sendable {
     /// Linearizable once the state machine has applied this index; the core has handed it out.
     /// `validUntil` is set if it was a lease that answered: then the state has to be read before
     /// that instant. Look at the clock *after* reading: the process may have been paused at any
     /// point before; if it is too late, ask again. nil if a majority confirmed this one read.
     case ready(at: LogIndex, validUntil: Duration? = nil)
+    /// Ask the leader, or ask again.
     case refused(Refusal)
 }
 
+/// How a hand-over of leadership ended.
 public enum TransferOutcome: Equatable, Sendable {
     /// The target leads in a newer term, as far as this server knows: it has stepped down.
     case done(to: ServerID)
     /// The target leads already: it is this server.
     case noop
+    /// As any wish may be.
     case refused(Refusal)
+    /// The target is no member.
     case unknownServer
+    /// The target has no vote.
     case notVoter
     /// Another transfer is under way.
     case inProgress
@@ -211,6 +240,7 @@ public enum TransferOutcome: Equatable, Sendable {
     case lost
 }
 
+/// Whether the bytes of an offered snapshot are wanted.
 public enum SnapshotDecision: Equatable, Sendable {
     /// Take the bytes.
     case accepted
@@ -218,16 +248,24 @@ public enum SnapshotDecision: Equatable, Sendable {
     case refused
 }
 
+/// What a server does in its term (Raft §5.1).
 public enum Role: Equatable, Sendable {
+    /// Takes entries and grants votes; also a server without a vote.
     case follower
+    /// Asks who would vote for it, in the term that it is in.
     case preCandidate
+    /// Asks for votes in a new term.
     case candidate
+    /// Alone in its term: it alone appends.
     case leader
 }
 
+/// Who leads, as one server sees it.
 public struct Status: Equatable, Sendable {
+    /// What this server does.
     public var role: Role
     public var term: Term
+    /// The leader of the term, once it showed itself.
     public var leader: ServerID?
 
     public init(role: Role, term: Term, leader: ServerID?) {
@@ -249,12 +287,15 @@ public struct Progress: Equatable, Sendable {
         case snapshot
     }
 
+    /// The server in question.
     public var id: ServerID
+    /// Everything up to here is durable there and equal to the leader's log.
     public var match: LogIndex
     public var lastIndex: LogIndex
     public var lastTerm: Term
     /// When the last answer of this term came; nil before the first. For the leader itself: now.
     public var lastContact: Duration?
+    /// It gets a snapshot, and heartbeats only until that ends.
     public var isReceivingSnapshot: Bool
     public var state: State
     /// What is sent next.
@@ -290,6 +331,7 @@ public struct Progress: Equatable, Sendable {
 
 /// Intervals of the algorithm (Raft §5.6, §9.3).
 public struct Timing: Equatable, Sendable {
+    /// How often a leader shows itself to a follower that it has nothing to send.
     public var heartbeat: Duration
     /// A follower that hears nothing waits between once and twice this, anew each time.
     public var electionTimeout: Duration
@@ -339,6 +381,7 @@ public struct Limits: Equatable, Sendable {
 
 /// What storage held when the server started.
 public struct Restored: Equatable, Sendable {
+    /// The newest term and vote.
     public var hardState: HardState
     /// The newest durable snapshot, if any.
     public var snapshot: SnapshotMetadata?

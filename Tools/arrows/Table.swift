@@ -71,6 +71,7 @@ enum Table {
                 "Transport",
             ]
         ),
+        ("Explorer", ["Raft"]),
     ]
 
     private static let tools: [(name: String, uses: [String])] = [
@@ -79,6 +80,8 @@ enum Table {
             ["Host", "CLI", "Storage", "Transport", "UV", "TLS", "Zlib", "LMDB", "Memory"]
         ),
         ("simulate", ["Harness", "Simulation", "Memory"]),
+        ("explore", ["Explorer"]),
+        ("counter", ["Raft"]),
         ("arrows", []),
     ]
 
@@ -151,6 +154,8 @@ enum Table {
                 "Martlet\(subject)Tests", folder: "Tests/\(subject)Tests", subject: subject)
         }
         addTests("ClusterTests", folder: "Tests/ClusterTests", subject: "Harness")
+        addTests(
+            "MartletExplorerTests", folder: "Tests/ExplorerTests", subject: "Explorer")
         return rows
     }()
 
