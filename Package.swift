@@ -152,6 +152,7 @@ let package = Package(
             "martlet",
             uses: ["Host", "Storage", "Transport", "UV", "TLS", "Zlib", "LMDB", "Memory"]),
         tool("arrows", uses: []),
+        tool("simulate", uses: ["Harness", "Simulation"]),
         tool("bench", uses: ["Raft"]),
     ]
 )

@@ -2,9 +2,11 @@
 package import Logging
 
 extension Logger {
-    /// Hands each line to a closure, with its metadata in order of the keys: for traces.
-    package static func telling(_ tell: @escaping @Sendable (String) -> Void) -> Logger {
-        Logger(label: "trace") { _ in TellingLogHandler(tell: tell) }
+    /// Hands each line to a closure, with its metadata in order of the keys: for traces. Silent
+    /// without one.
+    package static func telling(_ tell: (@Sendable (String) -> Void)?) -> Logger {
+        guard let tell else { return .silent }
+        return Logger(label: "trace") { _ in TellingLogHandler(tell: tell) }
     }
 }
 

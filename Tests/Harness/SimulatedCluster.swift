@@ -85,39 +85,11 @@ package final class SimulatedCluster {
         node.door = door
         node.startError = nil
         node.startFailure = nil
-        let options = node.options
-        let crypto = host.crypto
-        let compression = host.compression
-        let box = UncheckedBox(value: (node: node, streams: streams, observer: observer, tell: tell))
-        loop.enter {
-            let loaded: LoadedReplica
-            do throws(StoreError) {
-                loaded = try ReplicaLoader.load(
-                    log: log, metadata: metadata, snapshots: snapshots,
-                    crypto: crypto)
-            } catch {
-                box.value.node.startFailure = error
-                if box.value.node.door === door { box.value.node.door = nil }
-                return
-            }
-            box.value.node.startError = door.assumeIsolated { door -> TransportError? in
-                do throws(TransportError) {
-                    let logger = box.value.tell == nil
-                        ? .silent : .telling { box.value.tell?(options.name, $0) }
-                    try door.start(options, loaded: loaded, logger: logger) {
-                        var environment = ServerEnvironment(
-                            loop: loop, streams: box.value.streams, crypto: crypto,
-                            compression: compression, log: log, metadata: metadata,
-                            snapshots: snapshots)
-                        environment.observer = box.value.observer
-                        return environment
-                    }
-                    return nil
-                } catch {
-                    return error
-                }
-            }
-        }
+        let life = UncheckedBox(
+            value: Life(
+                node: node, door: door, streams: streams, log: log, metadata: metadata,
+                snapshots: snapshots, observer: observer, tell: tell))
+        loop.enter { life.value.begin() }
     }
 
     /// As `kill -9`: the process is gone, the kernel resets its connections.
@@ -235,4 +207,58 @@ final class UncheckedBox<Value>: @unchecked Sendable {
     var value: Value
 
     init(value: Value) { self.value = value }
+}
+
+/// What a server's life is made of.
+private struct Life {
+    let node: SimulatedCluster.Node
+    let door: ServerDoor
+    let streams: any Streams
+    let log: any LogStore
+    let metadata: any MetadataStore
+    let snapshots: any SnapshotStore
+    let observer: (any ReplicaObserver)?
+    let tell: ((_ name: String, _ line: String) -> Void)?
+
+    /// Called on the loop.
+    func begin() {
+        do throws(StoreError) {
+            let loaded = try ReplicaLoader.load(
+                log: log, metadata: metadata, snapshots: snapshots, crypto: node.host.crypto)
+            node.startError = start(loaded)
+        } catch {
+            node.startFailure = error
+            if node.door === door { node.door = nil }
+        }
+    }
+
+    private func start(_ loaded: LoadedReplica) -> TransportError? {
+        let life = UncheckedBox(value: self)
+        let options = node.options
+        return door.assumeIsolated { door -> TransportError? in
+            do throws(TransportError) {
+                try door.start(options, loaded: loaded, logger: .telling(life.value.line)) {
+                    life.value.environment
+                }
+                return nil
+            } catch {
+                return error
+            }
+        }
+    }
+
+    private var environment: ServerEnvironment {
+        var environment = ServerEnvironment(
+            loop: node.host.loop, streams: streams, crypto: node.host.crypto,
+            compression: node.host.compression, log: log, metadata: metadata,
+            snapshots: snapshots)
+        environment.observer = observer
+        return environment
+    }
+
+    private var line: (@Sendable (String) -> Void)? {
+        guard let tell else { return nil }
+        let told = UncheckedBox(value: (tell: tell, name: node.name))
+        return { told.value.tell(told.value.name, $0) }
+    }
 }
