@@ -134,9 +134,8 @@ public final class SimulatedLoop: Loop, @unchecked Sendable {
 
     func finished(_ lane: SimulatedLane) { lanes.removeAll { $0 === lane } }
 
-    func laneDone(after start: Int64) -> Int64 {
-        max(start, host?.disk.stalledUntil ?? 0)
-            + world.draw(host?.laneLatency ?? options.laneLatency)
+    func laneDone() -> Int64 {
+        world.nanoseconds + world.draw(host?.laneLatency ?? options.laneLatency)
     }
 
     private func scheduleEnd() {
@@ -194,13 +193,18 @@ final class SimulatedLane: Lane, @unchecked Sendable {
     }
 
     private func startNext() {
-        let due = loop.laneDone(after: loop.world.nanoseconds)
-        loop.schedule(.work, at: due) { [self] in finish() }
+        loop.schedule(.work, at: loop.laneDone()) { [self] in finish() }
     }
 
+    /// How often a stalled disk is looked at: a stall may end early.
+    private static let stallNanoseconds: Int64 = 20_000_000
+
     private func finish() {
-        if let disk = loop.host?.disk, disk.stalledUntil > loop.world.nanoseconds {
-            startNext()
+        let now = loop.world.nanoseconds
+        if let until = loop.host?.disk.stalledUntil, until > now {
+            loop.schedule(.work, at: min(until, now + Self.stallNanoseconds)) { [self] in
+                finish()
+            }
             return
         }
         let job = jobs.removeFirst()

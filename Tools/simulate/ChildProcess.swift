@@ -12,19 +12,18 @@ import Glibc
         var ends: [Int32] = [0, 0]
         // SAFETY: two descriptors fit; each C string lives until the child has been made.
         guard unsafe pipe(&ends) == 0 else { return nil }
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
+        var actions = unsafe posix_spawn_file_actions_t()
+        unsafe posix_spawn_file_actions_init(&actions)
         unsafe posix_spawn_file_actions_adddup2(&actions, ends[1], 1)
         unsafe posix_spawn_file_actions_addclose(&actions, ends[0])
         unsafe posix_spawn_file_actions_addclose(&actions, ends[1])
         defer { unsafe posix_spawn_file_actions_destroy(&actions) }
-        var words: [UnsafeMutablePointer<CChar>?] = []
-        for word in ["simulate"] + arguments { unsafe words.append(unsafe strdup(word)) }
+        var words = unsafe (["simulate"] + arguments).map { unsafe strdup($0) }
         unsafe words.append(nil)
         defer { for unsafe word in unsafe words { unsafe free(word) } }
         var child: pid_t = 0
         let status = unsafe posix_spawn(
-            &child, "/proc/self/exe", &actions, nil, &words, unsafe environ)
+            &child, "/proc/self/exe", &actions, nil, &words, environ)
         close(ends[1])
         guard status == 0, let file = unsafe fdopen(ends[0], "r") else {
             close(ends[0])

@@ -47,9 +47,11 @@ extension Trial {
     /// One last write to each register, then every server is asked, and the history is judged.
     func judge() {
         for _ in 0..<3 where !recorder.hasAnsweredLast {
-            // A connection that a crash left behind costs the first try.
+            // A connection that a crash left behind costs the first try, a leader whose disk is
+            // only just back another.
             for client in clients { client.ask(.last) }
             settle()
+            advance(to: world.now + .milliseconds(500))
         }
         for client in clients.prefix(1) { client.askEverybody() }
         settle()
