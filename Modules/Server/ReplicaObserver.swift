@@ -23,13 +23,23 @@ package struct ReplicaView: Sendable, Equatable {
     /// The own log is durable up to here.
     package var durableIndex: LogIndex
 
-    package init(_ core: borrowing RaftCore) {
-        status = core.status
-        firstIndex = core.firstIndex
-        lastIndex = core.lastIndex
-        lastTerm = core.lastTerm
-        snapshotIndex = core.snapshotIndex
-        commitIndex = core.commitIndex
-        durableIndex = core.durableIndex
+    package init(
+        status: Status, firstIndex: LogIndex, lastIndex: LogIndex, lastTerm: Term,
+        snapshotIndex: LogIndex, commitIndex: LogIndex, durableIndex: LogIndex
+    ) {
+        self.status = status
+        self.firstIndex = firstIndex
+        self.lastIndex = lastIndex
+        self.lastTerm = lastTerm
+        self.snapshotIndex = snapshotIndex
+        self.commitIndex = commitIndex
+        self.durableIndex = durableIndex
+    }
+
+    init(_ core: borrowing RaftCore) {
+        self.init(
+            status: core.status, firstIndex: core.firstIndex, lastIndex: core.lastIndex,
+            lastTerm: core.lastTerm, snapshotIndex: core.snapshotIndex,
+            commitIndex: core.commitIndex, durableIndex: core.durableIndex)
     }
 }

@@ -333,9 +333,7 @@ final class SimulatedDatagramSocket: DatagramSocket {
 
 extension Span<UInt8> {
     var copied: [UInt8] {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(count)
-        for index in indices { bytes.append(self[index]) }
-        return bytes
+        // SAFETY: the array is made before the buffer ends.
+        unsafe withUnsafeBufferPointer { unsafe Array($0) }
     }
 }
