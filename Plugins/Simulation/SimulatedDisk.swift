@@ -14,8 +14,21 @@ public final class SimulatedDisk {
         case broken
     }
 
+    /// Where a flipped bit lies.
+    public enum Place: Sendable, CaseIterable {
+        /// One record of the log, the term and vote among them.
+        case log
+        case metadata
+        /// The content of the newest snapshot.
+        case snapshot
+        /// The part of a snapshot that is being received.
+        case partial
+    }
+
     struct LogImage {
         var bounds = LogBounds.empty
+        /// The record whose checksum does not match; 0 is that of term and vote.
+        var damagedIndex: LogIndex?
         var hardState = HardState.initial
         var commitHint = LogIndex.zero
         var entries: [Entry] = []
@@ -27,6 +40,8 @@ public final class SimulatedDisk {
 
     var log = LogImage()
     var metadata: ServerMetadata?
+    var isMetadataDamaged = false
+    private var damagedSnapshot: SnapshotMetadata?
     var snapshots: [(metadata: SnapshotMetadata, bytes: [UInt8])] = []
     var partial: (metadata: SnapshotMetadata, bytes: [UInt8])?
     private(set) var life = 0
@@ -68,6 +83,44 @@ public final class SimulatedDisk {
         stalledUntil = 0
     }
 
+    /// Flips one bit there, if anything is there: what a store says of it is what a real one finds
+    /// by its checksums, when it is next read. False if there was nothing to flip.
+    public func flipBit(in place: Place) -> Bool {
+        switch place {
+        case .log:
+            let bounds = log.bounds
+            guard bounds.count > 0 else { return false }
+            let first = bounds.previousIndex.number
+            let drawn = UInt64.random(in: first...bounds.lastIndex.number, using: &world.generator)
+            log.damagedIndex = drawn == first ? .zero : LogIndex(drawn)
+        case .metadata:
+            guard metadata != nil else { return false }
+            isMetadataDamaged = true
+        case .snapshot:
+            guard let last = snapshots.indices.last, !snapshots[last].bytes.isEmpty else {
+                return false
+            }
+            flip(&snapshots[last].bytes)
+            damagedSnapshot = snapshots[last].metadata
+        case .partial:
+            guard var damaged = partial, !damaged.bytes.isEmpty else { return false }
+            flip(&damaged.bytes)
+            partial = damaged
+        }
+        return true
+    }
+
+    /// Whether a flipped bit is still there, in anything that a start needs.
+    public var isDamaged: Bool {
+        log.damagedIndex != nil || isMetadataDamaged
+            || snapshots.contains { $0.metadata == damagedSnapshot }
+    }
+
+    private func flip(_ bytes: inout [UInt8]) {
+        let place = Int.random(in: bytes.indices, using: &world.generator)
+        bytes[place] ^= 1 << UInt8.random(in: 0..<8, using: &world.generator)
+    }
+
     /// As a new disk in the same machine.
     ///
     /// - Precondition: the host is down.
@@ -75,6 +128,7 @@ public final class SimulatedDisk {
         precondition(host?.isRunning != true, "a disk is changed in a machine that runs")
         log = LogImage()
         metadata = nil
+        isMetadataDamaged = false
         snapshots = []
         partial = nil
         life += 1
@@ -157,6 +211,7 @@ final class SimulatedLogStore: SimulatedStore, LogStore, @unchecked Sendable {
 
     func hardState() throws(StoreError) -> HardState {
         try check()
+        if disk.log.damagedIndex == .zero { throw .corrupt("term and vote: checksum") }
         return disk.log.hardState
     }
 
@@ -196,6 +251,13 @@ final class SimulatedLogStore: SimulatedStore, LogStore, @unchecked Sendable {
         try admit()
         disk.log.sizeBytes = sizeBytes
         if let hardState = batch.hardState { disk.log.hardState = hardState }
+        if let damaged = disk.log.damagedIndex,
+            damaged == .zero ? batch.hardState != nil : kept < disk.log.entries.count
+        {
+            // Written anew, or gone.
+            let end = LogIndex(disk.log.bounds.previousIndex.number + UInt64(kept))
+            if damaged == .zero || damaged > end { disk.log.damagedIndex = nil }
+        }
         if let hint = batch.commitHint { disk.log.commitHint = hint }
         if disk.log.entries.count > kept {
             disk.log.entries.removeLast(disk.log.entries.count - kept)
@@ -209,6 +271,9 @@ final class SimulatedLogStore: SimulatedStore, LogStore, @unchecked Sendable {
     ) throws(StoreError) -> [Entry] {
         try check()
         let bounds = disk.log.bounds
+        if let damaged = disk.log.damagedIndex, damaged >= first, damaged <= bounds.lastIndex {
+            throw .corrupt("entry \(damaged): checksum")
+        }
         guard first > bounds.previousIndex else {
             throw .mismatch("\(first) is before the log, which follows \(bounds.previousIndex)")
         }
@@ -232,6 +297,9 @@ final class SimulatedLogStore: SimulatedStore, LogStore, @unchecked Sendable {
             throw .mismatch("compaction through \(index), beyond \(bounds.lastIndex)")
         }
         let count = Int(index.number - bounds.previousIndex.number)
+        if let damaged = disk.log.damagedIndex, damaged > .zero, damaged <= index {
+            disk.log.damagedIndex = nil
+        }
         guard disk.log.entries[count - 1].term == term else {
             throw .mismatch("\(index) is of \(disk.log.entries[count - 1].term), not \(term)")
         }
@@ -247,6 +315,7 @@ final class SimulatedLogStore: SimulatedStore, LogStore, @unchecked Sendable {
 final class SimulatedMetadataStore: SimulatedStore, MetadataStore, @unchecked Sendable {
     func load() throws(StoreError) -> ServerMetadata? {
         try check()
+        if disk.isMetadataDamaged { throw .corrupt("the server's identity: checksum") }
         return disk.metadata
     }
 
@@ -254,6 +323,7 @@ final class SimulatedMetadataStore: SimulatedStore, MetadataStore, @unchecked Se
         try check()
         try admit()
         disk.metadata = metadata
+        disk.isMetadataDamaged = false
     }
 }
 

@@ -29,6 +29,18 @@ extension Nemesis {
                 for node in nodes { node.host.disk.isFull = false }
             }
         },
+        // One server at a time, so that the others hold all that is lost.
+        Nemesis("bit flip") { trial, generator in
+            let node = trial.anyNode(&generator)
+            let place = SimulatedDisk.Place.allCases[
+                Int.random(in: 0..<SimulatedDisk.Place.allCases.count, using: &generator)]
+            guard trial.canSpare(node) else { return .missed }
+            trial.takeDown(node, by: .powerCut)
+            guard node.host.disk.flipBit(in: place) else {
+                return .lasting("\(node.name), nothing to flip") { trial.bringUp(node) }
+            }
+            return .lasting("\(node.name), \(place)") { trial.bringUp(node) }
+        },
         Nemesis("disk stalls") { trial, generator in
             guard let node = trial.leaderOrAny(&generator) else { return .missed }
             let time = Duration.milliseconds(Int64.random(in: 50...5_000, using: &generator))

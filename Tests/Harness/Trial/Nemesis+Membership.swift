@@ -15,19 +15,21 @@ extension Nemesis {
         },
         Nemesis("removed, still running") { trial, generator in
             let node = trial.anyNode(&generator)
-            guard let id = node.id else { return .missed }
+            guard trial.areDisksWhole, let id = node.id else { return .missed }
             trial.operate(.delete, "/v1/operator/raft/peer?id=\(id)", &generator)
             return .done(node.name)
         },
         Nemesis("leaves") { trial, generator in
-            guard let node = trial.anyRunning(&generator) else { return .missed }
+            guard trial.areDisksWhole, let node = trial.anyRunning(&generator) else {
+                return .missed
+            }
             trial.takeDown(node, by: .farewell(isLeaving: true))
             return .lasting(node.name) { trial.bringUp(node) }
         },
         Nemesis("demoted") { trial, generator in
-            guard let leader = trial.leader, let id = trial.anyNode(&generator).id else {
-                return .missed
-            }
+            guard trial.areDisksWhole, let leader = trial.leader,
+                let id = trial.anyNode(&generator).id
+            else { return .missed }
             trial.change(.demote(id), at: leader)
             return .done("\(trial.name(of: id)) by \(leader.name)")
         },

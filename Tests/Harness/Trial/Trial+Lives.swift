@@ -2,6 +2,7 @@
 import MartletRaft
 import MartletServer
 import MartletSimulation
+import MartletStorage
 
 /// Who is up, and what the trial does about those who are not.
 struct Lives {
@@ -99,19 +100,34 @@ extension Trial {
         note("\(node.name)  stopped")
     }
 
-    /// Takes a server's disk away for good: it comes back as a stranger. Only while the others can
-    /// go on without it, and remove it.
-    func replaceDisk(of node: Node) -> Bool {
-        guard lives.lost.isEmpty, world.now - lives.shrunkAt > Self.shrinkPause,
-            operatorClients.isEmpty, let leader, leader !== node, let id = node.id,
-            let view = cluster.glance(at: leader), view.configuration.voterCount >= 4
+    /// Whether the others can go on without this one, and remove it.
+    func canSpare(_ node: Node) -> Bool {
+        guard areDisksWhole, world.now - lives.shrunkAt > Self.shrinkPause,
+            operatorClients.isEmpty, let leader, leader !== node, node.id != nil,
+            let view = cluster.glance(at: leader)
         else { return false }
+        return view.configuration.voterCount >= 4
+    }
+
+    /// While a disk is damaged or gone, nobody takes other servers away: what is lost with it must
+    /// stay within what the others can repair.
+    var areDisksWhole: Bool {
+        lives.lost.isEmpty && nodes.allSatisfy { !$0.host.disk.isDamaged }
+    }
+
+    /// Takes a server's disk away for good: it comes back as a stranger.
+    func replaceDisk(of node: Node) -> Bool {
+        guard canSpare(node) else { return false }
         takeDown(node, by: .powerCut)
+        loseDisk(of: node)
+        return true
+    }
+
+    private func loseDisk(of node: Node) {
         if node.host.isRunning { cluster.cutPower(of: node) }
         node.host.disk.wipe()
+        if let id = node.id { lives.lost.append(id) }
         node.id = nil
-        lives.lost.append(id)
-        return true
     }
 
     /// Every so often: what stopped is ended, what failed is started again, whose disk is lost is
@@ -127,6 +143,7 @@ extension Trial {
                 takeNote(ofFailed: node)
             } else if node.host.isRunning, node.startFailure != nil {
                 note("\(node.name)  cannot start: \(node.startFailure.map { "\($0)" } ?? "")")
+                repairIfDamaged(node)
                 cluster.kill(node)
                 takeNote(ofFailed: node)
             } else if let view = cluster.glance(at: node), let failure = view.failure,
@@ -139,6 +156,12 @@ extension Trial {
             if let time = lives.restartAt[number], time <= world.now { bringUp(node) }
         }
         removeLost()
+    }
+
+    /// What an operator does with a server whose disk is damaged: a new disk, and the old id is
+    /// removed.
+    private func repairIfDamaged(_ node: Node) {
+        if case .corrupt = node.startFailure { loseDisk(of: node) }
     }
 
     private func takeNote(ofFailed node: Node) {
