@@ -39,6 +39,12 @@ package struct Members: Sendable {
         position(of: id).map { members[$0] }
     }
 
+    /// The cluster that a known server says it belongs to.
+    func clusterID(of id: ServerID) -> ServerID? {
+        guard let position = position(of: id) else { return nil }
+        return members[position].info.clusterID
+    }
+
     /// Takes up what is said of a server: by itself, which is believed, or by another one, which
     /// counts only for a newer life of a server that does not answer.
     ///

@@ -406,28 +406,29 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
     func session(_ session: PeerSession, received kind: FrameKind, _ payload: inout ByteReader)
         throws(ByteError)
     {
-        guard let peer = session.peer else { return }
+        guard let peerID = session.peerID else { return }
         switch kind {
         case .raft:
             let message = try RaftCodec.readMessage(&payload)
             try payload.finish()
-            guard own.clusterID != nil, members[peer.id]?.info.clusterID == own.clusterID else {
+            guard let clusterID = own.clusterID, members.clusterID(of: peerID) == clusterID else {
                 return  // Not of one cluster yet: Raft says it again.
             }
-            delegate?.network(received: message, from: peer.id)
+            delegate?.network(received: message, from: peerID)
         case .forward:
-            try receivedForward(&payload, from: peer.id, session: session)
+            try receivedForward(&payload, from: peerID, session: session)
         case .ping:
-            contacted(peer.id)
+            contacted(peerID)
             session.send(.pong) { _ in }
         case .leaving:
-            members.leaving(peer.id)
+            members.leaving(peerID)
             delegate?.networkMembersChanged()
         case .members:
             let infos = try MemberList.read(&payload)
-            learn(infos, from: peer.id)
-            if let sender = infos.first(where: { $0.id == peer.id }) { tellCluster(sender) }
+            learn(infos, from: peerID)
+            if let sender = infos.first(where: { $0.id == peerID }) { tellCluster(sender) }
         case .foundingProposal, .foundingDone, .foundingQuery:
+            guard let peer = session.peer else { return }
             try delegate?.network(founding: kind, &payload, from: peer, session: session)
         default:
             throw ByteError(offset: 0, reason: "\(kind) from a peer")

@@ -89,9 +89,9 @@ public final class SimulatedLoop: Loop, @unchecked Sendable {
 
     /// World time at which this clock shows `deadline`, or just after.
     func worldTime(of deadline: Duration) -> Int64 {
-        let isBetween = deadline.components.attoseconds % 1_000_000_000 > 0
-        return clock.worldTime(
-            of: deadline.wholeNanoseconds &+ (isBetween ? 1 : 0), from: world.nanoseconds)
+        let whole = deadline.wholeNanoseconds
+        let isBetween = whole != .max && Duration.nanoseconds(whole) < deadline
+        return clock.worldTime(of: isBetween ? whole + 1 : whole, from: world.nanoseconds)
     }
 
     func schedule(_ timer: TimerState, at time: Int64) {

@@ -4,7 +4,10 @@ public import MartletTransport
 /// What lies between the hosts: latency, loss and partitions, all by the world's seed.
 public final class SimulatedNetwork {
     /// One way, per segment or datagram.
-    public var latency: ClosedRange<Duration> = .microseconds(100)...(.milliseconds(2))
+    public var latency: ClosedRange<Duration> = .microseconds(100)...(.milliseconds(2)) {
+        didSet { latencyNanoseconds = latency.wholeNanoseconds }
+    }
+    private var latencyNanoseconds: ClosedRange<Int64> = 100_000...2_000_000
     /// The largest piece that a stream's bytes travel in.
     public var segmentBytesMax = 65_536
     /// Probability that a piece is cut at a drawn place, 0...1.
@@ -83,12 +86,12 @@ public final class SimulatedNetwork {
     }
 
     func isBlocked(from: SimulatedHost, to: SimulatedHost) -> Bool {
-        blocked.contains(Path(from: from.number, to: to.number))
+        !blocked.isEmpty && blocked.contains(Path(from: from.number, to: to.number))
     }
 
     /// When something sent at this moment arrives, if nothing holds it up.
     func arrival() -> Int64 {
-        SimulatedWorld.after(world.nanoseconds, .nanoseconds(world.draw(latency)))
+        world.nanoseconds &+ world.draw(latencyNanoseconds)
     }
 
     func segmentArrival() -> Int64 {
@@ -99,7 +102,7 @@ public final class SimulatedNetwork {
 
     /// Acknowledgements are cumulative, so that their loss does not show.
     func acknowledgementArrival() -> Int64 {
-        SimulatedWorld.after(world.nanoseconds, latency.upperBound)
+        world.nanoseconds &+ latencyNanoseconds.upperBound
     }
 
     func host(at address: SocketAddress, from host: SimulatedHost) -> SimulatedHost? {

@@ -3,7 +3,7 @@ import MartletTransport
 
 /// One side of a simulated connection. Bytes go queue → flight (bounded) → peer's inbox → handler.
 final class SimulatedStream: ByteStream {
-    private enum Segment {
+    enum Segment {
         case data([UInt8])
         case end
         case reset
@@ -218,10 +218,12 @@ final class SimulatedStream: ByteStream {
             if peer.host.isRunning { schedule(.segment, at: due) { $0.fail(.reset) } }
             return
         }
-        peer.schedule(.segment, at: due, detail: size) { $0.arriveUnlessBlocked(segment) }
+        host.world.insert(
+            .segment(peer, segment), .segment, at: due, on: peer.host, life: peer.life,
+            detail: size)
     }
 
-    private func arriveUnlessBlocked(_ segment: Segment) {
+    func arriveUnlessBlocked(_ segment: Segment) {
         guard let from = peer?.host else { return arrive(segment) }
         guard held.isEmpty, !network.isBlocked(from: from, to: host) else {
             held.append(segment)
@@ -246,7 +248,15 @@ final class SimulatedStream: ByteStream {
         case .data where isClosed || isClosing: sendReset()
         case .data, .end:
             guard !isClosed, !isClosing else { return }
-            inbox.append(segment)
+            if case .data(let bytes) = segment, isReading, inbox.isEmpty, !isDelivering {
+                isDelivering = true
+                defer { isDelivering = false }
+                credit(bytes.count)
+                handler?.streamReceived(bytes.span)
+                if inbox.isEmpty { return }
+            } else {
+                inbox.append(segment)
+            }
             deliver()
         }
     }

@@ -20,6 +20,8 @@ public final class SimulatedWorld {
         case run(() -> Void)
         /// Fires the timer if it is still due then.
         case timer(TimerState)
+        /// Reaches this side of a stream.
+        case segment(SimulatedStream, SimulatedStream.Segment)
     }
 
     private struct Event {
@@ -87,7 +89,11 @@ public final class SimulatedWorld {
             execute(event.kind, on: event.host, detail: event.detail, body)
         case .timer(let timer):
             guard timer.isDue() else { return true }
-            execute(event.kind, on: event.host, detail: event.detail, timer.fire)
+            execute(event.kind, on: event.host, detail: event.detail) { timer.fire() }
+        case .segment(let stream, let segment):
+            execute(event.kind, on: event.host, detail: event.detail) {
+                stream.arriveUnlessBlocked(segment)
+            }
         }
         return true
     }
@@ -169,10 +175,10 @@ public final class SimulatedWorld {
     }
 
     /// A duration drawn evenly from a range.
-    func draw(_ range: ClosedRange<Duration>) -> Int64 {
-        let low = range.lowerBound.wholeNanoseconds
-        return Int64.random(
-            in: low...max(low, range.upperBound.wholeNanoseconds), using: &generator)
+    func draw(_ range: ClosedRange<Duration>) -> Int64 { draw(range.wholeNanoseconds) }
+
+    func draw(_ nanoseconds: ClosedRange<Int64>) -> Int64 {
+        Int64.random(in: nanoseconds, using: &generator)
     }
 
     func chance(_ probability: Double) -> Bool {
@@ -207,11 +213,25 @@ public struct SplitMix64: RandomNumberGenerator, Sendable {
 }
 
 extension Duration {
+    private static let attosecondsPerNanosecond: UInt64 = 1_000_000_000
+
     /// Clamped to what 64 bits hold: some 292 years.
     var wholeNanoseconds: Int64 {
-        let (seconds, attoseconds) = components
-        let (whole, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-        let (sum, carry) = whole.addingReportingOverflow(attoseconds / 1_000_000_000)
-        return overflow || carry ? (seconds < 0 ? .min : .max) : sum
+        let total = attoseconds
+        let size = total.magnitude
+        let high = UInt64(truncatingIfNeeded: size >> 64)
+        // One division of 128 bits by 64; anything that leaves more than 64 bits is out of range.
+        guard high < Self.attosecondsPerNanosecond / 2 else { return total < 0 ? .min : .max }
+        let whole = Self.attosecondsPerNanosecond.dividingFullWidth(
+            (high, UInt64(truncatingIfNeeded: size))
+        ).quotient
+        return total < 0 ? -Int64(whole) : Int64(whole)
+    }
+}
+
+extension ClosedRange<Duration> {
+    var wholeNanoseconds: ClosedRange<Int64> {
+        let low = lowerBound.wholeNanoseconds
+        return low...Swift.max(low, upperBound.wholeNanoseconds)
     }
 }

@@ -27,9 +27,6 @@ final class Campaign {
         print(totals.faultTable)
         failures.sort { $0.seed < $1.seed }
         for failure in failures.prefix(3) { explain(failure) }
-        for failure in failures.dropFirst(3) {
-            print("seed \(failure.seed) FAILED: \(failure.reason)")
-        }
         return failures.isEmpty ? 0 : 1
     }
 
@@ -63,6 +60,13 @@ final class Campaign {
             ["--worker", "--first", "\(first)", "--seeds", "\(count)"] + common)
     }
 
+    /// Said at once: a campaign may be long.
+    private func note(_ failure: Failure) {
+        failures.append(failure)
+        print("seed \(failure.seed) FAILED: \(failure.reason)")
+        fflush(nil)
+    }
+
     private func follow(_ process: ChildProcess, _ first: UInt64, _ count: UInt64) {
         var underWay: UInt64?
         var failed: UInt64?
@@ -77,7 +81,7 @@ final class Campaign {
             case "fault" where words.count == 3:
                 totals.faults[String(words[2]), default: 0] += Int(words[1]) ?? 0
             case "why":
-                failures.append(
+                note(
                     Failure(seed: failed ?? 0, reason: String(line.dropFirst("why ".count))))
             default: break
             }
@@ -85,8 +89,7 @@ final class Campaign {
         let status = process.wait()
         guard status != 0 else { return }
         let seed = underWay ?? first
-        failures.append(
-            Failure(seed: seed, reason: "the process ended with status \(status)"))
+        note(Failure(seed: seed, reason: "the process ended with status \(status)"))
         let rest = first + count - seed - 1
         if rest > 0, let again = worker(seed + 1, rest) { follow(again, seed + 1, rest) }
     }
