@@ -198,7 +198,10 @@ final class Replica {
             position += 1
             effects.removeAll(keepingCapacity: true)
             core.step(input, at: loop.now, into: &effects)
-            observer?.replica(core.id, stepped: ReplicaView(core), effects: effects)
+            if let observer {
+                let view = core.view()
+                observer.replica(core.id, stepped: view, effects: effects)
+            }
             let work = effects
             for effect in work { carryOut(effect) }
         }
@@ -206,8 +209,14 @@ final class Replica {
         isStepping = false
         guard failure == nil else { return }
         submitWrites()
-        if let deadline = core.deadline { timer?.arm(at: deadline) } else { timer?.disarm() }
-        considerSnapshot()
+        let due = core.due()
+        if let deadline = due.deadline { timer?.arm(at: deadline) } else { timer?.disarm() }
+        let entries = due.entriesSinceSnapshot
+        if entries > 0, due.isDurable,
+            snapshotPolicy.isDue(entries: entries, bytes: bytesSinceSnapshot)
+        {
+            considerSnapshot()
+        }
     }
 
     private func carryOut(_ effect: Effect) {

@@ -35,11 +35,23 @@ package struct ReplicaView: Sendable, Equatable {
         self.commitIndex = commitIndex
         self.durableIndex = durableIndex
     }
+}
 
-    init(_ core: borrowing RaftCore) {
-        self.init(
-            status: core.status, firstIndex: core.firstIndex, lastIndex: core.lastIndex,
-            lastTerm: core.lastTerm, snapshotIndex: core.snapshotIndex,
-            commitIndex: core.commitIndex, durableIndex: core.durableIndex)
+extension RaftCore {
+    /// `mutating` although it changes nothing: so a core that is a class's property is looked at
+    /// in place, and not copied for each of these.
+    mutating func view() -> ReplicaView {
+        ReplicaView(
+            status: status, firstIndex: firstIndex, lastIndex: lastIndex, lastTerm: lastTerm,
+            snapshotIndex: snapshotIndex, commitIndex: commitIndex, durableIndex: durableIndex)
+    }
+
+    /// What the shell does after every step needs this: see ``view()``.
+    mutating func due() -> (deadline: Duration?, entriesSinceSnapshot: UInt64, isDurable: Bool) {
+        let base = snapshotIndex
+        return (
+            deadline, commitIndex > base ? commitIndex.number - base.number : 0,
+            commitIndex <= durableIndex
+        )
     }
 }

@@ -53,7 +53,7 @@ package final class Trial {
 
     static let founding: Duration = .seconds(3)
     /// Between two looks at who leads and who is down.
-    private static let lookInterval: Duration = .milliseconds(250)
+    private static let lookInterval: Duration = .milliseconds(500)
 
     package var nodes: [Node] { cluster.nodes }
 
