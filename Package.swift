@@ -15,7 +15,6 @@ let settings: [SwiftSetting] = [
     .strictMemorySafety(),
 ]
 
-let collections = "swift-collections"
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
 /// A Swift target named `Martlet<name>` that lives in `<folder>/<name>`.
@@ -74,7 +73,6 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
-        .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
     ],
     targets: [
         // Modules: Swift only, no C, no ambient time, randomness or environment.

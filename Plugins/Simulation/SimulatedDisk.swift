@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import MartletRaft
+public import MartletRaft
 public import MartletStorage
 
 /// A disk that outlives crashes, with the faults that a test asks for.
@@ -114,6 +114,14 @@ public final class SimulatedDisk {
     public var isDamaged: Bool {
         log.damagedIndex != nil || isMetadataDamaged
             || snapshots.contains { $0.metadata == damagedSnapshot }
+    }
+
+    /// Whether this entry is durable here, as itself or within a snapshot.
+    public func holds(_ index: LogIndex, of term: Term) -> Bool {
+        let bounds = log.bounds
+        guard index > bounds.previousIndex else { return true }
+        guard index <= bounds.lastIndex else { return false }
+        return log.entries[Int(index.number - bounds.previousIndex.number) - 1].term == term
     }
 
     private func flip(_ bytes: inout [UInt8]) {

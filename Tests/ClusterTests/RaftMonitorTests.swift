@@ -175,6 +175,19 @@ private struct Watched {
         #expect(watched.check == "I4")
     }
 
+    @Test("I7: a commit of what is on the disk of a minority", arguments: [1, 2])
+    func minority(holding: UInt64) {
+        let watched = Watched()
+        let servers = (1...3).map {
+            Configuration.Server(id: W.id($0), address: "", role: .voter)
+        }
+        let entry = RaftCore.foundingEntry(Configuration(servers: servers))
+        watched.monitor.isOnDisk = { id, _, _ in id.low <= holding }
+        watched.begin(1, term: 1, entries: [entry])
+        watched.step(1, .leader, term: 1, last: entry, commit: 1, [.committed([entry])])
+        #expect(watched.check == (holding < 2 ? "I7" : nil))
+    }
+
     @Test("I5: a term or a commit index that goes back")
     func backwards() {
         let terms = Watched()

@@ -10,6 +10,8 @@ final class ObservedServer {
     var promisedTerm = Term.zero
     var lastVote: (term: Term, candidate: ServerID)?
     var appliedIndex = LogIndex.zero
+    /// In force, committed or not.
+    var configuration = Configuration.empty
 
     private(set) var baseIndex = LogIndex.zero
     private var baseTerm = Term.zero
@@ -31,6 +33,10 @@ final class ObservedServer {
         baseIndex = restored.previousIndex
         baseTerm = restored.previousTerm
         terms = restored.entries.map(\.term)
+        let newest = restored.entries.last { $0.kind == .configuration }
+        configuration =
+            newest.flatMap { Configuration(encoded: $0.payload) }
+            ?? restored.snapshot?.configuration ?? .empty
     }
 
     func reset(to index: LogIndex, term: Term) {

@@ -12,6 +12,7 @@ package import MartletServer
 /// | I4   | no two servers apply different entries at an index             | committed, restored       |
 /// | I5   | term, vote and commit index never go back                      | views, votes, restarts    |
 /// | I6   | snapshot <= commit <= last, durable <= last                    | views                     |
+/// | I7   | what is committed is on the disks of a majority by then        | committed, ``isOnDisk``   |
 ///
 /// It keeps a log of terms for each server, built from what the server asked its disk to write, so
 /// that each step costs in proportion to its effects.
@@ -20,6 +21,9 @@ package final class RaftMonitor: ReplicaObserver {
     package private(set) var violation: Violation?
     /// Told what happens, if anybody reads along.
     package var tell: ((ServerID, () -> String) -> Void)?
+    /// Whether a server's disk holds the entry of this index and term, or a snapshot of it. Those
+    /// whose disk was taken away count as holding it: they had it when they said so.
+    package var isOnDisk: ((ServerID, LogIndex, Term) -> Bool)?
     /// Steps that were checked.
     package private(set) var stepCount: UInt64 = 0
 
@@ -47,7 +51,9 @@ package final class RaftMonitor: ReplicaObserver {
     package func replica(_ id: ServerID, stepped view: ReplicaView, effects: [Effect]) {
         guard violation == nil, let server = servers[id] else { return }
         stepCount += 1
+        let before = committed.count
         for effect in effects { see(effect, of: server, id, view) }
+        if committed.count > before { checkMajority(server, id) }
         check(view, of: server, id)
         server.view = view
     }
@@ -119,6 +125,7 @@ package final class RaftMonitor: ReplicaObserver {
                     + "leader \(status.leader.map { "\($0)" } ?? "none")"
             }
         case .configurationChanged(let configuration, let index):
+            server.configuration = configuration
             tell?(id) {
                 let names = configuration.servers.map {
                     "\($0.address)\($0.role == .voter ? "" : " (no vote)")"
@@ -188,6 +195,18 @@ package final class RaftMonitor: ReplicaObserver {
             committed.append(CommittedEntry(entry: entry, committedIn: term))
         } else {
             fail("I4", "\(id) commits \(entry.index), and nobody \(committed.count + 1)")
+        }
+    }
+
+    /// Who holds the last entry holds all before it, by I2.
+    private func checkMajority(_ server: ObservedServer, _ id: ServerID) {
+        guard let isOnDisk, let last = committed.last?.entry else { return }
+        let voters = server.configuration.servers.filter { $0.role == .voter }
+        let holding = voters.count { isOnDisk($0.id, last.index, last.term) }
+        if holding < server.configuration.quorum {
+            fail(
+                "I7", "\(id) commits \(last.index) of \(last.term), which is on the disks of "
+                    + "\(holding) of \(voters.count) voters")
         }
     }
 

@@ -70,6 +70,9 @@ package final class Trial {
         world = cluster.world
         operatorHost = world.makeHost("operator")
         cluster.observer = monitor
+        monitor.isOnDisk = { [unowned self] id, index, term in
+            nodes.first { $0.id == id }?.host.disk.holds(index, of: term) ?? true
+        }
         world.network.blockedStreamTimeout = .seconds(8)
         for number in 0..<settings.clients {
             clients.append(
