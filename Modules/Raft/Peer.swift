@@ -53,6 +53,10 @@ struct Peer: Sendable {
     var isHeartbeatDue = false
     /// Heartbeats since anything moved although something is in flight.
     var stalledHeartbeats = 0
+    /// Heartbeats in which nothing moved before what is in flight counts as lost. Three: one answer
+    /// may be lost and one late.
+    private static let stalledHeartbeatsMax = 3
+    var isStalled: Bool { stalledHeartbeats > Self.stalledHeartbeatsMax }
     /// A failed transfer of a snapshot is not repeated before.
     var snapshotNotBefore: Duration?
 

@@ -8,10 +8,6 @@ private struct Batch {
 }
 
 extension RaftCore {
-    /// Heartbeats in which nothing moved before a full window counts as lost. Three: one answer may
-    /// be lost and one late.
-    private static let stalledHeartbeatsMax = 3
-
     // MARK: - Sending
 
     /// Sends each follower what it lacks, as far as its window is open.
@@ -28,17 +24,14 @@ extension RaftCore {
             leadership.peers[position].match.next < leadership.peers[position].next
         else { return }
         leadership.peers[position].stalledHeartbeats += 1
-        guard leadership.peers[position].stalledHeartbeats > Self.stalledHeartbeatsMax else {
-            return
-        }
+        guard leadership.peers[position].isStalled else { return }
         let known = sharedIndex(of: leadership.peers[position])
-        if known.next < leadership.peers[position].next {
-            leadership.peers[position].probe(from: known.next)
-            // Empty, with this heartbeat: whoever is silent gets no entries until it answers.
-            leadership.peers[position].state = .probe(isAsked: true)
-        } else {
-            leadership.peers[position].stalledHeartbeats = 0  // All arrived; its disk is slow.
+        guard known.next < leadership.peers[position].next else {
+            return  // All arrived: the heartbeat leans on it, see ``sendEmpty(to:)``.
         }
+        leadership.peers[position].probe(from: known.next)
+        // Empty, with this heartbeat: whoever is silent gets no entries until it answers.
+        leadership.peers[position].state = .probe(isAsked: true)
     }
 
     private mutating func replicate(to position: Int, sharing batch: inout Batch?) {
@@ -108,11 +101,17 @@ extension RaftCore {
     }
 
     /// A heartbeat. While probing it is the question; else it leans on what the follower has for sure,
-    /// so that it is accepted whatever became of the entries in flight.
+    /// so that it is accepted whatever became of the entries in flight. When nothing moves although
+    /// all arrived, its disk is slow, or a restart made it forget that they were compared with ours:
+    /// then the heartbeat leans on the last of them, and compares them again.
     mutating func sendEmpty(to position: Int) {
         let peer = leadership.peers[position]
         var previous = peer.match
-        if case .probe = peer.state { previous = peer.next.previous }
+        switch peer.state {
+        case .probe: previous = peer.next.previous
+        case .replicate where peer.isStalled: previous = sharedIndex(of: peer)
+        case .replicate, .snapshot: break
+        }
         send([], after: log.term(at: previous) == nil ? .zero : previous, to: position)
         leadership.peers[position].commitSent = min(commitIndex, peer.next.previous)
     }
