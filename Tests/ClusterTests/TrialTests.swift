@@ -49,4 +49,12 @@ private func report(seed: UInt64, seconds: Int = 10, traced: Bool = false) -> Tr
     func overtakenGreeting(seed: UInt64) {
         #expect(report(seed: seed, seconds: 25).violation == nil)
     }
+
+    /// A follower came back in the same term with an entry that it had not compared with the
+    /// leader's. The leader knew it to be there and did not send it again; its heartbeats leaned
+    /// on the one before it; so neither ever said the word that would have settled it.
+    @Test("A follower that comes back with the last entry is asked about it", arguments: [200_119])
+    func silentLastEntry(seed: UInt64) {
+        #expect(report(seed: seed, seconds: 60).violation == nil)
+    }
 }

@@ -25,6 +25,7 @@ struct Arguments {
     var jobs = 1
     var only: Set<Int>?
     var isTraced = false
+    var isTracingMessages = false
     /// Print what is planned, and run nothing.
     var isPlanOnly = false
     var commit = ""
@@ -38,6 +39,7 @@ struct Arguments {
           --seed S      run one seed, and say what happened
           --trace       with --seed: print the trace
           --plan        with --seed: print the planned faults, and run nothing
+          --messages    with --trace: every Raft message too
           --only LIST   with --seed: only these of the planned faults happen, or none
           --servers N   servers that found the cluster, 1 to 7 (5)
           --seconds N   how long faults go on beginning, in simulated time (25)
@@ -70,6 +72,7 @@ struct Arguments {
         case "--commit": commit = rest.popFirst() ?? ""
         case "--plan": isPlanOnly = true
         case "--trace": isTraced = true
+        case "--messages": isTracingMessages = true
         case "--worker": mode = .worker
         case "--help", "-h": throw Problem(text: Self.usage, status: 0)
         default: throw Problem(text: "unknown argument \(word)\n\(Self.usage)", status: 2)

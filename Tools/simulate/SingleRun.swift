@@ -9,6 +9,7 @@ extension Arguments {
         settings.faultsLast = .seconds(seconds)
         settings.only = only
         settings.isTraced = isTraced
+        settings.isTracingMessages = isTracingMessages
         return settings
     }
 }

@@ -21,6 +21,8 @@ package final class RaftMonitor: ReplicaObserver {
     package private(set) var violation: Violation?
     /// Told what happens, if anybody reads along.
     package var tell: ((ServerID, () -> String) -> Void)?
+    /// Told of each message, if anybody reads along so closely.
+    package var tellMessage: ((_ from: ServerID, _ to: ServerID, Message) -> Void)?
     /// Whether a server's disk holds the entry of this index and term, or a snapshot of it. Those
     /// whose disk was taken away count as holding it: they had it when they said so.
     package var isOnDisk: ((ServerID, LogIndex, Term) -> Bool)?
@@ -140,6 +142,7 @@ package final class RaftMonitor: ReplicaObserver {
     private func see(
         _ message: Message, to peer: ServerID, of server: ObservedServer, _ id: ServerID
     ) {
+        tellMessage?(id, peer, message)
         switch message {
         case .voteRequest(let request) where !request.isPreVote:
             vote(for: id, in: request.term, by: server, id)

@@ -18,6 +18,8 @@ package struct TrialSettings: Sendable {
     package var only: Set<Int>?
     /// Collects ``TrialReport/trace``, which costs time and changes nothing else.
     package var isTraced = false
+    /// With ``isTraced``: every Raft message too, heartbeats among them.
+    package var isTracingMessages = false
 
     package init(seed: UInt64) { self.seed = seed }
 }
@@ -117,6 +119,11 @@ package final class Trial {
     }
 
     private func readAlong() {
+        if settings.isTracingMessages {
+            monitor.tellMessage = { [unowned self] from, to, message in
+                note("\(name(of: from)) to \(name(of: to)): \(message)")
+            }
+        }
         monitor.tell = { [unowned self] id, text in note("\(name(of: id))  \(text())") }
         cluster.tell = { [unowned self] name, line in note("\(name)  \(line)") }
         recorder.tell = { [unowned self] text in note(text()) }

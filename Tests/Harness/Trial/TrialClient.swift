@@ -116,16 +116,18 @@ final class TrialClient {
 
     private func read(_ register: Register, at place: Int, isStale: Bool) {
         let node = nodes[place]
+        let life = node.host.lifeNumber
         send(.get, register.path + (isStale ? "?stale" : ""), body: nil, at: place) {
             [unowned self] began, result in
             guard let (value, version) = Answer.ofRead(result, of: register) else { return }
             notice(version, of: register)
             if isStale {
+                // A life that ended before the answer came is not the one that gave it.
+                guard node.host.lifeNumber == life else { return }
                 recorder.endStale(
-                    .init(
-                        node: node.name, life: node.host.lifeNumber, value: value,
-                        version: version,
-                        description: "client \(number) at \(node.name) found \(value)"),
+                    StaleReads.Read(
+                        server: "\(node.name), life \(life)", value: value, version: version,
+                        beganAt: began),
                     of: register)
             } else {
                 recorder.end(
