@@ -72,7 +72,7 @@ let package = Package(
         .executable(name: "martlet", targets: ["martlet"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0")
     ],
     targets: [
         // Modules: Swift only, no C, no ambient time, randomness or environment.

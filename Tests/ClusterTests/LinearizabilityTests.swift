@@ -12,7 +12,8 @@ private func write(
         endedAt: outcome == .unknown ? .max : ended, outcome: outcome)
 }
 
-private func read(_ value: UInt64, at version: UInt64, _ began: UInt64, _ ended: UInt64) -> Operation
+private func read(_ value: UInt64, at version: UInt64, _ began: UInt64, _ ended: UInt64)
+    -> Operation
 {
     Operation(
         client: 1, kind: .read, beganAt: began, endedAt: ended,

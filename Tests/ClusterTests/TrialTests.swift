@@ -45,7 +45,8 @@ private func report(seed: UInt64, seconds: Int = 10, traced: Bool = false) -> Tr
 
     /// A server's greeting, sent before it joined, overtook by another connection the news that it
     /// had: the leader took the old word for the new and never took the server in.
-    @Test("Word of a joined cluster is not taken back by what was said before", arguments: [211, 297])
+    @Test(
+        "Word of a joined cluster is not taken back by what was said before", arguments: [211, 297])
     func overtakenGreeting(seed: UInt64) {
         #expect(report(seed: seed, seconds: 25).violation == nil)
     }

@@ -20,7 +20,7 @@ import Glibc
         defer { unsafe posix_spawn_file_actions_destroy(&actions) }
         var words = unsafe (["simulate"] + arguments).map { unsafe strdup($0) }
         unsafe words.append(nil)
-        defer { for unsafe word in unsafe words { unsafe free(word) } }
+        defer { unsafe words.forEach { unsafe free($0) } }
         var child: pid_t = 0
         let status = unsafe posix_spawn(
             &child, "/proc/self/exe", &actions, nil, &words, environ)

@@ -31,8 +31,9 @@ struct SingleRun {
         }
         let report = Trial(arguments.settings(seed: seed)).run()
         for line in report.trace { print(line) }
-        print("seed \(seed): trace \(hexadecimal(report.traceHash)), \(report.events) events, "
-            + "\(report.operations) operations, \(report.simulated) simulated")
+        print(
+            "seed \(seed): trace \(hexadecimal(report.traceHash)), \(report.events) events, "
+                + "\(report.operations) operations, \(report.simulated) simulated")
         for fault in report.planned { print("  \(fault)") }
         guard let violation = report.violation else {
             print("ok")

@@ -94,7 +94,9 @@ package struct Linearizability {
     /// The highest version that an operation had when it ended before each point, by ending.
     private var floors: Extremes {
         Extremes(
-            placed.filter { $0.operation.endedAt != .max }.map { ($0.operation.endedAt, $0.version) })
+            placed.filter { $0.operation.endedAt != .max }.map {
+                ($0.operation.endedAt, $0.version)
+            })
     }
 
     private func checkOrder() -> String? {
@@ -128,7 +130,9 @@ package struct Linearizability {
         let ceilings = Ceilings(placed)
         for (operation, version) in placed {
             guard case .write(_, let expected?) = operation.kind else { continue }
-            if expected >= version { return "version \(version) replaced \(expected): \(operation)" }
+            if expected >= version {
+                return "version \(version) replaced \(expected): \(operation)"
+            }
             if let between = versions.first(where: { $0 > expected && $0 < version }) {
                 return "version \(version) replaced \(expected), and \(between) was between them: "
                     + "\(operation)"

@@ -44,7 +44,10 @@ package final class RaftMonitor: ReplicaObserver {
         let server = servers[id] ?? ObservedServer()
         servers[id] = server
         if restored.hardState.term < server.promisedTerm {
-            fail("I5", "\(id) spoke in \(server.promisedTerm), and came back in \(restored.hardState.term)")
+            fail(
+                "I5",
+                "\(id) spoke in \(server.promisedTerm), and came back in \(restored.hardState.term)"
+            )
         }
         server.begin(restored)
         for entry in restored.entries { note(entry, of: server, id) }
@@ -77,10 +80,13 @@ package final class RaftMonitor: ReplicaObserver {
         }
         if view.lastIndex != server.lastIndex || view.lastTerm != server.lastTerm {
             fail(
-                "I2", "\(id) has a log to \(view.lastIndex), \(view.lastTerm), and asked its disk "
+                "I2",
+                "\(id) has a log to \(view.lastIndex), \(view.lastTerm), and asked its disk "
                     + "for one to \(server.lastIndex), \(server.lastTerm)")
         }
-        if view.status.role == .leader, server.view?.status != view.status { lead(id, view, server) }
+        if view.status.role == .leader, server.view?.status != view.status {
+            lead(id, view, server)
+        }
     }
 
     private func lead(_ id: ServerID, _ view: ReplicaView, _ server: ObservedServer) {
@@ -96,7 +102,8 @@ package final class RaftMonitor: ReplicaObserver {
         guard entry.index > server.baseIndex else { return }
         if server.term(at: entry.index) != entry.term {
             fail(
-                "I3", "\(id) leads in \(term) without \(entry.index) of \(entry.term), committed in "
+                "I3",
+                "\(id) leads in \(term) without \(entry.index) of \(entry.term), committed in "
                     + "\(committed[position].committedIn)")
         }
     }
@@ -191,8 +198,10 @@ package final class RaftMonitor: ReplicaObserver {
             let first = committed[position].entry
             if first != entry {
                 fail(
-                    "I4", "\(id) applies \(entry.index) of \(entry.term), another server "
-                        + "\(first.term == entry.term ? "another content" : "that of \(first.term)")")
+                    "I4",
+                    "\(id) applies \(entry.index) of \(entry.term), another server "
+                        + "\(first.term == entry.term ? "another content" : "that of \(first.term)")"
+                )
             }
         } else if position == committed.count {
             committed.append(CommittedEntry(entry: entry, committedIn: term))
@@ -208,7 +217,8 @@ package final class RaftMonitor: ReplicaObserver {
         let holding = voters.count { isOnDisk($0.id, last.index, last.term) }
         if holding < server.configuration.quorum {
             fail(
-                "I7", "\(id) commits \(last.index) of \(last.term), which is on the disks of "
+                "I7",
+                "\(id) commits \(last.index) of \(last.term), which is on the disks of "
                     + "\(holding) of \(voters.count) voters")
         }
     }
@@ -217,8 +227,10 @@ package final class RaftMonitor: ReplicaObserver {
         server.appliedIndex = metadata.lastIndex
         let position = Int(metadata.lastIndex.number) - 1
         guard position < committed.count, committed[position].entry.term == metadata.lastTerm else {
-            return fail("I4", "\(id) restores a snapshot at \(metadata.lastIndex) of "
-                + "\(metadata.lastTerm), which was never committed")
+            return fail(
+                "I4",
+                "\(id) restores a snapshot at \(metadata.lastIndex) of "
+                    + "\(metadata.lastTerm), which was never committed")
         }
         tell?(id) { "restored the snapshot at \(metadata.lastIndex)" }
     }

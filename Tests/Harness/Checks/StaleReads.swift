@@ -44,9 +44,11 @@ package enum StaleReads {
         for read in reads { byServer[read.server, default: []].append(read) }
         for read in reads {
             // Two that overlap may have been answered in either order.
-            guard let earlier = byServer[read.server]?.first(where: {
-                $0.endedAt < read.beganAt && $0.version > read.version
-            }) else { continue }
+            guard
+                let earlier = byServer[read.server]?.first(where: {
+                    $0.endedAt < read.beganAt && $0.version > read.version
+                })
+            else { continue }
             return Violation(name, "\(read) went back from \(earlier)")
         }
         return nil

@@ -40,7 +40,8 @@ extension Nemesis {
         partition("partition: leader and some") { trial, generator in
             guard let leader = trial.leader else { return [] }
             let others = trial.nodes.filter { $0 !== leader }.shuffled(using: &generator)
-            let lost = others.prefix(Int.random(in: 1...max(1, others.count / 2), using: &generator))
+            let lost = others.prefix(
+                Int.random(in: 1...max(1, others.count / 2), using: &generator))
             let isLost = { (node: SimulatedCluster.Node) in lost.contains { $0 === node } }
             return trial.ways { ($0 === leader && isLost($1)) || ($1 === leader && isLost($0)) }
         },

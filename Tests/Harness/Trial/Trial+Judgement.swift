@@ -28,7 +28,8 @@ extension Trial {
         }
         fail(
             Violation(
-                "liveness", "no agreement \(convergenceMax) after the faults ended: "
+                "liveness",
+                "no agreement \(convergenceMax) after the faults ended: "
                     + views.joined(separator: "; ")))
     }
 

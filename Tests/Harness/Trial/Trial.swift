@@ -111,7 +111,8 @@ package final class Trial {
     }
 
     private var clockText: String {
-        let microseconds = world.now.components.seconds * 1_000_000
+        let microseconds =
+            world.now.components.seconds * 1_000_000
             + world.now.components.attoseconds / 1_000_000_000_000
         let digits = String(microseconds % 1_000_000)
         let zeros = String(repeating: "0", count: 6 - digits.count)

@@ -184,7 +184,8 @@ enum Answer {
             switch response.status {
             case 200:
                 if register == .autopilot {
-                    return response.body.starts(with: "true".utf8) ? .written(version: nil) : .conflict
+                    return response.body.starts(with: "true".utf8)
+                        ? .written(version: nil) : .conflict
                 }
                 guard contains("\"Updated\":true", in: response.body) else { return .conflict }
                 return .written(version: number(after: "\"Index\":", in: response.body))
@@ -224,7 +225,8 @@ enum Answer {
         let wanted = Array(text.utf8)
         guard bytes.count >= wanted.count else { return nil }
         for start in 0...(bytes.count - wanted.count)
-        where bytes[start] == wanted[0] && bytes[start..<start + wanted.count].elementsEqual(wanted) {
+        where bytes[start] == wanted[0] && bytes[start..<start + wanted.count].elementsEqual(wanted)
+        {
             return start + wanted.count
         }
         return nil
