@@ -126,6 +126,8 @@ extension Trial {
     private func loseDisk(of node: Node) {
         if node.host.isRunning { cluster.cutPower(of: node) }
         node.host.disk.wipe()
+        // It is to join what is there, and to found nothing.
+        node.options.bootstrapExpect = 0
         if let id = node.id { lives.lost.append(id) }
         node.id = nil
     }
