@@ -221,7 +221,8 @@ public final class SimulatedStreams: Streams {
                     client.vanish()
                     return
                 }
-                answer(.success(client))
+                // It may have been reset before this side knew of it.
+                answer(client.isGone ? .failure(.reset) : .success(client))
             }
             listener.accept(server)
         }

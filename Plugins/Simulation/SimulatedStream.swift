@@ -91,6 +91,9 @@ final class SimulatedStream: ByteStream {
     /// The peer hears of a reset after the latency.
     func sendReset() { transmit(.reset) }
 
+    /// Nothing more will be told of it.
+    var isGone: Bool { isClosed }
+
     /// Gone with its host: no more calls.
     func vanish() {
         isClosed = true

@@ -122,7 +122,9 @@ private struct Histories {
             case (.read, _): .found(value: other.value, version: other.version)
             case (.write(_, .some), .conflict): .written(version: nil)
             case (.write(_, .some), .written): .conflict
-            case (_, .written(version: .some)): .written(version: other.version)
+            // The sweep does not know which version the initial value has, unless it is read.
+            case (_, .written(version: .some)) where other.version > 1:
+                .written(version: other.version)
             default: was.outcome
             }
         operations[index] = Operation(
