@@ -15,9 +15,7 @@ let settings: [SwiftSetting] = [
     .strictMemorySafety(),
 ]
 
-let collections = "swift-collections"
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
-let heap = Target.Dependency.product(name: "HeapModule", package: collections)
 
 /// A Swift target named `Martlet<name>` that lives in `<folder>/<name>`.
 func swift(
@@ -74,8 +72,7 @@ let package = Package(
         .executable(name: "martlet", targets: ["martlet"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
-        .package(url: "https://github.com/apple/swift-collections", from: "1.1.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0")
     ],
     targets: [
         // Modules: Swift only, no C, no ambient time, randomness or environment.
@@ -107,7 +104,7 @@ let package = Package(
         plugin("Zlib", uses: ["Transport"], c: ["CZlib"]),
         plugin("LMDB", uses: ["Storage", "Raft", "Bytes"], c: ["CLMDB"]),
         plugin("Memory", uses: ["Storage", "Raft", "Bytes"]),
-        plugin("Simulation", uses: ["Storage", "Transport", "Raft", "Bytes"], [heap]),
+        plugin("Simulation", uses: ["Storage", "Transport", "Raft", "Bytes"]),
 
         // What tests share; Contracts is a product for authors of plugins.
         swift("Contracts", in: "Tests", uses: ["Storage", "Transport", "Raft"]),
@@ -157,6 +154,7 @@ let package = Package(
             "martlet",
             uses: ["Host", "Storage", "Transport", "UV", "TLS", "Zlib", "LMDB", "Memory"]),
         tool("arrows", uses: []),
+        tool("simulate", uses: ["Harness", "Simulation"]),
         tool("bench", uses: ["Raft"]),
         tool("explore", uses: ["Explorer"]),
         tool("counter", uses: ["Raft"]),

@@ -39,6 +39,13 @@ package struct Members: Sendable {
         position(of: id).map { members[$0] }
     }
 
+    /// Whether a known server says that it belongs to this life of this cluster.
+    func belongs(_ id: ServerID, to cluster: ServerID, epoch: UInt64) -> Bool {
+        guard let position = position(of: id) else { return false }
+        let info = members[position].info
+        return info.clusterID == cluster && info.recoveryEpoch == epoch
+    }
+
     /// Takes up what is said of a server: by itself, which is believed, or by another one, which
     /// counts only for a newer life of a server that does not answer.
     ///
@@ -46,6 +53,13 @@ package struct Members: Sendable {
     mutating func learn(_ info: MemberInfo, isDirect: Bool, at now: Duration) -> Bool {
         if let position = position(of: info.id) {
             let known = members[position].info
+            var info = info
+            if info.incarnation == known.incarnation {
+                // Two connections have no common order, and these only come true in a life: what
+                // was said earlier and arrives later must not take them back.
+                info.clusterID = info.clusterID ?? known.clusterID
+                info.hasLog = info.hasLog || known.hasLog
+            }
             guard info != known else { return false }
             let isNewer = info.incarnation > known.incarnation && members[position].status != .alive
             guard isDirect || isNewer else { return false }

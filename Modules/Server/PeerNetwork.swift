@@ -457,33 +457,35 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
     func session(_ session: PeerSession, received kind: FrameKind, _ payload: inout ByteReader)
         throws(ByteError)
     {
-        guard let peer = session.peer else { return }
+        guard let peerID = session.peerID else { return }
         switch kind {
         case .raft:
             let message = try RaftCodec.readMessage(
                 &payload, protocol: session.agreedProtocol)
             try payload.finish()
-            guard own.clusterID != nil, let info = members[peer.id]?.info,
-                info.clusterID == own.clusterID, info.recoveryEpoch == own.recoveryEpoch
+            guard let clusterID = own.clusterID,
+                members.belongs(peerID, to: clusterID, epoch: own.recoveryEpoch)
             else {
                 // Perhaps not of one cluster yet: Raft says it again.
-                refuse(.foreignCluster, from: peer.fullName, "a Raft message")
+                let name = members[peerID]?.info.fullName ?? "\(peerID)"
+                refuse(.foreignCluster, from: name, "a Raft message")
                 return
             }
-            delegate?.network(received: message, from: peer.id)
+            delegate?.network(received: message, from: peerID)
         case .forward:
-            try receivedForward(&payload, from: peer.id, session: session)
+            try receivedForward(&payload, from: peerID, session: session)
         case .ping:
-            contacted(peer.id)
+            contacted(peerID)
             session.send(.pong) { _ in }
         case .leaving:
-            members.leaving(peer.id)
+            members.leaving(peerID)
             delegate?.networkMembersChanged()
         case .members:
             let infos = try MemberList.read(&payload)
-            learn(infos, from: peer.id)
-            if let sender = infos.first(where: { $0.id == peer.id }) { tellCluster(sender) }
+            learn(infos, from: peerID)
+            if let sender = infos.first(where: { $0.id == peerID }) { tellCluster(sender) }
         case .foundingProposal, .foundingDone, .foundingQuery:
+            guard let peer = session.peer else { return }
             try delegate?.network(founding: kind, &payload, from: peer, session: session)
         default:
             throw ByteError(offset: 0, reason: "\(kind) from a peer")

@@ -60,6 +60,9 @@ final class PeerSession: StreamHandler {
 
     var isStranger: Bool { if case .stranger = state { true } else { false } }
 
+    /// The id of ``peer``, without what else is known of it: for each message.
+    private(set) var peerID: ServerID?
+
     /// Who is at the other end; nil for strangers and snapshot streams.
     var peer: MemberInfo? { if case .peer(let info) = state { info } else { nil } }
 
@@ -139,6 +142,7 @@ final class PeerSession: StreamHandler {
         switch hello.purpose {
         case .peer where isWelcome:
             state = .peer(hello.sender)
+            peerID = hello.sender.id
             reader.payloadBytesMax = Frame.payloadBytesMax
             owner.sessionOpened(self)
         case .snapshot where isWelcome && receiver != nil:

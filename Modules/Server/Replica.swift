@@ -46,6 +46,7 @@ final class Replica {
     private let logger: Logger
     private let snapshotPolicy: SnapshotPolicy
     weak var delegate: (any ReplicaDelegate)?
+    private let observer: (any ReplicaObserver)?
 
     private(set) var core: RaftCore
     private(set) var state: State
@@ -95,6 +96,8 @@ final class Replica {
         core = RaftCore(
             id: loaded.metadata.serverID, timing: options.timing, limits: options.raftLimits,
             seed: seed, restored: loaded.restored, at: environment.loop.now, options: raftOptions)
+        observer = environment.observer
+        observer?.replica(loaded.metadata.serverID, began: loaded.restored)
         state = loaded.state
         let snapshot = loaded.restored.snapshot
         diskLastIndex = loaded.restored.entries.last?.index ?? loaded.restored.previousIndex
@@ -234,6 +237,10 @@ final class Replica {
             position += 1
             effects.removeAll(keepingCapacity: true)
             core.step(input, at: loop.now, into: &effects)
+            if let observer {
+                let view = core.view()
+                observer.replica(core.id, stepped: view, effects: effects)
+            }
             let work = effects
             for effect in work { carryOut(effect) }
         }
@@ -241,8 +248,14 @@ final class Replica {
         isStepping = false
         guard failure == nil else { return }
         submitWrites()
-        if let deadline = core.deadline { timer?.arm(at: deadline) } else { timer?.disarm() }
-        considerSnapshot()
+        let due = core.due()
+        if let deadline = due.deadline { timer?.arm(at: deadline) } else { timer?.disarm() }
+        let entries = due.entriesSinceSnapshot
+        if entries > 0, due.isDurable,
+            snapshotPolicy.isDue(entries: entries, bytes: bytesSinceSnapshot)
+        {
+            considerSnapshot()
+        }
     }
 
     private func carryOut(_ effect: Effect) {

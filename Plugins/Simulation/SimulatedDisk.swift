@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import MartletRaft
+public import MartletRaft
 public import MartletStorage
 
 /// A disk that outlives crashes, with the faults that a test asks for.
@@ -14,8 +14,21 @@ public final class SimulatedDisk {
         case broken
     }
 
+    /// Where a flipped bit lies.
+    public enum Place: Sendable, CaseIterable {
+        /// One record of the log, the term and vote among them.
+        case log
+        case metadata
+        /// The content of the newest snapshot.
+        case snapshot
+        /// The part of a snapshot that is being received.
+        case partial
+    }
+
     struct LogImage {
         var bounds = LogBounds.empty
+        /// The record whose checksum does not match; 0 is that of term and vote.
+        var damagedIndex: LogIndex?
         var hardState = HardState.initial
         var commitHint = LogIndex.zero
         var entries: [Entry] = []
@@ -27,11 +40,19 @@ public final class SimulatedDisk {
 
     var log = LogImage()
     var metadata: ServerMetadata?
+    var isMetadataDamaged = false
+    private var damagedSnapshot: SnapshotMetadata?
     var snapshots: [(metadata: SnapshotMetadata, bytes: [UInt8])] = []
     var partial: (metadata: SnapshotMetadata, bytes: [UInt8])?
     private(set) var life = 0
     /// World time until which no lane of the host completes anything.
     private(set) var stalledUntil: Int64 = 0
+    unowned var host: SimulatedHost?
+    /// Every write that needs space is refused as full while this is true; nothing breaks.
+    public var isFull = false
+    /// Durable steps since the world began: what ``crash(atStep:isDone:)`` counts in.
+    public private(set) var stepCount: UInt64 = 0
+    private var crashPoint: (step: UInt64, isDone: Bool)?
     private var nextFault: Fault?
     private var stepsLeft: Int?
     private unowned let world: SimulatedWorld
@@ -48,8 +69,87 @@ public final class SimulatedDisk {
     /// Freezes the host's lanes until this much world time has passed.
     public func stall(until time: Duration) { stalledUntil = time.wholeNanoseconds }
 
+    /// Power is cut at the `count`-th durable step from here on, 1 being the next: just before it,
+    /// or just after it and before anybody is told. What the lane would have done behind it is not.
+    public func crash(atStep count: UInt64, isDone: Bool) {
+        crashPoint = (stepCount + max(1, count), isDone)
+    }
+
+    /// Takes back every fault that has not struck yet.
+    public func calm() {
+        isFull = false
+        nextFault = nil
+        crashPoint = nil
+        stalledUntil = 0
+    }
+
+    /// Flips one bit there, if anything is there: what a store says of it is what a real one finds
+    /// by its checksums, when it is next read. False if there was nothing to flip.
+    public func flipBit(in place: Place) -> Bool {
+        switch place {
+        case .log:
+            let bounds = log.bounds
+            guard bounds.count > 0 else { return false }
+            let first = bounds.previousIndex.number
+            let drawn = UInt64.random(in: first...bounds.lastIndex.number, using: &world.generator)
+            log.damagedIndex = drawn == first ? .zero : LogIndex(drawn)
+        case .metadata:
+            guard metadata != nil else { return false }
+            isMetadataDamaged = true
+        case .snapshot:
+            guard let last = snapshots.indices.last, !snapshots[last].bytes.isEmpty else {
+                return false
+            }
+            flip(&snapshots[last].bytes)
+            damagedSnapshot = snapshots[last].metadata
+        case .partial:
+            guard var damaged = partial, !damaged.bytes.isEmpty else { return false }
+            flip(&damaged.bytes)
+            partial = damaged
+        }
+        return true
+    }
+
+    /// Whether a flipped bit is still there, in anything that a start needs.
+    public var isDamaged: Bool {
+        log.damagedIndex != nil || isMetadataDamaged
+            || snapshots.contains { $0.metadata == damagedSnapshot }
+    }
+
+    /// Whether this entry is durable here, as itself or within a snapshot.
+    public func holds(_ index: LogIndex, of term: Term) -> Bool {
+        let bounds = log.bounds
+        guard index > bounds.previousIndex else { return true }
+        guard index <= bounds.lastIndex else { return false }
+        return log.entries[Int(index.number - bounds.previousIndex.number) - 1].term == term
+    }
+
+    private func flip(_ bytes: inout [UInt8]) {
+        let place = Int.random(in: bytes.indices, using: &world.generator)
+        bytes[place] ^= 1 << UInt8.random(in: 0..<8, using: &world.generator)
+    }
+
+    /// As a new disk in the same machine.
+    ///
+    /// - Precondition: the host is down.
+    public func wipe() {
+        precondition(host?.isRunning != true, "a disk is changed in a machine that runs")
+        log = LogImage()
+        metadata = nil
+        isMetadataDamaged = false
+        snapshots = []
+        partial = nil
+        life += 1
+    }
+
     /// Asked before each durable step.
     func admit() throws(StoreError) {
+        stepCount += 1
+        if let point = crashPoint, stepCount >= point.step {
+            if stepCount == point.step { host?.crashSoon() }
+            guard point.isDone, stepCount == point.step else { throw .broken("the host crashed") }
+        }
+        if isFull { throw .full("simulated") }
         if let left = stepsLeft {
             guard left > 0 else { throw .broken("the host crashed") }
             stepsLeft = left - 1
@@ -74,12 +174,16 @@ public final class SimulatedDisk {
     func crash() {
         life += 1
         nextFault = nil
-        // Chunks need not be durable: a seeded part of them is there.
-        if let count = partial?.bytes.count {
-            let kept = Int.random(in: 0...count, using: &world.generator)
-            partial?.bytes.removeLast(count - kept)
-        }
+        crashPoint = nil
+        guard let count = partial?.bytes.count, count > 0 else { return }
+        // Chunks need not be durable: a seeded part of them is there, and its end may be torn.
+        let kept = Int.random(in: 0...count, using: &world.generator)
+        partial?.bytes.removeLast(count - kept)
+        guard kept > 0, Bool.random(using: &world.generator) else { return }
+        for offset in max(0, kept - Self.sectorBytes)..<kept { partial?.bytes[offset] = 0 }
     }
+
+    private static let sectorBytes = 512
 }
 
 /// What the stores share: they end with the life they were opened in, and at a failed sync.
@@ -115,6 +219,7 @@ final class SimulatedLogStore: SimulatedStore, LogStore, @unchecked Sendable {
 
     func hardState() throws(StoreError) -> HardState {
         try check()
+        if disk.log.damagedIndex == .zero { throw .corrupt("term and vote: checksum") }
         return disk.log.hardState
     }
 
@@ -143,8 +248,10 @@ final class SimulatedLogStore: SimulatedStore, LogStore, @unchecked Sendable {
             }
             bounds.lastIndex = entry.index
         }
-        let droppedBytes = disk.log.entries[kept...].reduce(0) { $0 + $1.sizeBytes }
-        let addedBytes = batch.entries.reduce(0) { $0 + $1.sizeBytes }
+        var droppedBytes = 0
+        for entry in disk.log.entries[kept...] { droppedBytes += entry.sizeBytes }
+        var addedBytes = 0
+        for entry in batch.entries { addedBytes += entry.sizeBytes }
         let sizeBytes = disk.log.sizeBytes - droppedBytes + addedBytes
         if let most = disk.logBytesMax, !batch.entries.isEmpty, sizeBytes > most {
             throw .full("the log may have \(most) bytes")
@@ -152,8 +259,17 @@ final class SimulatedLogStore: SimulatedStore, LogStore, @unchecked Sendable {
         try admit()
         disk.log.sizeBytes = sizeBytes
         if let hardState = batch.hardState { disk.log.hardState = hardState }
+        if let damaged = disk.log.damagedIndex,
+            damaged == .zero ? batch.hardState != nil : kept < disk.log.entries.count
+        {
+            // Written anew, or gone.
+            let end = LogIndex(disk.log.bounds.previousIndex.number + UInt64(kept))
+            if damaged == .zero || damaged > end { disk.log.damagedIndex = nil }
+        }
         if let hint = batch.commitHint { disk.log.commitHint = hint }
-        disk.log.entries.removeLast(disk.log.entries.count - kept)
+        if disk.log.entries.count > kept {
+            disk.log.entries.removeLast(disk.log.entries.count - kept)
+        }
         disk.log.entries += batch.entries
         disk.log.bounds = bounds
     }
@@ -163,6 +279,9 @@ final class SimulatedLogStore: SimulatedStore, LogStore, @unchecked Sendable {
     ) throws(StoreError) -> [Entry] {
         try check()
         let bounds = disk.log.bounds
+        if let damaged = disk.log.damagedIndex, damaged >= first, damaged <= bounds.lastIndex {
+            throw .corrupt("entry \(damaged): checksum")
+        }
         guard first > bounds.previousIndex else {
             throw .mismatch("\(first) is before the log, which follows \(bounds.previousIndex)")
         }
@@ -186,6 +305,9 @@ final class SimulatedLogStore: SimulatedStore, LogStore, @unchecked Sendable {
             throw .mismatch("compaction through \(index), beyond \(bounds.lastIndex)")
         }
         let count = Int(index.number - bounds.previousIndex.number)
+        if let damaged = disk.log.damagedIndex, damaged > .zero, damaged <= index {
+            disk.log.damagedIndex = nil
+        }
         guard disk.log.entries[count - 1].term == term else {
             throw .mismatch("\(index) is of \(disk.log.entries[count - 1].term), not \(term)")
         }
@@ -201,6 +323,7 @@ final class SimulatedLogStore: SimulatedStore, LogStore, @unchecked Sendable {
 final class SimulatedMetadataStore: SimulatedStore, MetadataStore, @unchecked Sendable {
     func load() throws(StoreError) -> ServerMetadata? {
         try check()
+        if disk.isMetadataDamaged { throw .corrupt("the server's identity: checksum") }
         return disk.metadata
     }
 
@@ -208,6 +331,7 @@ final class SimulatedMetadataStore: SimulatedStore, MetadataStore, @unchecked Se
         try check()
         try admit()
         disk.metadata = metadata
+        disk.isMetadataDamaged = false
     }
 }
 

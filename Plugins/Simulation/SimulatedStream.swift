@@ -3,7 +3,7 @@ import MartletTransport
 
 /// One side of a simulated connection. Bytes go queue → flight (bounded) → peer's inbox → handler.
 final class SimulatedStream: ByteStream {
-    private enum Segment {
+    enum Segment {
         case data([UInt8])
         case end
         case reset
@@ -25,6 +25,9 @@ final class SimulatedStream: ByteStream {
     private var queue: [[UInt8]] = []
     private var headOffset = 0
     private var flightBytes = 0
+    /// Of them, what the peer has read, and when this side learns it.
+    private var acknowledged: [(time: Int64, count: Int)] = []
+    private var isAwaitingAcknowledgement = false
     private var isReading = false
     private var isFinishing = false
     private var hasSentEnd = false
@@ -88,6 +91,9 @@ final class SimulatedStream: ByteStream {
     /// The peer hears of a reset after the latency.
     func sendReset() { transmit(.reset) }
 
+    /// Nothing more will be told of it.
+    var isGone: Bool { isClosed }
+
     /// Gone with its host: no more calls.
     func vanish() {
         isClosed = true
@@ -123,6 +129,7 @@ final class SimulatedStream: ByteStream {
 
     /// The peer's host began a new life, which knows nothing of what is still unacknowledged.
     func retransmit() {
+        collectAcknowledged()
         if flightBytes > 0 || hasSentEnd, let peer, peer.host.life != peer.life {
             schedule(.segment, at: network.arrival()) { $0.fail(.reset) }
         }
@@ -138,22 +145,28 @@ final class SimulatedStream: ByteStream {
     private func flushLater() {
         guard !isFlushDue else { return }
         isFlushDue = true
-        host.loop.atEndOfTurn { [self] in
-            isFlushDue = false
-            flush()
-            if queuedBytes > 0 { owesDrained = true }
-        }
+        host.loop.flushAtEndOfTurn(self)
+    }
+
+    func flushAtEndOfTurn() {
+        isFlushDue = false
+        flush()
+        if queuedBytes > 0 { owesDrained = true }
     }
 
     private func flush() {
         guard !isClosed else { return }
         // Room for a whole segment, or none: crumbs would breed crumbs (RFC 9293 §3.8.6.2.1).
         let segmentMax = min(max(1, network.segmentBytesMax), Self.windowBytes)
-        while queuedBytes > 0, Self.windowBytes - flightBytes >= segmentMax {
+        while queuedBytes > 0, hasRoom(for: segmentMax) {
             let head = queue[0]
-            let most = min(head.count - headOffset, segmentMax)
-            let count = Int.random(in: 1...most, using: &host.world.generator)
-            transmit(.data(Array(head[headOffset..<headOffset + count])))
+            let rest = head.count - headOffset
+            var count = min(rest, segmentMax)
+            if host.world.chance(network.fragmentation) {
+                count = Int.random(in: 1...count, using: &host.world.generator)
+            }
+            let isWhole = count == head.count
+            transmit(.data(isWhole ? head : Array(head[headOffset..<headOffset + count])))
             flightBytes += count
             queuedBytes -= count
             headOffset += count
@@ -168,9 +181,38 @@ final class SimulatedStream: ByteStream {
         if isClosing { conclude(nil) }
     }
 
+    /// An acknowledgement that nothing waits for is only noted; the first that is waited for gets
+    /// an event.
+    private func hasRoom(for count: Int) -> Bool {
+        if Self.windowBytes - flightBytes >= count { return true }
+        collectAcknowledged()
+        if Self.windowBytes - flightBytes >= count { return true }
+        awaitAcknowledgement()
+        return false
+    }
+
+    private func collectAcknowledged() {
+        let due = acknowledged.prefix { $0.time <= now }
+        for (_, count) in due { flightBytes -= count }
+        acknowledged.removeFirst(due.count)
+    }
+
+    private func awaitAcknowledgement() {
+        guard !isAwaitingAcknowledgement, let first = acknowledged.first else { return }
+        isAwaitingAcknowledgement = true
+        schedule(.credit, at: first.time) { sender in
+            sender.isAwaitingAcknowledgement = false
+            sender.collectAcknowledged()
+            sender.flush()
+            guard sender.owesDrained, sender.queuedBytes == 0, !sender.isClosed else { return }
+            sender.owesDrained = false
+            sender.handler?.streamDrained()
+        }
+    }
+
     private func transmit(_ segment: Segment) {
         guard let peer else { return }
-        let due = max(network.arrival(), peer.lastArrival)
+        let due = max(network.segmentArrival(), peer.lastArrival)
         peer.lastArrival = due
         var size = 0
         if case .data(let bytes) = segment { size = bytes.count }
@@ -179,10 +221,12 @@ final class SimulatedStream: ByteStream {
             if peer.host.isRunning { schedule(.segment, at: due) { $0.fail(.reset) } }
             return
         }
-        peer.schedule(.segment, at: due, detail: size) { $0.arriveUnlessBlocked(segment) }
+        host.world.insert(
+            .segment(peer, segment), .segment, at: due, on: peer.host, life: peer.life,
+            detail: size)
     }
 
-    private func arriveUnlessBlocked(_ segment: Segment) {
+    func arriveUnlessBlocked(_ segment: Segment) {
         guard let from = peer?.host else { return arrive(segment) }
         guard held.isEmpty, !network.isBlocked(from: from, to: host) else {
             held.append(segment)
@@ -207,7 +251,15 @@ final class SimulatedStream: ByteStream {
         case .data where isClosed || isClosing: sendReset()
         case .data, .end:
             guard !isClosed, !isClosing else { return }
-            inbox.append(segment)
+            if case .data(let bytes) = segment, isReading, inbox.isEmpty, !isDelivering {
+                isDelivering = true
+                defer { isDelivering = false }
+                credit(bytes.count)
+                handler?.streamReceived(bytes.span)
+                if inbox.isEmpty { return }
+            } else {
+                inbox.append(segment)
+            }
             deliver()
         }
     }
@@ -229,13 +281,10 @@ final class SimulatedStream: ByteStream {
 
     private func credit(_ count: Int) {
         guard let peer else { return }
-        peer.schedule(.credit, at: network.arrival(), detail: count) { sender in
-            sender.flightBytes -= count
-            sender.flush()
-            guard sender.owesDrained, sender.queuedBytes == 0, !sender.isClosed else { return }
-            sender.owesDrained = false
-            sender.handler?.streamDrained()
-        }
+        let time = max(network.acknowledgementArrival(), peer.acknowledged.last?.time ?? 0)
+        peer.acknowledged.append((time, count))
+        if peer.queuedBytes > 0 || peer.owesDrained { peer.awaitAcknowledgement() }
+        if peer.acknowledged.count > 64 { peer.collectAcknowledged() }
     }
 
     /// Closed by this side: its handler is told in an event of its own.
