@@ -91,6 +91,7 @@ public struct AppendRequest: Equatable, Sendable {
     /// The attempt to recover that has succeeded (``AppendResponse/recovery``).
     public var recovered: UInt64?
 
+    /// Tells a server that it has recovered.
     public var isRecovered: Bool { recovered != nil }
 
     public init(
@@ -136,6 +137,7 @@ public struct AppendResponse: Equatable, Sendable {
     /// start: the answer counts for nothing that needs a majority.
     public var recovery: UInt64?
 
+    /// The answer of a server that is recovering.
     public var isRecovering: Bool { recovery != nil }
 
     public init(
