@@ -139,12 +139,13 @@ class Recovery(ProcessTest):
 
         own = ids["127.0.0.1:%d" % servers[0].rpc_port]
         server = '{"id": "%s", "address": "127.0.0.1:%d"}' % (own, servers[0].rpc_port)
+        another = next(id for id in ids.values() if id != own)
         cases = [
             ('["127.0.0.1:4647"]', "json: cannot unmarshal string"),
             ("[]", "need at least one voter"),
             ("[%s, %s]" % (server, server), "duplicate id"),
             ("[%s" % server, "unexpected EOF"),
-            ('[{"id": "%s", "address": "127.0.0.1:1"}]' % list(ids.values())[1], "is not in the file"),
+            ('[{"id": "%s", "address": "127.0.0.1:1"}]' % another, "is not in the file"),
         ]
         path = self.peers_file(servers[0])
         for text, wanted in cases:
