@@ -153,7 +153,13 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
     /// Of another cluster, or of another life of this one.
     private func isOfAnotherCluster(_ info: MemberInfo) -> Bool {
         guard let mine = own.clusterID, let theirs = info.clusterID else { return false }
-        return mine != theirs || own.recoveryEpoch != info.recoveryEpoch
+        return mine != theirs || isOfAnotherLife(info)
+    }
+
+    /// Whoever has no log yet has nothing of an older life, and takes up a newer one.
+    private func isOfAnotherLife(_ info: MemberInfo) -> Bool {
+        own.recoveryEpoch != info.recoveryEpoch
+            && !RecoveryEpoch.takesUp(info, from: own) && !RecoveryEpoch.takesUp(own, from: info)
     }
 
     private func makeRoom() {
@@ -313,7 +319,9 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
     }
 
     private func tellCluster(_ peer: MemberInfo) {
-        guard own.clusterID == nil, let clusterID = peer.clusterID else { return }
+        guard let clusterID = peer.clusterID,
+            own.clusterID == nil || RecoveryEpoch.takesUp(own, from: peer)
+        else { return }
         delegate?.network(toldCluster: clusterID, by: peer)
     }
 
@@ -329,7 +337,7 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
             if mine != theirs {
                 return .refused("this server belongs to cluster \(mine), not \(theirs)")
             }
-            if own.recoveryEpoch != peer.recoveryEpoch {
+            if isOfAnotherLife(peer) {
                 return .refused(
                     "this server is of recovery epoch \(RecoveryEpoch.text(own.recoveryEpoch)), "
                         + "not \(RecoveryEpoch.text(peer.recoveryEpoch)): the cluster was recovered "

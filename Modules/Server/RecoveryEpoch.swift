@@ -21,6 +21,12 @@ enum RecoveryEpoch {
         return recoveries << 32 | UInt64(CRC32C.checksum(ordered.encoded()))
     }
 
+    /// Whether `server`, which has no log, is to go over to the newer life that `other` is in.
+    static func takesUp(_ server: MemberInfo, from other: MemberInfo) -> Bool {
+        !server.hasLog && server.clusterID != nil && server.clusterID == other.clusterID
+            && server.recoveryEpoch >> 32 < other.recoveryEpoch >> 32
+    }
+
     /// As people are shown it: `2-8a91f03c`.
     static func text(_ epoch: UInt64) -> String {
         guard epoch > 0 else { return "0" }

@@ -205,10 +205,12 @@ extension Server {
     }
 
     /// A peer belongs to a cluster. A server that has neither cluster nor log joins it, unless it
-    /// is bound by a founding that may still complete.
+    /// is bound by a founding that may still complete; one that has no log goes over to a newer
+    /// life of its cluster: it was told of it by a server of the old one.
     func network(toldCluster clusterID: ServerID, by peer: MemberInfo) {
-        guard metadata.clusterID == nil, !network.own.hasLog || metadata.isRecovering,
-            !isSavingMetadata
+        let isNewer = RecoveryEpoch.takesUp(network.own, from: peer)
+        guard metadata.clusterID == nil || isNewer,
+            !network.own.hasLog || metadata.isRecovering, !isSavingMetadata
         else { return }
         if let founding = metadata.founding {
             guard

@@ -23,6 +23,8 @@ extension Server {
         var gauges: [(String, Double)] = [
             ("nomad.raft.applied_index", Double(core.commitIndex.number)),
             ("nomad.raft.commit_index", Double(core.commitIndex.number)),
+            // What the own disk holds of the log: behind `last_index` while it writes.
+            ("nomad.raft.durable_index", Double(core.durableIndex.number)),
             ("nomad.raft.disk_stalled", core.isDiskStalled ? 1 : 0),
             ("nomad.raft.is_leader", core.status.role == .leader ? 1 : 0),
             ("nomad.raft.last_index", Double(core.lastIndex.number)),

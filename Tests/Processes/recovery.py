@@ -34,12 +34,22 @@ class Recovery(ProcessTest):
         self.start(servers)
         for step in range(20):
             self.write_until_acknowledged([servers[step % count]], value + step)
+        self.wait_until_written(servers)
         return servers, value + 19
 
     def ids(self, server):
         """Ids by rpc address."""
         rows = server.request("GET", RAFT).json["Servers"]
         return {row["Address"]: row["ID"] for row in rows}
+
+    def wait_until_written(self, servers):
+        """On every disk: an answer needs a majority of them only, and not that of who gives it."""
+        def ends(name):
+            for server in servers:
+                gauges = server.request("GET", "/v1/metrics").json["Gauges"]
+                yield next(row["Value"] for row in gauges if row["Name"] == name)
+        last = max(ends("nomad.raft.commit_index"))
+        wait_until("every disk to hold the log", lambda: min(ends("nomad.raft.durable_index")) >= last, 30)
 
     def test_one_of_three_goes_on_alone_and_the_lost_are_strangers(self):
         servers, value = self.cluster_with_writes(3, 1000)
@@ -97,6 +107,7 @@ class Recovery(ProcessTest):
         alive = servers[1:]
         for step in range(30):
             self.write_until_acknowledged([alive[step % 4]], 1100 + step)
+        self.wait_until_written(alive)
         index = self.read(alive[0])[1]
         for server in servers:
             server.kill()
