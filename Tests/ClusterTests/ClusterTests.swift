@@ -205,6 +205,36 @@ extension SimulatedCluster {
         #expect(configuration?.voterCount == 3)
     }
 
+    /// The leader counted it as alive for two seconds more than it waits to take one in again, gave it
+    /// a place, and a cluster of two had three again of which one was dead.
+    @Test(
+        "A removed server that is dead stays out, also when it died just before or after",
+        arguments: [-200, 0, 200, 1_500])
+    func removalOfDead(diesAt milliseconds: Int) throws {
+        let cluster = SimulatedCluster(seed: 31, count: 3)
+        cluster.startAll()
+        let leader = try #require(cluster.settle())
+        cluster.world.run(for: .seconds(3))
+        let victim = try #require(cluster.nodes.first { $0 !== leader })
+        if milliseconds < 0 {
+            cluster.kill(victim)
+            cluster.world.run(for: .milliseconds(-milliseconds))
+        }
+        let path = "/v1/operator/raft/peer?address=\(victim.peerAddress)"
+        #expect(cluster.ask(leader, .delete, path).status == 200)
+        if milliseconds >= 0 {
+            cluster.world.run(for: .milliseconds(milliseconds))
+            cluster.kill(victim)
+        }
+        for _ in 0..<100 {
+            cluster.world.run(for: .milliseconds(100))
+            #expect(cluster.overview(of: leader)?.configuration.servers.count == 2)
+        }
+        cluster.start(victim)
+        cluster.world.run(for: .seconds(8))
+        #expect(cluster.overview(of: leader)?.configuration.voterCount == 3, "it is alive again")
+    }
+
     @Test("The leader can be removed: another one leads, and the cluster writes on")
     func removeLeader() throws {
         let cluster = SimulatedCluster(seed: 8, count: 3)
