@@ -302,6 +302,24 @@ extension SimulatedCluster {
         #expect(cluster.trailingLogs(of: node) == 12)
     }
 
+    @Test("A write is refused with the reason while the only server's disk is full, or hangs")
+    func refusedByDisk() throws {
+        for (isFull, reason) in [(true, "is full"), (false, "does not answer")] {
+            let cluster = SimulatedCluster(seed: 2, count: 1)
+            cluster.startAll()
+            let node = try #require(cluster.settle())
+            if isFull {
+                node.host.disk.isFull = true
+            } else {
+                node.host.laneLatency = .seconds(20)...(.seconds(20))
+            }
+            _ = cluster.ask(node, .put, autopilot, body: body(12), timeout: .seconds(1))
+            let refused = cluster.ask(node, .put, autopilot, body: body(13))
+            #expect(refused.status == 503)
+            #expect(refused.text.contains(reason), "\(refused.text)")
+        }
+    }
+
     @Test("A broken disk takes its server out of service; the others go on")
     func brokenDisk() throws {
         let cluster = SimulatedCluster(seed: 2, count: 3)
