@@ -139,7 +139,7 @@ let package = Package(
         tests("UV", uses: ["UV", "Transport", "Contracts"]),
         tests("TLS", uses: ["TLS", "Transport"]),
         tests("Zlib", uses: ["Zlib", "Transport"]),
-        tests("LMDB", uses: ["LMDB", "Storage", "Raft", "Contracts"]),
+        tests("LMDB", uses: ["LMDB", "Bytes", "Storage", "Raft", "Contracts"]),
         tests("Memory", uses: ["Memory", "Storage", "Raft", "Contracts"]),
         tests("Simulation", uses: ["Simulation", "Storage", "Transport", "Raft", "Contracts"]),
         .testTarget(

@@ -12,4 +12,5 @@ struct Counters {
     var followerReads: UInt64 = 0
     var preVotes: UInt64 = 0
     var campaigns: UInt64 = 0
+    var leadershipsLost: UInt64 = 0
 }

@@ -13,6 +13,8 @@ package import MartletTransport
 ///     server/raft.damaged-<when>/  stores that were found damaged; never read again
 /// ```
 ///
+/// Stores that an earlier version kept elsewhere are moved first (``moveEarlierLayout()``).
+///
 /// What is damaged and can be refilled by other servers is set aside by one rename, and the server
 /// starts with empty stores as the same server, recovering. In order: the identity says durably that
 /// it is recovering, then the rename, then new stores. A crash after the first step finds the damage
@@ -62,6 +64,7 @@ package struct DataFolder: Sendable {
     /// Opens everything, sets aside what is damaged and can be refilled by others, and follows a
     /// `peers.json` that is there.
     package func open() throws(DataFolderError) -> Opened {
+        try moveEarlierLayout()
         try change { () throws(FileError) in try files.makeDirectory(raftFolder) }
         var attempt = try attempt()
         if case .damaged(let reason, let server) = attempt {

@@ -24,6 +24,11 @@ extension DataFolder {
     ///
     /// - Throws: also for damage: such a folder is no base for a recovery.
     package func survey() throws(DataFolderError) -> FolderSurvey {
+        guard try !hasEarlierLayout() else {
+            throw .recovery(
+                "\(directory): the layout of an earlier version: start the server once, which moves "
+                    + "its stores, stop it, and try again")
+        }
         guard files.isDirectory(raftFolder) else {
             throw .recovery("\(directory): no server's data here: server/raft is missing")
         }

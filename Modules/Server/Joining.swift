@@ -18,6 +18,8 @@ final class Joining {
     private var startedAt: Duration = .zero
     private var attempts = 0
     private var underWay: Set<String> = []
+    /// What was said last of each target: not again every time that it is asked.
+    private var refusals: [String: String] = [:]
     private var isStopped = false
 
     private static let eagerInterval: Duration = .milliseconds(100)
@@ -96,8 +98,12 @@ final class Joining {
 
     private func exchange(with address: SocketAddress, of target: String) {
         guard let network else { return }
-        let exchange = JoinExchange(hello: network.hello(for: .join), loop: loop) {
-            [weak self] reply in
+        let exchange = JoinExchange(
+            hello: network.hello(for: .join), loop: loop,
+            refused: { [weak network] error, isOversized in
+                network?.refuse(error, isOversized: isOversized, from: "\(address)")
+            }
+        ) { [weak self] reply in
             guard let self else { return }
             self.underWay.remove(target)
             guard !self.isStopped, let reply else { return }
@@ -106,7 +112,9 @@ final class Joining {
                 self.network?.learn(
                     [reply.sender] + reply.known, from: reply.sender.id)
             case .refused(let reason):
-                guard reply.sender.id != self.network?.own.id else { return }
+                guard reply.sender.id != self.network?.own.id,
+                    self.refusals.updateValue(reason, forKey: target) != reason
+                else { return }
                 self.logger.warning(
                     "a server refuses to be joined",
                     metadata: ["address": "\(address)", "reason": "\(reason)"])
@@ -130,6 +138,7 @@ final class Joining {
 /// One question on a gossip port, and its answer.
 final class JoinExchange: StreamHandler {
     private let hello: Hello
+    private let refused: (ByteError, _ isOversized: Bool) -> Void
     private var done: ((HelloReply?) -> Void)?
     private var stream: (any ByteStream)?
     private var reader = FrameReader()
@@ -138,8 +147,16 @@ final class JoinExchange: StreamHandler {
 
     private static let timeout: Duration = .seconds(3)
 
-    init(hello: Hello, loop: any Loop, done: @escaping (HelloReply?) -> Void) {
+    /// - Parameters:
+    ///   - refused: told of an answer that cannot be read.
+    ///   - done: called once; nil if there was no answer.
+    init(
+        hello: Hello, loop: any Loop,
+        refused: @escaping (ByteError, _ isOversized: Bool) -> Void,
+        done: @escaping (HelloReply?) -> Void
+    ) {
         self.hello = hello
+        self.refused = refused
         self.loop = loop
         self.done = done
     }
@@ -167,12 +184,15 @@ final class JoinExchange: StreamHandler {
 
     func streamReceived(_ bytes: Span<UInt8>) {
         reader.receive(bytes)
-        do {
+        do throws(ByteError) {
             guard let (kind, rest) = try reader.next() else { return }
             var payload = rest
-            guard kind == .helloReply else { throw ByteError(offset: 0, reason: "no answer") }
+            guard kind == .helloReply else {
+                throw ByteError(offset: 0, reason: "\(kind) instead of an answer")
+            }
             finish(try HelloReply(reading: &payload))
         } catch {
+            refused(error, reader.isOversized)
             finish(nil)
         }
     }

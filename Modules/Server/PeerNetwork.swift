@@ -182,7 +182,7 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
 
     /// Servers that answered lately, this one included.
     func reachableCount(of servers: [ServerID]) -> Int {
-        servers.count { $0 == own.id || members[$0]?.status == .alive }
+        servers.count { $0 == own.id || (members[$0]?.status == .alive && isConnected(to: $0)) }
     }
 
     func isConnected(to id: ServerID) -> Bool { links[id]?.isOpen == true }
@@ -214,7 +214,13 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
         let late = sessions.filter {
             $0.value.isStranger && now - $0.value.since > options.greetingTimeout
         }
-        for number in late.keys.sorted() { late[number]?.stream.reset() }
+        for number in late.keys.sorted() {
+            guard let session = late[number] else { continue }
+            if !session.hasGreeted {
+                refuse(.silent, from: session.stream.remoteAddress.host, "a connection")
+            }
+            session.stream.reset()
+        }
         expireForwards(at: now)
         if !changed.isEmpty { delegate?.networkMembersChanged() }
     }
@@ -304,12 +310,17 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
             learn([hello.sender] + hello.known, from: hello.sender.id)
             contactedBy(hello)
         }
-        if case .refused(let reason) = verdict {
+        if case .refused(let reason) = verdict, !isThisProcess(hello.sender) {
             refuse(.unwelcome, from: hello.sender.fullName, reason)
         }
         return HelloReply(
             verdict: verdict, sender: own, known: knownInfos(),
             agreedProtocol: min(protocolMax, hello.protocolMax))
+    }
+
+    /// It asks the address of a server that it replaced, or finds its own among those to join.
+    private func isThisProcess(_ info: MemberInfo) -> Bool {
+        info.id == own.id && info.incarnation == own.incarnation
     }
 
     private func contactedBy(_ hello: Hello) {
@@ -338,10 +349,12 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
                 return .refused("this server belongs to cluster \(mine), not \(theirs)")
             }
             if isOfAnotherLife(peer) {
+                let left = own.recoveryEpoch < peer.recoveryEpoch ? own : peer
                 return .refused(
-                    "this server is of recovery epoch \(RecoveryEpoch.text(own.recoveryEpoch)), "
-                        + "not \(RecoveryEpoch.text(peer.recoveryEpoch)): the cluster was recovered "
-                        + "without the other one, which needs an empty data folder to join it")
+                    "\(own.fullName) is of recovery epoch \(RecoveryEpoch.text(own.recoveryEpoch)), "
+                        + "\(peer.fullName) of \(RecoveryEpoch.text(peer.recoveryEpoch)): the cluster "
+                        + "was recovered without \(left.fullName), which needs an empty data folder "
+                        + "to join it")
             }
         }
         return .welcome
@@ -350,12 +363,19 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
     // MARK: PeerLinkOwner
 
     func link(_ link: PeerLink, greeted reply: HelloReply) -> Bool {
+        guard !isThisProcess(reply.sender) else { return false }
         if case .refused(let reason) = reply.verdict {
             logRefusal(of: link, reason)
             return false
         }
-        guard reply.sender.id == link.id, verdict(on: reply.sender) == .welcome else {
-            logRefusal(of: link, "server \(reply.sender.id) answers at that address")
+        guard reply.sender.id == link.id else {
+            refuse(
+                .unwelcome, from: "\(link.address)",
+                "server \(reply.sender.id) answers where \(link.id) was")
+            return false
+        }
+        if case .refused(let reason) = verdict(on: reply.sender) {
+            refuse(.unwelcome, from: reply.sender.fullName, reason)
             return false
         }
         learn([reply.sender] + reply.known, from: reply.sender.id)
@@ -437,11 +457,19 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
         refuse(isOversized ? .oversized : .malformed, from: peer, error.reason)
     }
 
+    /// What came on a connection that is neither a link nor a session.
+    func refuse(_ error: ByteError, isOversized: Bool, from peer: String) {
+        refuse(isOversized ? .oversized : .malformed, from: peer, error.reason)
+    }
+
     // MARK: PeerSessionOwner
 
     private func accepted(_ stream: any ByteStream) {
-        guard !isStopped, sessions.count < Self.sessionsMax, hasRoom(for: stream.remoteAddress)
-        else { return stream.reset() }
+        guard !isStopped else { return stream.reset() }
+        guard sessions.count < Self.sessionsMax, hasRoom(for: stream.remoteAddress) else {
+            refuse(.crowded, from: stream.remoteAddress.host, "\(sessions.count) in all")
+            return stream.reset()
+        }
         nextSession += 1
         let session = PeerSession(stream, number: nextSession, owner: self, now: loop.now)
         sessions[nextSession] = session
@@ -527,7 +555,10 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
     func receiver(for hello: Hello, session: PeerSession) -> SnapshotReceiver? {
         guard own.clusterID != nil, hello.sender.clusterID == own.clusterID,
             hello.sender.recoveryEpoch == own.recoveryEpoch
-        else { return nil }
+        else {
+            refuse(.foreignCluster, from: hello.sender.fullName, "a snapshot")
+            return nil
+        }
         return delegate?.networkReceiver(for: hello.sender.id, session: session)
     }
 }

@@ -25,11 +25,14 @@ protocol PeerSessionOwner: AnyObject {
 /// ```
 ///            hello: peer        ┌▶ peer ─────┐
 ///  stranger ────────────────────┼▶ snapshot ─┼▶ closed
-///            hello: join, refused ───────────┘
+///            hello: join        └▶ answered ─┘
+///            or refused
 /// ```
 final class PeerSession: StreamHandler {
     private enum State {
         case stranger
+        /// It has its answer, and nothing else is wanted of it.
+        case answered
         case peer(MemberInfo)
         case snapshot(SnapshotReceiver)
         case closed
@@ -58,7 +61,15 @@ final class PeerSession: StreamHandler {
         since = now
     }
 
-    var isStranger: Bool { if case .stranger = state { true } else { false } }
+    /// It has to be gone in a bounded time, unless it becomes more than that.
+    var isStranger: Bool {
+        switch state {
+        case .stranger, .answered: true
+        case .peer, .snapshot, .closed: false
+        }
+    }
+
+    var hasGreeted: Bool { if case .stranger = state { false } else { true } }
 
     /// The id of ``peer``, without what else is known of it: for each message.
     private(set) var peerID: ServerID?
@@ -84,6 +95,11 @@ final class PeerSession: StreamHandler {
         stream.write(bytes.span)
     }
 
+    /// What came whole, and is not what it should be.
+    func refuse(_ reason: String) {
+        owner?.session(self, refused: ByteError(offset: 0, reason: reason), isOversized: false)
+    }
+
     func streamReceived(_ bytes: Span<UInt8>) {
         reader.receive(bytes)
         drain()
@@ -99,12 +115,20 @@ final class PeerSession: StreamHandler {
         if case .snapshot(let receiver) = state { receiver.isBusy } else { false }
     }
 
+    private var isOver: Bool {
+        switch state {
+        case .answered, .closed: true
+        case .stranger, .peer, .snapshot: false
+        }
+    }
+
     private func drain() {
+        if isOver { return }
         do {
             while !isBusy, let (kind, rest) = try reader.next() {
                 var payload = rest
                 try received(kind, &payload)
-                if case .closed = state { return }
+                if isOver { return }
             }
         } catch {
             owner?.session(self, refused: error, isOversized: reader.isOversized)
@@ -124,7 +148,7 @@ final class PeerSession: StreamHandler {
             try owner?.session(self, received: kind, &payload)
         case .snapshot(let receiver):
             try receiver.received(kind, &payload)
-        case .closed:
+        case .answered, .closed:
             break
         }
     }
@@ -150,6 +174,7 @@ final class PeerSession: StreamHandler {
             state = .snapshot(receiver)
             reader.payloadBytesMax = Frame.payloadBytesMax
         case .peer, .snapshot, .join:
+            state = .answered
             stream.close()
         }
     }

@@ -9,7 +9,11 @@ struct Refusals {
         case malformed
         /// A frame over its bound.
         case oversized
-        /// A Raft message from a server that is not of this cluster.
+        /// More connections than one address, or all of them, may have.
+        case crowded = "too_many_connections"
+        /// No greeting in time.
+        case silent = "no_greeting"
+        /// A Raft message or a snapshot from a server that is not of this cluster.
         case foreignCluster = "foreign_cluster"
         /// Refused in its greeting: another cluster, region or recovery epoch, or this server itself.
         case unwelcome

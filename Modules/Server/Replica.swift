@@ -52,6 +52,8 @@ final class Replica {
     private(set) var state: State
     /// Why this server no longer takes part; nil while it does.
     private(set) var failure: String?
+    /// The last write found no space; it is tried again until there is some.
+    private(set) var isDiskFull = false
 
     private var timer: (any LoopTimer)?
     private var expiry: (any LoopTimer)?
@@ -381,18 +383,43 @@ final class Replica {
     private func written(_ taken: WriteQueue.Taken, _ result: Result<Void, StoreError>) {
         switch result {
         case .success:
+            noteSpace()
             writes.finish()
             noteOnDisk(taken.batch)
             compactWhatWaits()
             step(.persisted(through: taken.through))
         case .failure(.full(let detail)):
-            logger.error(
-                "the disk is full: nothing is acknowledged until there is space",
-                metadata: ["detail": "\(detail)"])
+            noteFull(detail)
             retry(taken)
         case .failure(let error):
             fail("\(error)")
         }
+    }
+
+    /// Said once, however often it is tried.
+    private func noteFull(_ detail: String) {
+        guard !isDiskFull else { return }
+        isDiskFull = true
+        logger.error(
+            "the disk is full: this server acknowledges nothing until there is space",
+            metadata: ["detail": "\(detail)"])
+    }
+
+    private func noteSpace() {
+        guard isDiskFull else { return }
+        isDiskFull = false
+        logger.info("the disk has space again: this server goes on")
+    }
+
+    /// Why a command is refused as busy, for people.
+    var busyReason: String {
+        if isDiskFull {
+            return "the disk of the leader is full: nothing is written until there is space"
+        }
+        if core.isDiskStalled {
+            return "the disk of the leader does not answer: nothing is written until it does"
+        }
+        return "too many writes are waiting for a quorum: try again"
     }
 
     private var retryTimer: (any LoopTimer)?
@@ -412,7 +439,10 @@ final class Replica {
         failure = reason
         timer?.disarm()
         logger.critical(
-            "storage failed: this server leaves service; its data is verified when it starts again",
+            """
+            storage failed: this server is out of service until it is started again. Look at its disk \
+            first; its data is verified at the start, and refilled by the others where it is damaged
+            """,
             metadata: ["reason": "\(reason)"])
         failEverything(with: .failed(reason))
         delegate?.replicaFailed(reason)
@@ -506,6 +536,12 @@ final class Replica {
         snapshotDecision = nil
         step(.snapshotOffered(offer, from: peer))
         return snapshotDecision == .accepted
+    }
+
+    /// The leader sends it again.
+    func snapshotNotStored(_ error: StoreError) {
+        logger.warning(
+            "a snapshot from the leader could not be stored", metadata: ["error": "\(error)"])
     }
 
     /// All bytes of an accepted offer are durable, and this is the state that they hold.

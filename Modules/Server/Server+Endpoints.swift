@@ -290,8 +290,7 @@ extension Server {
             case .applied(let result, let index):
                 done(.answered(self.written(call, result, at: index.number)))
             case .refused(.busy):
-                var response = APIResponse.text(
-                    503, "too many writes are waiting for a quorum: try again")
+                var response = APIResponse.text(503, self.replica.busyReason)
                 response.retryAfter = 1
                 done(.answered(response))
             case .refused(.tooLarge(let limit)):
@@ -301,7 +300,9 @@ extension Server {
             case .unknown:
                 done(.answered(self.unknownOutcome()))
             case .failed(let reason):
-                done(.answered(.text(500, "this server is out of service: \(reason)")))
+                done(
+                    .answered(
+                        .text(500, "this server is out of service until its restart: \(reason)")))
             }
         }
     }

@@ -18,15 +18,17 @@ extension Server {
             call)
     }
 
-    private var gauges: [(String, Double)] {
+    private var gauges: [MetricsSummary.Gauge] {
         let core = replica.core
         var gauges: [(String, Double)] = [
             ("nomad.raft.applied_index", Double(core.commitIndex.number)),
             ("nomad.raft.commit_index", Double(core.commitIndex.number)),
+            ("nomad.raft.disk_full", replica.isDiskFull ? 1 : 0),
             // What the own disk holds of the log: behind `last_index` while it writes.
             ("nomad.raft.durable_index", Double(core.durableIndex.number)),
             ("nomad.raft.disk_stalled", core.isDiskStalled ? 1 : 0),
             ("nomad.raft.is_leader", core.status.role == .leader ? 1 : 0),
+            ("nomad.raft.is_recovering", core.isRecovering ? 1 : 0),
             ("nomad.raft.last_index", Double(core.lastIndex.number)),
             ("nomad.raft.snapshot_index", Double(core.snapshotIndex.number)),
             ("nomad.raft.term", Double(core.status.term.number)),
@@ -44,7 +46,37 @@ extension Server {
                 ("nomad.nomad.autopilot.failure_tolerance", Double(health.failureTolerance)))
             gauges.append(("nomad.nomad.autopilot.healthy", health.isHealthy ? 1 : 0))
         }
-        return gauges.sorted { $0.0 < $1.0 }
+        let own = gauges.map { MetricsSummary.Gauge(name: $0.0, value: $0.1) }
+        return (own + peerGauges).sorted { $0.name < $1.name }
+    }
+
+    /// How the leader feeds each of the others; nothing on a server that does not lead.
+    private var peerGauges: [MetricsSummary.Gauge] {
+        replica.core.progress.filter { $0.id != id }.flatMap { peer in
+            let silence = peer.lastContact.map { loop.now - $0 }
+            let values: [(String, Double)] = [
+                ("inflight_bytes", Double(peer.inflightBytes)),
+                ("inflight_messages", Double(peer.inflightMessages)),
+                ("is_caught_up", peer.isCaughtUp ? 1 : 0),
+                ("is_recovering", peer.isRecovering ? 1 : 0),
+                ("last_contact_ms", silence.map { max(0, $0 / .milliseconds(1)) } ?? -1),
+                ("match_index", Double(peer.match.number)),
+                ("next_index", Double(peer.next.number)),
+                ("state", Self.number(of: peer.state)),
+            ]
+            let labels = [("peer_id", "\(peer.id)"), ("peer_name", steward.name(of: peer.id))]
+            return values.map {
+                MetricsSummary.Gauge(name: "nomad.raft.peer.\($0)", value: $1, labels: labels)
+            }
+        }
+    }
+
+    private static func number(of state: Progress.State) -> Double {
+        switch state {
+        case .probe: 0
+        case .replicate: 1
+        case .snapshot: 2
+        }
     }
 
     private var countersByName: [(String, UInt64)] {
@@ -54,6 +86,7 @@ extension Server {
             ("nomad.http.requests_malformed", counters.requestsMalformed),
             ("nomad.raft.campaigns", counters.campaigns),
             ("nomad.raft.follower_reads", counters.followerReads),
+            ("nomad.raft.leaderships_lost", counters.leadershipsLost),
             ("nomad.raft.messages_dropped", network.messagesDropped),
         ] + network.refusalCounts.byName + [
             ("nomad.raft.pre_votes", counters.preVotes),
@@ -66,7 +99,14 @@ extension Server {
 
 /// The summary that the metrics endpoint answers with, keys in alphabetical order.
 struct MetricsSummary: JSONWritable {
-    let gauges: [(name: String, value: Double)]
+    struct Gauge {
+        var name: String
+        var value: Double
+        /// In the order of their names.
+        var labels: [(name: String, value: String)] = []
+    }
+
+    let gauges: [Gauge]
     let counters: [(name: String, value: UInt64)]
     let timestamp: String
 
@@ -91,6 +131,7 @@ struct MetricsSummary: JSONWritable {
             writer.beginObject()
             writer.key("Labels")
             writer.beginObject()
+            for label in gauge.labels { writer.member(label.name, label.value) }
             writer.endObject()
             writer.member("Name", gauge.name)
             writer.key("Value")

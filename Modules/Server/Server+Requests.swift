@@ -84,7 +84,10 @@ extension Server {
         }
         if let failure = replica.failure {
             return respond(
-                .text(500, "this server is out of service, its storage failed: \(failure)"))
+                .text(
+                    500,
+                    "this server is out of service until its restart, its storage failed: \(failure)"
+                ))
         }
         let again = { [weak self] in
             guard let self else { return respond(.text(503, "the server is stopping")) }

@@ -65,7 +65,9 @@ extension Server {
             case .notLeader: done(.notLeader)
             case .unknown: done(.answered(self.unknownOutcome()))
             case .failed(let reason):
-                done(.answered(.text(500, "this server is out of service: \(reason)")))
+                done(
+                    .answered(
+                        .text(500, "this server is out of service until its restart: \(reason)")))
             }
         }
     }

@@ -237,7 +237,10 @@ extension Server: ReplicaDelegate {
         }
         let sender = SnapshotSender(
             offer, store: environment.snapshots, lane: snapshotLane, loop: loop,
-            hello: network.hello(for: .snapshot)
+            hello: network.hello(for: .snapshot),
+            refused: { [weak self] error, isOversized in
+                self?.network.refuse(error, isOversized: isOversized, from: "\(address)")
+            }
         ) { [weak self] isComplete in
             guard let self else { return }
             self.snapshotSenders[peer] = nil
@@ -295,6 +298,7 @@ extension Server: ReplicaDelegate {
         case .campaignStarted(_, let isPreVote):
             if isPreVote { counters.preVotes += 1 } else { counters.campaigns += 1 }
         case .leadershipLost(let reason):
+            counters.leadershipsLost += 1
             logger.warning("leadership ended", metadata: ["reason": "\(reason)"])
         case .peerStateChanged(let peer, let state):
             logger.debug(

@@ -14,6 +14,7 @@ final class SnapshotSender: StreamHandler {
     private let store: any SnapshotStore
     private let lane: any Lane
     private let hello: Hello
+    private let refused: (ByteError, _ isOversized: Bool) -> Void
     private var finished: ((_ isComplete: Bool) -> Void)?
     private var stream: (any ByteStream)?
     private var reader = FrameReader()
@@ -31,15 +32,20 @@ final class SnapshotSender: StreamHandler {
     private let loop: any Loop
     private var timer: (any LoopTimer)?
 
+    /// - Parameters:
+    ///   - refused: told of what came that cannot be taken; the transfer has failed then.
+    ///   - finished: called once.
     init(
         _ offer: SnapshotOffer, store: any SnapshotStore, lane: any Lane, loop: any Loop,
-        hello: Hello, finished: @escaping (_ isComplete: Bool) -> Void
+        hello: Hello, refused: @escaping (ByteError, _ isOversized: Bool) -> Void,
+        finished: @escaping (_ isComplete: Bool) -> Void
     ) {
         self.offer = offer
         self.loop = loop
         self.store = store
         self.lane = lane
         self.hello = hello
+        self.refused = refused
         self.finished = finished
     }
 
@@ -87,6 +93,7 @@ final class SnapshotSender: StreamHandler {
                 try received(kind, &payload)
             }
         } catch {
+            refused(error, reader.isOversized)
             stream?.reset()
         }
     }
@@ -286,8 +293,12 @@ final class SnapshotReceiver {
     ) {
         session.stream.pauseReading()
         replica.snapshotLane.attempt(work) { [self] result in
-            guard case .success(let value) = result else {
+            let value: Value
+            switch result {
+            case .success(let done): value = done
+            case .failure(let error):
                 stage = .done
+                tell(error)
                 replica.step(.snapshotAbandoned(offer, from: peer))
                 return end()
             }
@@ -297,6 +308,14 @@ final class SnapshotReceiver {
             }
             then(self, value)
             if !isEnded { session.resume() }
+        }
+    }
+
+    /// What came is not what was offered, or the own disk does not take it.
+    private func tell(_ error: StoreError) {
+        switch error {
+        case .corrupt(let reason), .mismatch(let reason): session.refuse("a snapshot: \(reason)")
+        case .full, .broken, .locked, .unknownFormat: replica.snapshotNotStored(error)
         }
     }
 

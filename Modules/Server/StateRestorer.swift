@@ -96,7 +96,7 @@ final class StateRestorer {
 
     private func wait(_ step: Step, _ triesLeft: Int) {
         guard triesLeft > 0 else {
-            return done(.busy("too many writes are waiting for a quorum: try again"))
+            return done(.busy(server.replica.busyReason))
         }
         server.later(Self.busyDelay) { self.propose(step, triesLeft: triesLeft - 1) }
     }

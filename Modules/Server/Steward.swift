@@ -24,7 +24,8 @@ final class Steward {
     private(set) var health: OperatorHealth?
 
     private var known = Configuration.empty
-    /// Who was taken out, and when this server saw it: back in no sooner than ``rejoinDelay``.
+    /// Who was taken out, and when this server saw it: back in once it is heard, by its own voice,
+    /// no sooner than ``rejoinDelay`` after that. One that died lately still counts as alive.
     private var removedAt: [ServerID: Duration] = [:]
     private var isChanging = false
     private var isInitializing = false
@@ -185,7 +186,9 @@ final class Steward {
             let info = member.info
             guard info.clusterID == server.metadata.clusterID else { continue }
             guard let present = configuration[info.id] else {
-                if let removed = removedAt[info.id], loop.now - removed < Self.rejoinDelay {
+                if let removed = removedAt[info.id],
+                    member.lastContact < removed + Self.rejoinDelay
+                {
                     continue
                 }
                 return .addNonVoter(info.id, address: info.peerAddress)

@@ -5,7 +5,8 @@ package import MartletStorage
 
 /// A server's record, beside its log. Content: server id 16, cluster id 1 or 17, recovery epoch 8,
 /// whether it is recovering 1, whether other voters are known 1, their number 4, whether a founding
-/// follows 1, and of it proposer 16, cluster id 16, configuration 4 + n.
+/// follows 1, and of it proposer 16, cluster id 16, configuration 4 + n. Records of earlier versions go
+/// from the epoch straight to the founding: their length tells them apart.
 package final class LMDBMetadataStore: MetadataStore {
     private static let key = Array("server".utf8)
     private let database: Database
@@ -17,24 +18,41 @@ package final class LMDBMetadataStore: MetadataStore {
             guard let record = try transaction.get(Self.key, in: database.tables[1]) else {
                 return nil
             }
-            var reader = try Records.unseal(record, at: Self.key)
+            let reader = try Records.unseal(record, at: Self.key)
             return try Records.decoding(Self.key) { () throws(ByteError) in
-                var metadata = ServerMetadata(serverID: try reader.readServerID())
-                metadata.clusterID = try reader.readOptionalServerID()
-                metadata.recoveryEpoch = try reader.readUInt64()
-                metadata.isRecovering = try reader.readBool()
-                let isVoterCountKnown = try reader.readBool()
-                let others = Int(try reader.readUInt32())
-                metadata.otherVoters = isVoterCountKnown ? others : nil
-                if try reader.readBool() {
-                    metadata.founding = ServerMetadata.Founding(
-                        proposer: try reader.readServerID(), clusterID: try reader.readServerID(),
-                        configuration: try reader.readConfiguration())
-                }
-                try reader.finish()
-                return metadata
+                try Self.metadata(reader)
             }
         }
+    }
+
+    static func metadata(_ content: ByteReader) throws(ByteError) -> ServerMetadata {
+        do throws(ByteError) {
+            return try metadata(content, isEarlier: false)
+        } catch {
+            return try metadata(content, isEarlier: true)
+        }
+    }
+
+    private static func metadata(
+        _ content: ByteReader, isEarlier: Bool
+    ) throws(ByteError) -> ServerMetadata {
+        var reader = content
+        var metadata = ServerMetadata(serverID: try reader.readServerID())
+        metadata.clusterID = try reader.readOptionalServerID()
+        metadata.recoveryEpoch = try reader.readUInt64()
+        if !isEarlier {
+            metadata.isRecovering = try reader.readBool()
+            let isVoterCountKnown = try reader.readBool()
+            let others = Int(try reader.readUInt32())
+            metadata.otherVoters = isVoterCountKnown ? others : nil
+        }
+        if try reader.readBool() {
+            metadata.founding = ServerMetadata.Founding(
+                proposer: try reader.readServerID(), clusterID: try reader.readServerID(),
+                configuration: try reader.readConfiguration())
+        }
+        try reader.finish()
+        return metadata
     }
 
     package func save(_ metadata: ServerMetadata) throws(StoreError) {

@@ -205,6 +205,36 @@ extension SimulatedCluster {
         #expect(configuration?.voterCount == 3)
     }
 
+    /// The leader counted it as alive for two seconds more than it waits to take one in again, gave it
+    /// a place, and a cluster of two had three again of which one was dead.
+    @Test(
+        "A removed server that is dead stays out, also when it died just before or after",
+        arguments: [-200, 0, 200, 1_500])
+    func removalOfDead(diesAt milliseconds: Int) throws {
+        let cluster = SimulatedCluster(seed: 31, count: 3)
+        cluster.startAll()
+        let leader = try #require(cluster.settle())
+        cluster.world.run(for: .seconds(3))
+        let victim = try #require(cluster.nodes.first { $0 !== leader })
+        if milliseconds < 0 {
+            cluster.kill(victim)
+            cluster.world.run(for: .milliseconds(-milliseconds))
+        }
+        let path = "/v1/operator/raft/peer?address=\(victim.peerAddress)"
+        #expect(cluster.ask(leader, .delete, path).status == 200)
+        if milliseconds >= 0 {
+            cluster.world.run(for: .milliseconds(milliseconds))
+            cluster.kill(victim)
+        }
+        for _ in 0..<100 {
+            cluster.world.run(for: .milliseconds(100))
+            #expect(cluster.overview(of: leader)?.configuration.servers.count == 2)
+        }
+        cluster.start(victim)
+        cluster.world.run(for: .seconds(8))
+        #expect(cluster.overview(of: leader)?.configuration.voterCount == 3, "it is alive again")
+    }
+
     @Test("The leader can be removed: another one leads, and the cluster writes on")
     func removeLeader() throws {
         let cluster = SimulatedCluster(seed: 8, count: 3)
@@ -270,6 +300,24 @@ extension SimulatedCluster {
         node.host.disk.failNextCommit(.full)
         #expect(cluster.ask(node, .put, autopilot, body: body(12)).text == "true")
         #expect(cluster.trailingLogs(of: node) == 12)
+    }
+
+    @Test("A write is refused with the reason while the only server's disk is full, or hangs")
+    func refusedByDisk() throws {
+        for (isFull, reason) in [(true, "is full"), (false, "does not answer")] {
+            let cluster = SimulatedCluster(seed: 2, count: 1)
+            cluster.startAll()
+            let node = try #require(cluster.settle())
+            if isFull {
+                node.host.disk.isFull = true
+            } else {
+                node.host.laneLatency = .seconds(20)...(.seconds(20))
+            }
+            _ = cluster.ask(node, .put, autopilot, body: body(12), timeout: .seconds(1))
+            let refused = cluster.ask(node, .put, autopilot, body: body(13))
+            #expect(refused.status == 503)
+            #expect(refused.text.contains(reason), "\(refused.text)")
+        }
     }
 
     @Test("A broken disk takes its server out of service; the others go on")

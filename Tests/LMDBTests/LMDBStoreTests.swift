@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+import MartletBytes
 import MartletContracts
-import MartletLMDB
 import MartletRaft
 import MartletStorage
 import Testing
+
+@testable import MartletLMDB
 
 @Suite("Stores in LMDB", .serialized) struct LMDBStoreTests {
     @Test("A log keeps what was committed")
@@ -25,6 +27,31 @@ import Testing
         arguments: 1...3 as ClosedRange<UInt64>)
     func crashes(seed: UInt64) throws {
         try StoreContract.logSurvivesCrashes(LMDBFactory(), seed: seed)
+    }
+
+    @Test(
+        "A record of an earlier version is read, with a founding and without",
+        arguments: [false, true])
+    func earlierRecord(hasFounding: Bool) throws {
+        let (server, cluster) = (ServerID(high: 0x0101, low: 2), ServerID(high: 3, low: 4))
+        var expected = ServerMetadata(serverID: server)
+        expected.clusterID = cluster
+        expected.recoveryEpoch = 7
+        var writer = ByteWriter()
+        writer.write(server)
+        writer.write(Optional(cluster))
+        writer.write(UInt64(7))
+        writer.write(hasFounding)
+        if hasFounding {
+            let configuration = Configuration(
+                servers: [.init(id: server, address: "10.0.0.1:4647", role: .voter)])
+            expected.founding = .init(
+                proposer: server, clusterID: cluster, configuration: configuration)
+            writer.write(server)
+            writer.write(cluster)
+            writer.write(bytes: configuration.encoded())
+        }
+        #expect(try LMDBMetadataStore.metadata(ByteReader(writer.bytes)) == expected)
     }
 
     @Test("A log holds a million entries")

@@ -60,7 +60,7 @@ import Testing
         #expect(opened.replica.restored.isRecovering)
         #expect(!opened.replica.hasLog)
         #expect(try fixture.aside == ["raft.damaged-20231114T221320Z"])
-        #expect(fixture.host.files.exists("/data/server/raft.damaged-20231114T221320Z/STORES"))
+        #expect(fixture.host.files.exists("/data/server/raft.damaged-20231114T221320Z/FORMAT"))
         #expect(try fixture.folder().open().replica.metadata == expected, "until it is refilled")
     }
 

@@ -45,11 +45,11 @@ final class FolderFixture: @unchecked Sendable {
     private func stores(in folder: String) throws(StoreError) -> ServerStores {
         let number: Int
         do throws(FileError) {
-            if host.files.exists("\(folder)/STORES") {
-                number = Int(try host.files.read("\(folder)/STORES", limitBytes: 9)[0])
+            if host.files.exists("\(folder)/FORMAT") {
+                number = Int(try host.files.read("\(folder)/FORMAT", limitBytes: 9)[0])
             } else {
                 number = disks.count
-                try host.files.replace("\(folder)/STORES", with: [UInt8(number)])
+                try host.files.replace("\(folder)/FORMAT", with: [UInt8(number)])
                 hosts.append(world.makeHost("disk\(number)"))
                 disks.append(hosts[number].disk)
             }
@@ -83,6 +83,20 @@ final class FolderFixture: @unchecked Sendable {
         server.otherVoters = others.count
         try opened.stores.metadata.save(server)
         return server
+    }
+
+    /// As an earlier version left it: its stores in the data folder itself, and no identity.
+    func takeBackLayout() throws {
+        let files = host.files
+        try files.rename("\(Self.raft)/FORMAT", to: "\(Self.directory)/FORMAT")
+        for store in ["log", "snapshots"] {
+            try files.makeDirectory("\(Self.directory)/\(store)")
+            try write(store, to: "\(Self.directory)/\(store)/data.mdb")
+        }
+        for name in try files.list(Self.raft) { try files.remove("\(Self.raft)/\(name)") }
+        try files.remove(Self.raft)
+        try files.remove(Self.identity)
+        try files.remove("\(Self.directory)/server")
     }
 
     func write(_ text: String, to path: String) throws {
