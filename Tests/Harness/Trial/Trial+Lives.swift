@@ -61,7 +61,10 @@ extension Trial {
     }
 
     func change(_ action: ConfigurationChange.Action, at node: Node) {
-        if case .demote = action { lives.shrunkAt = world.now }
+        switch action {
+        case .demote, .replace: lives.shrunkAt = world.now
+        default: break
+        }
         guard let door = node.door, !node.isDown, !node.host.isPaused else { return }
         node.host.perform { door.assumeIsolated { $0.change(action) } }
     }
