@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 public import MartletRaft
 public import MartletStorage
+import MartletTransport
 
 /// A disk that outlives crashes, with the faults that a test asks for.
 ///
@@ -41,6 +42,8 @@ public final class SimulatedDisk {
     var log = LogImage()
     var metadata: ServerMetadata?
     var isMetadataDamaged = false
+    /// What was here is gone, and no server has taken note of it yet.
+    var areStoresLost = false
     private var damagedSnapshot: SnapshotMetadata?
     var snapshots: [(metadata: SnapshotMetadata, bytes: [UInt8])] = []
     var partial: (metadata: SnapshotMetadata, bytes: [UInt8])?
@@ -62,6 +65,28 @@ public final class SimulatedDisk {
     public func openLogStore() -> any LogStore { SimulatedLogStore(self) }
     public func openMetadataStore() -> any MetadataStore { SimulatedMetadataStore(self) }
     public func openSnapshotStore() -> any SnapshotStore { SimulatedSnapshotStore(self) }
+
+    /// The stores of a folder of ``SimulatedHost/files``, of which there is one at a time: in a folder
+    /// that is new they are empty, and what another one held is gone.
+    public func openStores(in directory: String) throws(StoreError) -> ServerStores {
+        let marker = "\(directory)/STORES"
+        if let files = host?.files, !files.exists(marker) {
+            let isLoss = metadata != nil || areStoresLost
+            erase()
+            areStoresLost = isLoss
+            do throws(FileError) { try files.replace(marker, with: []) } catch {
+                throw .broken("\(error)")
+            }
+        }
+        let log = SimulatedLogStore(self)
+        let metadata = SimulatedMetadataStore(self)
+        let snapshots = SimulatedSnapshotStore(self)
+        return ServerStores(log: log, metadata: metadata, snapshots: snapshots) {
+            log.close()
+            metadata.close()
+            snapshots.close()
+        }
+    }
 
     /// The next durable write of any store of this disk fails so.
     public func failNextCommit(_ fault: Fault) { nextFault = fault }
@@ -112,9 +137,12 @@ public final class SimulatedDisk {
 
     /// Whether a flipped bit is still there, in anything that a start needs.
     public var isDamaged: Bool {
-        log.damagedIndex != nil || isMetadataDamaged
+        areStoresLost || log.damagedIndex != nil || isMetadataDamaged
             || snapshots.contains { $0.metadata == damagedSnapshot }
     }
+
+    /// Whether the server whose stores are here lost others before, and is not refilled yet.
+    public var isRecovering: Bool { metadata?.isRecovering ?? false }
 
     /// Whether this entry is durable here, as itself or within a snapshot.
     public func holds(_ index: LogIndex, of term: Term) -> Bool {
@@ -134,6 +162,22 @@ public final class SimulatedDisk {
     /// - Precondition: the host is down.
     public func wipe() {
         precondition(host?.isRunning != true, "a disk is changed in a machine that runs")
+        host?.files.erase()
+        erase()
+    }
+
+    /// The stores are gone and their folder is there: as after a file system was put back from a
+    /// backup that had no part of them.
+    ///
+    /// - Precondition: the host is down.
+    public func loseStores() {
+        precondition(host?.isRunning != true, "a disk is changed in a machine that runs")
+        erase()
+        areStoresLost = true
+    }
+
+    private func erase() {
+        areStoresLost = false
         log = LogImage()
         metadata = nil
         isMetadataDamaged = false
@@ -332,6 +376,7 @@ final class SimulatedMetadataStore: SimulatedStore, MetadataStore, @unchecked Se
         try admit()
         disk.metadata = metadata
         disk.isMetadataDamaged = false
+        disk.areStoresLost = false
     }
 }
 

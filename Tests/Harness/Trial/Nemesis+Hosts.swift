@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import MartletServer
 import MartletSimulation
 
 extension Nemesis {
@@ -30,16 +31,28 @@ extension Nemesis {
             }
         },
         // One server at a time, so that the others hold all that is lost.
-        Nemesis("bit flip") { trial, generator in
+        Nemesis("bit flip", weight: 3) { trial, generator in
             let node = trial.anyNode(&generator)
             let place = SimulatedDisk.Place.allCases[
                 Int.random(in: 0..<SimulatedDisk.Place.allCases.count, using: &generator)]
-            guard trial.canSpare(node) else { return .missed }
+            guard trial.canSpare(node, ofVoters: 3) else { return .missed }
             trial.takeDown(node, by: .powerCut)
             guard node.host.disk.flipBit(in: place) else {
                 return .lasting("\(node.name), nothing to flip") { trial.bringUp(node) }
             }
-            return .lasting("\(node.name), \(place)") { trial.bringUp(node) }
+            // In a share of the cases power is cut again while it sets aside what is damaged.
+            let step = UInt64.random(in: 1...16, using: &generator)
+            return .lasting("\(node.name), \(place)") {
+                if step <= 6 { node.host.disk.crash(atStep: step, isDone: step % 2 == 0) }
+                trial.bringUp(node)
+            }
+        },
+        Nemesis("stores lost", weight: 3) { trial, generator in
+            let node = trial.anyNode(&generator)
+            guard trial.canSpare(node, ofVoters: 3) else { return .missed }
+            trial.takeDown(node, by: .kill)
+            node.host.disk.loseStores()
+            return .lasting(node.name) { trial.bringUp(node) }
         },
         Nemesis("disk stalls") { trial, generator in
             guard let node = trial.leaderOrAny(&generator) else { return .missed }
@@ -81,6 +94,13 @@ extension Nemesis {
             node.host.pause()
             return .lasting(node.name) { node.host.resume() }
         },
+        Nemesis("another version") { trial, generator in
+            let node = trial.anyNode(&generator)
+            let version = UInt16.random(in: 1...2, using: &generator)
+            trial.takeDown(node, by: Bool.random(using: &generator) ? .kill : .powerCut)
+            node.options.peerProtocolMax = version
+            return .lasting("\(node.name) with protocol \(version)") { trial.bringUp(node) }
+        },
         Nemesis("stop (SIGTERM)") { trial, generator in
             guard let node = trial.leaderOrAny(&generator) else { return .missed }
             trial.takeDown(node, by: .farewell(isLeaving: false))
@@ -92,7 +112,7 @@ extension Nemesis {
         Nemesis("clock skew") { trial, generator in
             let node = trial.anyNode(&generator)
             // As likely slow as fast.
-            let factor = Double.random(in: 1...2, using: &generator)
+            let factor = Double.random(in: 1...trial.shape.clockFactorMax, using: &generator)
             let isFast = Bool.random(using: &generator)
             let rate = isFast ? 1_000_000 * factor : 1_000_000 / factor
             node.host.setClockRate(Int64(rate))

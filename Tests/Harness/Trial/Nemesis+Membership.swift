@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import MartletClient
 import MartletRaft
+import MartletServer
 import MartletSimulation
 
 extension Nemesis {
@@ -19,6 +20,19 @@ extension Nemesis {
             trial.operate(.delete, "/v1/operator/raft/peer?id=\(id)", &generator)
             return .done(node.name)
         },
+        // What was said in its first life may arrive in its second.
+        Nemesis("removed, and added at once", weight: 2) { trial, generator in
+            let node = trial.anyNode(&generator)
+            guard trial.areDisksWhole, let leader = trial.leader, leader !== node, let id = node.id
+            else { return .missed }
+            let pause = Duration.milliseconds(Int64.random(in: 1...150, using: &generator))
+            trial.change(.remove(id), at: leader)
+            trial.after(pause, trial.faultNumber, "added again") {
+                guard let leader = trial.leader else { return }
+                trial.change(.addNonVoter(id, address: node.peerAddress), at: leader)
+            }
+            return .done("\(node.name) by \(leader.name), \(pause) between")
+        },
         Nemesis("leaves") { trial, generator in
             guard trial.areDisksWhole, let node = trial.anyRunning(&generator) else {
                 return .missed
@@ -33,17 +47,39 @@ extension Nemesis {
             trial.change(.demote(id), at: leader)
             return .done("\(trial.name(of: id)) by \(leader.name)")
         },
-        Nemesis("promoted early") { trial, generator in
+        Nemesis("promoted early", weight: 3) { trial, generator in
             guard let leader = trial.leader, let id = trial.anyNode(&generator).id else {
                 return .missed
             }
             trial.change(.promote(id), at: leader)
             return .done("\(trial.name(of: id)) by \(leader.name)")
         },
+        // Any number of them at once, by a joint configuration.
+        Nemesis("servers replaced", weight: 3) { trial, generator in
+            guard trial.areDisksWhole, let leader = trial.leader,
+                let view = trial.cluster.glance(at: leader)
+            else { return .missed }
+            var servers = view.configuration.servers.shuffled(using: &generator)
+            guard !servers.isEmpty else { return .missed }
+            let kept = Int.random(in: 1...servers.count, using: &generator)
+            servers.removeLast(servers.count - kept)
+            let voters = Int.random(in: 1...kept, using: &generator)
+            for place in servers.indices {
+                servers[place].role = place < voters ? .voter : .nonVoter
+            }
+            trial.change(.replace(servers), at: leader)
+            return .done("\(voters) voters of \(kept) by \(leader.name)")
+        },
         Nemesis("disk replaced") { trial, generator in
             let node = trial.anyNode(&generator)
             guard trial.replaceDisk(of: node) else { return .missed }
             return .lasting(node.name) { trial.bringUp(node) }
+        },
+        // The state of now comes back later, whatever was written in between.
+        Nemesis("state saved and restored") { trial, generator in
+            guard let node = trial.leaderOrAny(&generator), let saved = trial.save(at: node)
+            else { return .missed }
+            return .lasting("from \(node.name)") { trial.restore(saved) }
         },
         Nemesis("leadership transfer") { trial, generator in
             guard let id = trial.anyNode(&generator).id else { return .missed }

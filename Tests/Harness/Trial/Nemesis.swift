@@ -15,18 +15,23 @@ package struct Nemesis: Sendable {
 
     /// Unique; plans and counts name it so.
     package let name: String
+    /// How often it is drawn, compared with others.
+    let weight: Int
     /// Called between two events of the world. All its choices come from the generator.
     package let strike: @Sendable (Trial, inout SplitMix64) -> Strike
 
     package init(
-        _ name: String, strike: @escaping @Sendable (Trial, inout SplitMix64) -> Strike
+        _ name: String, weight: Int = 1,
+        strike: @escaping @Sendable (Trial, inout SplitMix64) -> Strike
     ) {
         self.name = name
+        self.weight = weight
         self.strike = strike
     }
 
     /// Everything that this version of the server is meant to survive.
-    package static let all: [Nemesis] = network + disk + process + clock + membership
+    package static let all: [Nemesis] =
+        network + disk + process + clock + membership + ambush
 }
 
 /// When a nemesis strikes, how long it stays, and the seed of its choices: an event can be left out
@@ -50,11 +55,18 @@ package struct FaultPlan: Sendable {
     package init(seed: UInt64, from start: Duration, for duration: Duration) {
         // Another stream of numbers than the world's own.
         var generator = SplitMix64(seed: seed ^ 0x6E65_6D65_7369_7321)
-        let names = Nemesis.all.map(\.name)
+        let names = Nemesis.all.flatMap { Array(repeating: $0.name, count: $0.weight) }
         var faults: [PlannedFault] = []
         var at = start
+        var stormy = 0
         while true {
-            at += .milliseconds(Int64.random(in: 100...1_400, using: &generator))
+            // A storm: several within an election or two.
+            if stormy == 0, Int.random(in: 0..<12, using: &generator) == 0 {
+                stormy = Int.random(in: 2...6, using: &generator)
+            }
+            let pause: ClosedRange<Int64> = stormy > 0 ? 0...200 : 100...1_400
+            stormy = max(0, stormy - 1)
+            at += .milliseconds(Int64.random(in: pause, using: &generator))
             guard at < start + duration else { break }
             let name = names[Int.random(in: 0..<names.count, using: &generator)]
             let isLong = Int.random(in: 0..<4, using: &generator) == 0

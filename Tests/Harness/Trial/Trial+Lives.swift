@@ -31,7 +31,7 @@ extension SimulatedCluster.Node {
 extension Trial {
     /// How long a server that failed by itself stays down: what a supervisor takes.
     private static let restartDelay: Duration = .seconds(1)
-    private static let shrinkPause: Duration = .seconds(10)
+    private static let shrinkPause: Duration = .seconds(4)
 
     /// What a look found last.
     var leader: Node? { nodes.first { isLeader($0) } }
@@ -61,7 +61,10 @@ extension Trial {
     }
 
     func change(_ action: ConfigurationChange.Action, at node: Node) {
-        if case .demote = action { lives.shrunkAt = world.now }
+        switch action {
+        case .demote, .replace, .remove: lives.shrunkAt = world.now
+        default: break
+        }
         guard let door = node.door, !node.isDown, !node.host.isPaused else { return }
         node.host.perform { door.assumeIsolated { $0.change(action) } }
     }
@@ -101,18 +104,20 @@ extension Trial {
     }
 
     /// Whether the others can go on without this one, and remove it.
-    func canSpare(_ node: Node) -> Bool {
+    func canSpare(_ node: Node, ofVoters voters: Int = 4) -> Bool {
         guard areDisksWhole, world.now - lives.shrunkAt > Self.shrinkPause,
             operatorClients.isEmpty, let leader, leader !== node, node.id != nil,
             let view = cluster.glance(at: leader)
         else { return false }
-        return view.configuration.voterCount >= 4
+        return view.isConfigurationCommitted && !view.configuration.isJoint
+            && view.configuration.voterCount >= voters
     }
 
     /// While a disk is damaged or gone, nobody takes other servers away: what is lost with it must
     /// stay within what the others can repair.
     var areDisksWhole: Bool {
-        lives.lost.isEmpty && nodes.allSatisfy { !$0.host.disk.isDamaged }
+        lives.lost.isEmpty
+            && nodes.allSatisfy { !$0.host.disk.isDamaged && !$0.host.disk.isRecovering }
     }
 
     /// Takes a server's disk away for good: it comes back as a stranger.
@@ -135,6 +140,7 @@ extension Trial {
     /// Every so often: what stopped is ended, what failed is started again, whose disk is lost is
     /// removed.
     func look() {
+        endLostRestore()
         for node in nodes {
             let number = node.host.number
             if lives.stopped.contains(number) {
@@ -145,7 +151,7 @@ extension Trial {
                 takeNote(ofFailed: node)
             } else if node.host.isRunning, node.startFailure != nil {
                 note("\(node.name)  cannot start: \(node.startFailure.map { "\($0)" } ?? "")")
-                repairIfDamaged(node)
+                replaceDiskIfHopeless(of: node)
                 cluster.kill(node)
                 takeNote(ofFailed: node)
             } else if let view = cluster.glance(at: node), let failure = view.failure,
@@ -160,10 +166,18 @@ extension Trial {
         removeLost()
     }
 
-    /// What an operator does with a server whose disk is damaged: a new disk, and the old id is
-    /// removed.
-    private func repairIfDamaged(_ node: Node) {
-        if case .corrupt = node.startFailure { loseDisk(of: node) }
+    /// What an operator does with a server that says that nobody can refill it, when there are others:
+    /// a new disk, and the old id is removed.
+    private func replaceDiskIfHopeless(of node: Node) {
+        switch node.startFailure {
+        case .onlyCopy: loseDisk(of: node)
+        case .nobodyKnowsWho, .twoServers, .recovery:
+            fail(
+                Violation(
+                    "repair",
+                    "\(node.name) does not start: \(node.startFailure.map { "\($0)" } ?? "")"))
+        case .store, nil: break
+        }
     }
 
     private func takeNote(ofFailed node: Node) {
@@ -184,10 +198,14 @@ extension Trial {
         }
     }
 
+    /// Everybody runs, and with the newest version: an older one cannot refill a server that lost its
+    /// stores.
     func reviveAll() {
         for node in nodes {
+            let isOld = node.options.peerProtocolMax < TrialShape.newestProtocol
+            node.options.peerProtocolMax = TrialShape.newestProtocol
             if lives.stopping.contains(node.host.number) { endFarewell(of: node) }
-            if node.door != nil, node.host.isRunning,
+            if !isOld, node.door != nil, node.host.isRunning,
                 cluster.glance(at: node)?.failure == nil
             {
                 continue
