@@ -26,6 +26,8 @@ final class Steward {
     private var known = Configuration.empty
     /// Who was taken out, and when this server saw it: back in no sooner than ``rejoinDelay``.
     private var removedAt: [ServerID: Duration] = [:]
+    /// Joiners of an older version, each told of once in a leadership.
+    private var refused: Set<ServerID> = []
     private var isChanging = false
     private var isInitializing = false
     private var recording: Set<String> = []
@@ -54,6 +56,7 @@ final class Steward {
             isChanging = false
             isInitializing = false
             recording = []
+            refused = []
             let timer = loop.makeTimer { [weak self] in self?.tick() }
             self.timer = timer
             refreshHealth()
@@ -188,6 +191,7 @@ final class Steward {
                 if let removed = removedAt[info.id], loop.now - removed < Self.rejoinDelay {
                     continue
                 }
+                guard canJoin(info) else { continue }
                 return .addNonVoter(info.id, address: info.peerAddress)
             }
             if present.address != info.peerAddress, info.id != server.id {
@@ -195,6 +199,18 @@ final class Steward {
             }
         }
         return promotion(in: configuration)
+    }
+
+    /// A server of an older version stays outside until it is upgraded. One that was not met yet is
+    /// looked at again when it was.
+    private func canJoin(_ info: MemberInfo) -> Bool {
+        guard let canJoin = server.canJoin(info.id) else { return false }
+        if !canJoin, refused.insert(info.id).inserted {
+            logger.warning(
+                "a server cannot join: it runs an older version, which may not read the log",
+                metadata: ["member": "\(info.fullName)", "version": "\(info.version)"])
+        }
+        return canJoin
     }
 
     private func promotion(in configuration: Configuration) -> ConfigurationChange.Action? {
