@@ -4,7 +4,9 @@
 public struct Options: Equatable, Sendable {
     /// Reads of a leader need no round of messages while voters are bound not to elect another
     /// (dissertation §6.4.1). Each server binds itself only if it has this on, and says so; a leader
-    /// counts nobody else. With it on, a lost connection is no reason to look for a new leader.
+    /// counts nobody else. With it on, a lost connection is no reason to look for a new leader. A server
+    /// that had it on must not start without it, or with a shorter election timeout, before one has
+    /// passed since its end: its last life's promise would be forgotten.
     public var leaseReads = false
     /// How much faster than the own clock another server's may run, in per cent: leases are shorter
     /// by that. 0 to 90.

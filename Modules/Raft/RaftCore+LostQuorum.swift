@@ -33,9 +33,13 @@ extension RaftCore {
         return !voters.isEmpty && voters.allSatisfy { test($0.id) }
     }
 
-    /// The log ends with a recovery's entry: no leader has been chosen since.
+    /// The log ends with a recovery's entry: no leader has been chosen since. A leader whose term is as
+    /// far from the one before begins with an entry of another kind.
     private var needsEveryVote: Bool {
-        guard let before = log.term(at: log.lastIndex.previous) else { return false }
+        let last = log.lastIndex
+        guard let before = log.term(at: last.previous), last > log.previousIndex,
+            log[last].kind == .configuration
+        else { return false }
         return log.lastTerm.number - before.number >= Term.recoveryStride
     }
 }

@@ -59,7 +59,8 @@ public struct RaftCore: Sendable {
     /// Attempts since a leader was known: they spread further each time.
     var attempts = 0
     var lastStatus: Status
-    var lastConfigurationIndex: LogIndex
+    /// As last announced; another may replace it at the same index.
+    var lastConfiguration: (value: Configuration, index: LogIndex)
     /// Numbers this attempt to come back after a loss; nil for a server that lost nothing.
     var recovery: UInt64?
 
@@ -106,7 +107,8 @@ public struct RaftCore: Sendable {
         restoredCommit = max(base, min(restored.commitHint, log.lastIndex))
         electionDeadline = now
         lastStatus = Status(role: .follower, term: hardState.term, leader: nil)
-        lastConfigurationIndex = configurations.newest.index
+        let newest = configurations.newest
+        lastConfiguration = (newest.configuration, newest.index)
         following.verified = base
         // Term 1 is that of the founding, in which nobody leads: no promise was given in it.
         if hardState.term > Term(1) { bind() }
@@ -176,9 +178,9 @@ public struct RaftCore: Sendable {
             observePeers()
             settleMembership()
         }
-        if configurations.newest.index != lastConfigurationIndex {
-            lastConfigurationIndex = configurations.newest.index
-            outbox.append(.configurationChanged(configuration, index: lastConfigurationIndex))
+        if lastConfiguration != (configuration, configurationIndex) {
+            lastConfiguration = (configuration, configurationIndex)
+            outbox.append(.configurationChanged(configuration, index: configurationIndex))
         }
         if status != lastStatus {
             lastStatus = status

@@ -213,8 +213,9 @@ public struct ChangeDecision: Equatable, Sendable {
 public enum ReadOutcome: Equatable, Sendable {
     /// Linearizable once the state machine has applied this index; the core has handed it out.
     /// `validUntil` is set if it was a lease that answered: then the state has to be read before
-    /// that instant. Look at the clock *after* reading: the process may have been paused at any
-    /// point before; if it is too late, ask again. nil if a majority confirmed this one read.
+    /// that instant, and before any later effect: a message that hands leadership over ends the lease.
+    /// Look at the clock *after* reading: the process may have been paused at any point before; if it
+    /// is too late, ask again. nil if a majority confirmed this one read.
     case ready(at: LogIndex, validUntil: Duration? = nil)
     /// Ask the leader, or ask again.
     case refused(Refusal)

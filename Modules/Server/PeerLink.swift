@@ -46,8 +46,8 @@ final class PeerLink: StreamHandler {
     private var state = State.waiting
     private var reader = FrameReader()
     private var writer = ByteWriter()
-    /// What both ends speak; meaningful while it is open.
-    private(set) var agreedProtocol: UInt16 = 1
+    /// What both ends speak, or spoke when it was open last; nil before that.
+    private(set) var agreedProtocol: UInt16?
     private var timer: (any LoopTimer)?
     private var backoff = PeerLink.backoffMin
     /// Counts connections, so that a late completion of an earlier one is known.

@@ -237,8 +237,7 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
 
     /// Drops what the peer would not understand: nothing but an answer depends on it.
     func send(_ message: Message, to peer: ServerID) {
-        guard let link = links[peer], link.isOpen else { return }
-        let version = link.agreedProtocol
+        guard let link = links[peer], link.isOpen, let version = link.agreedProtocol else { return }
         guard RaftCodec.isKnown(message, in: version) else { return }
         if !link.send(.raft, body: { RaftCodec.write(message, protocol: version, to: &$0) }) {
             messagesDropped += 1
@@ -247,8 +246,11 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
 
     /// Whether this peer answers questions for a read index.
     func canBeAskedToRead(_ peer: ServerID) -> Bool {
-        links[peer].map { $0.isOpen && $0.agreedProtocol >= 2 } ?? false
+        isConnected(to: peer) && agreedProtocol(with: peer) ?? 1 >= 2
     }
+
+    /// What this server and that one speak, or spoke last; nil before they met.
+    func agreedProtocol(with peer: ServerID) -> UInt16? { links[peer]?.agreedProtocol }
 
     /// Asks `peer` to carry out a request; `done` is called once.
     func forward(

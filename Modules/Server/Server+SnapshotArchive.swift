@@ -120,24 +120,6 @@ extension Server {
         }
     }
 
-    // MARK: Versions
-
-    /// Whether every server of the configuration is known to apply commands of this version.
-    func canApply(_ version: UInt8) -> Bool { serverThatCannotApply(version) == nil }
-
-    /// The first server of the configuration that is not known to. Servers of this server's own
-    /// build apply what it applies; any other is only trusted with the first version.
-    private func serverThatCannotApply(_ version: UInt8) -> ServerID? {
-        guard version > 1 else { return nil }
-        return replica.core.configuration.servers.first { server in
-            guard server.id != id else { return false }
-            let build =
-                network.members[server.id]?.info.version
-                ?? replica.state.server(server.id.description)?.version
-            return build != options.version
-        }?.id
-    }
-
     private func tryAgain(_ reason: String) -> APIResponse {
         var response = APIResponse.text(503, reason)
         response.retryAfter = 1

@@ -40,7 +40,7 @@ package actor ServerDoor {
     /// Asks this server, as leader, to change who is in the cluster; whether it does shows in
     /// ``overview``.
     package func change(_ action: ConfigurationChange.Action) {
-        server?.replica.change(action, ifConfigurationIndex: nil) { _ in }
+        server?.change(action)
     }
 
     /// What tests and the host look at.

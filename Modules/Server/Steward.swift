@@ -27,6 +27,8 @@ final class Steward {
     /// Who was taken out, and when this server saw it: back in once it is heard, by its own voice,
     /// no sooner than ``rejoinDelay`` after that. One that died lately still counts as alive.
     private var removedAt: [ServerID: Duration] = [:]
+    /// Joiners of an older version, each told of once in a leadership.
+    private var refused: Set<ServerID> = []
     private var isChanging = false
     private var isInitializing = false
     private var recording: Set<String> = []
@@ -55,6 +57,7 @@ final class Steward {
             isChanging = false
             isInitializing = false
             recording = []
+            refused = []
             let timer = loop.makeTimer { [weak self] in self?.tick() }
             self.timer = timer
             refreshHealth()
@@ -191,6 +194,7 @@ final class Steward {
                 {
                     continue
                 }
+                guard canJoin(info) else { continue }
                 return .addNonVoter(info.id, address: info.peerAddress)
             }
             if present.address != info.peerAddress, info.id != server.id {
@@ -198,6 +202,18 @@ final class Steward {
             }
         }
         return promotion(in: configuration)
+    }
+
+    /// A server of an older version stays outside until it is upgraded. One that was not met yet is
+    /// looked at again when it was.
+    private func canJoin(_ info: MemberInfo) -> Bool {
+        guard let canJoin = server.canJoin(info.id) else { return false }
+        if !canJoin, refused.insert(info.id).inserted {
+            logger.warning(
+                "a server cannot join: it runs an older version, which may not read the log",
+                metadata: ["member": "\(info.fullName)", "version": "\(info.version)"])
+        }
+        return canJoin
     }
 
     private func promotion(in configuration: Configuration) -> ConfigurationChange.Action? {

@@ -150,4 +150,58 @@ extension SimulatedCluster {
             }
         }
     }
+
+    @Test("A server of an older version joins once it is upgraded")
+    func oldJoiner() throws {
+        let cluster = SimulatedCluster(seed: 7, count: 3, spares: 1) { options in
+            if options.name == "s4" { options.peerProtocolMax = 1 }
+        }
+        cluster.startAll()
+        let leader = try #require(cluster.settle())
+        let joiner = cluster.nodes[3]
+        cluster.start(joiner)
+        cluster.world.run(for: .seconds(10))
+        #expect(cluster.overview(of: leader)?.configuration.servers.count == 3)
+
+        cluster.stop(joiner, isLeaving: false)
+        joiner.options.peerProtocolMax = 2
+        cluster.start(joiner)
+        cluster.world.run(for: .seconds(10))
+        #expect(cluster.overview(of: leader)?.configuration.servers.count == 4)
+    }
+
+    @Test("Several voters are replaced at once only if every server knows joint configurations")
+    func jointGate() throws {
+        let cluster = SimulatedCluster(seed: 8, count: 3) { options in
+            if options.name == "s3" { options.peerProtocolMax = 1 }
+        }
+        cluster.startAll()
+        _ = try #require(cluster.settle())
+        let old = cluster.nodes[2]
+        #expect(try cluster.demoteFollowers() == false)
+
+        cluster.stop(old, isLeaving: false)
+        old.options.peerProtocolMax = 2
+        cluster.start(old)
+        _ = try #require(cluster.settle())
+        cluster.world.run(for: .seconds(2))
+        #expect(try cluster.demoteFollowers())
+    }
+}
+
+extension SimulatedCluster {
+    /// Asks the leader to be the only voter; whether it begins.
+    fileprivate func demoteFollowers() throws -> Bool {
+        let leader = try #require(leader)
+        let before = try #require(overview(of: leader)).configuration
+        var servers = before.servers
+        for position in servers.indices where servers[position].id != leader.id {
+            servers[position].role = .nonVoter
+        }
+        let door = try #require(leader.door)
+        let wish = servers
+        leader.host.perform { door.assumeIsolated { $0.change(.replace(wish)) } }
+        return world.run(
+            until: { glance(at: leader)?.configuration != before }, limit: .seconds(1))
+    }
 }

@@ -352,7 +352,7 @@ private func compactOften(_ options: inout ServerOptions) {
     @Test("A follower restores nothing by itself, and neither does a cluster of mixed versions")
     func refused() throws {
         let cluster = SimulatedCluster(seed: 5, count: 3) { options in
-            if options.name == "s3" { options.version = "0.0.9" }
+            if options.name == "s3" { options.peerProtocolMax = 1 }
         }
         cluster.startAll()
         let leader = try #require(cluster.settle())

@@ -104,7 +104,7 @@ import Testing
                 "snapshot", "configurations", "writes", "commitIndex", "handedOutIndex",
                 "restoredCommit", "restoring", "role", "leader", "following", "campaigning",
                 "leadership", "electionDeadline", "attempts", "lastStatus",
-                "lastConfigurationIndex", "recovery",
+                "lastConfiguration", "recovery",
             ])
         #expect(names("log") == ["storage", "head", "previousIndex", "previousTerm"])
         #expect(names("configurations") == ["versions"])

@@ -66,6 +66,26 @@ import Testing
         #expect(more.voteResponses.map(\.isGranted) == [false])
     }
 
+    /// A term may be inflated by a peer that claims one: that is no recovery, and the leader of the
+    /// term may never come back.
+    @Test("The first entry of a leader that skipped many terms asks for no more than a majority")
+    func inflated() {
+        let far = Term.recoveryStride + 9
+        var subject = Subject(A, Self.survivors, terms: [1, 2, 2])
+        let noop = Entry(index: LogIndex(4), term: Term(far), kind: .noop, payload: [])
+        subject.receive(
+            .appendRequest(
+                AppendRequest(
+                    term: Term(far), previousIndex: LogIndex(3), previousTerm: Term(2),
+                    entries: [noop], commit: .zero, round: 0, session: LogIndex(1))), from: C)
+        subject.persist()
+        subject.timeOut()
+        subject.vote(from: B, term: far + 1, isPreVote: true)
+        subject.persist()
+        subject.vote(from: B, term: far + 1)
+        #expect(subject.role == .leader)
+    }
+
     @Test("Once the first leader's entry follows, a majority elects again")
     func majorityAgain() throws {
         var subject = try survivor(A, terms: [1, 4, 4])

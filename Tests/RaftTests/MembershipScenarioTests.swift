@@ -55,6 +55,28 @@ import Testing
             leader.effects.contains(.configurationChanged(voters(A, B), index: LogIndex(3))))
     }
 
+    @Test("A configuration that replaces another at the same index is announced")
+    func replacedInPlace() {
+        func entry(_ index: UInt64, _ term: UInt64, _ configuration: Configuration) -> Entry {
+            Entry(
+                index: LogIndex(index), term: Term(term), kind: .configuration,
+                payload: configuration.encoded())
+        }
+        func request(_ term: UInt64, _ entries: [Entry]) -> Message {
+            .appendRequest(
+                AppendRequest(
+                    term: Term(term), previousIndex: LogIndex(1), previousTerm: Term(1),
+                    entries: entries, commit: LogIndex(1), round: 0, session: LogIndex(1)))
+        }
+        var follower = Subject(C)
+        let lost = voters(A, B, C, nonVoters: [D])
+        follower.receive(request(2, [command(2, 2), entry(3, 2, lost)]), from: A)
+        follower.persist()
+        let kept = voters(A, B, C, nonVoters: [E])
+        follower.receive(request(3, [command(2, 3), entry(3, 3, kept)]), from: B)
+        #expect(follower.effects.contains(.configurationChanged(kept, index: LogIndex(3))))
+    }
+
     @Test("D04: a removed server that never hears of it disturbs nobody")
     func ignorant() throws {
         var cluster = Cluster(seed: 4, voters: 3)
