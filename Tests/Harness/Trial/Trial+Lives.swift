@@ -171,7 +171,7 @@ extension Trial {
     private func replaceDiskIfHopeless(of node: Node) {
         switch node.startFailure {
         case .onlyCopy: loseDisk(of: node)
-        case .nobodyKnowsWho, .twoServers, .recovery:
+        case .nobodyKnowsWho, .twoServers, .twoLayouts, .notMoved, .recovery:
             fail(
                 Violation(
                     "repair",
