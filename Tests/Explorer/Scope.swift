@@ -93,7 +93,7 @@ extension Scope {
     /// What `explore` runs by name.
     package static let all: [Scope] = [
         elections, successions, forked, preVotes, replication, reads, deposed, transfers, removal,
-        demotion,
+        demotion, joint,
     ]
 
     /// Three servers, three terms that are led, three entries beyond the founding, one crash.
@@ -185,6 +185,23 @@ extension Scope {
         scope.proposalsMax = 0
         scope.changes = [.demote(id(2)), .demote(id(0)), .promote(id(2))]
         return scope
+    }
+
+    /// Two of three lose their votes at once, the leader among them; or the leader alone keeps its own.
+    package static var joint: Scope {
+        var scope = Scope(name: "joint")
+        scope.start = .led
+        scope.proposalsMax = 0
+        scope.lastIndexMax = 5
+        scope.changes = [.replace(only(1)), .replace(only(0))]
+        return scope
+    }
+
+    /// All three, of which one votes.
+    private static func only(_ voter: Int) -> [Configuration.Server] {
+        (0..<servers).map {
+            .init(id: id($0), address: "", role: $0 == voter ? .voter : .nonVoter)
+        }
     }
 }
 
