@@ -86,7 +86,7 @@ package struct ByteReader: Sendable {
         guard remaining == 0 else { throw failure("\(remaining) bytes too many") }
     }
 
-    private mutating func readText<Width: FixedWidthInteger & UnsignedInteger>(
+    private mutating func readText<Width: FixedWidthInteger & UnsignedInteger & BitwiseCopyable>(
         _ width: Width.Type, max: Int
     ) throws(ByteError) -> String {
         let start = position
@@ -101,7 +101,7 @@ package struct ByteReader: Sendable {
         return text
     }
 
-    private mutating func readContent<Width: FixedWidthInteger & UnsignedInteger>(
+    private mutating func readContent<Width: FixedWidthInteger & UnsignedInteger & BitwiseCopyable>(
         _ width: Width.Type, max: Int
     ) throws(ByteError) -> ArraySlice<UInt8> {
         let start = position
@@ -114,19 +114,25 @@ package struct ByteReader: Sendable {
         return try readRaw(count: Int(length))
     }
 
-    private mutating func readInteger<Value: FixedWidthInteger & UnsignedInteger>()
+    private mutating func readInteger<Value: FixedWidthInteger & UnsignedInteger & BitwiseCopyable>()
         throws(ByteError) -> Value
     {
         let width = Value.bitWidth / 8
         guard remaining >= width else {
             throw failure("\(width) bytes wanted, \(remaining) left")
         }
-        var value: Value = 0
-        for place in 0..<width {
-            value |= Value(truncatingIfNeeded: bytes[position + place]) << Value(8 * place)
-        }
+        let value: Value = load()
         position += width
         return value
+    }
+
+    private func load<Value: FixedWidthInteger & BitwiseCopyable>() -> Value {
+        let span = bytes.span
+        let raw = unsafe span.bytes  // Any bytes may be seen as raw ones.
+        // SAFETY: every pattern of bits is an integer; the load checks its bounds.
+        let loaded = unsafe raw.unsafeLoadUnaligned(
+            fromByteOffset: position - bytes.startIndex, as: Value.self)
+        return Value(littleEndian: loaded)
     }
 
     private func failure(_ reason: String) -> ByteError {

@@ -30,12 +30,14 @@ struct ConfigurationHistory: Sendable {
     }
 
     var newest: Version { versions[versions.count - 1] }
+    /// Without the rest of the newest, which is more to copy than to know.
+    var newestIndex: LogIndex { versions[versions.count - 1].index }
     /// What truncating the newest would bring back.
     var previous: Version? { versions.count > 1 ? versions[versions.count - 2] : nil }
 
     /// Takes the configurations among `entries`; what is not newer than the base is known already.
     mutating func append(_ entries: [Entry]) {
-        for entry in entries where entry.kind == .configuration && entry.index > newest.index {
+        for entry in entries where entry.kind == .configuration && entry.index > newestIndex {
             if let configuration = Configuration(encoded: entry.payload) {
                 append(configuration, at: entry.index)
             }
@@ -53,7 +55,7 @@ struct ConfigurationHistory: Sendable {
     }
 
     mutating func truncate(after index: LogIndex) {
-        while versions.count > 1, newest.index > index { versions.removeLast() }
+        while versions.count > 1, newestIndex > index { versions.removeLast() }
     }
 
     /// Forgets what can no longer come back: all before the last one at or below `index`.

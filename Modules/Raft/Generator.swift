@@ -19,6 +19,8 @@ struct Generator: RandomNumberGenerator, Sendable {
     /// Uniform in `lower ..< upper`, in steps of a 65,536th of the distance.
     mutating func duration(from lower: Duration, to upper: Duration) -> Duration {
         precondition(lower <= upper, "a span that ends before it begins: \(lower) to \(upper)")
-        return lower + (upper - lower) * Int(next() >> 48) / 65_536
+        // Plain integers: every append from a leader draws one, and Duration divides slowly.
+        let share = (upper - lower).attoseconds * Int128(next() >> 48)
+        return lower + Duration(attoseconds: share >> 16)
     }
 }

@@ -7,7 +7,7 @@ extension RaftCore {
     /// The oldest write under way is older than two election timeouts: no healthy disk takes so long.
     public var isDiskStalled: Bool {
         guard let since = writes.oldestIssuedAt else { return false }
-        return now - since > timing.electionTimeout * 2
+        return now - since > timing.electionTimeout + timing.electionTimeout
     }
 
     /// Entries that wait for the own disk fill their bound: no more are taken.

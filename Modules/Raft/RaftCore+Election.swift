@@ -30,15 +30,15 @@ extension RaftCore {
     /// Between once and twice the timeout (Raft §5.2).
     mutating func electionDelay() -> Duration {
         let delay = generator.duration(
-            from: timing.electionTimeout, to: timing.electionTimeout * 2)
+            from: timing.electionTimeout, to: timing.electionTimeout + timing.electionTimeout)
         return delay + reluctance(of: timing.electionTimeout / 2)
     }
 
     /// The part of `span` by which this server lets others go first: nothing with full priority, and
     /// nothing in later attempts, for the others may be down.
-    private func reluctance(of span: Duration) -> Duration {
-        guard attempts == 0 else { return .zero }
-        return span * Int(Options.priorityMax - options.priority) / Int(Options.priorityMax)
+    private func reluctance(of span: @autoclosure () -> Duration) -> Duration {
+        guard attempts == 0, options.priority < Options.priorityMax else { return .zero }
+        return span() * Int(Options.priorityMax - options.priority) / Int(Options.priorityMax)
     }
 
     /// After a refusal: a fifth to the whole of a heartbeat, twice as much each time, at most a

@@ -143,10 +143,15 @@ extension RaftCore {
     }
 
     /// Appends in memory and to the write of this step.
-    mutating func append(_ entries: [Entry]) {
+    ///
+    /// - Returns: What they count for in windows and bounds.
+    @discardableResult
+    mutating func append(_ entries: [Entry]) -> Int {
         log.append(entries)
-        writes.append(entries)
         configurations.append(entries)
+        let sizeBytes = entries.reduce(0) { $0 + $1.sizeBytes }
+        writes.append(entries, sizeBytes: sizeBytes)
+        return sizeBytes
     }
 
     /// The last entry that could be shared, so that the leader skips a whole term at a time.

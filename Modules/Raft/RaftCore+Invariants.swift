@@ -43,6 +43,13 @@ extension RaftCore {
         precondition(
             leadership.uncommittedBytes == bytes,
             "\(leadership.uncommittedBytes) bytes counted, \(bytes) uncommitted")
+        precondition(
+            leadership.votesIncoming == configuration.votesIncoming(id)
+                && leadership.votesOutgoing == configuration.votesOutgoing(id)
+                && leadership.incomingQuorum == configuration.incomingQuorum
+                && leadership.outgoingQuorum
+                    == (configuration.isJoint ? configuration.outgoingQuorum : nil),
+            "another configuration's majorities")
         let fed = leadership.peers.filter { !$0.isLeaving }.map(\.id)
         precondition(
             fed == configuration.members.map(\.id).filter { $0 != id }, "feeds others: \(fed)")

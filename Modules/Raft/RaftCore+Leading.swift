@@ -4,6 +4,13 @@
 struct Leadership: Sendable {
     /// The others, in the order of the configuration.
     var peers: [Peer] = []
+    /// The own part in the configuration in force, as ``Peer`` has it of the others, and what makes a
+    /// majority there; kept because every step asks.
+    var votesIncoming = false
+    var votesOutgoing = false
+    var incomingQuorum = 0
+    /// nil unless it is joint.
+    var outgoingQuorum: Int?
     /// The first entry of the own term.
     var firstIndex = LogIndex.zero
     var electedAt = Duration.zero
@@ -18,7 +25,44 @@ struct Leadership: Sendable {
     /// Kept for its memory.
     var scratch: [LogIndex] = []
 
-    func position(of id: ServerID) -> Int? { peers.firstIndex { $0.id == id } }
+    var isVoter: Bool { votesIncoming || votesOutgoing }
+
+    // Peers are looked at where they stand: to copy one costs more than the look.
+
+    var hasLeaving: Bool {
+        let peers = peers.span
+        for position in peers.indices where peers[position].isLeaving { return true }
+        return false
+    }
+
+    var hasRecovering: Bool {
+        let peers = peers.span
+        for position in peers.indices where peers[position].recovery != nil { return true }
+        return false
+    }
+
+    func position(of id: ServerID) -> Int? {
+        let peers = peers.span
+        for position in peers.indices where peers[position].id == id { return position }
+        return nil
+    }
+
+    /// Gives out the memory that is kept for lists.
+    mutating func takeScratch() -> [LogIndex] {
+        var list: [LogIndex] = []
+        swap(&list, &scratch)
+        list.removeAll(keepingCapacity: true)
+        return list
+    }
+
+    /// What the voters have made durable.
+    func collectMatches(of votes: (borrowing Peer) -> Bool, into list: inout [LogIndex]) {
+        let peers = peers.span
+        for position in peers.indices
+        where votes(peers[position]) && !peers[position].isRecovering {
+            list.append(peers[position].match)
+        }
+    }
 }
 
 extension RaftCore {
@@ -39,8 +83,7 @@ extension RaftCore {
 
     /// Entries of the own term, at the end of the log.
     mutating func appendOwn(_ entries: [Entry]) {
-        append(entries)
-        leadership.uncommittedBytes += entries.reduce(0) { $0 + $1.sizeBytes }
+        leadership.uncommittedBytes += append(entries)
     }
 
     mutating func propose(_ commands: [[UInt8]]) {
@@ -99,45 +142,48 @@ extension RaftCore {
     /// Whether this server, if it votes, and the voters that pass are a majority; while the
     /// configuration is joint, one of each side. Who is recovering passes nothing.
     func hasMajority(_ passes: (Peer) -> Bool) -> Bool {
-        let configuration = configuration
-        var incoming = configuration.votesIncoming(id) ? 1 : 0
-        var outgoing = configuration.votesOutgoing(id) ? 1 : 0
-        for peer in leadership.peers where peer.isVoter && !peer.isRecovering && passes(peer) {
-            if peer.votesIncoming { incoming += 1 }
-            if peer.votesOutgoing { outgoing += 1 }
+        var incoming = leadership.votesIncoming ? 1 : 0
+        var outgoing = leadership.votesOutgoing ? 1 : 0
+        let peers = leadership.peers.span
+        for position in peers.indices
+        where !peers[position].isRecovering && passes(peers[position]) {
+            if peers[position].votesIncoming { incoming += 1 }
+            if peers[position].votesOutgoing { outgoing += 1 }
         }
-        return incoming >= configuration.incomingQuorum
-            && (!configuration.isJoint || outgoing >= configuration.outgoingQuorum)
+        return incoming >= leadership.incomingQuorum
+            && outgoing >= leadership.outgoingQuorum ?? 0
     }
 
     // MARK: - Commit
 
     /// The largest index that is durable at a majority, if it is of the own term (Raft §5.4.2).
     mutating func advanceCommit() {
-        let configuration = configuration
-        leadership.scratch.removeAll(keepingCapacity: true)
-        for peer in leadership.peers where peer.votesIncoming && !peer.isRecovering {
-            leadership.scratch.append(peer.match)
-        }
-        if configuration.votesIncoming(id) { leadership.scratch.append(durableIndex) }
-        var index = scratchIndex(atMajority: configuration.incomingQuorum)
-        if configuration.isJoint {
-            leadership.scratch.removeAll(keepingCapacity: true)
-            for peer in leadership.peers where peer.votesOutgoing && !peer.isRecovering {
-                leadership.scratch.append(peer.match)
-            }
-            if configuration.votesOutgoing(id) { leadership.scratch.append(durableIndex) }
-            index = min(index, scratchIndex(atMajority: configuration.outgoingQuorum))
+        guard commitIndex < log.lastIndex else { return }
+        var index = index(
+            atMajority: leadership.incomingQuorum, withOwn: leadership.votesIncoming,
+            of: { $0.votesIncoming })
+        if let quorum = leadership.outgoingQuorum {
+            index = min(
+                index,
+                self.index(
+                    atMajority: quorum, withOwn: leadership.votesOutgoing,
+                    of: { $0.votesOutgoing }))
         }
         guard index > commitIndex, index >= leadership.firstIndex else { return }
         commitIndex = index
     }
 
-    /// What so many of the scratch have reached; 0 if it holds fewer.
-    private mutating func scratchIndex(atMajority quorum: Int) -> LogIndex {
-        guard leadership.scratch.count >= quorum else { return .zero }
-        leadership.scratch.sort(by: >)
-        return leadership.scratch[quorum - 1]
+    /// What so many have made durable; 0 if there are fewer.
+    private mutating func index(
+        atMajority quorum: Int, withOwn isCounted: Bool, of votes: (borrowing Peer) -> Bool
+    ) -> LogIndex {
+        var reached = leadership.takeScratch()
+        leadership.collectMatches(of: votes, into: &reached)
+        if isCounted { reached.append(durableIndex) }
+        reached.sort(by: >)
+        let index = reached.count < quorum ? .zero : reached[quorum - 1]
+        leadership.scratch = reached
+        return index
     }
 
     var hasCommittedOwnTerm: Bool { commitIndex >= leadership.firstIndex }

@@ -54,14 +54,14 @@ extension RaftCore {
     /// over: the target must find the end of the log, and goes on with this when it leads.
     mutating func continueMembership() {
         guard leadership.transfer == nil else { return }
-        if hasCommittedOwnTerm, isConfigurationCommitted, configuration.isVoter(id) {
-            if configuration.isJoint {
+        if hasCommittedOwnTerm, isConfigurationCommitted, leadership.isVoter {
+            if leadership.outgoingQuorum != nil {
                 adopt(configuration.incoming)
             } else if let demoted = configurationWithoutRecovering {
                 adopt(demoted)
             }
         }
-        proveLeadership()
+        if leadership.hasRecovering { proveLeadership() }
     }
 
     /// Feeds whoever is in the configuration in force, and whoever it removes until it is committed.
@@ -91,13 +91,18 @@ extension RaftCore {
             peers.append(peer)
         }
         leadership.peers = peers
+        leadership.votesIncoming = version.configuration.votesIncoming(id)
+        leadership.votesOutgoing = version.configuration.votesOutgoing(id)
+        leadership.incomingQuorum = version.configuration.incomingQuorum
+        leadership.outgoingQuorum =
+            version.configuration.isJoint ? version.configuration.outgoingQuorum : nil
     }
 
     /// What the commit of a configuration brings: the removed hear of it once more and then nothing;
     /// a leader that is no voter any more has led until here, and hands over.
     mutating func settleMembership() {
         guard isConfigurationCommitted else { return }
-        if leadership.peers.contains(where: \.isLeaving) {
+        if leadership.hasLeaving {
             for position in leadership.peers.indices
             where leadership.peers[position].isLeaving
                 && leadership.peers[position].commitSent < configurationIndex
@@ -106,7 +111,7 @@ extension RaftCore {
             }
             leadership.peers.removeAll(where: \.isLeaving)
         }
-        guard !configuration.isVoter(id) else { return }
+        guard !leadership.isVoter else { return }
         let able = leadership.peers.filter { $0.isVoter && !$0.isRecovering }
         let successor = able.reduce(nil as Peer?) { best, peer in
             guard let best, best.match >= peer.match else { return peer }

@@ -52,8 +52,8 @@ extension RaftCore {
     /// An answer comes from a server's life that is recovering, or is not. In another one than before
     /// nothing is known of it.
     mutating func noteLife(_ recovery: UInt64?, of position: Int) {
+        guard leadership.peers[position].recovery != recovery else { return }
         let known = leadership.peers[position]
-        guard known.recovery != recovery else { return }
         var peer = Peer(
             id: known.id, session: known.session, next: log.lastIndex.next, last: log.lastIndex,
             at: now)
@@ -69,7 +69,8 @@ extension RaftCore {
     /// The configuration in force less the vote of somebody who is recovering; nil if nobody is, or
     /// if no voter would be left.
     var configurationWithoutRecovering: Configuration? {
-        guard let lost = leadership.peers.first(where: { $0.isRecovering && $0.isVoter }),
+        guard leadership.hasRecovering,
+            let lost = leadership.peers.first(where: { $0.isRecovering && $0.isVoter }),
             case .changed(let changed) = configuration.applying(.demote(lost.id))
         else { return nil }
         return changed

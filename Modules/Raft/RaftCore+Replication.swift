@@ -46,7 +46,8 @@ extension RaftCore {
 
     private mutating func replicate(to position: Int, sharing batch: inout Batch?) {
         var hasSent = false
-        switch leadership.peers[position].state {
+        let state = leadership.peers.span[position].state
+        switch state {
         case .probe(let isAsked):
             guard leadership.peers[position].next > log.previousIndex else {
                 startSnapshot(to: position)
@@ -72,16 +73,22 @@ extension RaftCore {
         case .snapshot:
             break
         }
-        let peer = leadership.peers[position]
-        // That commands are committed can wait for the next append or heartbeat: nobody waits for it
-        // at a follower. A change of the configuration cannot: the next one waits for it everywhere.
-        let known = min(commitIndex, peer.next.previous)
-        let hasNews =
-            peer.state == .replicate && known > peer.commitSent
-            && peer.commitSent < configurationIndex && configurationIndex <= known
-        let hasRound = peer.isVoter && peer.roundSent < leadership.reads.round
-        if !hasSent, peer.isHeartbeatDue || hasNews || hasRound { sendEmpty(to: position) }
+        if !hasSent, leadership.peers[position].isHeartbeatDue || hasNews(for: position) {
+            sendEmpty(to: position)
+        }
         leadership.peers[position].isHeartbeatDue = false
+    }
+
+    /// A round of confirmation, or a change of the configuration that is committed: the next one waits
+    /// for it everywhere. That commands are can wait for the next append or heartbeat: nobody waits
+    /// for it at a follower.
+    private func hasNews(for position: Int) -> Bool {
+        let hasRound = leadership.peers[position].roundSent < leadership.reads.round
+        if hasRound, leadership.peers[position].isVoter { return true }
+        let told = leadership.peers[position].commitSent
+        let known = min(commitIndex, leadership.peers[position].next.previous)
+        return told < configurationIndex && configurationIndex <= known
+            && leadership.peers.span[position].state == .replicate
     }
 
     /// False if there is nothing to send.
@@ -128,7 +135,8 @@ extension RaftCore {
             previousTerm: previous == .zero ? .zero : log.term(at: previous) ?? .zero,
             entries: entries, commit: commitIndex, round: leadership.reads.round,
             session: leadership.peers[position].session,
-            recovered: recovered(leadership.peers[position]))
+            recovered: leadership.peers[position].isRecovering
+                ? recovered(leadership.peers[position]) : nil)
         leadership.peers[position].roundSent = leadership.reads.round
         outbox.append(.send(.appendRequest(request), to: leadership.peers[position].id))
     }

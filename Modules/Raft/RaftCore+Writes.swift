@@ -42,16 +42,16 @@ struct WriteLedger: Sendable {
         hardStateSequence = newestSequence
     }
 
-    mutating func append(_ entries: [Entry]) {
+    /// - Parameter sizeBytes: of all of them.
+    mutating func append(_ entries: [Entry], sizeBytes: Int) {
         guard let last = entries.last else { return }
         if pending?.resetTo != nil { close() }
         edit {
             if $0.entries.isEmpty { $0.entries = entries } else { $0.entries += entries }
         }
         issued[issued.count - 1].lastIndex = last.index
-        let added = entries.reduce(0) { $0 + $1.sizeBytes }
-        issued[issued.count - 1].bytes += added
-        bytes += added
+        issued[issued.count - 1].bytes += sizeBytes
+        bytes += sizeBytes
     }
 
     mutating func truncate(after index: LogIndex) {
@@ -67,16 +67,16 @@ struct WriteLedger: Sendable {
         issued[issued.count - 1].lastIndex = snapshot.lastIndex
     }
 
-    /// The writes of this step, complete.
-    mutating func flush(commitHint: LogIndex) -> [Write] {
-        guard pending != nil else { return [] }
-        close()
-        defer { finished = [] }
-        return finished.map {
-            var write = $0
+    /// Adds the writes of this step, complete.
+    mutating func flush(commitHint: LogIndex, into effects: inout [Effect]) {
+        guard var last = pending.take() else { return }
+        for var write in finished {
             write.commitHint = commitHint
-            return write
+            effects.append(.persist(write))
         }
+        if !finished.isEmpty { finished = [] }
+        last.commitHint = commitHint
+        effects.append(.persist(last))
     }
 
     mutating func complete(through sequence: UInt64) {
@@ -104,12 +104,12 @@ struct WriteLedger: Sendable {
             issuedSequence += 1
             issued.append(Issued(sequence: issuedSequence, lastIndex: .zero, at: now))
         }
+        // Taken out, or the change would copy its entries.
         var write =
-            pending
+            pending.take()
             ?? Write(
                 sequence: WriteSequence(issuedSequence), hardState: nil, truncateAfter: nil,
                 entries: [], resetTo: nil, commitHint: .zero)
-        pending = nil  // Or the change would copy its entries.
         change(&write)
         pending = write
     }
@@ -130,7 +130,7 @@ extension RaftCore {
     }
 
     mutating func flushWrites() {
-        for write in writes.flush(commitHint: commitIndex) { outbox.append(.persist(write)) }
+        writes.flush(commitHint: commitIndex, into: &outbox)
     }
 
     /// Sends at once if term and vote are durable, else with the write that makes them so.

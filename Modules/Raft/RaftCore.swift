@@ -198,8 +198,9 @@ public struct RaftCore: Sendable {
         let entries = log.entries(from: handedOutIndex.next, through: commitIndex)
         handedOutIndex = commitIndex
         if role == .leader {
-            for entry in entries where entry.index >= leadership.firstIndex {
-                leadership.uncommittedBytes -= entry.sizeBytes
+            for position in entries.indices
+            where entries[position].index >= leadership.firstIndex {
+                leadership.uncommittedBytes -= entries[position].sizeBytes
             }
         }
         outbox.append(.committed(entries))
@@ -239,7 +240,7 @@ public struct RaftCore: Sendable {
     /// The configuration in force: the latest in the log, committed or not (dissertation §4.1).
     public var configuration: Configuration { configurations.newest.configuration }
     /// The entry that put it in force; what a compare-and-set change names.
-    public var configurationIndex: LogIndex { configurations.newest.index }
+    public var configurationIndex: LogIndex { configurations.newestIndex }
     /// This server lost log or vote records, and counts for no majority (``Restored/isRecovering``).
     public var isRecovering: Bool { recovery != nil }
     /// Whether it can no longer be taken back; only then is another change possible.

@@ -20,6 +20,8 @@ final class Joining {
     private var underWay: Set<String> = []
     /// What was said last of each target: not again every time that it is asked.
     private var refusals: [String: String] = [:]
+    /// What the addresses that were asked mean.
+    private var places: [String: (host: String, port: UInt16)] = [:]
     private var isStopped = false
 
     private static let eagerInterval: Duration = .milliseconds(100)
@@ -74,10 +76,11 @@ final class Joining {
     }
 
     private func ask(_ target: String) {
-        guard let (host, port) = Self.split(target, defaultPort: 4648) else {
+        guard let (host, port) = places[target] ?? Self.split(target, defaultPort: 4648) else {
             logger.error("not an address to join", metadata: ["address": "\(target)"])
             return
         }
+        places[target] = (host, port)
         underWay.insert(target)
         streams.resolve(host: host, port: port) { [weak self] result in
             guard let self, !self.isStopped else { return }

@@ -32,6 +32,20 @@ package struct Members: Sendable {
     static let countMax = 64
 
     private var members: [Member] = []
+    /// What each message is checked against, of each member in the same order: a member is large.
+    private var keys: [Key] = []
+
+    private struct Key {
+        let id: ServerID
+        let clusterID: ServerID?
+        let recoveryEpoch: UInt64
+
+        init(_ info: MemberInfo) {
+            id = info.id
+            clusterID = info.clusterID
+            recoveryEpoch = info.recoveryEpoch
+        }
+    }
 
     package var all: [Member] { members }
 
@@ -42,8 +56,7 @@ package struct Members: Sendable {
     /// Whether a known server says that it belongs to this life of this cluster.
     func belongs(_ id: ServerID, to cluster: ServerID, epoch: UInt64) -> Bool {
         guard let position = position(of: id) else { return false }
-        let info = members[position].info
-        return info.clusterID == cluster && info.recoveryEpoch == epoch
+        return keys[position].clusterID == cluster && keys[position].recoveryEpoch == epoch
     }
 
     /// Takes up what is said of a server: by itself, which is believed, or by another one, which
@@ -64,6 +77,7 @@ package struct Members: Sendable {
             let isNewer = info.incarnation > known.incarnation && members[position].status != .alive
             guard isDirect || isNewer else { return false }
             members[position].info = info
+            keys[position] = Key(info)
             if info.incarnation != known.incarnation {
                 members[position].isLeaving = false
                 if members[position].status == .left || members[position].status == .leaving {
@@ -75,8 +89,9 @@ package struct Members: Sendable {
         }
         guard members.count < Self.countMax else { return false }
         let member = Member(info: info, status: .none, lastContact: now, isLeaving: false)
-        let position = members.firstIndex { $0.info.id > info.id } ?? members.count
+        let position = keys.firstIndex { $0.id > info.id } ?? keys.count
         members.insert(member, at: position)
+        keys.insert(Key(info), at: position)
         return true
     }
 
@@ -88,6 +103,7 @@ package struct Members: Sendable {
         let silent = members.filter { $0.status != .alive && !needed($0.info.id) }
         guard let oldest = silent.min(by: { $0.lastContact < $1.lastContact }) else { return nil }
         members.removeAll { $0.info.id == oldest.info.id }
+        keys.removeAll { $0.id == oldest.info.id }
         return oldest.info.id
     }
 
@@ -137,6 +153,6 @@ package struct Members: Sendable {
     }
 
     private func position(of id: ServerID) -> Int? {
-        members.firstIndex { $0.info.id == id }
+        keys.firstIndex { $0.id == id }
     }
 }

@@ -40,7 +40,11 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
     private let logger: Logger
     weak var delegate: (any PeerNetworkDelegate)?
 
-    private(set) var own: MemberInfo
+    private(set) var own: MemberInfo {
+        didSet { life = (own.clusterID, own.recoveryEpoch) }
+    }
+    /// Of ``own``: what each message is checked against.
+    private var life: (clusterID: ServerID?, epoch: UInt64)
     private(set) var members = Members()
     private var links: [ServerID: PeerLink] = [:]
     /// By number of acceptance, so that their order is that of events.
@@ -71,6 +75,7 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
 
     init(own: MemberInfo, options: ServerOptions, environment: ServerEnvironment, logger: Logger) {
         self.own = own
+        life = (own.clusterID, own.recoveryEpoch)
         self.options = options
         loop = environment.loop
         streams = environment.streams
@@ -501,8 +506,8 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
             let message = try RaftCodec.readMessage(
                 &payload, protocol: session.agreedProtocol)
             try payload.finish()
-            guard let clusterID = own.clusterID,
-                members.belongs(peerID, to: clusterID, epoch: own.recoveryEpoch)
+            guard let clusterID = life.clusterID,
+                members.belongs(peerID, to: clusterID, epoch: life.epoch)
             else {
                 // Perhaps not of one cluster yet: Raft says it again.
                 let name = members[peerID]?.info.fullName ?? "\(peerID)"

@@ -243,8 +243,11 @@ final class Replica {
                 let view = core.view()
                 observer.replica(core.id, stepped: view, effects: effects)
             }
-            let work = effects
+            // Out of the property: what is carried out may ask for the next step.
+            var work: [Effect] = []
+            swap(&work, &effects)
             for effect in work { carryOut(effect) }
+            swap(&work, &effects)
         }
         inputs.removeAll(keepingCapacity: true)
         isStepping = false

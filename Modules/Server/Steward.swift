@@ -32,6 +32,8 @@ final class Steward {
     private var isChanging = false
     private var isInitializing = false
     private var recording: Set<String> = []
+    /// Made of what the servers say of themselves, and kept until they say something else.
+    private var identities: [ServerID: (info: MemberInfo, identity: ServerIdentity)] = [:]
     private var isScheduled = false
 
     static let interval: Duration = .milliseconds(500)
@@ -58,6 +60,7 @@ final class Steward {
             isInitializing = false
             recording = []
             refused = []
+            identities = [:]
             let timer = loop.makeTimer { [weak self] in self?.tick() }
             self.timer = timer
             refreshHealth()
@@ -152,8 +155,11 @@ final class Steward {
     }
 
     private func identity(of info: MemberInfo) -> ServerIdentity? {
+        if let known = identities[info.id], known.info == info { return known.identity }
         do {
-            return try ServerIdentity(info)
+            let identity = try ServerIdentity(info)
+            identities[info.id] = (info, identity)
+            return identity
         } catch {
             logger.warning(
                 "a server's identity cannot be recorded",

@@ -25,7 +25,8 @@ public final class SimulatedNetwork {
     /// A stream that a block has held up for so long is reset on both sides; nil waits for ever.
     public var blockedStreamTimeout: Duration?
 
-    unowned let world: SimulatedWorld
+    /// Set once, by the world that makes it.
+    unowned var world: SimulatedWorld!
     var listeners: [SocketAddress: ListenerState] = [:]
     var sockets: [SocketAddress: SimulatedDatagramSocket.State] = [:]
     /// Open streams, in order of making: they live without a reference.
@@ -48,7 +49,7 @@ public final class SimulatedNetwork {
         }
     }
 
-    init(world: SimulatedWorld) { self.world = world }
+    init() {}
 
     /// Holds up all that goes this way; the other way stays open.
     public func block(from: SimulatedHost, to: SimulatedHost) {
@@ -316,7 +317,7 @@ final class SimulatedDatagramSocket: DatagramSocket {
         guard bytes.count <= 65_507, network.sockets[address] === state,
             let target = network.host(at: receiver, from: state.host), target.isRunning
         else { return }
-        let (world, from, source) = (network.world, state.host, address)
+        let (world, from, source) = (state.host.world, state.host, address)
         let copy = bytes.copied
         if world.chance(network.datagramLoss) { return }
         let copies = world.chance(network.datagramDuplication) ? 2 : 1

@@ -42,7 +42,8 @@ final class SimulatedStream: ByteStream {
     private var holdCount = 0
     private let life: UInt64
 
-    private var network: SimulatedNetwork { host.world.network }
+    private let network: SimulatedNetwork
+
     private var now: Int64 { host.world.nanoseconds }
 
     init(host: SimulatedHost, local: SocketAddress, remote: SocketAddress) {
@@ -50,6 +51,7 @@ final class SimulatedStream: ByteStream {
         localAddress = local
         remoteAddress = remote
         life = host.life
+        network = host.world.network
     }
 
     func resumeReading() {

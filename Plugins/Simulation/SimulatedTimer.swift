@@ -22,9 +22,9 @@ final class TimerState {
     private var body: (() -> Void)?
     /// By the loop's clock; nil while it is not armed.
     private var deadline: Duration?
-    /// World time of ``deadline``, and of the event in the queue.
-    private var dueAt: Int64 = 0
+    /// World time of the event in the queue: no later than ``queuedFor`` by the loop's clock.
     private var queuedAt: Int64?
+    private var queuedFor = Duration.zero
 
     init(loop: SimulatedLoop, fire: @escaping () -> Void) {
         self.loop = loop
@@ -32,9 +32,10 @@ final class TimerState {
     }
 
     func arm(at deadline: Duration) {
-        if self.deadline == deadline { return }
         self.deadline = deadline
-        queue()
+        // The event comes first, and finds out that it was put off.
+        if queuedAt != nil, queuedFor <= deadline { return }
+        queue(deadline, at: loop.worldTime(of: deadline))
     }
 
     func disarm() { deadline = nil }
@@ -46,7 +47,7 @@ final class TimerState {
 
     /// The loop's clock runs at another rate from here on.
     func clockChanged() {
-        if deadline != nil { queue() }
+        if queuedAt != nil { queue(queuedFor, at: loop.worldTime(of: queuedFor)) }
     }
 
     /// Called for the event in the queue: true if the timer is to fire.
@@ -55,22 +56,25 @@ final class TimerState {
         // An event that a later, earlier-due arming has overtaken.
         guard let queuedAt, queuedAt <= now else { return false }
         self.queuedAt = nil
-        guard deadline != nil else { return false }
+        guard let deadline else { return false }
+        let dueAt = loop.worldTime(of: deadline)
         guard dueAt <= now else {
-            queue()
+            queue(deadline, at: dueAt)
             return false
         }
-        deadline = nil
+        self.deadline = nil
         return true
     }
 
     func fire() { body?() }
 
-    private func queue() {
-        guard let deadline else { return }
-        dueAt = loop.worldTime(of: deadline)
-        if let queuedAt, queuedAt <= dueAt { return }
+    private func queue(_ deadline: Duration, at dueAt: Int64) {
+        if let queuedAt, queuedAt <= dueAt {
+            queuedFor = min(queuedFor, deadline)
+            return
+        }
         queuedAt = dueAt
+        queuedFor = deadline
         loop.schedule(self, at: dueAt)
     }
 }

@@ -32,7 +32,7 @@ public final class SimulatedWorld {
         let action: Action
     }
 
-    public private(set) lazy var network = SimulatedNetwork(world: self)
+    public let network = SimulatedNetwork()
     /// Hosts in order of making.
     public private(set) var hosts: [SimulatedHost] = []
     /// Folds kind, time, host and size of every event so far, in order.
@@ -53,6 +53,7 @@ public final class SimulatedWorld {
 
     public init(seed: UInt64) {
         generator = SplitMix64(seed: seed)
+        network.world = self
     }
 
     /// Virtual time since the world began.
@@ -177,12 +178,17 @@ public final class SimulatedWorld {
     /// A duration drawn evenly from a range.
     func draw(_ range: ClosedRange<Duration>) -> Int64 { draw(range.wholeNanoseconds) }
 
+    /// The high word of a product is near enough to even for ranges so much smaller than 2^64.
     func draw(_ nanoseconds: ClosedRange<Int64>) -> Int64 {
-        Int64.random(in: nanoseconds, using: &generator)
+        let (low, high) = (nanoseconds.lowerBound, nanoseconds.upperBound)
+        let width = UInt64(bitPattern: high &- low) &+ 1
+        let word = generator.next()
+        let offset = width == 0 ? word : word.multipliedFullWidth(by: width).high
+        return low &+ Int64(bitPattern: offset)
     }
 
     func chance(_ probability: Double) -> Bool {
-        probability > 0 && Double.random(in: 0..<1, using: &generator) < probability
+        probability > 0 && Double(generator.next() >> 11) * 0x1p-53 < probability
     }
 
     static func after(_ time: Int64, _ duration: Duration) -> Int64 {

@@ -96,7 +96,8 @@ import Testing
         }
 
         // Left out: id, timing, limits and options are given; now, generator and the instants are time and
-        // chance; outbox and restoring are empty between steps; the last two follow from the rest.
+        // chance; outbox and restoring are empty between steps; the last two follow from the rest, and so do
+        // the leadership's part in the configuration.
         #expect(
             names() == [
                 "id", "timing", "limits", "options", "now", "generator", "outbox", "hardState",
@@ -123,8 +124,9 @@ import Testing
         #expect(names("campaigning") == ["granted", "refused", "isTransfer", "isAsked"])
         #expect(
             names("leadership") == [
-                "peers", "firstIndex", "electedAt", "heartbeatDeadline", "uncommittedBytes",
-                "reads", "lease", "transfer", "hasOfferedTransfer", "scratch",
+                "peers", "votesIncoming", "votesOutgoing", "incomingQuorum", "outgoingQuorum",
+                "firstIndex", "electedAt", "heartbeatDeadline", "uncommittedBytes", "reads",
+                "lease", "transfer", "hasOfferedTransfer", "scratch",
             ])
         #expect(
             names("leadership", "peers", 0) == [

@@ -6,11 +6,16 @@ import MartletRaft
 
 /// Three cores in one process, with a network and disks that take no time: what the core itself costs.
 struct RaftCoreBenchmark {
-    static let entriesTotal = 2_000_000
+    var entriesTotal = 2_000_000
+    struct Delivery {
+        let input: Input
+        let position: Int
+    }
+
     static let payload = [UInt8](repeating: 7, count: 256)
 
     var cores: [RaftCore]
-    var queue: [(Input, to: Int)] = []
+    var queue: [Delivery] = []
     var effects: [Effect] = []
     var committed = 0
     var steps = 0
@@ -38,10 +43,13 @@ struct RaftCoreBenchmark {
         for effect in effects {
             switch effect {
             case .persist(let write):
-                queue.append((.persisted(through: write.sequence), to: position))
+                queue.append(
+                    Delivery(input: .persisted(through: write.sequence), position: position))
             case .send(let message, let server):
                 let source = cores[position].id
-                queue.append((.received(message, from: source), to: Int(server.low) - 1))
+                queue.append(
+                    Delivery(
+                        input: .received(message, from: source), position: Int(server.low) - 1))
             case .committed(let entries):
                 if position == 0 { committed += entries.count }
             default:
@@ -53,8 +61,7 @@ struct RaftCoreBenchmark {
     mutating func settle() {
         var position = 0
         while position < queue.count {
-            let (input, target) = queue[position]
-            step(input, target)
+            step(queue[position].input, queue[position].position)
             position += 1
         }
         queue.removeAll(keepingCapacity: true)
@@ -78,7 +85,7 @@ struct RaftCoreBenchmark {
         let commands = [[UInt8]](repeating: Self.payload, count: batch)
         let start = ContinuousClock.now
         var sinceSnapshot = 0
-        while committed < Self.entriesTotal {
+        while committed < entriesTotal {
             now += .microseconds(10)
             step(.proposed(commands), 0)
             settle()
@@ -93,17 +100,22 @@ struct RaftCoreBenchmark {
     }
 }
 
-func runRaftCore() {
+/// - Parameter batches: Some small sizes if empty.
+func runRaftCore(_ batches: [Int], entriesTotal: Int?) {
     print("three cores, entries of 256 bytes, instant network and storage")
-    for batch in [1, 8, 64, 512] {
+    for batch in batches.isEmpty ? [1, 8, 64, 512] : batches {
         var benchmark = RaftCoreBenchmark()
+        if let entriesTotal { benchmark.entriesTotal = entriesTotal }
         let rate = benchmark.run(batch: batch)
         let stepsPerBatch = benchmark.steps * batch / benchmark.committed
         print("batch \(batch): \(Int(rate)) committed entries/s, \(stepsPerBatch) steps a batch")
     }
 }
 
-switch CommandLine.arguments.dropFirst().first {
-case "raft-core": runRaftCore()
-default: print("usage: bench raft-core")
+// Few entries of one batch size are for counting instructions.
+let arguments = CommandLine.arguments.dropFirst()
+let numbers = arguments.dropFirst().compactMap { Int($0) }
+switch arguments.first {
+case "raft-core": runRaftCore(Array(numbers.prefix(1)), entriesTotal: numbers.dropFirst().first)
+default: print("usage: bench raft-core [BATCH [ENTRIES]]")
 }
