@@ -17,7 +17,6 @@ let settings: [SwiftSetting] = [
 
 let collections = "swift-collections"
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
-let heap = Target.Dependency.product(name: "HeapModule", package: collections)
 
 /// A Swift target named `Martlet<name>` that lives in `<folder>/<name>`.
 func swift(
@@ -107,7 +106,7 @@ let package = Package(
         plugin("Zlib", uses: ["Transport"], c: ["CZlib"]),
         plugin("LMDB", uses: ["Storage", "Raft", "Bytes"], c: ["CLMDB"]),
         plugin("Memory", uses: ["Storage", "Raft", "Bytes"]),
-        plugin("Simulation", uses: ["Storage", "Transport", "Raft", "Bytes"], [heap]),
+        plugin("Simulation", uses: ["Storage", "Transport", "Raft", "Bytes"]),
 
         // What tests share; Contracts is a product for authors of plugins.
         swift("Contracts", in: "Tests", uses: ["Storage", "Transport", "Raft"]),
@@ -153,6 +152,7 @@ let package = Package(
             "martlet",
             uses: ["Host", "Storage", "Transport", "UV", "TLS", "Zlib", "LMDB", "Memory"]),
         tool("arrows", uses: []),
+        tool("simulate", uses: ["Harness", "Simulation"]),
         tool("bench", uses: ["Raft"]),
     ]
 )

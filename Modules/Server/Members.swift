@@ -46,6 +46,13 @@ package struct Members: Sendable {
     mutating func learn(_ info: MemberInfo, isDirect: Bool, at now: Duration) -> Bool {
         if let position = position(of: info.id) {
             let known = members[position].info
+            var info = info
+            if info.incarnation == known.incarnation {
+                // Two connections have no common order, and these only come true in a life: what
+                // was said earlier and arrives later must not take them back.
+                info.clusterID = info.clusterID ?? known.clusterID
+                info.hasLog = info.hasLog || known.hasLog
+            }
             guard info != known else { return false }
             let isNewer = info.incarnation > known.incarnation && members[position].status != .alive
             guard isDirect || isNewer else { return false }

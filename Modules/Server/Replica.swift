@@ -43,6 +43,7 @@ final class Replica {
     private let logger: Logger
     private let snapshotPolicy: SnapshotPolicy
     weak var delegate: (any ReplicaDelegate)?
+    private let observer: (any ReplicaObserver)?
 
     private(set) var core: RaftCore
     private(set) var state: State
@@ -87,6 +88,8 @@ final class Replica {
         core = RaftCore(
             id: loaded.metadata.serverID, timing: options.timing, limits: options.raftLimits,
             seed: seed, restored: loaded.restored, at: environment.loop.now)
+        observer = environment.observer
+        observer?.replica(loaded.metadata.serverID, began: loaded.restored)
         state = loaded.state
         let snapshot = loaded.restored.snapshot
         diskLastIndex = loaded.restored.entries.last?.index ?? loaded.restored.previousIndex
@@ -195,6 +198,7 @@ final class Replica {
             position += 1
             effects.removeAll(keepingCapacity: true)
             core.step(input, at: loop.now, into: &effects)
+            observer?.replica(core.id, stepped: ReplicaView(core), effects: effects)
             let work = effects
             for effect in work { carryOut(effect) }
         }

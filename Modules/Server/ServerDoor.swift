@@ -37,12 +37,19 @@ package actor ServerDoor {
         server.stop(isLeaving: isLeaving, completion: completion)
     }
 
+    /// Asks this server, as leader, to change who is in the cluster; whether it does shows in
+    /// ``overview``.
+    package func change(_ action: ConfigurationChange.Action) {
+        server?.replica.change(action, ifConfigurationIndex: nil) { _ in }
+    }
+
     /// What tests and the host look at.
     package var overview: ServerOverview? {
         guard let server else { return nil }
         return ServerOverview(
             id: server.id, status: server.replica.core.status,
             configuration: server.replica.core.configuration,
+            isConfigurationCommitted: server.replica.core.isConfigurationCommitted,
             commitIndex: server.replica.core.commitIndex,
             httpAddress: server.front?.address, failure: server.replica.failure)
     }
@@ -59,6 +66,7 @@ package struct ServerOverview: Sendable {
     package var id: ServerID
     package var status: Status
     package var configuration: Configuration
+    package var isConfigurationCommitted: Bool
     package var commitIndex: LogIndex
     package var httpAddress: SocketAddress?
     package var failure: String?

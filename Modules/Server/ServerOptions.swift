@@ -121,6 +121,8 @@ package struct ServerEnvironment {
     package let log: any LogStore
     package let metadata: any MetadataStore
     package let snapshots: any SnapshotStore
+    /// Watches the replica's steps; nil in service.
+    package var observer: (any ReplicaObserver)?
 
     package init(
         loop: any Loop, streams: any Streams, crypto: any Crypto, compression: any Compression,

@@ -32,6 +32,12 @@ public final class SimulatedDisk {
     private(set) var life = 0
     /// World time until which no lane of the host completes anything.
     private(set) var stalledUntil: Int64 = 0
+    unowned var host: SimulatedHost?
+    /// Every write that needs space is refused as full while this is true; nothing breaks.
+    public var isFull = false
+    /// Durable steps since the world began: what ``crash(atStep:isDone:)`` counts in.
+    public private(set) var stepCount: UInt64 = 0
+    private var crashPoint: (step: UInt64, isDone: Bool)?
     private var nextFault: Fault?
     private var stepsLeft: Int?
     private unowned let world: SimulatedWorld
@@ -48,8 +54,40 @@ public final class SimulatedDisk {
     /// Freezes the host's lanes until this much world time has passed.
     public func stall(until time: Duration) { stalledUntil = time.wholeNanoseconds }
 
+    /// Power is cut at the `count`-th durable step from here on, 1 being the next: just before it,
+    /// or just after it and before anybody is told. What the lane would have done behind it is not.
+    public func crash(atStep count: UInt64, isDone: Bool) {
+        crashPoint = (stepCount + max(1, count), isDone)
+    }
+
+    /// Takes back every fault that has not struck yet.
+    public func calm() {
+        isFull = false
+        nextFault = nil
+        crashPoint = nil
+        stalledUntil = 0
+    }
+
+    /// As a new disk in the same machine.
+    ///
+    /// - Precondition: the host is down.
+    public func wipe() {
+        precondition(host?.isRunning != true, "a disk is changed in a machine that runs")
+        log = LogImage()
+        metadata = nil
+        snapshots = []
+        partial = nil
+        life += 1
+    }
+
     /// Asked before each durable step.
     func admit() throws(StoreError) {
+        stepCount += 1
+        if let point = crashPoint, stepCount >= point.step {
+            if stepCount == point.step { host?.crashSoon() }
+            guard point.isDone, stepCount == point.step else { throw .broken("the host crashed") }
+        }
+        if isFull { throw .full("simulated") }
         if let left = stepsLeft {
             guard left > 0 else { throw .broken("the host crashed") }
             stepsLeft = left - 1
@@ -74,12 +112,16 @@ public final class SimulatedDisk {
     func crash() {
         life += 1
         nextFault = nil
-        // Chunks need not be durable: a seeded part of them is there.
-        if let count = partial?.bytes.count {
-            let kept = Int.random(in: 0...count, using: &world.generator)
-            partial?.bytes.removeLast(count - kept)
-        }
+        crashPoint = nil
+        guard let count = partial?.bytes.count, count > 0 else { return }
+        // Chunks need not be durable: a seeded part of them is there, and its end may be torn.
+        let kept = Int.random(in: 0...count, using: &world.generator)
+        partial?.bytes.removeLast(count - kept)
+        guard kept > 0, Bool.random(using: &world.generator) else { return }
+        for offset in max(0, kept - Self.sectorBytes)..<kept { partial?.bytes[offset] = 0 }
     }
+
+    private static let sectorBytes = 512
 }
 
 /// What the stores share: they end with the life they were opened in, and at a failed sync.
@@ -143,8 +185,10 @@ final class SimulatedLogStore: SimulatedStore, LogStore, @unchecked Sendable {
             }
             bounds.lastIndex = entry.index
         }
-        let droppedBytes = disk.log.entries[kept...].reduce(0) { $0 + $1.sizeBytes }
-        let addedBytes = batch.entries.reduce(0) { $0 + $1.sizeBytes }
+        var droppedBytes = 0
+        for entry in disk.log.entries[kept...] { droppedBytes += entry.sizeBytes }
+        var addedBytes = 0
+        for entry in batch.entries { addedBytes += entry.sizeBytes }
         let sizeBytes = disk.log.sizeBytes - droppedBytes + addedBytes
         if let most = disk.logBytesMax, !batch.entries.isEmpty, sizeBytes > most {
             throw .full("the log may have \(most) bytes")
@@ -153,7 +197,9 @@ final class SimulatedLogStore: SimulatedStore, LogStore, @unchecked Sendable {
         disk.log.sizeBytes = sizeBytes
         if let hardState = batch.hardState { disk.log.hardState = hardState }
         if let hint = batch.commitHint { disk.log.commitHint = hint }
-        disk.log.entries.removeLast(disk.log.entries.count - kept)
+        if disk.log.entries.count > kept {
+            disk.log.entries.removeLast(disk.log.entries.count - kept)
+        }
         disk.log.entries += batch.entries
         disk.log.bounds = bounds
     }

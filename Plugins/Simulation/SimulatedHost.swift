@@ -39,8 +39,17 @@ public final class SimulatedHost {
     public private(set) lazy var streams = SimulatedStreams(host: self)
     public private(set) lazy var datagrams = SimulatedDatagrams(host: self)
 
-    let number: Int
+    /// 1 for the first host made, and so on: the low part of its address.
+    public let number: Int
     private(set) var life: UInt64 = 1
+    /// Counts lives, from 1.
+    public var lifeNumber: UInt64 { life }
+    /// Local time per million units of world time, at this moment.
+    public private(set) var clockRate: Int64
+    /// How long one job on a lane takes, from the next one on.
+    public var laneLatency: ClosedRange<Duration>
+    /// True between ``pause()`` and ``resume()``.
+    public private(set) var isPaused = false
     /// Added to the wall clock by ``jumpWallClock(by:)``.
     private(set) var wallClockJump: Int64 = 0
     unowned let world: SimulatedWorld
@@ -51,11 +60,14 @@ public final class SimulatedHost {
         self.number = number
         self.name = name
         self.options = options
+        clockRate = options.clockRate
+        laneLatency = options.laneLatency
         disk = SimulatedDisk(world: world)
         files = SimulatedFiles()
         crypto = SimulatedCrypto(seed: world.generator.next())
-        loop = SimulatedLoop(world: world, options: options, life: 1)
+        loop = SimulatedLoop(world: world, options: options, rate: options.clockRate, life: 1)
         loop.host = self
+        disk.host = self
     }
 
     /// 10.0.x.y with this port.
@@ -74,10 +86,34 @@ public final class SimulatedHost {
         wallClockJump &+= duration.wholeNanoseconds
     }
 
+    /// Lets both clocks run at another rate from here on: neither jumps. Timers that are armed fire
+    /// by the new rate, like those of a machine whose oscillator changes.
+    ///
+    /// - Precondition: 100,000...10,000,000.
+    public func setClockRate(_ rate: Int64) {
+        precondition(100_000...10_000_000 ~= rate, "clock rate \(rate)")
+        guard rate != clockRate else { return }
+        clockRate = rate
+        loop.setRate(rate)
+    }
+
+    /// As SIGSTOP: nothing of this host runs, while its clocks go on. What happens to it meanwhile
+    /// is seen after ``resume()``, in order.
+    public func pause() { isPaused = isRunning }
+
+    /// As SIGCONT.
+    public func resume() {
+        guard isPaused else { return }
+        isPaused = false
+        world.releaseHeld(by: self)
+    }
+
     /// Ends this life at once. A job that a lane was just doing has done all, some or none of its
     /// durable writes, by the seed; what waited behind it is lost.
     public func crash(_ ending: Ending = .silent) {
         guard isRunning else { return }
+        isPaused = false
+        world.dropHeld(by: self)
         loop.crash()
         disk.crash()
         files.crash()
@@ -86,11 +122,16 @@ public final class SimulatedHost {
         life += 1
     }
 
+    /// Power is cut as soon as the event under way has ended.
+    func crashSoon() {
+        schedule(.power, at: world.nanoseconds) { [unowned self] in crash(.silent) }
+    }
+
     /// Begins the next life; does nothing on a host that runs.
     public func restart() {
         guard !isRunning else { return }
         isRunning = true
-        loop = SimulatedLoop(world: world, options: options, life: life)
+        loop = SimulatedLoop(world: world, options: options, rate: clockRate, life: life)
         loop.host = self
         streams = SimulatedStreams(host: self)
         datagrams = SimulatedDatagrams(host: self)

@@ -12,39 +12,54 @@ public final class SimulatedLoop: Loop, @unchecked Sendable {
     private static let wakingNanoseconds: Int64 = 1_000
 
     unowned let world: SimulatedWorld
-    weak var host: SimulatedHost?
+    unowned var host: SimulatedHost?
     let life: UInt64
     private let options: SimulatedHost.Options
-    private let startNanoseconds: Int64
+    private var clock: SimulatedClock
     private var entered: [() -> Void] = []
     private var ending: [() -> Void] = []
     private var isInboxScheduled = false
     private var isEndScheduled = false
+    /// Streams that were written to in this turn, in order.
+    private var flushing: [SimulatedStream] = []
     /// Lanes that have work, in order of making.
     private var lanes: [SimulatedLane] = []
 
-    init(world: SimulatedWorld, options: SimulatedHost.Options, life: UInt64) {
+    init(
+        world: SimulatedWorld, options: SimulatedHost.Options, rate: Int64, life: UInt64
+    ) {
         self.world = world
         self.options = options
         self.life = life
-        startNanoseconds = world.nanoseconds
+        clock = SimulatedClock(
+            rate: rate, worldTime: world.nanoseconds,
+            localTime: options.clockOffset.wholeNanoseconds)
     }
 
-    public var now: Duration {
-        .nanoseconds(options.clockOffset.wholeNanoseconds + localElapsed)
-    }
+    public var now: Duration { .nanoseconds(clock.localTime(at: world.nanoseconds)) }
 
     public var wallClockNanoseconds: Int64 {
-        let elapsed = scaled(world.nanoseconds, by: options.clockRate, over: 1_000_000)
+        let elapsed = SimulatedClock.scaled(
+            world.nanoseconds, by: options.clockRate, over: 1_000_000)
         return options.wallClockNanoseconds &+ elapsed &+ (host?.wallClockJump ?? 0)
     }
 
+    func setRate(_ rate: Int64) {
+        clock.setRate(rate, at: world.nanoseconds)
+        for timer in world.timersUnderWay(on: self) { timer.clockChanged() }
+    }
+
     public func makeTimer(_ fire: @escaping () -> Void) -> any LoopTimer {
-        SimulatedTimer(loop: self, fire: fire)
+        SimulatedTimer(TimerState(loop: self, fire: fire))
     }
 
     public func atEndOfTurn(_ body: @escaping () -> Void) {
         ending.append(body)
+        if !isIsolatingHost { scheduleEnd() }
+    }
+
+    func flushAtEndOfTurn(_ stream: SimulatedStream) {
+        flushing.append(stream)
         if !isIsolatingHost { scheduleEnd() }
     }
 
@@ -75,14 +90,13 @@ public final class SimulatedLoop: Loop, @unchecked Sendable {
     /// World time at which this clock shows `deadline`, or just after.
     func worldTime(of deadline: Duration) -> Int64 {
         let isBetween = deadline.components.attoseconds % 1_000_000_000 > 0
-        let delta = (deadline.wholeNanoseconds &+ (isBetween ? 1 : 0))
-            .subtractingReportingOverflow(options.clockOffset.wholeNanoseconds).partialValue
-        guard delta > 0 else { return world.nanoseconds }
-        let rate = options.clockRate
-        let (whole, overflow) = (delta / rate).multipliedReportingOverflow(by: 1_000_000)
-        let rest = (delta % rate * 1_000_000 + rate - 1) / rate
-        let (sum, carry) = (startNanoseconds + rest).addingReportingOverflow(whole)
-        return overflow || carry ? .max : sum
+        return clock.worldTime(
+            of: deadline.wholeNanoseconds &+ (isBetween ? 1 : 0), from: world.nanoseconds)
+    }
+
+    func schedule(_ timer: TimerState, at time: Int64) {
+        guard let host else { return }
+        world.insert(.timer(timer), .timer, at: time, on: host, life: life)
     }
 
     func schedule(
@@ -94,16 +108,24 @@ public final class SimulatedLoop: Loop, @unchecked Sendable {
 
     func endTurn() {
         // What the end itself asks for comes at the end of a turn of its own.
-        let bodies = ending
-        ending = []
-        for body in bodies { body() }
-        if !ending.isEmpty { scheduleEnd() }
+        if !ending.isEmpty {
+            let bodies = ending
+            ending = []
+            for body in bodies { body() }
+        }
+        if !flushing.isEmpty {
+            let streams = flushing
+            flushing.removeAll(keepingCapacity: true)
+            for stream in streams { stream.flushAtEndOfTurn() }
+        }
+        if !ending.isEmpty || !flushing.isEmpty { scheduleEnd() }
     }
 
     /// The job that each lane was doing may still reach the disk, in part.
     func crash() {
         ending = []
         entered = []
+        flushing = []
         for lane in lanes { lane.crash() }
         lanes = []
     }
@@ -112,16 +134,8 @@ public final class SimulatedLoop: Loop, @unchecked Sendable {
 
     func finished(_ lane: SimulatedLane) { lanes.removeAll { $0 === lane } }
 
-    func laneDone(after start: Int64) -> Int64 {
-        max(start, host?.disk.stalledUntil ?? 0) + world.draw(options.laneLatency)
-    }
-
-    private var localElapsed: Int64 {
-        scaled(world.nanoseconds - startNanoseconds, by: options.clockRate, over: 1_000_000)
-    }
-
-    private func scaled(_ value: Int64, by factor: Int64, over divisor: Int64) -> Int64 {
-        value / divisor &* factor &+ value % divisor * factor / divisor
+    func laneDone() -> Int64 {
+        world.nanoseconds + world.draw(host?.laneLatency ?? options.laneLatency)
     }
 
     private func scheduleEnd() {
@@ -147,29 +161,6 @@ public final class SimulatedLoop: Loop, @unchecked Sendable {
         entered = []
         for body in bodies { body() }
     }
-}
-
-final class SimulatedTimer: LoopTimer {
-    private let loop: SimulatedLoop
-    private let fire: () -> Void
-    private var arming: UInt64 = 0
-
-    init(loop: SimulatedLoop, fire: @escaping () -> Void) {
-        self.loop = loop
-        self.fire = fire
-    }
-
-    func arm(at deadline: Duration) {
-        arming += 1
-        let mine = arming
-        loop.schedule(.timer, at: loop.worldTime(of: deadline)) { [weak self] in
-            guard let self, arming == mine else { return }
-            arming += 1
-            fire()
-        }
-    }
-
-    func disarm() { arming += 1 }
 }
 
 /// A queue whose jobs take a seeded time; the work is done at the end of it.
@@ -202,13 +193,18 @@ final class SimulatedLane: Lane, @unchecked Sendable {
     }
 
     private func startNext() {
-        let due = loop.laneDone(after: loop.world.nanoseconds)
-        loop.schedule(.work, at: due) { [self] in finish() }
+        loop.schedule(.work, at: loop.laneDone()) { [self] in finish() }
     }
 
+    /// How often a stalled disk is looked at: a stall may end early.
+    private static let stallNanoseconds: Int64 = 20_000_000
+
     private func finish() {
-        if let disk = loop.host?.disk, disk.stalledUntil > loop.world.nanoseconds {
-            startNext()
+        let now = loop.world.nanoseconds
+        if let until = loop.host?.disk.stalledUntil, until > now {
+            loop.schedule(.work, at: min(until, now + Self.stallNanoseconds)) { [self] in
+                finish()
+            }
             return
         }
         let job = jobs.removeFirst()

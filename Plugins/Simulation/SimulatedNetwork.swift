@@ -5,8 +5,15 @@ public import MartletTransport
 public final class SimulatedNetwork {
     /// One way, per segment or datagram.
     public var latency: ClosedRange<Duration> = .microseconds(100)...(.milliseconds(2))
-    /// The largest piece that a stream's bytes travel in; sizes are drawn up to it.
+    /// The largest piece that a stream's bytes travel in.
     public var segmentBytesMax = 65_536
+    /// Probability that a piece is cut at a drawn place, 0...1.
+    public var fragmentation = 0.1
+    /// Probability that a segment of a stream is lost once, or is overtaken by those behind it,
+    /// 0...1: either way TCP hides it, and what is seen is that it and all behind it come later.
+    public var segmentLoss = 0.0
+    /// What the sender's kernel waits before it sends a lost segment again.
+    public var retransmission: ClosedRange<Duration> = .milliseconds(200)...(.milliseconds(400))
     /// Probabilities for datagrams, 0...1.
     public var datagramLoss = 0.0
     public var datagramDuplication = 0.0
@@ -51,6 +58,14 @@ public final class SimulatedNetwork {
         block(from: other, to: one)
     }
 
+    /// Opens this way again; what its streams held arrives, datagrams are gone.
+    public func unblock(from: SimulatedHost, to: SimulatedHost) {
+        guard blocked.remove(Path(from: from.number, to: to.number)) != nil else { return }
+        for stream in open where stream.host === to && stream.peer?.host === from {
+            stream.releaseHeld()
+        }
+    }
+
     /// Opens every way; what streams held arrives, datagrams are gone.
     public func heal() {
         blocked = []
@@ -74,6 +89,17 @@ public final class SimulatedNetwork {
     /// When something sent at this moment arrives, if nothing holds it up.
     func arrival() -> Int64 {
         SimulatedWorld.after(world.nanoseconds, .nanoseconds(world.draw(latency)))
+    }
+
+    func segmentArrival() -> Int64 {
+        let due = arrival()
+        guard world.chance(segmentLoss) else { return due }
+        return SimulatedWorld.after(due, .nanoseconds(world.draw(retransmission)))
+    }
+
+    /// Acknowledgements are cumulative, so that their loss does not show.
+    func acknowledgementArrival() -> Int64 {
+        SimulatedWorld.after(world.nanoseconds, latency.upperBound)
     }
 
     func host(at address: SocketAddress, from host: SimulatedHost) -> SimulatedHost? {

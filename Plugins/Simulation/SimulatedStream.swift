@@ -25,6 +25,9 @@ final class SimulatedStream: ByteStream {
     private var queue: [[UInt8]] = []
     private var headOffset = 0
     private var flightBytes = 0
+    /// Of them, what the peer has read, and when this side learns it.
+    private var acknowledged: [(time: Int64, count: Int)] = []
+    private var isAwaitingAcknowledgement = false
     private var isReading = false
     private var isFinishing = false
     private var hasSentEnd = false
@@ -123,6 +126,7 @@ final class SimulatedStream: ByteStream {
 
     /// The peer's host began a new life, which knows nothing of what is still unacknowledged.
     func retransmit() {
+        collectAcknowledged()
         if flightBytes > 0 || hasSentEnd, let peer, peer.host.life != peer.life {
             schedule(.segment, at: network.arrival()) { $0.fail(.reset) }
         }
@@ -138,22 +142,28 @@ final class SimulatedStream: ByteStream {
     private func flushLater() {
         guard !isFlushDue else { return }
         isFlushDue = true
-        host.loop.atEndOfTurn { [self] in
-            isFlushDue = false
-            flush()
-            if queuedBytes > 0 { owesDrained = true }
-        }
+        host.loop.flushAtEndOfTurn(self)
+    }
+
+    func flushAtEndOfTurn() {
+        isFlushDue = false
+        flush()
+        if queuedBytes > 0 { owesDrained = true }
     }
 
     private func flush() {
         guard !isClosed else { return }
         // Room for a whole segment, or none: crumbs would breed crumbs (RFC 9293 §3.8.6.2.1).
         let segmentMax = min(max(1, network.segmentBytesMax), Self.windowBytes)
-        while queuedBytes > 0, Self.windowBytes - flightBytes >= segmentMax {
+        while queuedBytes > 0, hasRoom(for: segmentMax) {
             let head = queue[0]
-            let most = min(head.count - headOffset, segmentMax)
-            let count = Int.random(in: 1...most, using: &host.world.generator)
-            transmit(.data(Array(head[headOffset..<headOffset + count])))
+            let rest = head.count - headOffset
+            var count = min(rest, segmentMax)
+            if host.world.chance(network.fragmentation) {
+                count = Int.random(in: 1...count, using: &host.world.generator)
+            }
+            let isWhole = count == head.count
+            transmit(.data(isWhole ? head : Array(head[headOffset..<headOffset + count])))
             flightBytes += count
             queuedBytes -= count
             headOffset += count
@@ -168,9 +178,38 @@ final class SimulatedStream: ByteStream {
         if isClosing { conclude(nil) }
     }
 
+    /// An acknowledgement that nothing waits for is only noted; the first that is waited for gets
+    /// an event.
+    private func hasRoom(for count: Int) -> Bool {
+        if Self.windowBytes - flightBytes >= count { return true }
+        collectAcknowledged()
+        if Self.windowBytes - flightBytes >= count { return true }
+        awaitAcknowledgement()
+        return false
+    }
+
+    private func collectAcknowledged() {
+        let due = acknowledged.prefix { $0.time <= now }
+        for (_, count) in due { flightBytes -= count }
+        acknowledged.removeFirst(due.count)
+    }
+
+    private func awaitAcknowledgement() {
+        guard !isAwaitingAcknowledgement, let first = acknowledged.first else { return }
+        isAwaitingAcknowledgement = true
+        schedule(.credit, at: first.time) { sender in
+            sender.isAwaitingAcknowledgement = false
+            sender.collectAcknowledged()
+            sender.flush()
+            guard sender.owesDrained, sender.queuedBytes == 0, !sender.isClosed else { return }
+            sender.owesDrained = false
+            sender.handler?.streamDrained()
+        }
+    }
+
     private func transmit(_ segment: Segment) {
         guard let peer else { return }
-        let due = max(network.arrival(), peer.lastArrival)
+        let due = max(network.segmentArrival(), peer.lastArrival)
         peer.lastArrival = due
         var size = 0
         if case .data(let bytes) = segment { size = bytes.count }
@@ -229,13 +268,10 @@ final class SimulatedStream: ByteStream {
 
     private func credit(_ count: Int) {
         guard let peer else { return }
-        peer.schedule(.credit, at: network.arrival(), detail: count) { sender in
-            sender.flightBytes -= count
-            sender.flush()
-            guard sender.owesDrained, sender.queuedBytes == 0, !sender.isClosed else { return }
-            sender.owesDrained = false
-            sender.handler?.streamDrained()
-        }
+        let time = max(network.acknowledgementArrival(), peer.acknowledged.last?.time ?? 0)
+        peer.acknowledged.append((time, count))
+        if peer.queuedBytes > 0 || peer.owesDrained { peer.awaitAcknowledgement() }
+        if peer.acknowledged.count > 64 { peer.collectAcknowledged() }
     }
 
     /// Closed by this side: its handler is told in an event of its own.

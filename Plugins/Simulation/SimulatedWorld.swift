@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import HeapModule
-
 /// A world of hosts that lives in virtual time on one thread: one seed, one history.
 ///
 /// Everything that happens is an event in a queue ordered by time, then by order of scheduling.
@@ -14,39 +12,41 @@ public final class SimulatedWorld {
     enum Kind: UInt8 {
         case turn = 1
         case timer, work, answer, syn, accepted, refused, timeout, segment, credit, closed
-        case datagram, resolved, unblock, perform
+        case datagram, resolved, unblock, perform, power
     }
 
-    private struct Event: Comparable {
-        let time: Int64
-        let sequence: UInt64
-        let kind: Kind
+    /// What an event does.
+    enum Action {
+        case run(() -> Void)
+        /// Fires the timer if it is still due then.
+        case timer(TimerState)
+    }
+
+    private struct Event {
         let host: SimulatedHost?
         let life: UInt64
         let detail: UInt64
-        let body: () -> Void
-
-        static func < (left: Event, right: Event) -> Bool {
-            (left.time, left.sequence) < (right.time, right.sequence)
-        }
-
-        static func == (left: Event, right: Event) -> Bool { left.sequence == right.sequence }
+        let kind: Kind
+        let action: Action
     }
 
     public private(set) lazy var network = SimulatedNetwork(world: self)
     /// Hosts in order of making.
     public private(set) var hosts: [SimulatedHost] = []
-    /// FNV-1a/64 over kind, time, host and size of every event so far.
+    /// Folds kind, time, host and size of every event so far, in order.
     public private(set) var traceHash: UInt64 = 0xCBF2_9CE4_8422_2325
     public private(set) var eventCount: UInt64 = 0
+    /// Called after each event, before the next: for whoever watches. Must not turn the world.
+    public var afterEvent: ((SimulatedHost?) -> Void)?
     /// The seeded generator behind every choice; drawing from it changes the history.
     public var generator: SplitMix64
 
     /// The host whose event is running.
     var current: SimulatedHost?
     var nanoseconds: Int64 = 0
-    private var queue = Heap<Event>()
-    private var sequence: UInt64 = 0
+    private var queue = EventQueue<Event>()
+    /// What happened to paused hosts, in order.
+    private var held: [Event] = []
     private var isStepping = false
 
     public init(seed: UInt64) {
@@ -72,10 +72,23 @@ public final class SimulatedWorld {
     @discardableResult
     public func step() -> Bool {
         precondition(!isStepping, "an event may not turn the world that runs it")
-        guard let event = queue.popMin() else { return false }
-        nanoseconds = max(nanoseconds, event.time)
-        if let host = event.host, host.life != event.life || !host.isRunning { return true }
-        execute(event.kind, on: event.host, detail: event.detail, event.body)
+        guard !queue.isEmpty else { return false }
+        let (time, event) = queue.removeFirst()
+        nanoseconds = max(nanoseconds, time)
+        if let host = event.host {
+            guard host.life == event.life, host.isRunning else { return true }
+            if host.isPaused {
+                held.append(event)
+                return true
+            }
+        }
+        switch event.action {
+        case .run(let body):
+            execute(event.kind, on: event.host, detail: event.detail, body)
+        case .timer(let timer):
+            guard timer.isDue() else { return true }
+            execute(event.kind, on: event.host, detail: event.detail, timer.fire)
+        }
         return true
     }
 
@@ -84,29 +97,45 @@ public final class SimulatedWorld {
         if host.isRunning { execute(.perform, on: host, detail: 0, body) }
     }
 
-    private func execute(_ kind: Kind, on host: SimulatedHost?, detail: UInt64, _ body: () -> Void)
-    {
+    private func execute(
+        _ kind: Kind, on host: SimulatedHost?, detail: UInt64, _ body: () -> Void
+    ) {
         isStepping = true
-        defer { isStepping = false }
-        let life = host?.life
         eventCount += 1
-        fold(UInt64(kind.rawValue))
-        fold(UInt64(bitPattern: nanoseconds))
-        fold(UInt64(host?.number ?? 0))
+        fold(
+            UInt64(bitPattern: nanoseconds) ^ UInt64(kind.rawValue) << 56
+                ^ UInt64(host?.number ?? 0) << 40)
         fold(detail)
         // A lane's work is off the loop: nothing is isolated to the host then.
         current = kind == .work ? nil : host
+        let life = host?.life
         body()
         if kind != .work, let host, host.life == life { host.loop.endTurn() }
         current = nil
+        isStepping = false
+        afterEvent?(host)
     }
+
+    func timersUnderWay(on loop: SimulatedLoop) -> [TimerState] {
+        queue.unordered.compactMap {
+            if case .timer(let timer) = $0.action, timer.loop === loop { timer } else { nil }
+        }
+    }
+
+    func releaseHeld(by host: SimulatedHost) {
+        let released = held.filter { $0.host === host }
+        held.removeAll { $0.host === host }
+        for event in released { queue.insert(event, at: nanoseconds) }
+    }
+
+    func dropHeld(by host: SimulatedHost) { held.removeAll { $0.host === host } }
 
     /// Goes on until the condition holds, checked before each event. False when `limit` of virtual
     /// time has passed or nothing is left to happen.
     public func run(until condition: () -> Bool, limit: Duration = .seconds(600)) -> Bool {
         let end = Self.after(nanoseconds, limit)
         while !condition() {
-            guard let next = queue.min, next.time <= end else {
+            guard let next = queue.nextTime, next <= end else {
                 nanoseconds = max(nanoseconds, end)
                 return condition()
             }
@@ -118,7 +147,7 @@ public final class SimulatedWorld {
     /// Lets that much virtual time pass.
     public func run(for duration: Duration) {
         let end = Self.after(nanoseconds, duration)
-        while let next = queue.min, next.time <= end { step() }
+        while let next = queue.nextTime, next <= end { step() }
         nanoseconds = max(nanoseconds, end)
     }
 
@@ -126,11 +155,17 @@ public final class SimulatedWorld {
         _ kind: Kind, at time: Int64, on host: SimulatedHost?, life: UInt64 = 0,
         detail: Int = 0, _ body: @escaping () -> Void
     ) {
-        sequence += 1
+        insert(.run(body), kind, at: time, on: host, life: life, detail: detail)
+    }
+
+    func insert(
+        _ action: Action, _ kind: Kind, at time: Int64, on host: SimulatedHost?, life: UInt64,
+        detail: Int = 0
+    ) {
         queue.insert(
             Event(
-                time: max(time, nanoseconds), sequence: sequence, kind: kind, host: host,
-                life: life, detail: UInt64(truncatingIfNeeded: detail), body: body))
+                host: host, life: life, detail: UInt64(truncatingIfNeeded: detail), kind: kind,
+                action: action), at: max(time, nanoseconds))
     }
 
     /// A duration drawn evenly from a range.
@@ -149,10 +184,10 @@ public final class SimulatedWorld {
         return overflow ? .max : sum
     }
 
+    /// A word at a time: multiplication spreads it, the shift brings high bits back down.
     private func fold(_ word: UInt64) {
-        for shift in stride(from: UInt64(0), to: 64, by: 8) {
-            traceHash = (traceHash ^ (word >> shift & 0xFF)) &* 0x100_0000_01B3
-        }
+        let mixed = (traceHash ^ word) &* 0x9E37_79B9_7F4A_7C15
+        traceHash = mixed ^ mixed >> 29
     }
 }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package import MartletClient
-import MartletRaft
+package import MartletRaft
 package import MartletServer
 package import MartletSimulation
-import MartletStorage
+package import MartletStorage
 package import MartletTransport
 
 /// Whole servers in a ``SimulatedWorld``: the same bytes on simulated sockets and disks as on real
@@ -16,8 +16,12 @@ package final class SimulatedCluster {
         package let name: String
         package let host: SimulatedHost
         package fileprivate(set) var door: ServerDoor?
+        /// As last seen by ``SimulatedCluster/glance(at:)``; nil before, and with a new disk.
+        package var id: ServerID?
         package fileprivate(set) var startError: TransportError?
-        var options: ServerOptions
+        /// Why its disk could not be read when it was last started; it is down then.
+        package fileprivate(set) var startFailure: StoreError?
+        package var options: ServerOptions
 
         init(name: String, host: SimulatedHost, options: ServerOptions) {
             self.name = name
@@ -31,21 +35,29 @@ package final class SimulatedCluster {
 
     package let world: SimulatedWorld
     package let nodes: [Node]
+    /// Sees the steps of every server that is started from here on.
+    package var observer: (any ReplicaObserver)?
+    /// Gets the log of every server that is started from here on, with the server's name.
+    package var tell: ((_ name: String, _ line: String) -> Void)?
     private let clientHost: SimulatedHost
 
-    /// - Parameter count: servers that found the cluster together.
+    /// - Parameters:
+    ///   - count: servers that found the cluster together.
+    ///   - spares: servers that only join; they are not started by ``startAll()``.
     package init(
-        seed: UInt64, count: Int, configure: (inout ServerOptions) -> Void = { _ in }
+        seed: UInt64, count: Int, spares: Int = 0,
+        configure: (inout ServerOptions) -> Void = { _ in }
     ) {
         world = SimulatedWorld(seed: seed)
+        founderCount = count
         var hosts: [SimulatedHost] = []
-        for number in 1...count { hosts.append(world.makeHost("s\(number)")) }
+        for number in 1...(count + spares) { hosts.append(world.makeHost("s\(number)")) }
         let gossip = hosts.map { "\($0.address(port: 4648))" }
         nodes = hosts.enumerated().map { position, host in
             var options = ServerOptions(
                 name: "s\(position + 1)", httpAddress: host.address(port: 4646),
                 peerAddress: host.address(port: 4647), gossipAddress: host.address(port: 4648))
-            options.bootstrapExpect = count
+            options.bootstrapExpect = position < count ? count : 0
             options.join = gossip
             options.joinInterval = .seconds(2)
             configure(&options)
@@ -55,8 +67,10 @@ package final class SimulatedCluster {
     }
 
     package func startAll() {
-        for node in nodes { start(node) }
+        for node in nodes.prefix(founderCount) { start(node) }
     }
+
+    private let founderCount: Int
 
     /// Starts a server on what its disk holds: as a process does, reading it before it serves.
     package func start(_ node: Node) {
@@ -70,39 +84,24 @@ package final class SimulatedCluster {
         let door = ServerDoor(loop: loop)
         node.door = door
         node.startError = nil
-        let options = node.options
-        let crypto = host.crypto
-        let compression = host.compression
-        let box = UncheckedBox(value: (node: node, streams: streams))
-        loop.enter {
-            let loaded: LoadedReplica
-            do {
-                loaded = try ReplicaLoader.load(
-                    log: log, metadata: metadata, snapshots: snapshots,
-                    crypto: crypto)
-            } catch {
-                preconditionFailure("a simulated server cannot read its disk: \(error)")
-            }
-            box.value.node.startError = door.assumeIsolated { door -> TransportError? in
-                do throws(TransportError) {
-                    try door.start(options, loaded: loaded) {
-                        ServerEnvironment(
-                            loop: loop, streams: box.value.streams, crypto: crypto,
-                            compression: compression, log: log, metadata: metadata,
-                            snapshots: snapshots)
-                    }
-                    return nil
-                } catch {
-                    return error
-                }
-            }
-        }
+        node.startFailure = nil
+        let life = UncheckedBox(
+            value: Life(
+                node: node, door: door, streams: streams, log: log, metadata: metadata,
+                snapshots: snapshots, observer: observer, tell: tell))
+        loop.enter { life.value.begin() }
     }
 
     /// As `kill -9`: the process is gone, the kernel resets its connections.
     package func kill(_ node: Node) {
         node.door = nil
         node.host.crash(.resetsPeers)
+    }
+
+    /// What crashed by itself has no door any more.
+    package func forget(_ node: Node) {
+        node.door = nil
+        node.startFailure = nil
     }
 
     /// As SIGTERM: it says farewell and ends by itself; the world turns until it has.
@@ -124,6 +123,15 @@ package final class SimulatedCluster {
     }
 
     // MARK: Looking
+
+    /// What a server says of itself at this moment; nil while it is down or paused. Costs no time.
+    package func glance(at node: Node) -> ServerOverview? {
+        guard let door = node.door, node.host.isRunning, !node.host.isPaused else { return nil }
+        var seen: ServerOverview?
+        node.host.perform { seen = door.assumeIsolated { $0.overview } }
+        if let seen { node.id = seen.id }
+        return seen
+    }
 
     /// What a server says of itself; nil while it is down.
     package func overview(of node: Node) -> ServerOverview? {
@@ -199,4 +207,58 @@ final class UncheckedBox<Value>: @unchecked Sendable {
     var value: Value
 
     init(value: Value) { self.value = value }
+}
+
+/// What a server's life is made of.
+private struct Life {
+    let node: SimulatedCluster.Node
+    let door: ServerDoor
+    let streams: any Streams
+    let log: any LogStore
+    let metadata: any MetadataStore
+    let snapshots: any SnapshotStore
+    let observer: (any ReplicaObserver)?
+    let tell: ((_ name: String, _ line: String) -> Void)?
+
+    /// Called on the loop.
+    func begin() {
+        do throws(StoreError) {
+            let loaded = try ReplicaLoader.load(
+                log: log, metadata: metadata, snapshots: snapshots, crypto: node.host.crypto)
+            node.startError = start(loaded)
+        } catch {
+            node.startFailure = error
+            if node.door === door { node.door = nil }
+        }
+    }
+
+    private func start(_ loaded: LoadedReplica) -> TransportError? {
+        let life = UncheckedBox(value: self)
+        let options = node.options
+        return door.assumeIsolated { door -> TransportError? in
+            do throws(TransportError) {
+                try door.start(options, loaded: loaded, logger: .telling(life.value.line)) {
+                    life.value.environment
+                }
+                return nil
+            } catch {
+                return error
+            }
+        }
+    }
+
+    private var environment: ServerEnvironment {
+        var environment = ServerEnvironment(
+            loop: node.host.loop, streams: streams, crypto: node.host.crypto,
+            compression: node.host.compression, log: log, metadata: metadata,
+            snapshots: snapshots)
+        environment.observer = observer
+        return environment
+    }
+
+    private var line: (@Sendable (String) -> Void)? {
+        guard let tell else { return nil }
+        let told = UncheckedBox(value: (tell: tell, name: node.name))
+        return { told.value.tell(told.value.name, $0) }
+    }
 }

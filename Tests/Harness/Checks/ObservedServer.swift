@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+import MartletRaft
+import MartletServer
+
+/// What the monitor knows of one server, over all its lives.
+final class ObservedServer {
+    /// As of its last step in this life.
+    var view: ReplicaView?
+    /// The highest term in which it voted or acknowledged, in any life.
+    var promisedTerm = Term.zero
+    var lastVote: (term: Term, candidate: ServerID)?
+    var appliedIndex = LogIndex.zero
+
+    private(set) var baseIndex = LogIndex.zero
+    private var baseTerm = Term.zero
+    /// Of the entries after the base.
+    private var terms: [Term] = []
+
+    var lastIndex: LogIndex { LogIndex(baseIndex.number + UInt64(terms.count)) }
+    var lastTerm: Term { terms.last ?? baseTerm }
+
+    /// nil before the base and after the end.
+    func term(at index: LogIndex) -> Term? {
+        guard index >= baseIndex, index <= lastIndex else { return nil }
+        return index == baseIndex ? baseTerm : terms[Int(index.number - baseIndex.number) - 1]
+    }
+
+    func begin(_ restored: Restored) {
+        view = nil
+        appliedIndex = restored.snapshot?.lastIndex ?? .zero
+        baseIndex = restored.previousIndex
+        baseTerm = restored.previousTerm
+        terms = restored.entries.map(\.term)
+    }
+
+    func reset(to index: LogIndex, term: Term) {
+        baseIndex = index
+        baseTerm = term
+        terms = []
+    }
+
+    func truncate(after index: LogIndex) {
+        guard index < lastIndex, index >= baseIndex else { return }
+        terms.removeLast(Int(lastIndex.number - index.number))
+    }
+
+    func append(_ entry: Entry) { terms.append(entry.term) }
+}
+
+/// Every entry that any log ever held, by index and term.
+struct KnownEntries {
+    private struct Version {
+        let entry: Entry
+        var previousTerm: Term?
+    }
+
+    /// By index, from 1; few terms each.
+    private var versions: [[Version]] = []
+
+    /// Why this entry cannot be; nil if it can.
+    mutating func note(_ entry: Entry, previousTerm: Term?) -> String? {
+        let position = Int(entry.index.number) - 1
+        while versions.count <= position { versions.append([]) }
+        guard let place = versions[position].firstIndex(where: { $0.entry.term == entry.term })
+        else {
+            versions[position].append(Version(entry: entry, previousTerm: previousTerm))
+            return nil
+        }
+        let version = versions[position][place]
+        guard version.entry == entry else { return "with another content than elsewhere" }
+        guard let previousTerm else { return nil }
+        guard let expected = version.previousTerm else {
+            versions[position][place].previousTerm = previousTerm
+            return nil
+        }
+        return expected == previousTerm
+            ? nil : "after an entry of \(previousTerm), elsewhere after one of \(expected)"
+    }
+}

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+package import MartletRaft
+package import MartletServer
+
+/// Watches every core of a cluster and holds it to the invariants of `raft-scenarios.md`:
+///
+/// | code | holds                                                          | seen in                   |
+/// |------|----------------------------------------------------------------|---------------------------|
+/// | I1   | one leader per term                                            | roles                     |
+/// | I2   | logs that share (index, term) agree up to there                | writes, what disks held   |
+/// | I3   | what was committed in an earlier term is in each leader's log  | roles, writes             |
+/// | I4   | no two servers apply different entries at an index             | committed, restored       |
+/// | I5   | term, vote and commit index never go back                      | views, votes, restarts    |
+/// | I6   | snapshot <= commit <= last, durable <= last                    | views                     |
+///
+/// It keeps a log of terms for each server, built from what the server asked its disk to write, so
+/// that each step costs in proportion to its effects.
+package final class RaftMonitor: ReplicaObserver {
+    /// The first one; nothing is checked after it.
+    package private(set) var violation: Violation?
+    /// Told what happens, if anybody reads along.
+    package var tell: ((ServerID, () -> String) -> Void)?
+    /// Steps that were checked.
+    package private(set) var stepCount: UInt64 = 0
+
+    private var servers: [ServerID: ObservedServer] = [:]
+    private var leaders: [Term: ServerID] = [:]
+    private var known = KnownEntries()
+    private var committed: [CommittedEntry] = []
+
+    package init() {}
+
+    /// The last index that any server has committed.
+    package var committedIndex: LogIndex { LogIndex(UInt64(committed.count)) }
+
+    package func replica(_ id: ServerID, began restored: Restored) {
+        guard violation == nil else { return }
+        let server = servers[id] ?? ObservedServer()
+        servers[id] = server
+        if restored.hardState.term < server.promisedTerm {
+            fail("I5", "\(id) spoke in \(server.promisedTerm), and came back in \(restored.hardState.term)")
+        }
+        server.begin(restored)
+        for entry in restored.entries { note(entry, of: server, id) }
+    }
+
+    package func replica(_ id: ServerID, stepped view: ReplicaView, effects: [Effect]) {
+        guard violation == nil, let server = servers[id] else { return }
+        stepCount += 1
+        for effect in effects { see(effect, of: server, id, view) }
+        check(view, of: server, id)
+        server.view = view
+    }
+
+    // MARK: Views
+
+    private func check(_ view: ReplicaView, of server: ObservedServer, _ id: ServerID) {
+        if let last = server.view {
+            if view == last { return }
+            if view.status.term < last.status.term || view.commitIndex < last.commitIndex {
+                fail("I5", "\(id) went back from \(last) to \(view)")
+            }
+        }
+        if view.commitIndex > view.lastIndex || view.snapshotIndex > view.commitIndex
+            || view.durableIndex > view.lastIndex
+            || view.firstIndex > view.snapshotIndex.next
+        {
+            fail("I6", "\(id) stands at \(view)")
+        }
+        if view.lastIndex != server.lastIndex || view.lastTerm != server.lastTerm {
+            fail(
+                "I2", "\(id) has a log to \(view.lastIndex), \(view.lastTerm), and asked its disk "
+                    + "for one to \(server.lastIndex), \(server.lastTerm)")
+        }
+        if view.status.role == .leader, server.view?.status != view.status { lead(id, view, server) }
+    }
+
+    private func lead(_ id: ServerID, _ view: ReplicaView, _ server: ObservedServer) {
+        let term = view.status.term
+        if let other = leaders[term], other != id {
+            return fail("I1", "\(other) and \(id) both lead in \(term)")
+        }
+        guard leaders.updateValue(id, forKey: term) == nil else { return }
+        // Terms of commitment never go down along the log, so that the last entry that an earlier
+        // term committed stands for all before it, by I2.
+        guard let position = committed.lastIndex(where: { $0.committedIn < term }) else { return }
+        let entry = committed[position].entry
+        guard entry.index > server.baseIndex else { return }
+        if server.term(at: entry.index) != entry.term {
+            fail(
+                "I3", "\(id) leads in \(term) without \(entry.index) of \(entry.term), committed in "
+                    + "\(committed[position].committedIn)")
+        }
+    }
+
+    // MARK: Effects
+
+    private func see(
+        _ effect: Effect, of server: ObservedServer, _ id: ServerID, _ view: ReplicaView
+    ) {
+        switch effect {
+        case .persist(let write):
+            if let reset = write.resetTo {
+                server.reset(to: reset.lastIndex, term: reset.lastTerm)
+            }
+            if let index = write.truncateAfter { server.truncate(after: index) }
+            for entry in write.entries {
+                note(entry, of: server, id)
+                server.append(entry)
+            }
+        case .send(let message, let peer): see(message, to: peer, of: server, id)
+        case .committed(let entries):
+            for entry in entries { commit(entry, by: server, id, view.status.term) }
+            tell?(id) { "committed through \(entries.last?.index.number ?? 0)" }
+        case .restore(let metadata): restore(metadata, by: server, id)
+        case .statusChanged(let status):
+            tell?(id) {
+                "\(status.role) in \(status.term), "
+                    + "leader \(status.leader.map { "\($0)" } ?? "none")"
+            }
+        case .configurationChanged(let configuration, let index):
+            tell?(id) {
+                let names = configuration.servers.map {
+                    "\($0.address)\($0.role == .voter ? "" : " (no vote)")"
+                }
+                return "configuration of \(index): \(names.joined(separator: ", "))"
+            }
+        default:
+            break
+        }
+    }
+
+    private func see(
+        _ message: Message, to peer: ServerID, of server: ObservedServer, _ id: ServerID
+    ) {
+        switch message {
+        case .voteRequest(let request) where !request.isPreVote:
+            vote(for: id, in: request.term, by: server, id)
+        case .voteResponse(let response) where !response.isPreVote && response.isGranted:
+            vote(for: peer, in: response.term, by: server, id)
+        case .appendResponse(let response):
+            if case .accepted = response.outcome {
+                server.promisedTerm = max(server.promisedTerm, response.term)
+            }
+        default:
+            break
+        }
+    }
+
+    private func vote(
+        for candidate: ServerID, in term: Term, by server: ObservedServer, _ id: ServerID
+    ) {
+        server.promisedTerm = max(server.promisedTerm, term)
+        if let (last, earlier) = server.lastVote {
+            if last == term, earlier != candidate {
+                fail("I5", "\(id) voted for \(earlier) and for \(candidate) in \(term)")
+            }
+            if last > term { return }
+        }
+        server.lastVote = (term, candidate)
+    }
+
+    /// Entries that share index and term share all before, if each has one content and one
+    /// predecessor.
+    private func note(_ entry: Entry, of server: ObservedServer, _ id: ServerID) {
+        let previousTerm = server.term(at: LogIndex(entry.index.number - 1))
+        if let reason = known.note(entry, previousTerm: previousTerm) {
+            fail("I2", "\(id) has \(entry.index) of \(entry.term) \(reason)")
+        }
+    }
+
+    private func commit(
+        _ entry: Entry, by server: ObservedServer, _ id: ServerID, _ term: Term
+    ) {
+        let position = Int(entry.index.number) - 1
+        if entry.index != server.appliedIndex.next {
+            fail("I4", "\(id) applies \(entry.index) after \(server.appliedIndex)")
+        }
+        server.appliedIndex = entry.index
+        if position < committed.count {
+            let first = committed[position].entry
+            if first != entry {
+                fail(
+                    "I4", "\(id) applies \(entry.index) of \(entry.term), another server "
+                        + "\(first.term == entry.term ? "another content" : "that of \(first.term)")")
+            }
+        } else if position == committed.count {
+            committed.append(CommittedEntry(entry: entry, committedIn: term))
+        } else {
+            fail("I4", "\(id) commits \(entry.index), and nobody \(committed.count + 1)")
+        }
+    }
+
+    private func restore(_ metadata: SnapshotMetadata, by server: ObservedServer, _ id: ServerID) {
+        server.appliedIndex = metadata.lastIndex
+        let position = Int(metadata.lastIndex.number) - 1
+        guard position < committed.count, committed[position].entry.term == metadata.lastTerm else {
+            return fail("I4", "\(id) restores a snapshot at \(metadata.lastIndex) of "
+                + "\(metadata.lastTerm), which was never committed")
+        }
+        tell?(id) { "restored the snapshot at \(metadata.lastIndex)" }
+    }
+
+    private func fail(_ check: String, _ detail: String) {
+        violation = violation ?? Violation(check, detail)
+    }
+}
+
+/// What became final, and by whom first.
+struct CommittedEntry {
+    let entry: Entry
+    /// The term of the server that said so first: never before that in which it was committed.
+    let committedIn: Term
+}

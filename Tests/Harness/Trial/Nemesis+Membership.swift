@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+import MartletClient
+import MartletRaft
+import MartletSimulation
+
+extension Nemesis {
+    /// Servers come and go, between one voter and seven. Whoever runs and is not in the
+    /// configuration is taken in again by the leader, and is given a vote once it has caught up.
+    static let membership: [Nemesis] = [
+        Nemesis("a spare joins") { trial, generator in
+            guard let node = trial.nodes.shuffled(using: &generator).first(where: { $0.isDown })
+            else { return .missed }
+            trial.bringUp(node)
+            return .done(node.name)
+        },
+        Nemesis("removed, still running") { trial, generator in
+            let node = trial.anyNode(&generator)
+            guard let id = node.id else { return .missed }
+            trial.operate(.delete, "/v1/operator/raft/peer?id=\(id)", &generator)
+            return .done(node.name)
+        },
+        Nemesis("leaves") { trial, generator in
+            guard let node = trial.anyRunning(&generator) else { return .missed }
+            trial.takeDown(node, by: .farewell(isLeaving: true))
+            return .lasting(node.name) { trial.bringUp(node) }
+        },
+        Nemesis("demoted") { trial, generator in
+            guard let leader = trial.leader, let id = trial.anyNode(&generator).id else {
+                return .missed
+            }
+            trial.change(.demote(id), at: leader)
+            return .done("\(trial.name(of: id)) by \(leader.name)")
+        },
+        Nemesis("promoted early") { trial, generator in
+            guard let leader = trial.leader, let id = trial.anyNode(&generator).id else {
+                return .missed
+            }
+            trial.change(.promote(id), at: leader)
+            return .done("\(trial.name(of: id)) by \(leader.name)")
+        },
+        Nemesis("disk replaced") { trial, generator in
+            let node = trial.anyNode(&generator)
+            guard trial.replaceDisk(of: node) else { return .missed }
+            return .lasting(node.name) { trial.bringUp(node) }
+        },
+        Nemesis("leadership transfer") { trial, generator in
+            guard let id = trial.anyNode(&generator).id else { return .missed }
+            trial.operate(.put, "/v1/operator/raft/transfer-leadership?id=\(id)", &generator)
+            return .done("to \(trial.name(of: id))")
+        },
+    ]
+}

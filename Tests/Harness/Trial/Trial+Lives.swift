@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+import MartletRaft
+import MartletServer
+import MartletSimulation
+
+/// Who is up, and what the trial does about those who are not.
+struct Lives {
+    enum Ending {
+        case kill
+        case powerCut
+        case farewell(isLeaving: Bool)
+    }
+
+    var lookAt: Duration = .milliseconds(250)
+    /// By number of the host: when it is started again.
+    var restartAt: [Int: Duration] = [:]
+    /// Who is saying farewell, and those of them who have.
+    var stopping: Set<Int> = []
+    var stopped: Set<Int> = []
+    /// Ids whose disks are gone: to be removed from the configuration.
+    var lost: [ServerID] = []
+    /// When a voter was last taken out on purpose.
+    var shrunkAt: Duration = .zero
+}
+
+extension SimulatedCluster.Node {
+    var isDown: Bool { door == nil || !host.isRunning }
+}
+
+extension Trial {
+    /// How long a server that failed by itself stays down: what a supervisor takes.
+    private static let restartDelay: Duration = .seconds(1)
+    private static let shrinkPause: Duration = .seconds(10)
+
+    /// What a look found last.
+    var leader: Node? { nodes.first { isLeader($0) } }
+
+    private func isLeader(_ node: Node) -> Bool {
+        cluster.glance(at: node)?.status.role == .leader
+    }
+
+    func name(of id: ServerID) -> String {
+        nodes.first { $0.id == id }?.name ?? "\(id)"
+    }
+
+    func anyNode(_ generator: inout SplitMix64) -> Node {
+        nodes[Int.random(in: 0..<nodes.count, using: &generator)]
+    }
+
+    func anyRunning(_ generator: inout SplitMix64) -> Node? {
+        let running = nodes.filter { !$0.isDown }
+        return running.isEmpty
+            ? nil : running[Int.random(in: 0..<running.count, using: &generator)]
+    }
+
+    /// Half the time whoever leads: that is where faults hurt.
+    func leaderOrAny(_ generator: inout SplitMix64) -> Node? {
+        let other = anyRunning(&generator)
+        return Bool.random(using: &generator) ? leader ?? other : other
+    }
+
+    func change(_ action: ConfigurationChange.Action, at node: Node) {
+        if case .demote = action { lives.shrunkAt = world.now }
+        guard let door = node.door, !node.isDown, !node.host.isPaused else { return }
+        node.host.perform { door.assumeIsolated { $0.change(action) } }
+    }
+
+    func takeDown(_ node: Node, by ending: Lives.Ending) {
+        guard !node.isDown else { return }
+        switch ending {
+        case .kill: cluster.kill(node)
+        case .powerCut: cluster.cutPower(of: node)
+        case .farewell(let isLeaving):
+            if isLeaving { lives.shrunkAt = world.now }
+            guard let door = node.door, !node.host.isPaused else { return cluster.kill(node) }
+            let number = node.host.number
+            lives.stopping.insert(number)
+            let done = UncheckedBox(value: { [unowned self] in _ = lives.stopped.insert(number) })
+            node.host.perform {
+                door.assumeIsolated { $0.stop(isLeaving: isLeaving) { done.value() } }
+            }
+        }
+    }
+
+    func bringUp(_ node: Node) {
+        let number = node.host.number
+        lives.restartAt[number] = nil
+        if lives.stopping.contains(number) { endFarewell(of: node) }
+        guard node.isDown else { return }
+        if node.host.isRunning { cluster.kill(node) }
+        note("\(node.name)  starts")
+        cluster.start(node)
+    }
+
+    private func endFarewell(of node: Node) {
+        lives.stopping.remove(node.host.number)
+        lives.stopped.remove(node.host.number)
+        cluster.kill(node)
+        note("\(node.name)  stopped")
+    }
+
+    /// Takes a server's disk away for good: it comes back as a stranger. Only while the others can
+    /// go on without it, and remove it.
+    func replaceDisk(of node: Node) -> Bool {
+        guard lives.lost.isEmpty, world.now - lives.shrunkAt > Self.shrinkPause,
+            operatorClients.isEmpty, let leader, leader !== node, let id = node.id,
+            let view = cluster.glance(at: leader), view.configuration.voterCount >= 4
+        else { return false }
+        takeDown(node, by: .powerCut)
+        if node.host.isRunning { cluster.cutPower(of: node) }
+        node.host.disk.wipe()
+        node.id = nil
+        lives.lost.append(id)
+        return true
+    }
+
+    /// Every so often: what stopped is ended, what failed is started again, whose disk is lost is
+    /// removed.
+    func look() {
+        for node in nodes {
+            let number = node.host.number
+            if lives.stopped.contains(number) {
+                endFarewell(of: node)
+            } else if !node.host.isRunning, node.door != nil || node.startFailure != nil {
+                // It crashed by itself, at a storage step.
+                note("\(node.name)  crashed")
+                takeNote(ofFailed: node)
+            } else if node.host.isRunning, node.startFailure != nil {
+                note("\(node.name)  cannot start: \(node.startFailure.map { "\($0)" } ?? "")")
+                cluster.kill(node)
+                takeNote(ofFailed: node)
+            } else if let view = cluster.glance(at: node), let failure = view.failure,
+                !lives.stopping.contains(number)
+            {
+                note("\(node.name)  out of service: \(failure)")
+                cluster.kill(node)
+                takeNote(ofFailed: node)
+            }
+            if let time = lives.restartAt[number], time <= world.now { bringUp(node) }
+        }
+        removeLost()
+    }
+
+    private func takeNote(ofFailed node: Node) {
+        cluster.forget(node)
+        lives.stopping.remove(node.host.number)
+        lives.stopped.remove(node.host.number)
+        lives.restartAt[node.host.number] = world.now + Self.restartDelay
+    }
+
+    private func removeLost() {
+        guard let id = lives.lost.first, let leader, let view = cluster.glance(at: leader) else {
+            return
+        }
+        if view.configuration.contains(id) {
+            change(.remove(id), at: leader)
+        } else if view.isConfigurationCommitted {
+            lives.lost.removeFirst()
+        }
+    }
+
+    func reviveAll() {
+        for node in nodes {
+            if lives.stopping.contains(node.host.number) { endFarewell(of: node) }
+            if node.door != nil, node.host.isRunning,
+                cluster.glance(at: node)?.failure == nil
+            {
+                continue
+            }
+            cluster.kill(node)
+            bringUp(node)
+        }
+        lives.restartAt = [:]
+    }
+}

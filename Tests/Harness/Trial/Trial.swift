@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+import MartletClient
+import MartletRaft
+import MartletServer
+package import MartletSimulation
+
+/// What one trial is; with the same settings it is the same history, to the last event.
+package struct TrialSettings: Sendable {
+    package var seed: UInt64
+    /// Servers that found the cluster.
+    package var servers = 5
+    /// Servers that may join later.
+    package var spares = 2
+    package var clients = 4
+    /// How long faults go on beginning.
+    package var faultsLast: Duration = .seconds(25)
+    /// Numbers of the planned faults that happen; nil for all.
+    package var only: Set<Int>?
+    /// Collects ``TrialReport/trace``, which costs time and changes nothing else.
+    package var isTraced = false
+
+    package init(seed: UInt64) { self.seed = seed }
+}
+
+/// One seed: a cluster of whole servers under a plan of faults, with clients, and checks of all
+/// that must hold meanwhile and afterwards.
+///
+/// ```
+///   0 s            3 s                     28 s                  then
+///   ├── founding ──┼── faults and clients ──┼── faults end, must ──┼── each server answers
+///   │              │                        │   converge in time   │   alike: the history is judged
+/// ```
+package final class Trial {
+    package typealias Node = SimulatedCluster.Node
+    package typealias Way = (from: Node, to: Node)
+
+    package let settings: TrialSettings
+    package let plan: FaultPlan
+    package let world: SimulatedWorld
+    let cluster: SimulatedCluster
+    let monitor = RaftMonitor()
+    let recorder = HistoryRecorder()
+    private(set) var clients: [TrialClient] = []
+    private var operatorHost: SimulatedHost
+    var operatorClients: [APIClient] = []
+    /// How often each kind of fault struck, by name.
+    private(set) var struck: [String: Int] = [:]
+    private(set) var trace: [String] = []
+    private var violation: Violation?
+    private var endings: [(at: Duration, number: Int, name: String, end: () -> Void)] = []
+    private var blockCounts: [Int: Int] = [:]
+    var lives = Lives()
+
+    static let founding: Duration = .seconds(3)
+    /// Between two looks at who leads and who is down.
+    private static let lookInterval: Duration = .milliseconds(250)
+
+    package var nodes: [Node] { cluster.nodes }
+
+    package init(_ settings: TrialSettings) {
+        self.settings = settings
+        plan = FaultPlan(seed: settings.seed, from: Self.founding, for: settings.faultsLast)
+        cluster = SimulatedCluster(
+            seed: settings.seed, count: settings.servers, spares: settings.spares
+        ) { options in
+            // Short logs, so that snapshots and followers that need them are common.
+            options.snapshotEntries = 60
+            options.raftLimits.trailingEntries = 40
+        }
+        world = cluster.world
+        operatorHost = world.makeHost("operator")
+        cluster.observer = monitor
+        world.network.blockedStreamTimeout = .seconds(8)
+        for number in 0..<settings.clients {
+            clients.append(
+                TrialClient(
+                    number: number, host: world.makeHost("client\(number)"), nodes: nodes,
+                    recorder: recorder, seed: settings.seed &+ UInt64(number) &* 7_919))
+        }
+        if settings.isTraced { readAlong() }
+    }
+
+    package func run() -> TrialReport {
+        cluster.startAll()
+        for client in clients { client.start() }
+        for fault in plan.faults where settings.only?.contains(fault.number) ?? true {
+            advance(to: fault.at)
+            strike(fault)
+            if isOver { break }
+        }
+        advance(to: Self.founding + settings.faultsLast)
+        endFaults()
+        if !isOver { converge() }
+        if !isOver { judge() }
+        let report = TrialReport(self, violation: violation ?? monitor.violation)
+        for host in world.hosts { host.crash() }
+        return report
+    }
+
+    var isOver: Bool { violation != nil || monitor.violation != nil }
+
+    func fail(_ found: Violation) { violation = violation ?? found }
+
+    func note(_ text: @autoclosure () -> String) {
+        if settings.isTraced { trace.append("\(clockText)  \(text())") }
+    }
+
+    private var clockText: String {
+        let microseconds = world.now.components.seconds * 1_000_000
+            + world.now.components.attoseconds / 1_000_000_000_000
+        let digits = String(microseconds % 1_000_000)
+        let zeros = String(repeating: "0", count: 6 - digits.count)
+        return "\(microseconds / 1_000_000).\(zeros)\(digits)"
+    }
+
+    private func readAlong() {
+        monitor.tell = { [unowned self] id, text in note("\(name(of: id))  \(text())") }
+        cluster.tell = { [unowned self] name, line in note("\(name)  \(line)") }
+        recorder.tell = { [unowned self] text in note(text()) }
+    }
+
+    // MARK: Time
+
+    /// Turns the world, ends what is over, and looks after the servers on the way.
+    func advance(to time: Duration) {
+        while world.now < time, !isOver {
+            var next = min(time, lives.lookAt)
+            for ending in endings { next = min(next, ending.at) }
+            if next > world.now { turn(until: next) }
+            endWhatIsOver()
+            if world.now >= lives.lookAt {
+                lives.lookAt = world.now + Self.lookInterval
+                look()
+            }
+        }
+    }
+
+    private func turn(until time: Duration) {
+        _ = world.run(until: { monitor.violation != nil }, limit: time - world.now)
+    }
+
+    private func strike(_ fault: PlannedFault) {
+        guard let nemesis = Nemesis.all.first(where: { $0.name == fault.nemesis }), !isOver else {
+            return
+        }
+        var generator = SplitMix64(seed: fault.seed)
+        switch nemesis.strike(self, &generator) {
+        case .missed:
+            note("fault \(fault.number): \(fault.nemesis): nothing to strike")
+            return
+        case .done(let text):
+            note("fault \(fault.number): \(fault.nemesis): \(text)")
+        case .lasting(let text, let end):
+            note("fault \(fault.number): \(fault.nemesis): \(text), for \(fault.lasts)")
+            endings.append((world.now + fault.lasts, fault.number, fault.nemesis, end))
+        }
+        struck[fault.nemesis, default: 0] += 1
+    }
+
+    private func endWhatIsOver() {
+        while let place = endings.firstIndex(where: { $0.at <= world.now }) {
+            let ending = endings.remove(at: place)
+            note("fault \(ending.number): \(ending.name): over")
+            ending.end()
+        }
+    }
+
+    /// Everything works from here on: the network, the clocks, the disks, and each server runs.
+    private func endFaults() {
+        note("faults end")
+        for ending in endings { ending.end() }
+        endings = []
+        calmNetwork()
+        world.network.heal()
+        for client in clients { client.finish() }
+        for node in nodes {
+            node.host.setClockRate(1_000_000)
+            node.host.laneLatency = node.host.options.laneLatency
+            node.host.disk.calm()
+            node.host.resume()
+        }
+        reviveAll()
+    }
+
+    // MARK: The network
+
+    func calmNetwork() {
+        let network = world.network
+        network.latency = .microseconds(100)...(.milliseconds(2))
+        network.segmentBytesMax = 65_536
+        network.fragmentation = 0.02
+        network.segmentLoss = 0
+        network.datagramLoss = 0
+        network.datagramDelay = 0
+        network.datagramDuplication = 0
+    }
+
+    /// All ways between two servers that fit.
+    func ways(_ isMeant: (Node, Node) -> Bool) -> [Way] {
+        nodes.flatMap { from in
+            nodes.compactMap { to in from !== to && isMeant(from, to) ? (from, to) : nil }
+        }
+    }
+
+    /// Ways may be blocked by several faults at once.
+    func block(_ way: Way) {
+        blockCounts[key(way), default: 0] += 1
+        world.network.block(from: way.from.host, to: way.to.host)
+    }
+
+    func unblock(_ way: Way) {
+        let count = (blockCounts[key(way)] ?? 0) - 1
+        blockCounts[key(way)] = max(0, count)
+        if count <= 0 { world.network.unblock(from: way.from.host, to: way.to.host) }
+    }
+
+    private func key(_ way: Way) -> Int { way.from.host.number << 16 | way.to.host.number }
+
+    // MARK: The operator
+
+    /// Sends a request to some server; nobody waits for the answer.
+    func operate(_ method: ClientMethod, _ target: String, _ generator: inout SplitMix64) {
+        let node = anyNode(&generator)
+        let client = APIClient(
+            loop: operatorHost.loop, streams: operatorHost.streams, address: node.httpAddress,
+            token: nil)
+        operatorClients.append(client)
+        operatorHost.perform {
+            client.send(method, target, body: nil, timeout: .seconds(5)) { [unowned self] result in
+                client.close()
+                operatorClients.removeAll { $0 === client }
+                note("operator: \(target) at \(node.name): \(HistoryRecorder.text(of: result))")
+            }
+        }
+    }
+}

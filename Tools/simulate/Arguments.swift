@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The command line, read.
+struct Arguments {
+    enum Mode {
+        /// Many seeds, by workers.
+        case many
+        /// One seed in this process.
+        case one(seed: UInt64)
+        /// What a campaign starts: tells of each seed on standard output.
+        case worker
+    }
+
+    struct Problem: Error {
+        let text: String
+        let status: Int32
+    }
+
+    var mode = Mode.many
+    var seeds: UInt64 = 100
+    var first: UInt64 = 1
+    var servers = 5
+    /// How long faults go on beginning, in simulated seconds.
+    var seconds = 25
+    var jobs = 1
+    var only: Set<Int>?
+    var isTraced = false
+    /// Print what is planned, and run nothing.
+    var isPlanOnly = false
+    var commit = ""
+
+    static let usage = """
+        usage: simulate --seeds N [--first S] [--servers 5] [--seconds 25] [--jobs 1]
+               simulate --seed S [--trace] [--only 1,2,3] [--servers 5] [--seconds 25]
+
+          --seeds N     run N seeds, from --first on; 1 is the exit status if one of them fails
+          --first S     the first seed (1)
+          --seed S      run one seed, and say what happened
+          --trace       with --seed: print the trace
+          --plan        with --seed: print the planned faults, and run nothing
+          --only LIST   with --seed: only these of the planned faults happen, or none
+          --servers N   servers that found the cluster, 1 to 7 (5)
+          --seconds N   how long faults go on beginning, in simulated time (25)
+          --jobs N      processes that share the work (1)
+          --commit ID   what failures are reported as failures of
+        """
+
+    static func parse(_ words: [String]) -> Result<Arguments, Problem> {
+        var arguments = Arguments()
+        var rest = words.dropFirst()
+        do throws(Problem) {
+            while let word = rest.popFirst() {
+                try arguments.take(word, &rest)
+            }
+        } catch {
+            return .failure(error)
+        }
+        return .success(arguments)
+    }
+
+    private mutating func take(_ word: String, _ rest: inout ArraySlice<String>) throws(Problem) {
+        switch word {
+        case "--seeds": seeds = try Self.number(word, &rest, 1...UInt64.max)
+        case "--first": first = try Self.number(word, &rest, 0...UInt64.max)
+        case "--seed": mode = .one(seed: try Self.number(word, &rest, 0...UInt64.max))
+        case "--servers": servers = Int(try Self.number(word, &rest, 1...7))
+        case "--seconds": seconds = Int(try Self.number(word, &rest, 1...1_000_000))
+        case "--jobs": jobs = Int(try Self.number(word, &rest, 1...1_024))
+        case "--only": only = try Self.list(word, &rest)
+        case "--commit": commit = rest.popFirst() ?? ""
+        case "--plan": isPlanOnly = true
+        case "--trace": isTraced = true
+        case "--worker": mode = .worker
+        case "--help", "-h": throw Problem(text: Self.usage, status: 0)
+        default: throw Problem(text: "unknown argument \(word)\n\(Self.usage)", status: 2)
+        }
+    }
+
+    private static func number(
+        _ name: String, _ rest: inout ArraySlice<String>, _ range: ClosedRange<UInt64>
+    ) throws(Problem) -> UInt64 {
+        guard let text = rest.popFirst(), let number = UInt64(text), range.contains(number) else {
+            throw Problem(
+                text: "\(name) needs a number from \(range.lowerBound) to \(range.upperBound)",
+                status: 2)
+        }
+        return number
+    }
+
+    private static func list(
+        _ name: String, _ rest: inout ArraySlice<String>
+    ) throws(Problem) -> Set<Int> {
+        let text = rest.popFirst() ?? ""
+        if text == "none" { return [] }
+        let words = text.split(separator: ",")
+        let numbers = words.compactMap { Int($0) }
+        guard numbers.count == words.count else {
+            throw Problem(text: "\(name) needs numbers with commas between them", status: 2)
+        }
+        return Set(numbers)
+    }
+}
