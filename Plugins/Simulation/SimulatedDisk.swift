@@ -42,6 +42,8 @@ public final class SimulatedDisk {
     var metadata: ServerMetadata?
     var isMetadataDamaged = false
     private var damagedSnapshot: SnapshotMetadata?
+    /// What was lost with the data that was set aside: said to be durable, and it was.
+    private var lostLog = LogImage()
     var snapshots: [(metadata: SnapshotMetadata, bytes: [UInt8])] = []
     var partial: (metadata: SnapshotMetadata, bytes: [UInt8])?
     private(set) var life = 0
@@ -117,7 +119,14 @@ public final class SimulatedDisk {
     }
 
     /// Whether this entry is durable here, as itself or within a snapshot.
+    ///
+    /// What was lost with damage counts as held: it was there when its server said so.
     public func holds(_ index: LogIndex, of term: Term) -> Bool {
+        Self.holds(index, of: term, log)
+            || (lostLog.bounds.count > 0 && Self.holds(index, of: term, lostLog))
+    }
+
+    private static func holds(_ index: LogIndex, of term: Term, _ log: LogImage) -> Bool {
         let bounds = log.bounds
         guard index > bounds.previousIndex else { return true }
         guard index <= bounds.lastIndex else { return false }
@@ -141,6 +150,24 @@ public final class SimulatedDisk {
         partial = nil
         life += 1
     }
+
+    /// As `DataFolder` does with damage: nothing is left but who the server is, and that it is to be
+    /// refilled by its peers. False, and nothing is done, for one that nobody can refill.
+    ///
+    /// - Precondition: the host is down.
+    public func setAside() -> Bool {
+        guard var known = metadata, known.clusterID != nil, (known.otherVoters ?? 0) > 0 else {
+            return false
+        }
+        lostLog = log
+        wipe()
+        known.isRecovering = true
+        metadata = known
+        return true
+    }
+
+    /// Whether the server of this disk lost data that it was not refilled with yet.
+    public var isRecovering: Bool { metadata?.isRecovering ?? false }
 
     /// Asked before each durable step.
     func admit() throws(StoreError) {

@@ -43,7 +43,8 @@ package final class RaftMonitor: ReplicaObserver {
         guard violation == nil else { return }
         let server = servers[id] ?? ObservedServer()
         servers[id] = server
-        if restored.hardState.term < server.promisedTerm {
+        // Who lost its records promises nothing before it is whole again, in a later term.
+        if restored.hardState.term < server.promisedTerm, !restored.isRecovering {
             fail(
                 "I5",
                 "\(id) spoke in \(server.promisedTerm), and came back in \(restored.hardState.term)"

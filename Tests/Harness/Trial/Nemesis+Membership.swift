@@ -45,6 +45,11 @@ extension Nemesis {
             guard trial.replaceDisk(of: node) else { return .missed }
             return .lasting(node.name) { trial.bringUp(node) }
         },
+        Nemesis("data lost") { trial, generator in
+            let node = trial.leaderOrAny(&generator) ?? trial.anyNode(&generator)
+            guard trial.loseData(of: node) else { return .missed }
+            return .lasting(node.name) { trial.bringUp(node) }
+        },
         Nemesis("leadership transfer") { trial, generator in
             guard let id = trial.anyNode(&generator).id else { return .missed }
             trial.operate(.put, "/v1/operator/raft/transfer-leadership?id=\(id)", &generator)

@@ -112,7 +112,8 @@ extension Trial {
     /// While a disk is damaged or gone, nobody takes other servers away: what is lost with it must
     /// stay within what the others can repair.
     var areDisksWhole: Bool {
-        lives.lost.isEmpty && nodes.allSatisfy { !$0.host.disk.isDamaged }
+        lives.lost.isEmpty
+            && nodes.allSatisfy { !$0.host.disk.isDamaged && !$0.host.disk.isRecovering }
     }
 
     /// Takes a server's disk away for good: it comes back as a stranger.
@@ -120,6 +121,21 @@ extension Trial {
         guard canSpare(node) else { return false }
         takeDown(node, by: .powerCut)
         loseDisk(of: node)
+        return true
+    }
+
+    /// Log, vote and snapshots go, and who it is stays: it is to be refilled by its peers.
+    func loseData(of node: Node) -> Bool {
+        guard areDisksWhole, operatorClients.isEmpty,
+            world.now - lives.shrunkAt > Self.shrinkPause, let leader,
+            let view = cluster.glance(at: leader), let id = node.id,
+            view.configuration.contains(id), view.configuration.voterCount >= 3
+        else { return false }
+        takeDown(node, by: .powerCut)
+        guard node.host.disk.setAside() else {
+            bringUp(node)
+            return false
+        }
         return true
     }
 
