@@ -289,6 +289,10 @@ final class SnapshotReceiver {
             guard case .success(let value) = result else {
                 stage = .done
                 replica.step(.snapshotAbandoned(offer, from: peer))
+                // Such a store takes no snapshot ever again, until it is opened anew.
+                if case .failure(.broken(let detail)) = result {
+                    replica.fail("snapshots: \(detail)")
+                }
                 return end()
             }
             if isEnded, case .preparing = stage {

@@ -23,7 +23,8 @@ struct Arguments {
     var seedsGiven: UInt64?
     var seeds: UInt64 { seedsGiven ?? 100 }
     var first: UInt64 = 1
-    var servers = 5
+    /// nil to have it drawn from each seed.
+    var servers: Int?
     /// How long faults go on beginning, in simulated seconds.
     var seconds = 25
     var jobs = 1
@@ -35,8 +36,8 @@ struct Arguments {
     var commit = ""
 
     static let usage = """
-        usage: simulate --seeds N [--first S] [--servers 5] [--seconds 25] [--jobs 1]
-               simulate --seed S [--trace] [--only 1,2,3] [--servers 5] [--seconds 25]
+        usage: simulate --seeds N [--first S] [--servers N] [--seconds 25] [--jobs 1]
+               simulate --seed S [--trace] [--only 1,2,3] [--servers N] [--seconds 25]
                simulate --plant all|NAME… [--seeds 10000] [--jobs 1]
 
           --seeds N     run N seeds, from --first on; 1 is the exit status if one of them fails
@@ -46,7 +47,7 @@ struct Arguments {
           --plan        with --seed: print the planned faults, and run nothing
           --messages    with --trace: every Raft message too
           --only LIST   with --seed: only these of the planned faults happen, or none
-          --servers N   servers that found the cluster, 1 to 7 (5)
+          --servers N   servers that found the cluster, 1 to 7 (3, 5 or 7, by the seed)
           --seconds N   how long faults go on beginning, in simulated time (25)
           --jobs N      processes that share the work (1)
           --plant NAME… plant these defects, or all, in a copy of the sources (Tools/plant), and say

@@ -52,7 +52,8 @@ final class Campaign {
     }
 
     private var common: [String] {
-        ["--servers", "\(arguments.servers)", "--seconds", "\(arguments.seconds)"]
+        (arguments.servers.map { ["--servers", "\($0)"] } ?? [])
+            + ["--seconds", "\(arguments.seconds)"]
     }
 
     private func worker(_ first: UInt64, _ count: UInt64) -> ChildProcess? {

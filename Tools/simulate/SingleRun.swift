@@ -5,7 +5,6 @@ extension Arguments {
     func settings(seed: UInt64) -> TrialSettings {
         var settings = TrialSettings(seed: seed)
         settings.servers = servers
-        settings.spares = max(0, 7 - servers)
         settings.faultsLast = .seconds(seconds)
         settings.only = only
         settings.isTraced = isTraced

@@ -26,6 +26,10 @@ package final class RaftMonitor: ReplicaObserver {
     /// Whether a server's disk holds the entry of this index and term, or a snapshot of it. Those
     /// whose disk was taken away count as holding it: they had it when they said so.
     package var isOnDisk: ((ServerID, LogIndex, Term) -> Bool)?
+    /// What the next sighting is to be of; nil for nothing.
+    package var watchedFor: Sighting.Kind?
+    /// The first of that kind since the last was taken.
+    package private(set) var sighted: Sighting?
     /// Steps that were checked.
     package private(set) var stepCount: UInt64 = 0
 
@@ -36,6 +40,15 @@ package final class RaftMonitor: ReplicaObserver {
 
     package init() {}
 
+    package func takeSighting() -> Sighting? {
+        defer { sighted = nil }
+        return sighted
+    }
+
+    private func sight(_ kind: Sighting.Kind, at id: ServerID) {
+        if watchedFor == kind, sighted == nil { sighted = Sighting(kind: kind, server: id) }
+    }
+
     /// The last index that any server has committed.
     package var committedIndex: LogIndex { LogIndex(UInt64(committed.count)) }
 
@@ -43,8 +56,12 @@ package final class RaftMonitor: ReplicaObserver {
         guard violation == nil else { return }
         let server = servers[id] ?? ObservedServer()
         servers[id] = server
-        // Who lost its records promises nothing before it is whole again, in a later term.
-        if restored.hardState.term < server.promisedTerm, !restored.isRecovering {
+        if restored.isRecovering {
+            // Its promises are lost with its disk: a demotion makes them harmless.
+            server.promisedTerm = .zero
+            server.lastVote = nil
+        }
+        if restored.hardState.term < server.promisedTerm {
             fail(
                 "I5",
                 "\(id) spoke in \(server.promisedTerm), and came back in \(restored.hardState.term)"
@@ -96,6 +113,7 @@ package final class RaftMonitor: ReplicaObserver {
             return fail("I1", "\(other) and \(id) both lead in \(term)")
         }
         guard leaders.updateValue(id, forKey: term) == nil else { return }
+        sight(.leader, at: id)
         // Terms of commitment never go down along the log, so that the last entry that an earlier
         // term committed stands for all before it, by I2.
         guard let position = committed.lastIndex(where: { $0.committedIn < term }) else { return }
@@ -119,7 +137,10 @@ package final class RaftMonitor: ReplicaObserver {
             if let reset = write.resetTo {
                 server.reset(to: reset.lastIndex, term: reset.lastTerm)
             }
-            if let index = write.truncateAfter { server.truncate(after: index) }
+            if let index = write.truncateAfter {
+                server.truncate(after: index)
+                sight(.conflict, at: id)
+            }
             for entry in write.entries {
                 note(entry, of: server, id)
                 server.append(entry)
@@ -127,8 +148,11 @@ package final class RaftMonitor: ReplicaObserver {
         case .send(let message, let peer): see(message, to: peer, of: server, id)
         case .committed(let entries):
             for entry in entries { commit(entry, by: server, id, view.status.term) }
+            if view.status.role == .leader { sight(.commit, at: id) }
             tell?(id) { "committed through \(entries.last?.index.number ?? 0)" }
-        case .restore(let metadata): restore(metadata, by: server, id)
+        case .restore(let metadata):
+            restore(metadata, by: server, id)
+            sight(.snapshot, at: id)
         case .statusChanged(let status):
             tell?(id) {
                 "\(status.role) in \(status.term), "
@@ -136,6 +160,7 @@ package final class RaftMonitor: ReplicaObserver {
             }
         case .configurationChanged(let configuration, let index):
             server.configuration = configuration
+            sight(.configuration, at: id)
             tell?(id) {
                 let names = configuration.servers.map {
                     "\($0.address)\($0.role == .voter ? "" : " (no vote)")"
@@ -156,6 +181,7 @@ package final class RaftMonitor: ReplicaObserver {
             vote(for: id, in: request.term, by: server, id)
         case .voteResponse(let response) where !response.isPreVote && response.isGranted:
             vote(for: peer, in: response.term, by: server, id)
+            sight(.vote, at: id)
         case .appendResponse(let response):
             if case .accepted = response.outcome {
                 server.promisedTerm = max(server.promisedTerm, response.term)
@@ -214,13 +240,12 @@ package final class RaftMonitor: ReplicaObserver {
     /// Who holds the last entry holds all before it, by I2.
     private func checkMajority(_ server: ObservedServer, _ id: ServerID) {
         guard let isOnDisk, let last = committed.last?.entry else { return }
-        let voters = server.configuration.servers.filter { $0.role == .voter }
-        let holding = voters.count { isOnDisk($0.id, last.index, last.term) }
-        if holding < server.configuration.quorum {
+        let configuration = server.configuration
+        if !configuration.hasMajority({ isOnDisk($0, last.index, last.term) }) {
             fail(
                 "I7",
-                "\(id) commits \(last.index) of \(last.term), which is on the disks of "
-                    + "\(holding) of \(voters.count) voters")
+                "\(id) commits \(last.index) of \(last.term), which is not on the disks of a "
+                    + "majority of \(configuration)")
         }
     }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import MartletServer
 import MartletSimulation
 
 extension Nemesis {
@@ -81,6 +82,13 @@ extension Nemesis {
             node.host.pause()
             return .lasting(node.name) { node.host.resume() }
         },
+        Nemesis("another version") { trial, generator in
+            let node = trial.anyNode(&generator)
+            let version = UInt16.random(in: 1...2, using: &generator)
+            trial.takeDown(node, by: Bool.random(using: &generator) ? .kill : .powerCut)
+            node.options.peerProtocolMax = version
+            return .lasting("\(node.name) with protocol \(version)") { trial.bringUp(node) }
+        },
         Nemesis("stop (SIGTERM)") { trial, generator in
             guard let node = trial.leaderOrAny(&generator) else { return .missed }
             trial.takeDown(node, by: .farewell(isLeaving: false))
@@ -92,7 +100,7 @@ extension Nemesis {
         Nemesis("clock skew") { trial, generator in
             let node = trial.anyNode(&generator)
             // As likely slow as fast.
-            let factor = Double.random(in: 1...2, using: &generator)
+            let factor = Double.random(in: 1...trial.shape.clockFactorMax, using: &generator)
             let isFast = Bool.random(using: &generator)
             let rate = isFast ? 1_000_000 * factor : 1_000_000 / factor
             node.host.setClockRate(Int64(rate))

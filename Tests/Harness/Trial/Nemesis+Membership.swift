@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import MartletClient
 import MartletRaft
+import MartletServer
 import MartletSimulation
 
 extension Nemesis {
@@ -39,6 +40,22 @@ extension Nemesis {
             }
             trial.change(.promote(id), at: leader)
             return .done("\(trial.name(of: id)) by \(leader.name)")
+        },
+        // Any number of them at once, by a joint configuration.
+        Nemesis("servers replaced") { trial, generator in
+            guard trial.areDisksWhole, let leader = trial.leader,
+                let view = trial.cluster.glance(at: leader)
+            else { return .missed }
+            var servers = view.configuration.servers.shuffled(using: &generator)
+            guard !servers.isEmpty else { return .missed }
+            let kept = Int.random(in: 1...servers.count, using: &generator)
+            servers.removeLast(servers.count - kept)
+            let voters = Int.random(in: 1...kept, using: &generator)
+            for place in servers.indices {
+                servers[place].role = place < voters ? .voter : .nonVoter
+            }
+            trial.change(.replace(servers), at: leader)
+            return .done("\(voters) voters of \(kept) by \(leader.name)")
         },
         Nemesis("disk replaced") { trial, generator in
             let node = trial.anyNode(&generator)

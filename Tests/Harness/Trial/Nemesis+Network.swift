@@ -45,6 +45,14 @@ extension Nemesis {
             let isLost = { (node: SimulatedCluster.Node) in lost.contains { $0 === node } }
             return trial.ways { ($0 === leader && isLost($1)) || ($1 === leader && isLost($0)) }
         },
+        // What it is written cannot be committed: tails of logs that differ.
+        Nemesis("partition: leader alone, written to") { trial, generator in
+            guard let leader = trial.leader else { return .missed }
+            let companions = trial.others(leader, &generator)
+            let end = trial.isolate(leader, with: companions, aimed: 4)
+            let names = ([leader] + companions).map(\.name).joined(separator: " ")
+            return .lasting(names, end: end)
+        },
         Nemesis("connections reset") { trial, generator in
             let one = trial.anyNode(&generator)
             let other = trial.anyNode(&generator)

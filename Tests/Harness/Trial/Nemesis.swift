@@ -26,7 +26,8 @@ package struct Nemesis: Sendable {
     }
 
     /// Everything that this version of the server is meant to survive.
-    package static let all: [Nemesis] = network + disk + process + clock + membership
+    package static let all: [Nemesis] =
+        network + disk + process + clock + membership + ambush
 }
 
 /// When a nemesis strikes, how long it stays, and the seed of its choices: an event can be left out
@@ -53,8 +54,15 @@ package struct FaultPlan: Sendable {
         let names = Nemesis.all.map(\.name)
         var faults: [PlannedFault] = []
         var at = start
+        var stormy = 0
         while true {
-            at += .milliseconds(Int64.random(in: 100...1_400, using: &generator))
+            // A storm: several within an election or two.
+            if stormy == 0, Int.random(in: 0..<12, using: &generator) == 0 {
+                stormy = Int.random(in: 2...6, using: &generator)
+            }
+            let pause: ClosedRange<Int64> = stormy > 0 ? 0...200 : 100...1_400
+            stormy = max(0, stormy - 1)
+            at += .milliseconds(Int64.random(in: pause, using: &generator))
             guard at < start + duration else { break }
             let name = names[Int.random(in: 0..<names.count, using: &generator)]
             let isLong = Int.random(in: 0..<4, using: &generator) == 0

@@ -61,7 +61,10 @@ extension Trial {
     }
 
     func change(_ action: ConfigurationChange.Action, at node: Node) {
-        if case .demote = action { lives.shrunkAt = world.now }
+        switch action {
+        case .demote, .replace: lives.shrunkAt = world.now
+        default: break
+        }
         guard let door = node.door, !node.isDown, !node.host.isPaused else { return }
         node.host.perform { door.assumeIsolated { $0.change(action) } }
     }
@@ -129,7 +132,8 @@ extension Trial {
         guard areDisksWhole, operatorClients.isEmpty,
             world.now - lives.shrunkAt > Self.shrinkPause, let leader,
             let view = cluster.glance(at: leader), let id = node.id,
-            view.configuration.contains(id), view.configuration.voterCount >= 3
+            view.configuration.contains(id), view.configuration.voterCount >= 3,
+            view.isConfigurationCommitted, !view.configuration.isJoint
         else { return false }
         takeDown(node, by: .powerCut)
         guard node.host.disk.setAside() else {

@@ -7,11 +7,11 @@ package import MartletSimulation
 /// What one trial is; with the same settings it is the same history, to the last event.
 package struct TrialSettings: Sendable {
     package var seed: UInt64
-    /// Servers that found the cluster.
-    package var servers = 5
-    /// Servers that may join later.
-    package var spares = 2
-    package var clients = 4
+    /// Servers that found the cluster: 1 to 7; nil to have it drawn. Up to two more, seven in all,
+    /// may join later.
+    package var servers: Int?
+    /// nil to have it drawn.
+    package var clients: Int?
     /// How long faults go on beginning.
     package var faultsLast: Duration = .seconds(25)
     /// Numbers of the planned faults that happen; nil for all.
@@ -38,6 +38,7 @@ package final class Trial {
 
     package let settings: TrialSettings
     package let plan: FaultPlan
+    let shape: TrialShape
     package let world: SimulatedWorld
     let cluster: SimulatedCluster
     let monitor = RaftMonitor()
@@ -52,6 +53,9 @@ package final class Trial {
     private var endings: [(at: Duration, number: Int, name: String, end: () -> Void)] = []
     private var blockCounts: [Int: Int] = [:]
     var lives = Lives()
+    var ambushes = Ambushes()
+    /// Of the fault that strikes now.
+    private(set) var faultNumber = 0
 
     static let founding: Duration = .seconds(3)
     /// Between two looks at who leads and who is down.
@@ -62,12 +66,15 @@ package final class Trial {
     package init(_ settings: TrialSettings) {
         self.settings = settings
         plan = FaultPlan(seed: settings.seed, from: Self.founding, for: settings.faultsLast)
+        let shape = TrialShape(
+            seed: settings.seed, servers: settings.servers, clients: settings.clients)
+        self.shape = shape
+        var position = 0
         cluster = SimulatedCluster(
-            seed: settings.seed, count: settings.servers, spares: settings.spares
+            seed: settings.seed, count: shape.servers, spares: shape.spares
         ) { options in
-            // Short logs, so that snapshots and followers that need them are common.
-            options.snapshotEntries = 60
-            options.raftLimits.trailingEntries = 40
+            shape.configure(&options, at: position)
+            position += 1
         }
         world = cluster.world
         operatorHost = world.makeHost("operator")
@@ -76,16 +83,20 @@ package final class Trial {
             nodes.first { $0.id == id }?.host.disk.holds(index, of: term) ?? true
         }
         world.network.blockedStreamTimeout = .seconds(8)
-        for number in 0..<settings.clients {
+        for number in 0..<shape.clients {
             clients.append(
                 TrialClient(
                     number: number, host: world.makeHost("client\(number)"), nodes: nodes,
-                    recorder: recorder, seed: settings.seed &+ UInt64(number) &* 7_919))
+                    recorder: recorder, pace: shape.pace,
+                    seed: settings.seed &+ UInt64(number) &* 7_919))
         }
         if settings.isTraced { readAlong() }
     }
 
     package func run() -> TrialReport {
+        for (node, latency) in zip(nodes, shape.laneLatencies) {
+            if let latency { node.host.laneLatency = latency }
+        }
         cluster.startAll()
         for client in clients { client.start() }
         for fault in plan.faults where settings.only?.contains(fault.number) ?? true {
@@ -147,7 +158,18 @@ package final class Trial {
     }
 
     private func turn(until time: Duration) {
-        _ = world.run(until: { monitor.violation != nil }, limit: time - world.now)
+        while world.now < time, monitor.violation == nil {
+            _ = world.run(
+                until: { monitor.violation != nil || monitor.sighted != nil },
+                limit: time - world.now)
+            guard let sighting = monitor.takeSighting() else { continue }
+            spring(at: sighting)
+        }
+    }
+
+    /// Does something at the time, like the end of a fault.
+    func after(_ time: Duration, _ number: Int, _ name: String, _ body: @escaping () -> Void) {
+        endings.append((world.now + time, number, name, body))
     }
 
     private func strike(_ fault: PlannedFault) {
@@ -155,6 +177,7 @@ package final class Trial {
             return
         }
         var generator = SplitMix64(seed: fault.seed)
+        faultNumber = fault.number
         switch nemesis.strike(self, &generator) {
         case .missed:
             note("fault \(fault.number): \(fault.nemesis): nothing to strike")
@@ -181,6 +204,7 @@ package final class Trial {
         note("faults end")
         for ending in endings { ending.end() }
         endings = []
+        endAmbushes()
         calmNetwork()
         world.network.heal()
         for client in clients { client.finish() }

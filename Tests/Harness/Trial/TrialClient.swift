@@ -18,6 +18,7 @@ final class TrialClient {
     private let host: SimulatedHost
     private let nodes: [SimulatedCluster.Node]
     private let recorder: HistoryRecorder
+    private let pace: ClientPace
     private var generator: SplitMix64
     private var timer: (any LoopTimer)?
     private var connections: [APIClient?]
@@ -25,18 +26,21 @@ final class TrialClient {
     private var seen: [UInt64] = [0, 0]
     private var isFinished = false
     private(set) var waiting = 0
-
-    /// Longer than a server keeps any request waiting.
-    private static let timeout: Duration = .seconds(8)
+    /// The server that is asked for now; nil for any one.
+    private var home: Int?
+    private var homeQuestions = 0
+    /// The server that a fault wants asked, before all.
+    var aim: Int?
 
     init(
         number: Int, host: SimulatedHost, nodes: [SimulatedCluster.Node],
-        recorder: HistoryRecorder, seed: UInt64
+        recorder: HistoryRecorder, pace: ClientPace, seed: UInt64
     ) {
         self.number = number
         self.host = host
         self.nodes = nodes
         self.recorder = recorder
+        self.pace = pace
         generator = SplitMix64(seed: seed)
         connections = nodes.map { _ in nil }
     }
@@ -71,7 +75,8 @@ final class TrialClient {
 
     private func think() {
         guard !isFinished else { return }
-        let pause = Int64.random(in: 50...1_500, using: &generator)
+        let isResting = Int.random(in: 0..<pace.restInterval, using: &generator) == 0
+        let pause = Int64.random(in: isResting ? pace.rest : pace.pause, using: &generator)
         timer?.arm(at: host.loop.now + .milliseconds(pause))
     }
 
@@ -84,7 +89,19 @@ final class TrialClient {
             case 12..<17: .read(isStale: false)
             default: .read(isStale: true)
             }
-        carryOut(wish, at: Int.random(in: 0..<nodes.count, using: &generator))
+        carryOut(wish, at: place())
+    }
+
+    /// A client stays with a server for a while, so that one that is cut off gets writes too.
+    private func place() -> Int {
+        if let aim { return aim }
+        if homeQuestions == 0 {
+            let isLoyal = Bool.random(using: &generator)
+            home = isLoyal ? Int.random(in: 0..<nodes.count, using: &generator) : nil
+            homeQuestions = Int.random(in: 5...40, using: &generator)
+        }
+        homeQuestions -= 1
+        return home ?? Int.random(in: 0..<nodes.count, using: &generator)
     }
 
     private func carryOut(_ wish: Wish, at place: Int) {
@@ -147,12 +164,14 @@ final class TrialClient {
     ) {
         let began = recorder.begin()
         waiting += 1
+        // What is asked at the end must not fail for being slow.
+        let timeout = isFinished ? .seconds(8) : pace.timeout
         let tell = recorder.tell
         tell? { [number, nodes] in
             "client \(number) asks \(nodes[place].name): \(method) \(target) "
                 + String(decoding: body ?? [], as: UTF8.self)
         }
-        connection(to: place).send(method, target, body: body, timeout: Self.timeout) {
+        connection(to: place).send(method, target, body: body, timeout: timeout) {
             [unowned self] result in
             waiting -= 1
             tell? { [number, nodes] in
