@@ -85,6 +85,7 @@ extension Nemesis {
         Nemesis("another version") { trial, generator in
             let node = trial.anyNode(&generator)
             let version = UInt16.random(in: 1...2, using: &generator)
+            guard version == 2 || trial.areDisksWhole else { return .missed }
             trial.takeDown(node, by: Bool.random(using: &generator) ? .kill : .powerCut)
             node.options.peerProtocolMax = version
             return .lasting("\(node.name) with protocol \(version)") { trial.bringUp(node) }

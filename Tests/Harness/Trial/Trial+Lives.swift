@@ -133,7 +133,9 @@ extension Trial {
             world.now - lives.shrunkAt > Self.shrinkPause, let leader,
             let view = cluster.glance(at: leader), let id = node.id,
             view.configuration.contains(id), view.configuration.voterCount >= 3,
-            view.isConfigurationCommitted, !view.configuration.isJoint
+            view.isConfigurationCommitted, !view.configuration.isJoint,
+            // An older version does not know of recovering servers.
+            nodes.allSatisfy({ $0.options.peerProtocolMax >= 2 })
         else { return false }
         takeDown(node, by: .powerCut)
         guard node.host.disk.setAside() else {
