@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 public import MartletRaft
 public import MartletStorage
+import MartletTransport
 
 /// A disk that outlives crashes, with the faults that a test asks for.
 ///
@@ -41,9 +42,8 @@ public final class SimulatedDisk {
     var log = LogImage()
     var metadata: ServerMetadata?
     var isMetadataDamaged = false
+    private var areStoresLost = false
     private var damagedSnapshot: SnapshotMetadata?
-    /// What was lost with the data that was set aside: said to be durable, and it was.
-    private var lostLog = LogImage()
     var snapshots: [(metadata: SnapshotMetadata, bytes: [UInt8])] = []
     var partial: (metadata: SnapshotMetadata, bytes: [UInt8])?
     private(set) var life = 0
@@ -64,6 +64,27 @@ public final class SimulatedDisk {
     public func openLogStore() -> any LogStore { SimulatedLogStore(self) }
     public func openMetadataStore() -> any MetadataStore { SimulatedMetadataStore(self) }
     public func openSnapshotStore() -> any SnapshotStore { SimulatedSnapshotStore(self) }
+
+    /// The stores of a folder of ``SimulatedHost/files``, of which there is one at a time: in a folder
+    /// that is new they are empty, and what another one held is gone.
+    public func openStores(in directory: String) throws(StoreError) -> ServerStores {
+        let marker = "\(directory)/STORES"
+        if let files = host?.files, !files.exists(marker) {
+            erase()
+            do throws(FileError) { try files.replace(marker, with: []) } catch {
+                throw .broken("\(error)")
+            }
+        }
+        areStoresLost = false
+        let log = SimulatedLogStore(self)
+        let metadata = SimulatedMetadataStore(self)
+        let snapshots = SimulatedSnapshotStore(self)
+        return ServerStores(log: log, metadata: metadata, snapshots: snapshots) {
+            log.close()
+            metadata.close()
+            snapshots.close()
+        }
+    }
 
     /// The next durable write of any store of this disk fails so.
     public func failNextCommit(_ fault: Fault) { nextFault = fault }
@@ -114,19 +135,15 @@ public final class SimulatedDisk {
 
     /// Whether a flipped bit is still there, in anything that a start needs.
     public var isDamaged: Bool {
-        log.damagedIndex != nil || isMetadataDamaged
+        areStoresLost || log.damagedIndex != nil || isMetadataDamaged
             || snapshots.contains { $0.metadata == damagedSnapshot }
     }
 
-    /// Whether this entry is durable here, as itself or within a snapshot.
-    ///
-    /// What was lost with damage counts as held: it was there when its server said so.
-    public func holds(_ index: LogIndex, of term: Term) -> Bool {
-        Self.holds(index, of: term, log)
-            || (lostLog.bounds.count > 0 && Self.holds(index, of: term, lostLog))
-    }
+    /// Whether the server whose stores are here lost others before, and is not refilled yet.
+    public var isRecovering: Bool { metadata?.isRecovering ?? false }
 
-    private static func holds(_ index: LogIndex, of term: Term, _ log: LogImage) -> Bool {
+    /// Whether this entry is durable here, as itself or within a snapshot.
+    public func holds(_ index: LogIndex, of term: Term) -> Bool {
         let bounds = log.bounds
         guard index > bounds.previousIndex else { return true }
         guard index <= bounds.lastIndex else { return false }
@@ -143,6 +160,22 @@ public final class SimulatedDisk {
     /// - Precondition: the host is down.
     public func wipe() {
         precondition(host?.isRunning != true, "a disk is changed in a machine that runs")
+        host?.files.erase()
+        erase()
+    }
+
+    /// The stores are gone and their folder is there: as after a file system was put back from a
+    /// backup that had no part of them.
+    ///
+    /// - Precondition: the host is down.
+    public func loseStores() {
+        precondition(host?.isRunning != true, "a disk is changed in a machine that runs")
+        erase()
+        areStoresLost = true
+    }
+
+    private func erase() {
+        areStoresLost = false
         log = LogImage()
         metadata = nil
         isMetadataDamaged = false
@@ -150,24 +183,6 @@ public final class SimulatedDisk {
         partial = nil
         life += 1
     }
-
-    /// As `DataFolder` does with damage: nothing is left but who the server is, and that it is to be
-    /// refilled by its peers. False, and nothing is done, for one that nobody can refill.
-    ///
-    /// - Precondition: the host is down.
-    public func setAside() -> Bool {
-        guard var known = metadata, known.clusterID != nil, (known.otherVoters ?? 0) > 0 else {
-            return false
-        }
-        lostLog = log
-        wipe()
-        known.isRecovering = true
-        metadata = known
-        return true
-    }
-
-    /// Whether the server of this disk lost data that it was not refilled with yet.
-    public var isRecovering: Bool { metadata?.isRecovering ?? false }
 
     /// Asked before each durable step.
     func admit() throws(StoreError) {

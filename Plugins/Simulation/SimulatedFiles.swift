@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import MartletStorage
 public import MartletTransport
 
 /// A file system in memory. Only ``replace(_:with:)`` is durable: a crash takes back every append,
@@ -14,6 +15,8 @@ public final class SimulatedFiles: Files, @unchecked Sendable {
     private var files: [String: File] = [:]
     private var directories: Set<String> = ["/"]
     private var locked: [String: Lock] = [:]
+    /// Changes that last are durable steps of this disk.
+    unowned var disk: SimulatedDisk?
 
     init() {}
 
@@ -54,12 +57,14 @@ public final class SimulatedFiles: Files, @unchecked Sendable {
 
     public func replace(_ path: String, with bytes: [UInt8]) throws(FileError) {
         try requireParent(of: path)
+        try admit(path)
         files[path] = File(bytes: bytes, durable: bytes.count)
     }
 
     public func rename(_ path: String, to newPath: String) throws(FileError) {
         guard path != newPath else { return }
         try requireParent(of: newPath)
+        try admit(newPath)
         if let file = files.removeValue(forKey: path) {
             files[newPath] = file
             return
@@ -93,6 +98,19 @@ public final class SimulatedFiles: Files, @unchecked Sendable {
         let lock = Lock(files: self, folder: folder)
         locked[folder] = lock
         return lock
+    }
+
+    func erase() {
+        files = [:]
+        directories = ["/"]
+        locked = [:]
+    }
+
+    private func admit(_ path: String) throws(FileError) {
+        do throws(StoreError) { try disk?.admit() } catch {
+            if case .full = error { throw .full(path: path) }
+            throw .failed(path: path, reason: "\(error)")
+        }
     }
 
     /// Locks end with the process, and what was not synced is gone.

@@ -68,6 +68,7 @@ public final class SimulatedHost {
         loop = SimulatedLoop(world: world, options: options, rate: options.clockRate, life: 1)
         loop.host = self
         disk.host = self
+        files.disk = disk
     }
 
     /// 10.0.x.y with this port.

@@ -3,7 +3,7 @@ package import MartletClient
 package import MartletRaft
 package import MartletServer
 package import MartletSimulation
-package import MartletStorage
+import MartletStorage
 package import MartletTransport
 
 /// Whole servers in a ``SimulatedWorld``: the same bytes on simulated sockets and disks as on real
@@ -20,7 +20,7 @@ package final class SimulatedCluster {
         package var id: ServerID?
         package fileprivate(set) var startError: TransportError?
         /// Why its disk could not be read when it was last started; it is down then.
-        package fileprivate(set) var startFailure: StoreError?
+        package fileprivate(set) var startFailure: DataFolderError?
         /// What its next life is started with.
         package var options: ServerOptions
 
@@ -77,9 +77,6 @@ package final class SimulatedCluster {
     package func start(_ node: Node) {
         node.host.restart()
         let host = node.host
-        let log = host.disk.openLogStore()
-        let metadata = host.disk.openMetadataStore()
-        let snapshots = host.disk.openSnapshotStore()
         let loop = host.loop
         let streams = host.streams
         let door = ServerDoor(loop: loop)
@@ -88,8 +85,7 @@ package final class SimulatedCluster {
         node.startFailure = nil
         let life = UncheckedBox(
             value: Life(
-                node: node, door: door, streams: streams, log: log, metadata: metadata,
-                snapshots: snapshots, observer: observer, tell: tell))
+                node: node, door: door, streams: streams, observer: observer, tell: tell))
         loop.enter { life.value.begin() }
     }
 
@@ -215,32 +211,38 @@ private struct Life {
     let node: SimulatedCluster.Node
     let door: ServerDoor
     let streams: any Streams
-    let log: any LogStore
-    let metadata: any MetadataStore
-    let snapshots: any SnapshotStore
     let observer: (any ReplicaObserver)?
     let tell: ((_ name: String, _ line: String) -> Void)?
 
     /// Called on the loop.
     func begin() {
-        do throws(StoreError) {
-            let loaded = try ReplicaLoader.load(
-                log: log, metadata: metadata, snapshots: snapshots, crypto: node.host.crypto)
-            node.startError = start(loaded)
+        do throws(DataFolderError) {
+            node.startError = start(try folder.open())
         } catch {
             node.startFailure = error
             if node.door === door { node.door = nil }
         }
     }
 
-    private func start(_ loaded: LoadedReplica) -> TransportError? {
+    private var folder: DataFolder {
+        let host = UncheckedBox(value: node.host)
+        return DataFolder(
+            "/data", files: node.host.files, crypto: node.host.crypto, logger: .telling(line),
+            wallClockNanoseconds: { host.value.loop.wallClockNanoseconds },
+            openStores: { (directory) throws(StoreError) in
+                try host.value.disk.openStores(in: directory)
+            })
+    }
+
+    private func start(_ opened: DataFolder.Opened) -> TransportError? {
         let life = UncheckedBox(value: self)
+        let stores = opened.stores
         let options = node.options
         return door.assumeIsolated { door -> TransportError? in
             do throws(TransportError) {
-                try door.start(options, loaded: loaded, logger: .telling(life.value.line)) {
-                    life.value.environment
-                }
+                try door.start(
+                    options, loaded: opened.replica, logger: .telling(life.value.line)
+                ) { life.value.environment(with: stores) }
                 return nil
             } catch {
                 return error
@@ -248,11 +250,11 @@ private struct Life {
         }
     }
 
-    private var environment: ServerEnvironment {
+    private func environment(with stores: ServerStores) -> ServerEnvironment {
         var environment = ServerEnvironment(
             loop: node.host.loop, streams: streams, crypto: node.host.crypto,
-            compression: node.host.compression, log: log, metadata: metadata,
-            snapshots: snapshots)
+            compression: node.host.compression, log: stores.log, metadata: stores.metadata,
+            snapshots: stores.snapshots)
         environment.observer = observer
         return environment
     }

@@ -114,46 +114,73 @@ extension Nemesis {
         @Sendable (Trial, SimulatedCluster.Node, inout SplitMix64) -> (() -> Void)?
 
     private static let ways: [(name: String, strike: Surprise)] = [
-        ("killed", { trial, node, _ in
-            trial.takeDown(node, by: .kill)
-            return { trial.bringUp(node) }
-        }),
-        ("power cut at a storage step", { trial, node, generator in
-            node.host.disk.crash(
-                atStep: UInt64.random(in: 1...4, using: &generator),
-                isDone: Bool.random(using: &generator))
-            return nil
-        }),
-        ("cut off with some, and written to", { trial, node, generator in
-            trial.isolate(node, with: trial.others(node, &generator), aimed: 4)
-        }),
-        ("deaf", { trial, node, _ in
-            let ways = trial.ways { $1 === node }
-            for way in ways { trial.block(way) }
-            return { for way in ways { trial.unblock(way) } }
-        }),
-        ("mute", { trial, node, _ in
-            let ways = trial.ways { from, _ in from === node }
-            for way in ways { trial.block(way) }
-            return { for way in ways { trial.unblock(way) } }
-        }),
-        ("paused", { trial, node, _ in
-            node.host.pause()
-            return { node.host.resume() }
-        }),
-        ("disk slow", { trial, node, _ in
-            node.host.laneLatency = .milliseconds(20)...(.milliseconds(200))
-            return { node.host.laneLatency = node.host.options.laneLatency }
-        }),
-        ("another is given leadership", { trial, node, generator in
-            guard let id = trial.anyNode(&generator).id else { return nil }
-            trial.operate(.put, "/v1/operator/raft/transfer-leadership?id=\(id)", &generator)
-            return nil
-        }),
-        ("restarted at once", { trial, node, _ in
-            trial.takeDown(node, by: .powerCut)
-            trial.bringUp(node)
-            return nil
-        }),
+        (
+            "killed",
+            { trial, node, _ in
+                trial.takeDown(node, by: .kill)
+                return { trial.bringUp(node) }
+            }
+        ),
+        (
+            "power cut at a storage step",
+            { trial, node, generator in
+                node.host.disk.crash(
+                    atStep: UInt64.random(in: 1...4, using: &generator),
+                    isDone: Bool.random(using: &generator))
+                return nil
+            }
+        ),
+        (
+            "cut off with some, and written to",
+            { trial, node, generator in
+                trial.isolate(node, with: trial.others(node, &generator), aimed: 4)
+            }
+        ),
+        (
+            "deaf",
+            { trial, node, _ in
+                let ways = trial.ways { $1 === node }
+                for way in ways { trial.block(way) }
+                return { for way in ways { trial.unblock(way) } }
+            }
+        ),
+        (
+            "mute",
+            { trial, node, _ in
+                let ways = trial.ways { from, _ in from === node }
+                for way in ways { trial.block(way) }
+                return { for way in ways { trial.unblock(way) } }
+            }
+        ),
+        (
+            "paused",
+            { trial, node, _ in
+                node.host.pause()
+                return { node.host.resume() }
+            }
+        ),
+        (
+            "disk slow",
+            { trial, node, _ in
+                node.host.laneLatency = .milliseconds(20)...(.milliseconds(200))
+                return { node.host.laneLatency = node.host.options.laneLatency }
+            }
+        ),
+        (
+            "another is given leadership",
+            { trial, node, generator in
+                guard let id = trial.anyNode(&generator).id else { return nil }
+                trial.operate(.put, "/v1/operator/raft/transfer-leadership?id=\(id)", &generator)
+                return nil
+            }
+        ),
+        (
+            "restarted at once",
+            { trial, node, _ in
+                trial.takeDown(node, by: .powerCut)
+                trial.bringUp(node)
+                return nil
+            }
+        ),
     ]
 }

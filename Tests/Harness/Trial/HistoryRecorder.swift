@@ -31,8 +31,14 @@ final class HistoryRecorder {
     var hasAnsweredLast = false
     private(set) var operationCount = 0
     private var clock: UInt64 = 0
-    private var histories: [[Operation]] = [[], []]
+    /// Between two restores; the last one is under way.
+    private var segments = [Segment(initialValues: Register.allCases.map { [$0.initialValue] })]
     private var staleReads: [[StaleReads.Read]] = [[], []]
+    private var isRestoring = false
+    /// When the last restore had ended.
+    private var restoredAt: UInt64 = 0
+    /// What is in force is not known any more, and nothing further is judged.
+    private var isBlind = false
     private var nextValue: UInt64 = 1_000
 
     func begin() -> UInt64 {
@@ -51,15 +57,74 @@ final class HistoryRecorder {
     ) {
         clock += 1
         operationCount += 1
+        guard !isBlind else { return }
+        let last = segments.count - 1
+        var outcome = outcome
+        if beganAt < restoredAt || isRestoring {
+            // Before the restore or after it: only a write leaves something.
+            guard case .write(let value, _) = kind else { return }
+            if beganAt < restoredAt {
+                segments[last].initialValues[register.rawValue].insert(value)
+                return
+            }
+            outcome = .unknown
+        }
         let endedAt = outcome == .unknown ? .max : clock
-        histories[register.rawValue].append(
+        segments[last].histories[register.rawValue].append(
             Operation(
                 client: client, kind: kind, beganAt: beganAt, endedAt: endedAt, outcome: outcome))
+    }
+
+    // MARK: Restores
+
+    func beginRestore() {
+        clock += 1
+        isRestoring = true
+    }
+
+    /// - Parameter values: what the registers hold from here on; nil if they hold what they held.
+    func endRestore(_ values: [UInt64]?) {
+        clock += 1
+        isRestoring = false
+        guard let values, !isBlind else { return }
+        restoredAt = clock
+        let ended = segments[segments.count - 1]
+        segments.append(
+            Segment(
+                initialValues: Register.allCases.map {
+                    ended.possibleValues(of: $0).union([values[$0.rawValue]])
+                }))
+    }
+
+    /// Whether it came into force, nobody knows.
+    func loseTrack() {
+        isRestoring = false
+        isBlind = true
+    }
+
+    /// A history in which each write follows from those before it.
+    private struct Segment {
+        var histories: [[Operation]] = [[], []]
+        /// What may be there without a write in this segment: by register.
+        var initialValues: [Set<UInt64>]
+
+        init(initialValues: [Set<UInt64>]) { self.initialValues = initialValues }
+
+        /// What may still be written after the segment.
+        func possibleValues(of register: Register) -> Set<UInt64> {
+            var values = initialValues[register.rawValue]
+            for operation in histories[register.rawValue] where operation.outcome == .unknown {
+                if case .write(let value, _) = operation.kind { values.insert(value) }
+            }
+            return values
+        }
     }
 
     func endStale(_ read: StaleReads.Read, of register: Register) {
         clock += 1
         operationCount += 1
+        // A server that is behind goes back when it comes to the restore.
+        guard segments.count == 1, !isRestoring, !isBlind else { return }
         var ended = read
         ended.endedAt = clock
         staleReads[register.rawValue].append(ended)
@@ -67,15 +132,18 @@ final class HistoryRecorder {
 
     func verdict() -> Violation? {
         for register in Register.allCases {
-            let history = histories[register.rawValue]
             let name = "\(register)"
-            if let found = Linearizability.violation(
-                in: history, of: name, initialValues: [register.initialValue])
-            {
-                return found
+            for segment in segments {
+                if let found = Linearizability.violation(
+                    in: segment.histories[register.rawValue], of: name,
+                    initialValues: segment.initialValues[register.rawValue])
+                {
+                    return found
+                }
             }
             if let found = StaleReads.violation(
-                in: staleReads[register.rawValue], after: history, of: name)
+                in: staleReads[register.rawValue],
+                after: segments[0].histories[register.rawValue], of: name)
             {
                 return found
             }

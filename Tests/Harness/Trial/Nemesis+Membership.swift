@@ -34,7 +34,7 @@ extension Nemesis {
             trial.change(.demote(id), at: leader)
             return .done("\(trial.name(of: id)) by \(leader.name)")
         },
-        Nemesis("promoted early") { trial, generator in
+        Nemesis("promoted early", weight: 3) { trial, generator in
             guard let leader = trial.leader, let id = trial.anyNode(&generator).id else {
                 return .missed
             }
@@ -42,7 +42,7 @@ extension Nemesis {
             return .done("\(trial.name(of: id)) by \(leader.name)")
         },
         // Any number of them at once, by a joint configuration.
-        Nemesis("servers replaced") { trial, generator in
+        Nemesis("servers replaced", weight: 3) { trial, generator in
             guard trial.areDisksWhole, let leader = trial.leader,
                 let view = trial.cluster.glance(at: leader)
             else { return .missed }
@@ -62,10 +62,11 @@ extension Nemesis {
             guard trial.replaceDisk(of: node) else { return .missed }
             return .lasting(node.name) { trial.bringUp(node) }
         },
-        Nemesis("data lost") { trial, generator in
-            let node = trial.leaderOrAny(&generator) ?? trial.anyNode(&generator)
-            guard trial.loseData(of: node) else { return .missed }
-            return .lasting(node.name) { trial.bringUp(node) }
+        // The state of now comes back later, whatever was written in between.
+        Nemesis("state saved and restored") { trial, generator in
+            guard let node = trial.leaderOrAny(&generator), let saved = trial.save(at: node)
+            else { return .missed }
+            return .lasting("from \(node.name)") { trial.restore(saved) }
         },
         Nemesis("leadership transfer") { trial, generator in
             guard let id = trial.anyNode(&generator).id else { return .missed }

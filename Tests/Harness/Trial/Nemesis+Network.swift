@@ -46,7 +46,7 @@ extension Nemesis {
             return trial.ways { ($0 === leader && isLost($1)) || ($1 === leader && isLost($0)) }
         },
         // What it is written cannot be committed: tails of logs that differ.
-        Nemesis("partition: leader alone, written to") { trial, generator in
+        Nemesis("partition: leader alone, written to", weight: 3) { trial, generator in
             guard let leader = trial.leader else { return .missed }
             let companions = trial.others(leader, &generator)
             let end = trial.isolate(leader, with: companions, aimed: 4)

@@ -15,13 +15,17 @@ package struct Nemesis: Sendable {
 
     /// Unique; plans and counts name it so.
     package let name: String
+    /// How often it is drawn, compared with others.
+    let weight: Int
     /// Called between two events of the world. All its choices come from the generator.
     package let strike: @Sendable (Trial, inout SplitMix64) -> Strike
 
     package init(
-        _ name: String, strike: @escaping @Sendable (Trial, inout SplitMix64) -> Strike
+        _ name: String, weight: Int = 1,
+        strike: @escaping @Sendable (Trial, inout SplitMix64) -> Strike
     ) {
         self.name = name
+        self.weight = weight
         self.strike = strike
     }
 
@@ -51,7 +55,7 @@ package struct FaultPlan: Sendable {
     package init(seed: UInt64, from start: Duration, for duration: Duration) {
         // Another stream of numbers than the world's own.
         var generator = SplitMix64(seed: seed ^ 0x6E65_6D65_7369_7321)
-        let names = Nemesis.all.map(\.name)
+        let names = Nemesis.all.flatMap { Array(repeating: $0.name, count: $0.weight) }
         var faults: [PlannedFault] = []
         var at = start
         var stormy = 0

@@ -31,7 +31,7 @@ extension SimulatedCluster.Node {
 extension Trial {
     /// How long a server that failed by itself stays down: what a supervisor takes.
     private static let restartDelay: Duration = .seconds(1)
-    private static let shrinkPause: Duration = .seconds(10)
+    private static let shrinkPause: Duration = .seconds(4)
 
     /// What a look found last.
     var leader: Node? { nodes.first { isLeader($0) } }
@@ -104,12 +104,13 @@ extension Trial {
     }
 
     /// Whether the others can go on without this one, and remove it.
-    func canSpare(_ node: Node) -> Bool {
+    func canSpare(_ node: Node, ofVoters voters: Int = 4) -> Bool {
         guard areDisksWhole, world.now - lives.shrunkAt > Self.shrinkPause,
             operatorClients.isEmpty, let leader, leader !== node, node.id != nil,
             let view = cluster.glance(at: leader)
         else { return false }
-        return view.configuration.voterCount >= 4
+        return view.isConfigurationCommitted && !view.configuration.isJoint
+            && view.configuration.voterCount >= voters
     }
 
     /// While a disk is damaged or gone, nobody takes other servers away: what is lost with it must
@@ -127,24 +128,6 @@ extension Trial {
         return true
     }
 
-    /// Log, vote and snapshots go, and who it is stays: it is to be refilled by its peers.
-    func loseData(of node: Node) -> Bool {
-        guard areDisksWhole, operatorClients.isEmpty,
-            world.now - lives.shrunkAt > Self.shrinkPause, let leader,
-            let view = cluster.glance(at: leader), let id = node.id,
-            view.configuration.contains(id), view.configuration.voterCount >= 3,
-            view.isConfigurationCommitted, !view.configuration.isJoint,
-            // An older version does not know of recovering servers.
-            nodes.allSatisfy({ $0.options.peerProtocolMax >= 2 })
-        else { return false }
-        takeDown(node, by: .powerCut)
-        guard node.host.disk.setAside() else {
-            bringUp(node)
-            return false
-        }
-        return true
-    }
-
     private func loseDisk(of node: Node) {
         if node.host.isRunning { cluster.cutPower(of: node) }
         node.host.disk.wipe()
@@ -157,6 +140,7 @@ extension Trial {
     /// Every so often: what stopped is ended, what failed is started again, whose disk is lost is
     /// removed.
     func look() {
+        endLostRestore()
         for node in nodes {
             let number = node.host.number
             if lives.stopped.contains(number) {
@@ -167,7 +151,7 @@ extension Trial {
                 takeNote(ofFailed: node)
             } else if node.host.isRunning, node.startFailure != nil {
                 note("\(node.name)  cannot start: \(node.startFailure.map { "\($0)" } ?? "")")
-                repairIfDamaged(node)
+                replaceDiskIfHopeless(of: node)
                 cluster.kill(node)
                 takeNote(ofFailed: node)
             } else if let view = cluster.glance(at: node), let failure = view.failure,
@@ -182,10 +166,18 @@ extension Trial {
         removeLost()
     }
 
-    /// What an operator does with a server whose disk is damaged: a new disk, and the old id is
-    /// removed.
-    private func repairIfDamaged(_ node: Node) {
-        if case .corrupt = node.startFailure { loseDisk(of: node) }
+    /// What an operator does with a server that says that nobody can refill it, when there are others:
+    /// a new disk, and the old id is removed.
+    private func replaceDiskIfHopeless(of node: Node) {
+        switch node.startFailure {
+        case .onlyCopy: loseDisk(of: node)
+        case .nobodyKnowsWho, .twoServers, .recovery:
+            fail(
+                Violation(
+                    "repair",
+                    "\(node.name) does not start: \(node.startFailure.map { "\($0)" } ?? "")"))
+        case .store, nil: break
+        }
     }
 
     private func takeNote(ofFailed node: Node) {
@@ -206,10 +198,14 @@ extension Trial {
         }
     }
 
+    /// Everybody runs, and with the newest version: an older one cannot refill a server that lost its
+    /// stores.
     func reviveAll() {
         for node in nodes {
+            let isOld = node.options.peerProtocolMax < TrialShape.newestProtocol
+            node.options.peerProtocolMax = TrialShape.newestProtocol
             if lives.stopping.contains(node.host.number) { endFarewell(of: node) }
-            if node.door != nil, node.host.isRunning,
+            if !isOld, node.door != nil, node.host.isRunning,
                 cluster.glance(at: node)?.failure == nil
             {
                 continue

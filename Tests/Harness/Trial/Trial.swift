@@ -54,6 +54,8 @@ package final class Trial {
     private var blockCounts: [Int: Int] = [:]
     var lives = Lives()
     var ambushes = Ambushes()
+    var isRestoring = false
+    var restoringAt: (node: Node, life: UInt64)?
     /// Of the fault that strikes now.
     private(set) var faultNumber = 0
 
@@ -80,7 +82,8 @@ package final class Trial {
         operatorHost = world.makeHost("operator")
         cluster.observer = monitor
         monitor.isOnDisk = { [unowned self] id, index, term in
-            nodes.first { $0.id == id }?.host.disk.holds(index, of: term) ?? true
+            guard let disk = nodes.first(where: { $0.id == id })?.host.disk else { return true }
+            return disk.isDamaged || disk.isRecovering || disk.holds(index, of: term)
         }
         world.network.blockedStreamTimeout = .seconds(8)
         for number in 0..<shape.clients {

@@ -23,6 +23,8 @@ struct TrialShape {
     private let seed: UInt64
 
     static let serversMax = 7
+    /// Peer protocol of this version.
+    static let newestProtocol: UInt16 = 2
 
     /// - Parameter servers: how many found the cluster; nil to have it drawn.
     init(seed: UInt64, servers: Int?, clients: Int?) {
