@@ -42,7 +42,8 @@ public final class SimulatedDisk {
     var log = LogImage()
     var metadata: ServerMetadata?
     var isMetadataDamaged = false
-    private var areStoresLost = false
+    /// What was here is gone, and no server has taken note of it yet.
+    var areStoresLost = false
     private var damagedSnapshot: SnapshotMetadata?
     var snapshots: [(metadata: SnapshotMetadata, bytes: [UInt8])] = []
     var partial: (metadata: SnapshotMetadata, bytes: [UInt8])?
@@ -70,12 +71,13 @@ public final class SimulatedDisk {
     public func openStores(in directory: String) throws(StoreError) -> ServerStores {
         let marker = "\(directory)/STORES"
         if let files = host?.files, !files.exists(marker) {
+            let isLoss = metadata != nil || areStoresLost
             erase()
+            areStoresLost = isLoss
             do throws(FileError) { try files.replace(marker, with: []) } catch {
                 throw .broken("\(error)")
             }
         }
-        areStoresLost = false
         let log = SimulatedLogStore(self)
         let metadata = SimulatedMetadataStore(self)
         let snapshots = SimulatedSnapshotStore(self)
@@ -374,6 +376,7 @@ final class SimulatedMetadataStore: SimulatedStore, MetadataStore, @unchecked Se
         try admit()
         disk.metadata = metadata
         disk.isMetadataDamaged = false
+        disk.areStoresLost = false
     }
 }
 
