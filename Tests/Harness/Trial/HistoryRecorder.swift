@@ -32,11 +32,11 @@ final class HistoryRecorder {
     private(set) var operationCount = 0
     private var clock: UInt64 = 0
     /// Between two restores; the last one is under way.
-    private var segments = [Segment(initialValues: Register.allCases.map { [$0.initialValue] })]
+    private var segments = [
+        Segment(startedAt: 0, initialValues: Register.allCases.map { [$0.initialValue] })
+    ]
     private var staleReads: [[StaleReads.Read]] = [[], []]
     private var isRestoring = false
-    /// When the last restore had ended.
-    private var restoredAt: UInt64 = 0
     /// What is in force is not known any more, and nothing further is judged.
     private var isBlind = false
     private var nextValue: UInt64 = 1_000
@@ -58,19 +58,18 @@ final class HistoryRecorder {
         clock += 1
         operationCount += 1
         guard !isBlind else { return }
-        let last = segments.count - 1
+        let place = segments.lastIndex { $0.startedAt <= beganAt } ?? 0
         var outcome = outcome
-        if beganAt < restoredAt || isRestoring {
-            // Before the restore or after it: only a write leaves something.
+        if isRestoring || place < segments.count - 1 {
+            // Before a restore or after it: only a write leaves something, on either side.
             guard case .write(let value, _) = kind else { return }
-            if beganAt < restoredAt {
-                segments[last].initialValues[register.rawValue].insert(value)
-                return
+            for later in (place + 1)..<max(place + 1, segments.count) {
+                segments[later].initialValues[register.rawValue].insert(value)
             }
             outcome = .unknown
         }
         let endedAt = outcome == .unknown ? .max : clock
-        segments[last].histories[register.rawValue].append(
+        segments[place].histories[register.rawValue].append(
             Operation(
                 client: client, kind: kind, beganAt: beganAt, endedAt: endedAt, outcome: outcome))
     }
@@ -87,10 +86,10 @@ final class HistoryRecorder {
         clock += 1
         isRestoring = false
         guard let values, !isBlind else { return }
-        restoredAt = clock
         let ended = segments[segments.count - 1]
         segments.append(
             Segment(
+                startedAt: clock,
                 initialValues: Register.allCases.map {
                     ended.possibleValues(of: $0).union([values[$0.rawValue]])
                 }))
@@ -108,7 +107,13 @@ final class HistoryRecorder {
         /// What may be there without a write in this segment: by register.
         var initialValues: [Set<UInt64>]
 
-        init(initialValues: [Set<UInt64>]) { self.initialValues = initialValues }
+        /// When the restore before it had ended.
+        let startedAt: UInt64
+
+        init(startedAt: UInt64, initialValues: [Set<UInt64>]) {
+            self.startedAt = startedAt
+            self.initialValues = initialValues
+        }
 
         /// What may still be written after the segment.
         func possibleValues(of register: Register) -> Set<UInt64> {

@@ -20,6 +20,19 @@ extension Nemesis {
             trial.operate(.delete, "/v1/operator/raft/peer?id=\(id)", &generator)
             return .done(node.name)
         },
+        // What was said in its first life may arrive in its second.
+        Nemesis("removed, and added at once", weight: 2) { trial, generator in
+            let node = trial.anyNode(&generator)
+            guard trial.areDisksWhole, let leader = trial.leader, leader !== node, let id = node.id
+            else { return .missed }
+            let pause = Duration.milliseconds(Int64.random(in: 1...150, using: &generator))
+            trial.change(.remove(id), at: leader)
+            trial.after(pause, trial.faultNumber, "added again") {
+                guard let leader = trial.leader else { return }
+                trial.change(.addNonVoter(id, address: node.peerAddress), at: leader)
+            }
+            return .done("\(node.name) by \(leader.name), \(pause) between")
+        },
         Nemesis("leaves") { trial, generator in
             guard trial.areDisksWhole, let node = trial.anyRunning(&generator) else {
                 return .missed

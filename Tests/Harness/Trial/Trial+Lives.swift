@@ -62,7 +62,7 @@ extension Trial {
 
     func change(_ action: ConfigurationChange.Action, at node: Node) {
         switch action {
-        case .demote, .replace: lives.shrunkAt = world.now
+        case .demote, .replace, .remove: lives.shrunkAt = world.now
         default: break
         }
         guard let door = node.door, !node.isDown, !node.host.isPaused else { return }

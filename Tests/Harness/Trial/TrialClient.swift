@@ -128,7 +128,15 @@ final class TrialClient {
                 if isLast { recorder.hasAnsweredLast = true }
             }
             recorder.end(kind, of: register, client: number, beganAt: began, outcome: outcome)
+            if case .written = outcome, !isLast { compareServers(by: register) }
         }
+    }
+
+    /// Now and then several servers are asked at once for what was just written.
+    private func compareServers(by register: Register) {
+        guard !isFinished, Int.random(in: 0..<8, using: &generator) == 0 else { return }
+        let places = nodes.indices.shuffled(using: &generator).prefix(3)
+        for place in places { read(register, at: place, isStale: false) }
     }
 
     private func read(_ register: Register, at place: Int, isStale: Bool) {
