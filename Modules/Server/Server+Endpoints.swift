@@ -181,7 +181,7 @@ extension Server {
             })
     }
 
-    private func autopilot(_ call: Call, isLeader: Bool) -> APIResponse {
+    func autopilot(_ call: Call, isLeader: Bool) -> APIResponse {
         guard let configuration = replica.state.autopilot else {
             return .text(500, "autopilot config not initialized yet")
         }

@@ -9,6 +9,8 @@ struct Arguments {
         case one(seed: UInt64)
         /// What a campaign starts: tells of each seed on standard output.
         case worker
+        /// Looks for defects that are planted on purpose: Tools/plant, with these names.
+        case planted([String])
     }
 
     struct Problem: Error {
@@ -17,7 +19,9 @@ struct Arguments {
     }
 
     var mode = Mode.many
-    var seeds: UInt64 = 100
+    /// nil where the command line says nothing.
+    var seedsGiven: UInt64?
+    var seeds: UInt64 { seedsGiven ?? 100 }
     var first: UInt64 = 1
     /// nil to have it drawn from each seed.
     var servers: Int?
@@ -34,6 +38,7 @@ struct Arguments {
     static let usage = """
         usage: simulate --seeds N [--first S] [--servers N] [--seconds 25] [--jobs 1]
                simulate --seed S [--trace] [--only 1,2,3] [--servers N] [--seconds 25]
+               simulate --plant all|NAME… [--seeds 10000] [--jobs 1]
 
           --seeds N     run N seeds, from --first on; 1 is the exit status if one of them fails
           --first S     the first seed (1)
@@ -45,6 +50,8 @@ struct Arguments {
           --servers N   servers that found the cluster, 1 to 7 (3, 5 or 7, by the seed)
           --seconds N   how long faults go on beginning, in simulated time (25)
           --jobs N      processes that share the work (1)
+          --plant NAME… plant these defects, or all, in a copy of the sources (Tools/plant), and say
+                        how many seeds it takes to find each
           --commit ID   what failures are reported as failures of
         """
 
@@ -63,7 +70,7 @@ struct Arguments {
 
     private mutating func take(_ word: String, _ rest: inout ArraySlice<String>) throws(Problem) {
         switch word {
-        case "--seeds": seeds = try Self.number(word, &rest, 1...UInt64.max)
+        case "--seeds": seedsGiven = try Self.number(word, &rest, 1...UInt64.max)
         case "--first": first = try Self.number(word, &rest, 0...UInt64.max)
         case "--seed": mode = .one(seed: try Self.number(word, &rest, 0...UInt64.max))
         case "--servers": servers = Int(try Self.number(word, &rest, 1...7))
@@ -75,6 +82,7 @@ struct Arguments {
         case "--trace": isTraced = true
         case "--messages": isTracingMessages = true
         case "--worker": mode = .worker
+        case "--plant": mode = .planted(try Self.names(&rest))
         case "--help", "-h": throw Problem(text: Self.usage, status: 0)
         default: throw Problem(text: "unknown argument \(word)\n\(Self.usage)", status: 2)
         }
@@ -89,6 +97,15 @@ struct Arguments {
                 status: 2)
         }
         return number
+    }
+
+    private static func names(_ rest: inout ArraySlice<String>) throws(Problem) -> [String] {
+        let names = rest.prefix { !$0.hasPrefix("--") }
+        rest.removeFirst(names.count)
+        guard !names.isEmpty else {
+            throw Problem(text: "--plant needs names of defects, or all", status: 2)
+        }
+        return Array(names)
     }
 
     private static func list(

@@ -13,5 +13,6 @@ case .success(let arguments):
     case .many: exit(Campaign(arguments).run())
     case .one(let seed): exit(SingleRun(arguments, seed: seed).run())
     case .worker: Worker(arguments).run()
+    case .planted(let names): exit(PlantedDefects(names, arguments).run())
     }
 }
