@@ -521,6 +521,8 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
             contacted(peerID)
             session.send(.pong) { _ in }
         case .leaving:
+            // The farewell of an earlier life may come after the next one's greeting.
+            guard session.peer?.incarnation == members[peerID]?.info.incarnation else { return }
             members.leaving(peerID)
             delegate?.networkMembersChanged()
         case .members:
