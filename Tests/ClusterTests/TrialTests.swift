@@ -51,6 +51,21 @@ private func report(seed: UInt64, seconds: Int = 10, traced: Bool = false) -> Tr
         #expect(report(seed: seed, seconds: 25).violation == nil)
     }
 
+    /// A follower whose snapshot store had broken while a leader's snapshot came in stayed in service and
+    /// asked the same store for ever.
+    @Test(
+        "A snapshot that cannot be stored for good takes its server out of service", arguments: [25]
+    )
+    func brokenSnapshotStore(seed: UInt64) {
+        #expect(report(seed: seed, seconds: 25).violation == nil)
+    }
+
+    /// A write under way at a restore belongs to both sides of it.
+    @Test("A history is judged across a restore", arguments: [74, 595])
+    func restored(seed: UInt64) {
+        #expect(report(seed: seed, seconds: 25).violation == nil)
+    }
+
     /// A follower came back in the same term with an entry that it had not compared with the
     /// leader's. The leader knew it to be there and did not send it again; its heartbeats leaned
     /// on the one before it; so neither ever said the word that would have settled it.
