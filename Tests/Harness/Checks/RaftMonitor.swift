@@ -67,6 +67,11 @@ package final class RaftMonitor: ReplicaObserver {
                 "\(id) spoke in \(server.promisedTerm), and came back in \(restored.hardState.term)"
             )
         }
+        if let (term, candidate) = server.lastVote, term == restored.hardState.term,
+            restored.hardState.vote != candidate
+        {
+            fail("I5", "\(id) voted for \(candidate) in \(term), and came back without that vote")
+        }
         server.begin(restored)
         for entry in restored.entries { note(entry, of: server, id) }
     }
