@@ -57,10 +57,9 @@ final class HistoryRecorder {
     ) {
         clock += 1
         operationCount += 1
-        guard !isBlind else { return }
         let place = segments.lastIndex { $0.startedAt <= beganAt } ?? 0
         var outcome = outcome
-        if isRestoring || place < segments.count - 1 {
+        if isRestoring || isBlind || place < segments.count - 1 {
             // Before a restore or after it: only a write leaves something, on either side.
             guard case .write(let value, _) = kind else { return }
             for later in (place + 1)..<max(place + 1, segments.count) {
