@@ -141,9 +141,8 @@ public final class SimulatedLoop: Loop, @unchecked Sendable {
     private func scheduleEnd() {
         guard !isEndScheduled else { return }
         isEndScheduled = true
-        // Events of a life that is over do not happen, and the host keeps its loop until then.
-        schedule(.turn, at: world.nanoseconds + Self.wakingNanoseconds) { [unowned self] in
-            isEndScheduled = false
+        schedule(.turn, at: world.nanoseconds + Self.wakingNanoseconds) { [weak self] in
+            self?.isEndScheduled = false
         }
     }
 
@@ -151,8 +150,8 @@ public final class SimulatedLoop: Loop, @unchecked Sendable {
         entered.append(body)
         guard !isInboxScheduled else { return }
         isInboxScheduled = true
-        schedule(.turn, at: world.nanoseconds + Self.wakingNanoseconds) { [unowned self] in
-            drain()
+        schedule(.turn, at: world.nanoseconds + Self.wakingNanoseconds) { [weak self] in
+            self?.drain()
         }
     }
 
