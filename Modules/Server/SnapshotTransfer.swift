@@ -318,7 +318,9 @@ final class SnapshotReceiver {
     /// What came is not what was offered, or the own disk does not take it.
     private func tell(_ error: StoreError) {
         switch error {
-        case .corrupt(let reason), .mismatch(let reason): session.refuse("a snapshot: \(reason)")
+        case .corrupt(let reason), .mismatch(let reason):
+            // The stream may have ended while the lane was at work, and its session with it.
+            if !isEnded { session.refuse("a snapshot: \(reason)") }
         case .full, .broken, .locked, .unknownFormat: replica.snapshotNotStored(error)
         }
     }

@@ -18,11 +18,13 @@ private struct Watched {
         Entry(index: LogIndex(index), term: Term(term), kind: .command, payload: [content])
     }
 
-    func begin(_ number: UInt64, term: UInt64 = 0, entries: [Entry] = []) {
+    func begin(
+        _ number: UInt64, term: UInt64 = 0, vote: ServerID? = nil, entries: [Entry] = []
+    ) {
         monitor.replica(
             Self.id(number),
             began: Restored(
-                hardState: HardState(term: Term(term), vote: nil), snapshot: nil,
+                hardState: HardState(term: Term(term), vote: vote), snapshot: nil,
                 entries: entries, previousIndex: .zero, previousTerm: .zero, commitHint: .zero))
     }
 
@@ -209,10 +211,20 @@ private struct Watched {
             VoteResponse(term: Term(6), isPreVote: false, isGranted: true))
         let watched = Watched()
         watched.step(3, term: 6, [.send(granted, to: W.id(1))])
-        watched.begin(3, term: 6)
+        watched.begin(3, term: 6, vote: W.id(1))
         watched.step(3, term: 6, [.send(granted, to: W.id(1))])
         #expect(watched.check == nil)
         watched.step(3, term: 6, [.send(granted, to: W.id(2))])
+        #expect(watched.check == "I5")
+    }
+
+    @Test("I5: a server that comes back without the vote that it gave")
+    func forgottenVote() {
+        let granted = Message.voteResponse(
+            VoteResponse(term: Term(6), isPreVote: false, isGranted: true))
+        let watched = Watched()
+        watched.step(3, term: 6, [.send(granted, to: W.id(1))])
+        watched.begin(3, term: 6)
         #expect(watched.check == "I5")
     }
 
