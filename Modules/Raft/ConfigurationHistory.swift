@@ -18,6 +18,8 @@ struct ConfigurationHistory: Sendable {
 
     /// Never empty: begins with the snapshot's configuration, or with the empty one.
     private(set) var versions: [Version]
+    /// Grows whenever another version may be the newest: to look at it costs less than to compare.
+    private(set) var revision: UInt64 = 0
 
     init(snapshot: SnapshotMetadata?) {
         let configuration = snapshot?.configuration ?? .empty
@@ -52,10 +54,20 @@ struct ConfigurationHistory: Sendable {
             return isDemoted ? index : before.session(of: member.id) ?? index
         }
         versions.append(Version(index: index, configuration: configuration, sessions: sessions))
+        revision += 1
     }
 
     mutating func truncate(after index: LogIndex) {
-        while versions.count > 1, newestIndex > index { versions.removeLast() }
+        while versions.count > 1, newestIndex > index {
+            versions.removeLast()
+            revision += 1
+        }
+    }
+
+    /// Begins anew with a snapshot that takes the whole log's place.
+    mutating func reset(to snapshot: SnapshotMetadata) {
+        versions = ConfigurationHistory(snapshot: snapshot).versions
+        revision += 1
     }
 
     /// Forgets what can no longer come back: all before the last one at or below `index`.

@@ -117,7 +117,7 @@ extension RaftCore {
             writes.durableIndex = max(durableIndex, metadata.lastIndex)  // In the snapshot.
         } else {
             log.reset(to: metadata.lastIndex, term: metadata.lastTerm)
-            configurations = ConfigurationHistory(snapshot: metadata)
+            configurations.reset(to: metadata)
             writes.reset(to: metadata)
             following.verified = metadata.lastIndex
         }

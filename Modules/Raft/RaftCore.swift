@@ -61,6 +61,7 @@ public struct RaftCore: Sendable {
     var lastStatus: Status
     /// As last announced; another may replace it at the same index.
     var lastConfiguration: (value: Configuration, index: LogIndex)
+    private var announcedRevision: UInt64
     /// Numbers this attempt to come back after a loss; nil for a server that lost nothing.
     var recovery: UInt64?
 
@@ -109,6 +110,7 @@ public struct RaftCore: Sendable {
         lastStatus = Status(role: .follower, term: hardState.term, leader: nil)
         let newest = configurations.newest
         lastConfiguration = (newest.configuration, newest.index)
+        announcedRevision = configurations.revision
         following.verified = base
         // Term 1 is that of the founding, in which nobody leads: no promise was given in it.
         if hardState.term > Term(1) { bind() }
@@ -178,14 +180,18 @@ public struct RaftCore: Sendable {
             observePeers()
             settleMembership()
         }
-        if lastConfiguration != (configuration, configurationIndex) {
-            lastConfiguration = (configuration, configurationIndex)
-            outbox.append(.configurationChanged(configuration, index: configurationIndex))
-        }
+        if configurations.revision != announcedRevision { announceConfiguration() }
         if status != lastStatus {
             lastStatus = status
             outbox.append(.statusChanged(lastStatus))
         }
+    }
+
+    private mutating func announceConfiguration() {
+        announcedRevision = configurations.revision
+        guard lastConfiguration != (configuration, configurationIndex) else { return }
+        lastConfiguration = (configuration, configurationIndex)
+        outbox.append(.configurationChanged(configuration, index: configurationIndex))
     }
 
     private mutating func handOut() {

@@ -105,10 +105,10 @@ import Testing
                 "snapshot", "configurations", "writes", "commitIndex", "handedOutIndex",
                 "restoredCommit", "restoring", "role", "leader", "following", "campaigning",
                 "leadership", "electionDeadline", "attempts", "lastStatus",
-                "lastConfiguration", "recovery",
+                "lastConfiguration", "announcedRevision", "recovery",
             ])
         #expect(names("log") == ["storage", "head", "previousIndex", "previousTerm"])
-        #expect(names("configurations") == ["versions"])
+        #expect(names("configurations") == ["versions", "revision"])
         #expect(names("configurations", "versions", 0) == ["index", "configuration", "sessions"])
         #expect(
             names("writes") == [
