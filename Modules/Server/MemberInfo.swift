@@ -22,8 +22,18 @@ package struct MemberInfo: Equatable, Sendable {
     package var recoveryEpoch: UInt64
     /// Its log has entries: it takes part in no founding.
     package var hasLog: Bool
-    /// Grows with every start of the process, so that an old rumour never replaces a newer one.
+    /// Tells the starts of the process apart; later ones are larger, unless the clock went back.
     package var incarnation: UInt64
+    /// Grows with every change within a life: of two things that were said, the later counts.
+    package var revision: UInt64 = 0
+    /// Where it stands, for ``MartletAPI/AutopilotConfiguration/enableRedundancyZones``; may be empty.
+    package var redundancyZone = ""
+    /// What counts as its version in custom upgrades; empty for the program's.
+    package var upgradeVersion = ""
+    /// The highest peer protocol that it speaks.
+    package var protocolMax = Hello.protocolMax
+    /// It stops in good order and means to come back.
+    package var isStopping = false
 
     /// `<name>.<region>`, as it is shown.
     package var fullName: String { "\(name).\(region)" }
@@ -46,6 +56,11 @@ package struct MemberInfo: Equatable, Sendable {
         writer.write(recoveryEpoch)
         writer.write(hasLog)
         writer.write(incarnation)
+        writer.write(revision)
+        writer.write(string: redundancyZone)
+        writer.write(string: upgradeVersion)
+        writer.write(protocolMax)
+        writer.write(isStopping)
     }
 
     init(reading reader: inout ByteReader) throws(ByteError) {
@@ -68,6 +83,25 @@ package struct MemberInfo: Equatable, Sendable {
         recoveryEpoch = try reader.readUInt64()
         hasLog = try reader.readBool()
         incarnation = try reader.readUInt64()
+        revision = try reader.readUInt64()
+        redundancyZone = try reader.readString(maxBytes: Self.textBytesMax)
+        upgradeVersion = try reader.readString(maxBytes: Self.textBytesMax)
+        protocolMax = try reader.readUInt16()
+        isStopping = try reader.readBool()
+    }
+
+    /// What gossip carries of it.
+    var payload: [UInt8] {
+        var writer = ByteWriter()
+        write(to: &writer)
+        return writer.bytes
+    }
+
+    /// Reads what gossip carried, to its end.
+    init(payload: [UInt8]) throws(ByteError) {
+        var reader = ByteReader(payload[...])
+        try self.init(reading: &reader)
+        try reader.finish()
     }
 
     package init(
