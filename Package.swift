@@ -79,6 +79,7 @@ let package = Package(
         module("Bytes", uses: []),
         module("JSON", uses: []),
         module("API", uses: ["JSON"]),
+        module("Gossip", uses: ["Bytes"]),
         module("Raft", uses: []),
         module("Autopilot", uses: ["API"]),
         module("State", uses: ["API", "Bytes"]),
@@ -119,6 +120,7 @@ let package = Package(
         swift("Explorer", in: "Tests", uses: ["Raft"]),
 
         tests("Bytes", uses: ["Bytes"]),
+        tests("Gossip", uses: ["Gossip", "Bytes"]),
         tests("JSON", uses: ["JSON"]),
         tests("API", uses: ["API", "JSON"]),
         tests("Raft", uses: ["Raft", "Contracts"], exclude: ["Scenarios"]),
