@@ -31,7 +31,7 @@ package struct ServerOptions: Sendable {
     package var redundancyZone: String?
     /// Stands for the software's version in autopilot's custom upgrades; nil for that version.
     package var upgradeVersion: String?
-    /// Keys that seal gossip, 32 bytes each, the first of them to seal with; empty for plaintext. Those
+    /// Keys that seal gossip, the first of them to seal with; empty for plaintext. Those
     /// of ``keyringPath`` come before them, once there is such a file. Secret: never logged.
     package var encryptKeys: [[UInt8]]
     /// File of the keyring as operators have changed it; nil for a server that keeps it in memory.
