@@ -139,7 +139,7 @@ let package = Package(
         tests("Client", uses: ["Client", "API", "HTTP", "Transport"]),
         tests("Host", uses: ["Host", "API", "JSON", "Server", "Transport"], [logging]),
         tests("UV", uses: ["UV", "Transport", "Contracts"]),
-        tests("TLS", uses: ["TLS", "Transport"]),
+        tests("TLS", uses: ["TLS", "Transport", "Contracts"]),
         tests("Zlib", uses: ["Zlib", "Transport"]),
         tests("LMDB", uses: ["LMDB", "Bytes", "Storage", "Raft", "Contracts"]),
         tests("Memory", uses: ["Memory", "Storage", "Raft", "Contracts"]),

@@ -15,6 +15,7 @@ package struct HostPlugins: Sendable {
     package let stopLoop: @Sendable () -> Void
     /// Called on the loop.
     package let makeStreams: @Sendable () -> any Streams
+    package let makeDatagrams: @Sendable () -> any Datagrams
     package let makeProcesses: @Sendable () -> any Processes
     package let crypto: any Crypto
     package let compression: any Compression
@@ -34,6 +35,7 @@ package struct HostPlugins: Sendable {
         loop: any Loop, runLoop: @escaping @Sendable () -> Void,
         stopLoop: @escaping @Sendable () -> Void,
         makeStreams: @escaping @Sendable () -> any Streams,
+        makeDatagrams: @escaping @Sendable () -> any Datagrams,
         makeProcesses: @escaping @Sendable () -> any Processes, crypto: any Crypto,
         compression: any Compression, files: any Files,
         openStores:
@@ -47,6 +49,7 @@ package struct HostPlugins: Sendable {
         self.runLoop = runLoop
         self.stopLoop = stopLoop
         self.makeStreams = makeStreams
+        self.makeDatagrams = makeDatagrams
         self.makeProcesses = makeProcesses
         self.crypto = crypto
         self.compression = compression
@@ -235,6 +238,12 @@ package enum Agent {
         options.advertisedGossipAddress = configuration.advertisedAddress(of: .serf)
         options.bootstrapExpect = configuration.server.bootstrapExpect
         options.isNonVoter = configuration.server.isNonVoting
+        options.redundancyZone = nonEmpty(configuration.server.redundancyZone)
+        options.upgradeVersion = nonEmpty(configuration.server.upgradeVersion)
+        if configuration.storageBackend != .memory {
+            options.keyringPath = DataFolder.keyringPath(in: directory)
+            options.membersPath = DataFolder.membersPath(in: directory)
+        }
         options.join = configuration.server.retryJoin
         options.joinInterval = configuration.server.retryInterval
         options.joinAttemptsMax = configuration.server.retryMax
@@ -250,6 +259,8 @@ package enum Agent {
         options.autopilot = autopilot(configuration.autopilot)
         return options
     }
+
+    private static func nonEmpty(_ text: String) -> String? { text.isEmpty ? nil : text }
 
     private static func autopilot(
         _ configured: AgentConfiguration.Autopilot
@@ -285,9 +296,10 @@ package enum Agent {
                     try door.start(options, loaded: replica, logger: logger) {
                         ServerEnvironment(
                             loop: plugins.loop, streams: plugins.makeStreams(),
-                            crypto: plugins.crypto, compression: plugins.compression,
-                            log: stores.log, metadata: stores.metadata,
-                            snapshots: stores.snapshots)
+                            datagrams: plugins.makeDatagrams(), crypto: plugins.crypto,
+                            compression: plugins.compression, log: stores.log,
+                            metadata: stores.metadata, snapshots: stores.snapshots,
+                            files: plugins.files)
                     }
                     return nil
                 } catch {

@@ -9,6 +9,8 @@ package import MartletTransport
 ///
 /// ```
 ///     server/IDENTITY              who this server is (``IdentityFile``)
+///     server/serf.keyring          the keys that seal gossip, once operators have changed them
+///     server/members               the members of the cluster that this server has seen
 ///     server/raft/                 the stores, and peers.info, peers.json
 ///     server/raft.damaged-<when>/  stores that were found damaged; never read again
 /// ```
@@ -48,6 +50,14 @@ package struct DataFolder: Sendable {
     package struct Opened: Sendable {
         package var stores: ServerStores
         package var replica: LoadedReplica
+    }
+
+    package static func keyringPath(in directory: String) -> String {
+        "\(directory)/server/serf.keyring"
+    }
+
+    package static func membersPath(in directory: String) -> String {
+        "\(directory)/server/members"
     }
 
     var raftFolder: String { "\(directory)/server/raft" }

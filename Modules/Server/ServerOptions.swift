@@ -27,6 +27,20 @@ package struct ServerOptions: Sendable {
     package var bootstrapExpect: Int
     /// A read replica: never voted in.
     package var isNonVoter: Bool
+    /// Where this server stands for autopilot's redundancy zones; nil for in none.
+    package var redundancyZone: String?
+    /// Stands for the software's version in autopilot's custom upgrades; nil for that version.
+    package var upgradeVersion: String?
+    /// Keys that seal gossip, the first of them to seal with; empty for plaintext. Those
+    /// of ``keyringPath`` come before them, once there is such a file. Secret: never logged.
+    package var encryptKeys: [[UInt8]]
+    /// File of the keyring as operators have changed it; nil for a server that keeps it in memory.
+    package var keyringPath: String?
+    /// File of the members seen, for a server that starts again while nobody that it is told to
+    /// join answers; nil for none.
+    package var membersPath: String?
+    /// Joins again at the start although it had left; otherwise only a configured join leads back.
+    package var rejoinAfterLeave: Bool
     /// `host:port` of gossip ports to ask for the cluster, names allowed.
     package var join: [String]
     package var joinInterval: Duration
@@ -68,6 +82,12 @@ package struct ServerOptions: Sendable {
         self.gossipAddress = gossipAddress
         self.bootstrapExpect = 0
         self.isNonVoter = false
+        self.redundancyZone = nil
+        self.upgradeVersion = nil
+        self.encryptKeys = []
+        self.keyringPath = nil
+        self.membersPath = nil
+        self.rejoinAfterLeave = false
         self.join = []
         self.joinInterval = .seconds(30)
         self.joinAttemptsMax = 0
@@ -127,24 +147,31 @@ package struct HTTPServiceLimits: Sendable {
 package struct ServerEnvironment {
     package let loop: any Loop
     package let streams: any Streams
+    package let datagrams: any Datagrams
     package let crypto: any Crypto
     package let compression: any Compression
     package let log: any LogStore
     package let metadata: any MetadataStore
     package let snapshots: any SnapshotStore
+    /// Where the files of ``ServerOptions`` are kept; nil for a server that keeps none. Called on a
+    /// lane, never on the loop.
+    package let files: (any Files)?
     /// Watches the replica's steps; nil in service.
     package var observer: (any ReplicaObserver)?
 
     package init(
-        loop: any Loop, streams: any Streams, crypto: any Crypto, compression: any Compression,
-        log: any LogStore, metadata: any MetadataStore, snapshots: any SnapshotStore
+        loop: any Loop, streams: any Streams, datagrams: any Datagrams, crypto: any Crypto,
+        compression: any Compression, log: any LogStore, metadata: any MetadataStore,
+        snapshots: any SnapshotStore, files: (any Files)?
     ) {
         self.loop = loop
         self.streams = streams
+        self.datagrams = datagrams
         self.crypto = crypto
         self.compression = compression
         self.log = log
         self.metadata = metadata
         self.snapshots = snapshots
+        self.files = files
     }
 }

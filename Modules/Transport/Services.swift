@@ -9,9 +9,31 @@ public protocol Crypto: Sendable {
 
     /// SHA-256 (FIPS 180-4): 32 bytes.
     func sha256(_ bytes: [UInt8]) throws(CryptoError) -> [UInt8]
+
+    /// AES in Galois/counter mode (NIST SP 800-38D): the ciphertext, as long as the plaintext, and
+    /// the tag of 16 bytes behind it. One key must never seal twice with one nonce.
+    ///
+    /// - Parameters:
+    ///   - key: 16, 24 or 32 bytes.
+    ///   - nonce: 12 bytes.
+    ///   - additionalData: is bound to the result and not part of it.
+    /// - Throws: ``CryptoError`` for a key or a nonce of another size.
+    func seal(
+        _ plaintext: [UInt8], key: [UInt8], nonce: [UInt8], additionalData: [UInt8]
+    ) throws(CryptoError) -> [UInt8]
+
+    /// The plaintext of what ``seal(_:key:nonce:additionalData:)`` gave for the same three.
+    ///
+    /// - Throws: ``CryptoError/notAuthentic`` when anything of it differs: no plaintext gets out.
+    func open(
+        _ sealed: [UInt8], key: [UInt8], nonce: [UInt8], additionalData: [UInt8]
+    ) throws(CryptoError) -> [UInt8]
 }
 
 public struct CryptoError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// Sealed with another key, nonce or additional data; or changed, or cut, since.
+    public static let notAuthentic = CryptoError("the sealed bytes are not authentic")
+
     public let description: String
 
     public init(_ description: String) { self.description = description }

@@ -2,7 +2,7 @@
 internal import COpenSSL
 package import MartletTransport
 
-/// Secure random bytes and SHA-256, by OpenSSL 3.
+/// Secure random bytes, SHA-256 and AES-GCM, by OpenSSL 3.
 package struct OpenSSLCrypto: Crypto {
     package init() {}
 
@@ -25,5 +25,19 @@ package struct OpenSSLCrypto: Crypto {
             length == 32
         else { throw CryptoError("SHA-256 failed") }
         return digest
+    }
+
+    package func seal(
+        _ plaintext: [UInt8], key: [UInt8], nonce: [UInt8], additionalData: [UInt8]
+    ) throws(CryptoError) -> [UInt8] {
+        try GCMContext.begin(.seal, key: key, nonce: nonce)
+            .seal(plaintext, additionalData: additionalData)
+    }
+
+    package func open(
+        _ sealed: [UInt8], key: [UInt8], nonce: [UInt8], additionalData: [UInt8]
+    ) throws(CryptoError) -> [UInt8] {
+        try GCMContext.begin(.open, key: key, nonce: nonce)
+            .open(sealed, additionalData: additionalData)
     }
 }

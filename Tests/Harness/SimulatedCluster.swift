@@ -61,6 +61,9 @@ package final class SimulatedCluster {
             options.bootstrapExpect = position < count ? count : 0
             options.join = gossip
             options.joinInterval = .seconds(2)
+            options.dataDirectory = "/data"
+            options.keyringPath = DataFolder.keyringPath(in: "/data")
+            options.membersPath = DataFolder.membersPath(in: "/data")
             configure(&options)
             return Node(name: options.name, host: host, options: options)
         }
@@ -79,13 +82,15 @@ package final class SimulatedCluster {
         let host = node.host
         let loop = host.loop
         let streams = host.streams
+        let datagrams = host.datagrams
         let door = ServerDoor(loop: loop)
         node.door = door
         node.startError = nil
         node.startFailure = nil
         let life = UncheckedBox(
             value: Life(
-                node: node, door: door, streams: streams, observer: observer, tell: tell))
+                node: node, door: door, streams: streams, datagrams: datagrams, observer: observer,
+                tell: tell))
         loop.enter { life.value.begin() }
     }
 
@@ -211,6 +216,7 @@ private struct Life {
     let node: SimulatedCluster.Node
     let door: ServerDoor
     let streams: any Streams
+    let datagrams: any Datagrams
     let observer: (any ReplicaObserver)?
     let tell: ((_ name: String, _ line: String) -> Void)?
 
@@ -252,9 +258,9 @@ private struct Life {
 
     private func environment(with stores: ServerStores) -> ServerEnvironment {
         var environment = ServerEnvironment(
-            loop: node.host.loop, streams: streams, crypto: node.host.crypto,
-            compression: node.host.compression, log: stores.log, metadata: stores.metadata,
-            snapshots: stores.snapshots)
+            loop: node.host.loop, streams: streams, datagrams: datagrams,
+            crypto: node.host.crypto, compression: node.host.compression, log: stores.log,
+            metadata: stores.metadata, snapshots: stores.snapshots, files: node.host.files)
         environment.observer = observer
         return environment
     }

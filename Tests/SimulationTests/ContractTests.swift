@@ -17,6 +17,11 @@ import Testing
                 turnUntil: { world.run(until: $0) }))
     }
 
+    @Test("Crypto", arguments: CryptoContract.checks)
+    func crypto(_ check: CryptoContract.Check) throws {
+        try check.run(on: SimulatedWorld(seed: 1).makeHost("only").crypto)
+    }
+
     @Test("A log keeps what was committed")
     func log() throws { try StoreContract.logKeepsWhatWasCommitted(Disk()) }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import MartletContracts
 import MartletTLS
 import MartletTransport
 import Testing
@@ -40,6 +41,9 @@ import Testing
     func refusedSizes(_ count: Int) {
         #expect(throws: CryptoError.self) { try crypto.secureRandomBytes(count) }
     }
+
+    @Test("The contract, kept by OpenSSL", arguments: CryptoContract.checks)
+    func contract(_ check: CryptoContract.Check) throws { try check.run(on: crypto) }
 
     private func hexadecimal(_ byte: UInt8) -> String {
         (byte < 16 ? "0" : "") + String(byte, radix: 16)

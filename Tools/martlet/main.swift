@@ -62,8 +62,9 @@ func plugins() -> HostPlugins {
             loop.run()
             loop.shutDown()
         }, stopLoop: { loop.stop() },
-        makeStreams: { UVStreams(loop: loop) }, makeProcesses: { UVProcesses(loop: loop) },
-        crypto: OpenSSLCrypto(), compression: ZlibCompression(), files: UVFiles(),
+        makeStreams: { UVStreams(loop: loop) }, makeDatagrams: { UVDatagrams(loop: loop) },
+        makeProcesses: { UVProcesses(loop: loop) }, crypto: OpenSSLCrypto(),
+        compression: ZlibCompression(), files: UVFiles(),
         openStores: stores, writeOutput: { write($0, to: 1) }, writeError: { write($0, to: 2) },
         hostName: hostName(), temporaryDirectory: environment("TMPDIR") ?? "/tmp")
 }
