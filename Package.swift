@@ -90,8 +90,8 @@ let package = Package(
         module(
             "Server",
             uses: [
-                "API", "JSON", "Raft", "Autopilot", "State", "HTTP", "Bytes", "Storage",
-                "Transport",
+                "API", "JSON", "Raft", "Gossip", "Autopilot", "State", "HTTP", "Bytes",
+                "Storage", "Transport",
             ], [logging]),
         module("Host", uses: ["Server", "API", "JSON", "Storage", "Transport"], [logging]),
 

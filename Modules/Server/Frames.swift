@@ -10,7 +10,6 @@ enum FrameKind: UInt8 {
     case forwardReply = 5
     case ping = 6
     case pong = 7
-    case leaving = 8
     case snapshotOffer = 9
     case snapshotBegin = 10
     case snapshotChunk = 11
@@ -18,9 +17,12 @@ enum FrameKind: UInt8 {
     case foundingProposal = 13
     case foundingReply = 14
     case foundingDone = 15
-    case members = 16
+    case member = 16
     case foundingQuery = 17
     case foundingWithdrawn = 18
+    case gossip = 19
+    case gossipAnswer = 20
+    case gossipRefusal = 21
 }
 
 /// The frame that everything between servers travels in, little-endian:
@@ -34,7 +36,7 @@ enum FrameKind: UInt8 {
 enum Frame {
     static let headerBytes = 9
     /// The largest payload taken from a peer that has not said who it is.
-    static let strangerBytesMax = 64 << 10
+    static let strangerBytesMax = 96 << 10
     /// The largest payload at all: one full append message, or one entry of the largest size.
     static let payloadBytesMax = 8 << 20
 

@@ -10,8 +10,6 @@ struct Hello {
         case peer = 1
         /// One snapshot.
         case snapshot = 2
-        /// Asks a gossip port who is there; ends after the answer.
-        case join = 3
     }
 
     static let magic: UInt32 = 0x4C54_524D  // "MRTL"
@@ -23,8 +21,6 @@ struct Hello {
     var protocolMax: UInt16
     var purpose: Purpose
     var sender: MemberInfo
-    /// Whom the sender knows, itself excluded.
-    var known: [MemberInfo]
 
     func write(to writer: inout ByteWriter) {
         writer.write(Self.magic)
@@ -32,17 +28,12 @@ struct Hello {
         writer.write(protocolMax)
         writer.write(purpose.rawValue)
         sender.write(to: &writer)
-        MemberList.write(known, to: &writer)
     }
 
-    init(
-        purpose: Purpose, sender: MemberInfo, known: [MemberInfo],
-        protocolMax: UInt16 = Hello.protocolMax
-    ) {
+    init(purpose: Purpose, sender: MemberInfo, protocolMax: UInt16 = Hello.protocolMax) {
         self.protocolMax = protocolMax
         self.purpose = purpose
         self.sender = sender
-        self.known = known
     }
 
     /// - Parameter ownMax: the highest protocol that the reader speaks.
@@ -66,7 +57,6 @@ struct Hello {
         }
         self.purpose = purpose
         sender = try MemberInfo(reading: &reader)
-        known = try MemberList.read(&reader)
         try reader.finish()
     }
 }
@@ -81,7 +71,6 @@ struct HelloReply {
 
     var verdict: Verdict
     var sender: MemberInfo
-    var known: [MemberInfo]
     /// What both ends speak from here on.
     var agreedProtocol: UInt16
 
@@ -95,15 +84,13 @@ struct HelloReply {
             writer.write(string: reason)
         }
         sender.write(to: &writer)
-        MemberList.write(known, to: &writer)
         if agreedProtocol >= 2 { writer.write(agreedProtocol) }
     }
 
-    init(verdict: Verdict, sender: MemberInfo, known: [MemberInfo], agreedProtocol: UInt16) {
+    init(verdict: Verdict, sender: MemberInfo, agreedProtocol: UInt16) {
         self.verdict = verdict
         self.agreedProtocol = agreedProtocol
         self.sender = sender
-        self.known = known
     }
 
     init(reading reader: inout ByteReader) throws(ByteError) {
@@ -111,32 +98,10 @@ struct HelloReply {
         let reason = try reader.readString(maxBytes: 1024)
         verdict = code == 0 ? .welcome : .refused(reason)
         sender = try MemberInfo(reading: &reader)
-        known = try MemberList.read(&reader)
         agreedProtocol = reader.remaining > 0 ? try reader.readUInt16() : 1
         guard (Hello.protocolMin...Hello.protocolMax).contains(agreedProtocol) else {
             throw ByteError(offset: 0, reason: "protocol \(agreedProtocol) was never offered")
         }
         try reader.finish()
-    }
-}
-
-/// A bounded list of members.
-enum MemberList {
-    static let countMax = 32
-
-    static func write(_ members: [MemberInfo], to writer: inout ByteWriter) {
-        let some = members.prefix(countMax)
-        writer.write(UInt16(some.count))
-        for member in some { member.write(to: &writer) }
-    }
-
-    static func read(_ reader: inout ByteReader) throws(ByteError) -> [MemberInfo] {
-        let count = Int(try reader.readUInt16())
-        guard count <= countMax else {
-            throw ByteError(offset: 0, reason: "\(count) members in one list, at most \(countMax)")
-        }
-        var members: [MemberInfo] = []
-        for _ in 0..<count { members.append(try MemberInfo(reading: &reader)) }
-        return members
     }
 }

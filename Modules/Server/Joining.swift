@@ -12,7 +12,7 @@ final class Joining {
     private let loop: any Loop
     private let streams: any Streams
     private let logger: Logger
-    weak var network: PeerNetwork?
+    private unowned let network: PeerNetwork
 
     private var timer: (any LoopTimer)?
     private var startedAt: Duration = .zero
@@ -27,7 +27,11 @@ final class Joining {
     private static let eagerInterval: Duration = .milliseconds(100)
     private static let eagerPeriod: Duration = .seconds(3)
 
-    init(options: ServerOptions, loop: any Loop, streams: any Streams, logger: Logger) {
+    init(
+        options: ServerOptions, loop: any Loop, streams: any Streams, network: PeerNetwork,
+        logger: Logger
+    ) {
+        self.network = network
         self.options = options
         self.loop = loop
         self.streams = streams
@@ -69,7 +73,6 @@ final class Joining {
 
     /// Everybody who is expected answers, or the cluster stands and somebody of it answers.
     private var isSatisfied: Bool {
-        guard let network else { return true }
         let alive = network.members.all.count { $0.status == .alive }
         if alive >= max(options.bootstrapExpect, 2) { return true }
         return network.own.clusterID != nil && network.own.hasLog && alive > 1
@@ -100,30 +103,28 @@ final class Joining {
     }
 
     private func exchange(with address: SocketAddress, of target: String) {
-        guard let network else { return }
-        let exchange = JoinExchange(
-            hello: network.hello(for: .join), loop: loop,
-            refused: { [weak network] error, isOversized in
-                network?.refuse(error, isOversized: isOversized, from: "\(address)")
-            }
-        ) { [weak self] reply in
+        network.gossip.join(address) { [weak self] failure in
             guard let self else { return }
             self.underWay.remove(target)
-            guard !self.isStopped, let reply else { return }
-            switch reply.verdict {
-            case .welcome:
-                self.network?.learn(
-                    [reply.sender] + reply.known, from: reply.sender.id)
-            case .refused(let reason):
-                guard reply.sender.id != self.network?.own.id,
-                    self.refusals.updateValue(reason, forKey: target) != reason
-                else { return }
-                self.logger.warning(
-                    "a server refuses to be joined",
-                    metadata: ["address": "\(address)", "reason": "\(reason)"])
-            }
+            guard !self.isStopped, let failure else { return }
+            self.tell(failure, of: target, at: address)
         }
-        exchange.start(at: address, streams: streams)
+    }
+
+    /// A server that starts with others finds some of them away at first: that is no news.
+    private func tell(_ failure: JoinFailure, of target: String, at address: SocketAddress) {
+        let reason: String
+        switch failure {
+        case .itself: return
+        case .unreachable(let why):
+            guard !isEager else { return }
+            reason = why
+        case .refused(let why): reason = why
+        }
+        guard refusals.updateValue(reason, forKey: target) != reason else { return }
+        logger.warning(
+            "a retry_join address does not let this server in",
+            metadata: ["address": "\(address)", "reason": "\(reason)"])
     }
 
     /// `host:port`, `[v6]:port`, or a host alone.
@@ -135,82 +136,5 @@ final class Joining {
         guard let port = UInt16(text[text.index(after: colon)...]), port > 0 else { return nil }
         let host = String(text[..<colon])
         return host.isEmpty ? nil : (host, port)
-    }
-}
-
-/// One question on a gossip port, and its answer.
-final class JoinExchange: StreamHandler {
-    private let hello: Hello
-    private let refused: (ByteError, _ isOversized: Bool) -> Void
-    private var done: ((HelloReply?) -> Void)?
-    private var stream: (any ByteStream)?
-    private var reader = FrameReader()
-    private let loop: any Loop
-    private var timer: (any LoopTimer)?
-
-    private static let timeout: Duration = .seconds(3)
-
-    /// - Parameters:
-    ///   - refused: told of an answer that cannot be read.
-    ///   - done: called once; nil if there was no answer.
-    init(
-        hello: Hello, loop: any Loop,
-        refused: @escaping (ByteError, _ isOversized: Bool) -> Void,
-        done: @escaping (HelloReply?) -> Void
-    ) {
-        self.hello = hello
-        self.refused = refused
-        self.loop = loop
-        self.done = done
-    }
-
-    func start(at address: SocketAddress, streams: any Streams) {
-        streams.connect(to: address, timeout: .seconds(2)) { result in
-            switch result {
-            case .success(let stream): self.connected(stream)
-            case .failure: self.finish(nil)
-            }
-        }
-    }
-
-    private func connected(_ stream: any ByteStream) {
-        self.stream = stream
-        stream.handler = self
-        stream.resumeReading()
-        timer = loop.makeTimer { [weak self] in self?.finish(nil) }
-        timer?.arm(at: loop.now + Self.timeout)
-        var writer = ByteWriter()
-        Frame.write(.hello, to: &writer) { hello.write(to: &$0) }
-        let bytes = writer.bytes
-        stream.write(bytes.span)
-    }
-
-    func streamReceived(_ bytes: Span<UInt8>) {
-        reader.receive(bytes)
-        do throws(ByteError) {
-            guard let (kind, rest) = try reader.next() else { return }
-            var payload = rest
-            guard kind == .helloReply else {
-                throw ByteError(offset: 0, reason: "\(kind) instead of an answer")
-            }
-            finish(try HelloReply(reading: &payload))
-        } catch {
-            refused(error, reader.isOversized)
-            finish(nil)
-        }
-    }
-
-    func streamEnded() { finish(nil) }
-    func streamDrained() {}
-    func streamClosed(_ error: TransportError?) { finish(nil) }
-
-    private func finish(_ reply: HelloReply?) {
-        let done = done
-        self.done = nil
-        timer?.disarm()
-        stream?.handler = nil
-        stream?.close()
-        stream = nil
-        done?(reply)
     }
 }

@@ -28,18 +28,18 @@ protocol PeerNetworkDelegate: AnyObject {
     func networkReceiver(for peer: ServerID, session: PeerSession) -> SnapshotReceiver?
 }
 
-/// All connections between this server and the others: one link to each, one session from each,
-/// the gossip port, and what they tell about who is alive.
+/// All connections between this server and the others: one link to each, one session from each, and
+/// gossip, which says who is there.
 ///
-/// A connection is refused in its greeting when the other belongs to another cluster, another
-/// recovery epoch or another region, or is this server itself.
-final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
+/// A connection is refused in its greeting when the other is a stranger (``Admission``).
+final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
     private let options: ServerOptions
     private let loop: any Loop
     private let streams: any Streams
     private let logger: Logger
     weak var delegate: (any PeerNetworkDelegate)?
 
+    let gossip: GossipPort
     private(set) var own: MemberInfo {
         didSet { life = (own.clusterID, own.recoveryEpoch) }
     }
@@ -73,29 +73,38 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
     /// No forwarded request waits longer for its answer.
     private static let forwardTimeout: Duration = .seconds(5)
 
-    init(own: MemberInfo, options: ServerOptions, environment: ServerEnvironment, logger: Logger) {
+    init(
+        own: MemberInfo, options: ServerOptions, environment: ServerEnvironment,
+        seal: GossipSeal, logger: Logger
+    ) {
         self.own = own
         life = (own.clusterID, own.recoveryEpoch)
         self.options = options
         loop = environment.loop
         streams = environment.streams
         self.logger = logger
+        gossip = GossipPort(
+            own: own, environment: environment, seal: seal, logger: logger)
     }
 
     func start() throws(TransportError) {
+        gossip.owner = self
+        var gossipAddress = options.gossipAddress
         for address in Set([options.peerAddress, options.gossipAddress]).sorted(by: {
             $0.description < $1.description
         }) {
             let listener = try streams.listen(on: address) { [weak self] in self?.accepted($0) }
             listeners.append(listener)
             tellPort(of: listener, for: address)
+            if address == options.gossipAddress { gossipAddress = listener.address }
         }
-        _ = members.learn(own, isDirect: true, at: loop.now)
-        _ = members.contacted(own.id, at: loop.now)
+        _ = members.learn(own, at: loop.now)
+        _ = members.set(.alive, of: own.id)
+        try gossip.start(on: gossipAddress, as: own)
         ticker = loop.makeTimer { [weak self] in self?.tick() }
         ticker?.arm(at: loop.now + Self.tickInterval)
-        let joining = Joining(options: options, loop: loop, streams: streams, logger: logger)
-        joining.network = self
+        let joining = Joining(
+            options: options, loop: loop, streams: streams, network: self, logger: logger)
         self.joining = joining
         joining.start()
     }
@@ -111,16 +120,14 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
         if address == options.gossipAddress { own.gossipAddress = told(own.gossipAddress) }
     }
 
-    /// Tells everybody, then closes everything.
-    func stop(announcing isLeaving: Bool) {
+    /// Closes everything.
+    func stop() {
         guard !isStopped else { return }
         isStopped = true
         ticker?.disarm()
         joining?.stop()
-        for id in links.keys.sorted() {
-            if isLeaving { links[id]?.send(.leaving) { _ in } }
-            links[id]?.close()
-        }
+        gossip.stop()
+        for id in links.keys.sorted() { links[id]?.close() }
         links = [:]
         for listener in listeners { listener.close() }
         listeners = []
@@ -133,38 +140,37 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
 
     // MARK: Who is there
 
-    /// This server's own facts changed: tells those it is connected to.
+    /// This server's own facts changed: tells those it is connected to at once, and everybody.
     func update(_ change: (inout MemberInfo) -> Void) {
-        change(&own)
-        _ = members.learn(own, isDirect: true, at: loop.now)
-        for id in links.keys.sorted() {
-            links[id]?.send(.members) { MemberList.write([own], to: &$0) }
-        }
+        var changed = own
+        change(&changed)
+        guard changed != own else { return }
+        changed.revision += 1
+        own = changed
+        _ = members.learn(own, at: loop.now)
+        for id in links.keys.sorted() { links[id]?.send(.member) { own.write(to: &$0) } }
+        gossip.update(own)
     }
 
-    /// Takes up what a server says of itself (the `speaker`) and of others: whom to connect to.
-    func learn(_ infos: [MemberInfo], from speaker: ServerID?) {
-        var isNews = false
-        for info in infos where info.id != own.id && info.region == own.region {
-            guard !isOfAnotherCluster(info) else { continue }
-            if members[info.id] == nil { makeRoom() }
-            guard members.learn(info, isDirect: info.id == speaker, at: loop.now) else { continue }
-            isNews = true
-            connect(to: info.id, at: info.peerAddress)
-        }
-        if isNews { delegate?.networkMembersChanged() }
+    /// Takes up what a server says of itself on a connection of its own.
+    private func learn(_ info: MemberInfo) {
+        guard Admission.refusal(of: info, by: own) == nil, takeUp(info) else { return }
+        delegate?.networkMembersChanged()
     }
 
-    /// Of another cluster, or of another life of this one.
-    private func isOfAnotherCluster(_ info: MemberInfo) -> Bool {
-        guard let mine = own.clusterID, let theirs = info.clusterID else { return false }
-        return mine != theirs || isOfAnotherLife(info)
+    /// - Returns: whether it was news.
+    private func takeUp(_ info: MemberInfo) -> Bool {
+        if members[info.id] == nil { makeRoom() }
+        guard members.learn(info, at: loop.now) else { return false }
+        connect(to: info.id, at: info.peerAddress)
+        return true
     }
 
-    /// Whoever has no log yet has nothing of an older life, and takes up a newer one.
-    private func isOfAnotherLife(_ info: MemberInfo) -> Bool {
-        own.recoveryEpoch != info.recoveryEpoch
-            && !RecoveryEpoch.takesUp(info, from: own) && !RecoveryEpoch.takesUp(own, from: info)
+    /// A server that the cluster's state tells of: known by name before it is heard.
+    func remember(_ info: MemberInfo) {
+        guard info.id != own.id, members[info.id] == nil else { return }
+        _ = takeUp(info)
+        gossip.remember(info)
     }
 
     private func makeRoom() {
@@ -173,6 +179,12 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
             return
         }
         links.removeValue(forKey: gone)?.close()
+    }
+
+    /// Makes sure that there is a link to a server of the configuration. What it says itself of
+    /// where it is counts more than what the configuration remembers.
+    func connect(toConfigured id: ServerID, at address: String) {
+        connect(to: id, at: members[id]?.info.peerAddress ?? address)
     }
 
     /// Makes sure that there is a link to this server, at this address.
@@ -192,11 +204,6 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
 
     func isConnected(to id: ServerID) -> Bool { links[id]?.isOpen == true }
 
-    /// Everybody else who has not left, to be told to others.
-    func knownInfos() -> [MemberInfo] {
-        members.all.filter { $0.info.id != own.id && $0.status != .left }.map(\.info)
-    }
-
     private func tick() {
         let now = loop.now
         ticker?.arm(at: now + Self.tickInterval)
@@ -205,17 +212,9 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
             // A founding goes on although a word of it was lost.
             if own.clusterID == nil { delegate?.networkMembersChanged() }
             for id in links.keys.sorted() { links[id]?.send(.ping) { _ in } }
+            meetConnected()
         }
-        _ = members.contacted(own.id, at: now)
-        let changed = members.tick(at: now, except: own.id)
-        for id in changed {
-            guard let member = members[id] else { continue }
-            logger.warning(
-                "member status changed",
-                metadata: [
-                    "member": "\(member.info.fullName)", "status": "\(member.status.rawValue)",
-                ])
-        }
+        members.contacted(own.id, at: now)
         let late = sessions.filter {
             $0.value.isStranger && now - $0.value.since > options.greetingTimeout
         }
@@ -227,15 +226,62 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
             session.stream.reset()
         }
         expireForwards(at: now)
-        if !changed.isEmpty { delegate?.networkMembersChanged() }
     }
 
-    private func contacted(_ id: ServerID) {
-        guard members.contacted(id, at: loop.now) else { return }
-        if let member = members[id] {
-            logger.info("member is alive", metadata: ["member": "\(member.info.fullName)"])
+    /// Whoever is connected and has not met this server's gossip is asked to.
+    private func meetConnected() {
+        for member in members.all where member.status == .none && isConnected(to: member.info.id) {
+            meet(member.info)
+        }
+    }
+
+    private func meet(_ info: MemberInfo) {
+        guard gossip.status(of: info.id) == .none, let address = SocketAddress(info.gossipAddress)
+        else { return }
+        gossip.join(address) { _ in }
+    }
+
+    private func contacted(_ id: ServerID) { members.contacted(id, at: loop.now) }
+
+    // MARK: Gossip
+
+    func gossipChanged(_ info: MemberInfo, status: SerfStatus) {
+        guard info.id != own.id, !isStopped else { return }
+        var isNews = takeUp(info)
+        let before = members[info.id]?.status
+        if members.set(status, of: info.id) {
+            isNews = true
+            let line: Logger.Message = "member status changed"
+            logger.log(
+                level: status == .failed ? .warning : .info, line,
+                metadata: [
+                    "member": "\(info.fullName)", "status": "\(status.rawValue)",
+                    "was": "\(before?.rawValue ?? "none")",
+                ])
+        }
+        guard isNews else { return }
+        if status == .alive { tellCluster(info) }
+        delegate?.networkMembersChanged()
+    }
+
+    func gossipForgot(_ id: ServerID) {
+        if (delegate?.networkConfiguredServers() ?? []).contains(id) {
+            _ = members.set(.none, of: id)
+        } else {
+            members.forget(id)
+            links.removeValue(forKey: id)?.close()
         }
         delegate?.networkMembersChanged()
+    }
+
+    func gossipConflict(_ info: MemberInfo) {
+        refuse(
+            .unwelcome, from: "\(info.fullName) at \(info.gossipAddress)",
+            "it has this server's id: stop it, and empty the data folder that is a copy")
+    }
+
+    func gossipRefused(_ reason: Refusals.Reason, from peer: String, _ detail: String) {
+        refuse(reason, from: peer, detail)
     }
 
     // MARK: Messages
@@ -308,32 +354,29 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
     func helloForPeer() -> Hello { hello(for: .peer) }
 
     func hello(for purpose: Hello.Purpose) -> Hello {
-        Hello(purpose: purpose, sender: own, known: knownInfos(), protocolMax: protocolMax)
+        Hello(purpose: purpose, sender: own, protocolMax: protocolMax)
     }
 
     func greet(_ hello: Hello) -> HelloReply {
-        let verdict = verdict(on: hello.sender)
-        if verdict == .welcome {
-            learn([hello.sender] + hello.known, from: hello.sender.id)
-            contactedBy(hello)
-        }
-        if case .refused(let reason) = verdict, !isThisProcess(hello.sender) {
-            refuse(.unwelcome, from: hello.sender.fullName, reason)
+        var verdict = HelloReply.Verdict.welcome
+        if let reason = Admission.refusal(of: hello.sender, by: own) {
+            verdict = .refused(reason)
+            if !Admission.isSameProcess(hello.sender, own) {
+                refuse(.unwelcome, from: hello.sender.fullName, reason)
+            }
+        } else {
+            met(hello.sender)
         }
         return HelloReply(
-            verdict: verdict, sender: own, known: knownInfos(),
-            agreedProtocol: min(protocolMax, hello.protocolMax))
+            verdict: verdict, sender: own, agreedProtocol: min(protocolMax, hello.protocolMax))
     }
 
-    /// It asks the address of a server that it replaced, or finds its own among those to join.
-    private func isThisProcess(_ info: MemberInfo) -> Bool {
-        info.id == own.id && info.incarnation == own.incarnation
-    }
-
-    private func contactedBy(_ hello: Hello) {
-        guard hello.purpose == .peer else { return }
-        contacted(hello.sender.id)
-        tellCluster(hello.sender)
+    /// Somebody who belongs here is at the other end of a connection.
+    private func met(_ info: MemberInfo) {
+        learn(info)
+        contacted(info.id)
+        meet(info)
+        tellCluster(info)
     }
 
     private func tellCluster(_ peer: MemberInfo) {
@@ -343,34 +386,10 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
         delegate?.network(toldCluster: clusterID, by: peer)
     }
 
-    /// Strangers end here.
-    private func verdict(on peer: MemberInfo) -> HelloReply.Verdict {
-        if peer.id == own.id {
-            return .refused("that is this server itself, or another with a copy of its data")
-        }
-        if peer.region != own.region {
-            return .refused("this server is of region \(own.region), not \(peer.region)")
-        }
-        if let mine = own.clusterID, let theirs = peer.clusterID {
-            if mine != theirs {
-                return .refused("this server belongs to cluster \(mine), not \(theirs)")
-            }
-            if isOfAnotherLife(peer) {
-                let left = own.recoveryEpoch < peer.recoveryEpoch ? own : peer
-                return .refused(
-                    "\(own.fullName) is of recovery epoch \(RecoveryEpoch.text(own.recoveryEpoch)), "
-                        + "\(peer.fullName) of \(RecoveryEpoch.text(peer.recoveryEpoch)): the cluster "
-                        + "was recovered without \(left.fullName), which needs an empty data folder "
-                        + "to join it")
-            }
-        }
-        return .welcome
-    }
-
     // MARK: PeerLinkOwner
 
     func link(_ link: PeerLink, greeted reply: HelloReply) -> Bool {
-        guard !isThisProcess(reply.sender) else { return false }
+        guard !Admission.isSameProcess(reply.sender, own) else { return false }
         if case .refused(let reason) = reply.verdict {
             logRefusal(of: link, reason)
             return false
@@ -381,13 +400,11 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
                 "server \(reply.sender.id) answers where \(link.id) was")
             return false
         }
-        if case .refused(let reason) = verdict(on: reply.sender) {
+        if let reason = Admission.refusal(of: reply.sender, by: own) {
             refuse(.unwelcome, from: reply.sender.fullName, reason)
             return false
         }
-        learn([reply.sender] + reply.known, from: reply.sender.id)
-        contacted(link.id)
-        tellCluster(reply.sender)
+        met(reply.sender)
         return true
     }
 
@@ -406,14 +423,13 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
     func linkOpened(_ link: PeerLink) {
         refusals[link.id] = nil
         // What changed since the greeting left.
-        link.send(.members) { MemberList.write([own], to: &$0) }
+        link.send(.member) { own.write(to: &$0) }
         delegate?.networkConnected(to: link.id)
         delegate?.networkMembersChanged()
     }
 
     func linkClosed(_ link: PeerLink, wasOpen: Bool) {
         guard wasOpen else { return }
-        members.disconnected(link.id)
         loseForwards(to: link.id)
         delegate?.networkUnreachable(link.id)
     }
@@ -520,15 +536,14 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
         case .ping:
             contacted(peerID)
             session.send(.pong) { _ in }
-        case .leaving:
-            // The farewell of an earlier life may come after the next one's greeting.
-            guard session.peer?.incarnation == members[peerID]?.info.incarnation else { return }
-            members.leaving(peerID)
-            delegate?.networkMembersChanged()
-        case .members:
-            let infos = try MemberList.read(&payload)
-            learn(infos, from: peerID)
-            if let sender = infos.first(where: { $0.id == peerID }) { tellCluster(sender) }
+        case .member:
+            let info = try MemberInfo(reading: &payload)
+            try payload.finish()
+            guard info.id == peerID else {
+                throw ByteError(offset: 0, reason: "a server speaks for another")
+            }
+            learn(info)
+            tellCluster(info)
         case .foundingProposal, .foundingDone, .foundingQuery:
             guard let peer = session.peer else { return }
             try delegate?.network(founding: kind, &payload, from: peer, session: session)
@@ -556,9 +571,11 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
         guard let peer = session.peer else { return }
         // Another session of the same peer may have taken over.
         guard !sessions.values.contains(where: { $0.peer?.id == peer.id }) else { return }
-        members.disconnected(peer.id)
         delegate?.networkLostConnection(from: peer.id)
-        delegate?.networkMembersChanged()
+    }
+
+    func gossip(_ bytes: [UInt8], from session: PeerSession) -> GossipReply {
+        gossip.answer(bytes, from: session.stream.remoteAddress.host)
     }
 
     func receiver(for hello: Hello, session: PeerSession) -> SnapshotReceiver? {

@@ -8,6 +8,8 @@ protocol PeerSessionOwner: AnyObject {
     /// The highest protocol that this server speaks.
     var protocolMax: UInt16 { get }
     func greet(_ hello: Hello) -> HelloReply
+    /// A stranger's only message, for the gossip port.
+    func gossip(_ bytes: [UInt8], from session: PeerSession) -> GossipReply
     /// A peer's connection stands; its messages follow.
     func sessionOpened(_ session: PeerSession)
     func session(_ session: PeerSession, received kind: FrameKind, _ payload: inout ByteReader)
@@ -20,12 +22,12 @@ protocol PeerSessionOwner: AnyObject {
     func receiver(for hello: Hello, session: PeerSession) -> SnapshotReceiver?
 }
 
-/// The other end of a peer's link, of its snapshot stream, or of its question who is there.
+/// The other end of a peer's link, of its snapshot stream, or of a question of its gossip.
 ///
 /// ```
 ///            hello: peer        ┌▶ peer ─────┐
 ///  stranger ────────────────────┼▶ snapshot ─┼▶ closed
-///            hello: join        └▶ answered ─┘
+///            gossip,            └▶ answered ─┘
 ///            or refused
 /// ```
 final class PeerSession: StreamHandler {
@@ -139,6 +141,9 @@ final class PeerSession: StreamHandler {
     private func received(_ kind: FrameKind, _ payload: inout ByteReader) throws(ByteError) {
         switch state {
         case .stranger:
+            if kind == .gossip {
+                return gossiped(Array(try payload.readRaw(count: payload.remaining)))
+            }
             guard kind == .hello else {
                 throw ByteError(offset: 0, reason: "\(kind) before the greeting")
             }
@@ -151,6 +156,19 @@ final class PeerSession: StreamHandler {
         case .answered, .closed:
             break
         }
+    }
+
+    private func gossiped(_ bytes: [UInt8]) {
+        guard let owner else { return stream.reset() }
+        switch owner.gossip(bytes, from: self) {
+        case .answered(let answer): send(.gossipAnswer) { $0.write(raw: answer) }
+        case .refused(let reason):
+            send(.gossipRefusal) {
+                $0.write(string: String(reason.prefix(GossipCall.reasonBytesMax / 4)))
+            }
+        }
+        state = .answered
+        stream.close()
     }
 
     private func greeted(by hello: Hello) {
@@ -173,7 +191,7 @@ final class PeerSession: StreamHandler {
             guard let receiver else { return }
             state = .snapshot(receiver)
             reader.payloadBytesMax = Frame.payloadBytesMax
-        case .peer, .snapshot, .join:
+        case .peer, .snapshot:
             state = .answered
             stream.close()
         }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import MartletGossip
 import MartletRaft
 
 /// What peers sent and was not taken: counted for `/v1/metrics`, and logged now and then.
@@ -23,6 +24,12 @@ struct Refusals {
         case contradiction
         case impossibleAnswer = "impossible_answer"
         case ownID = "own_id"
+        /// Gossip that none of this server's keys opens, or that is not sealed though it should be.
+        case sealed = "wrongly_sealed"
+        /// Gossip that is well sealed and makes no sense.
+        case gossip
+        /// More members than there is room for.
+        case noRoom = "no_room"
 
         init(_ refusal: MessageRefusal) {
             self =
@@ -33,6 +40,18 @@ struct Refusals {
                 case .contradiction: .contradiction
                 case .impossibleAnswer: .impossibleAnswer
                 case .ownID: .ownID
+                }
+        }
+
+        init(_ refusal: GossipRefusal) {
+            self =
+                switch refusal {
+                case .oversized: .oversized
+                case .malformed, .version: .malformed
+                case .notAdmitted: .unwelcome
+                case .unknownSender, .misdirected, .left: .gossip
+                case .own: .ownID
+                case .full: .noRoom
                 }
         }
     }

@@ -21,6 +21,7 @@ final class Server {
     let loop: any Loop
     let logger: Logger
     let network: PeerNetwork
+    let seal: GossipSeal
     private(set) var replica: Replica
     private(set) lazy var steward = Steward(server: self)
     private(set) var metadata: ServerMetadata
@@ -69,9 +70,13 @@ final class Server {
             clusterID: loaded.metadata.clusterID, recoveryEpoch: loaded.metadata.recoveryEpoch,
             hasLog: loaded.hasLog || loaded.metadata.isRecovering,
             incarnation: UInt64(clamping: environment.loop.wallClockNanoseconds))
+        own.redundancyZone = options.redundancyZone ?? ""
+        own.upgradeVersion = options.upgradeVersion ?? ""
+        own.protocolMax = options.peerProtocolMax
         own.boundProposer = loaded.metadata.founding?.proposer
+        seal = GossipSeal(keyring: nil, crypto: environment.crypto)
         network = PeerNetwork(
-            own: own, options: options, environment: environment, logger: logger)
+            own: own, options: options, environment: environment, seal: seal, logger: logger)
         logLane = environment.loop.makeLane(named: "log")
         snapshotLane = environment.loop.makeLane(named: "snapshots")
         replica = Replica(
@@ -94,7 +99,7 @@ final class Server {
         steward.begin(with: replica.core.configuration)
         replica.start()
         for server in replica.core.configuration.members {
-            network.connect(to: server.id, at: server.address)
+            network.connect(toConfigured: server.id, at: server.address)
         }
         for identity in replica.state.servers { seedMember(identity) }
         keepRecord()
@@ -109,17 +114,15 @@ final class Server {
 
     /// A server that the cluster's state tells of is known by name before it answers.
     private func seedMember(_ identity: ServerIdentity) {
-        guard let id = ServerID(identity.id), id != self.id else { return }
-        network.learn(
-            [
-                MemberInfo(
-                    id: id, name: identity.name, region: identity.region,
-                    datacenter: identity.datacenter, version: identity.version,
-                    peerAddress: identity.rpcAddress, gossipAddress: identity.gossipAddress,
-                    httpAddress: identity.httpAddress, bootstrapExpect: 0,
-                    isNonVoter: identity.isNonVoter, clusterID: metadata.clusterID,
-                    recoveryEpoch: metadata.recoveryEpoch, hasLog: true, incarnation: 0)
-            ], from: nil)
+        guard let id = ServerID(identity.id) else { return }
+        network.remember(
+            MemberInfo(
+                id: id, name: identity.name, region: identity.region,
+                datacenter: identity.datacenter, version: identity.version,
+                peerAddress: identity.rpcAddress, gossipAddress: identity.gossipAddress,
+                httpAddress: identity.httpAddress, bootstrapExpect: 0,
+                isNonVoter: identity.isNonVoter, clusterID: metadata.clusterID,
+                recoveryEpoch: metadata.recoveryEpoch, hasLog: true, incarnation: 0))
     }
 
     /// Replaces the replica by one whose log holds the founding.
@@ -201,7 +204,7 @@ final class Server {
         for waiter in waiting { waiter.resume(false) }
         replica.stop()
         for peer in snapshotSenders.keys.sorted() { snapshotSenders[peer]?.cancel() }
-        network.stop(announcing: true)
+        network.stop()
         front?.stop()
         drainLanes()
     }
@@ -274,7 +277,7 @@ extension Server: ReplicaDelegate {
 
     func replicaConfigurationChanged(_ configuration: Configuration, index: LogIndex) {
         for server in configuration.members where server.id != id {
-            network.connect(to: server.id, at: server.address)
+            network.connect(toConfigured: server.id, at: server.address)
         }
         if !network.own.hasLog, replica.core.lastIndex > .zero {
             network.update { $0.hasLog = true }
@@ -310,7 +313,7 @@ extension Server: ReplicaDelegate {
 
     func replicaFailed(_ reason: String) {
         steward.stop()
-        network.stop(announcing: false)
+        network.stop()
     }
 }
 
