@@ -82,6 +82,17 @@ package struct OperatorHealth: Equatable, Sendable, JSONWritable {
     /// Ids.
     package var voters: [String]
 
+    // The members below are left out where they say nothing, as an older client expects.
+
+    /// With the standbys that take over, if no two servers fail at once; nil where none could.
+    package var optimisticFailureTolerance: Int?
+    /// Ids.
+    package var readReplicas: [String] = []
+    /// In the order of their names.
+    package var redundancyZones: [ZoneHealth] = []
+    /// nil when no versions change.
+    package var upgrade: UpgradeHealth?
+
     package init(
         failureTolerance: Int, isHealthy: Bool, leader: String?, servers: [ServerHealth],
         voters: [String]
@@ -98,7 +109,18 @@ package struct OperatorHealth: Equatable, Sendable, JSONWritable {
         writer.member("FailureTolerance", Int64(failureTolerance))
         writer.member("Healthy", isHealthy)
         if let leader { writer.member("Leader", leader) }
+        if let optimisticFailureTolerance {
+            writer.member("OptimisticFailureTolerance", Int64(optimisticFailureTolerance))
+        }
+        if !readReplicas.isEmpty { writer.member("ReadReplicas", readReplicas) }
+        if !redundancyZones.isEmpty {
+            writer.key("RedundancyZones")
+            writer.beginObject()
+            for zone in redundancyZones { writer.member(zone.name, zone) }
+            writer.endObject()
+        }
         writer.member("Servers", servers)
+        if let upgrade { writer.member("Upgrade", upgrade) }
         writer.member("Voters", voters)
         writer.endObject()
     }

@@ -1,109 +1,141 @@
 // SPDX-License-Identifier: Apache-2.0
-package import MartletAPI
+import MartletAPI
 
 /// Turns what the leader observes into health.
 ///
 /// A server is healthy if gossip has it alive or leaving, its last answer is not older than
 /// LastContactThreshold, its log ends in the term of the leader's, and is behind it by at most
-/// MaxTrailingLogs entries (`autopilot.md`, section 1.2). The tracker remembers one thing from one
-/// assessment to the next: since when each server's health is what it is. A new leader begins with
-/// a new tracker.
+/// MaxTrailingLogs entries (`autopilot.md`, section 1.2). A new leader begins with a new tracker.
+///
+/// The tracker remembers since when each server's health is what it is, and what it needs so that
+/// a sample that is late once flips no server that works:
+///
+/// - Contact is the age of the last acknowledgement, and one comes with each heartbeat: an age above
+///   the threshold means missed heartbeats, of the server or of a leader that was busy itself. A
+///   healthy server that gossip has alive becomes unhealthy when two assessments in a row, at least
+///   ``updateSpacing`` apart, find it late. Everything else counts at once, and so does recovery.
+/// - A server's last index is as old as its last answer. A server that is known is measured against
+///   the leader's log of the update before, not against what was appended a moment ago.
 package struct HealthTracker: Sendable {
     private struct Memory {
         var isHealthy: Bool
+        var since: Duration
         var sinceUnixNanoseconds: Int64
+        /// When the last answer of a healthy server was first found too old; nil if it is not.
+        var lateSince: Duration?
+        /// When a snapshot was first found on its way; nil if none is.
+        var snapshotSince: Duration?
     }
 
+    /// Assessments closer to each other than this are one update: half the leader's interval.
+    package static let updateSpacing: Duration = .milliseconds(250)
+    /// Two of the documented updates of 2 s: an older sample says nothing any more.
+    package static let sampleAgeMax: Duration = .seconds(4)
+    /// How long the installing of a snapshot raises no alarm: 1 GiB at 4 MiB/s, rounded up.
+    package static let snapshotGrace: Duration = .seconds(300)
+
     private var memories: [String: Memory] = [:]
-    /// Of the last assessment, in its order.
-    package private(set) var assessments: [ServerAssessment] = []
+    /// The leader's last index at the last update, and at the one before.
+    private var newest: (index: UInt64, at: Duration)?
+    private var previous: UInt64?
 
     package init() {}
 
     /// Judges every server of the Raft configuration.
     ///
-    /// - Parameter servers: in the configuration's order, which the answer keeps; one for each id.
-    ///   Servers that are no longer among them are forgotten.
-    /// - Parameter wallClockNanoseconds: since the start of 1970.
+    /// Servers that are no longer in the view are forgotten.
+    ///
+    /// - Parameter now: on a clock that never jumps.
+    /// - Parameter wallClockNanoseconds: since the start of 1970; for people.
     package mutating func assess(
-        _ servers: [ServerObservation], leader: LeaderView,
-        configuration: AutopilotConfiguration, wallClockNanoseconds: Int64
-    ) -> OperatorHealth {
-        let previous = memories
+        _ view: ClusterView, at now: Duration, wallClockNanoseconds: Int64
+    ) -> ClusterHealth {
+        update(leaderIndex: view.leader.lastIndex, at: now)
+        let known = memories
         memories.removeAll(keepingCapacity: true)
-        assessments.removeAll(keepingCapacity: true)
-        for server in servers {
-            let reason = Self.unhealthyReason(
-                of: server, leader: leader, configuration: configuration)
-            var memory = Memory(
-                isHealthy: reason == nil, sinceUnixNanoseconds: wallClockNanoseconds)
-            if let known = previous[server.id], known.isHealthy == memory.isHealthy {
-                memory = known
+        let servers = view.servers.map { server in
+            var memory = known[server.id]
+            let reason = judge(server, in: view, memory: &memory, at: now)
+            let isHealthy = reason == nil
+            var next =
+                memory
+                ?? Memory(
+                    isHealthy: isHealthy, since: now, sinceUnixNanoseconds: wallClockNanoseconds)
+            if next.isHealthy != isHealthy {
+                next.isHealthy = isHealthy
+                next.since = now
+                next.sinceUnixNanoseconds = wallClockNanoseconds
             }
-            memories[server.id] = memory
-            assessments.append(
-                ServerAssessment(
-                    health: Self.health(
-                        of: server, isHealthy: memory.isHealthy,
-                        since: memory.sinceUnixNanoseconds), reason: reason))
+            next.snapshotSince = server.isReceivingSnapshot ? next.snapshotSince ?? now : nil
+            memories[server.id] = next
+            return Self.assessment(of: server, reason: reason, memory: next, at: now)
         }
-        return Self.summary(of: assessments.map(\.health))
+        return ClusterHealth(servers: servers)
     }
 
-    /// The first rule that the server breaks; nil for a healthy one.
-    package static func unhealthyReason(
-        of server: ServerObservation, leader: LeaderView, configuration: AutopilotConfiguration
+    private mutating func update(leaderIndex: UInt64, at now: Duration) {
+        if let newest, now - newest.at < Self.updateSpacing { return }
+        previous = newest?.index
+        newest = (leaderIndex, now)
+    }
+
+    /// The rule that the server breaks, if that counts yet.
+    private func judge(
+        _ server: ServerObservation, in view: ClusterView, memory: inout Memory?, at now: Duration
     ) -> UnhealthyReason? {
-        guard leader.lastTerm > 0, leader.lastIndex > 0 else { return .noLeaderState }
-        switch server.serfStatus {
-        case .alive, .leaving: break
-        case .none: return .gossipUnknown
-        case .failed: return .gossipFailed
-        case .left: return .gossipLeft
+        var leader = view.leader
+        if memory != nil, let previous { leader.lastIndex = min(leader.lastIndex, previous) }
+        let reason = Self.unhealthyReason(
+            of: server, leader: leader, configuration: view.configuration)
+        guard var known = memory else { return reason }
+        defer { memory = known }
+        guard Self.isLate(server, view.configuration), known.isHealthy, reason != nil,
+            server.serfStatus == .alive || server.serfStatus == .leaving
+        else {
+            known.lateSince = nil
+            return reason
         }
-        if !server.isLeader {
-            guard let lastContact = server.lastContact else { return .neverContacted }
-            guard lastContact <= configuration.lastContactThreshold.duration else {
-                return .lastContact
-            }
+        guard let since = known.lateSince else {
+            known.lateSince = now
+            return onTime(server, leader: leader, view.configuration)
         }
-        guard server.lastTerm == leader.lastTerm else { return .lastTerm }
-        // A server may be ahead of what was sampled at the leader; neither side may overflow.
-        let isNear =
-            server.lastIndex >= leader.lastIndex
-            || leader.lastIndex - server.lastIndex <= configuration.maxTrailingLogs
-        return isNear ? nil : .trailingLogs
+        if now - since >= Self.updateSpacing { return reason }
+        return onTime(server, leader: leader, view.configuration)
     }
 
-    private static func health(
-        of server: ServerObservation, isHealthy: Bool, since: Int64
-    ) -> ServerHealth {
+    private static func isLate(
+        _ server: ServerObservation, _ configuration: AutopilotConfiguration
+    ) -> Bool {
+        guard !server.isLeader, let contact = server.lastContact else { return false }
+        return contact > configuration.lastContactThreshold.duration
+    }
+
+    /// What else is wrong with a server whose late answer does not count yet.
+    private func onTime(
+        _ server: ServerObservation, leader: LeaderView, _ configuration: AutopilotConfiguration
+    ) -> UnhealthyReason? {
+        var server = server
+        server.lastContact = .zero
+        return Self.unhealthyReason(of: server, leader: leader, configuration: configuration)
+    }
+
+    private static func assessment(
+        of server: ServerObservation, reason: UnhealthyReason?, memory: Memory, at now: Duration
+    ) -> ServerAssessment {
         // Never contacted shows as zero: the field is a duration and may not be negative. That the
         // server is unhealthy stands beside it.
         let contact = server.isLeader ? .zero : server.lastContact ?? .zero
-        return ServerHealth(
+        let health = ServerHealth(
             lastContact: GoDuration(max(contact, .zero)), id: server.id, name: server.name,
             address: server.address, serfStatus: server.serfStatus, version: server.version,
             isLeader: server.isLeader, lastTerm: server.lastTerm, lastIndex: server.lastIndex,
-            isHealthy: isHealthy, isVoter: server.isVoter, stableSinceUnixNanoseconds: since)
-    }
-
-    private static func summary(of servers: [ServerHealth]) -> OperatorHealth {
-        let voters = servers.filter(\.isVoter)
-        let healthyVoters = voters.count(where: \.isHealthy)
-        let quorum = voters.count / 2 + 1
-        return OperatorHealth(
-            failureTolerance: max(0, healthyVoters - quorum),
-            isHealthy: !servers.isEmpty && servers.allSatisfy(\.isHealthy),
-            leader: servers.first(where: \.isLeader)?.id, servers: servers,
-            voters: voters.sorted(by: isBefore).map(\.id))
-    }
-
-    /// The leader, then the healthy, then the longest stable, then by id.
-    private static func isBefore(_ left: ServerHealth, _ right: ServerHealth) -> Bool {
-        if left.isLeader != right.isLeader { return left.isLeader }
-        if left.isHealthy != right.isHealthy { return left.isHealthy }
-        let since = (left.stableSinceUnixNanoseconds, right.stableSinceUnixNanoseconds)
-        return since.0 == since.1 ? left.id < right.id : since.0 < since.1
+            isHealthy: reason == nil, isVoter: server.isVoter,
+            stableSinceUnixNanoseconds: memory.sinceUnixNanoseconds)
+        let installing = memory.snapshotSince.map { now - $0 } ?? .zero
+        var reason = reason
+        if reason?.code == .installingSnapshot { reason?.observed = .duration(installing) }
+        return ServerAssessment(
+            health: health, reason: reason, stableSince: memory.since,
+            isInGrace: reason?.code == .installingSnapshot && installing <= snapshotGrace)
     }
 }

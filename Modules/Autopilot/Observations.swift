@@ -2,23 +2,42 @@
 package import MartletAPI
 
 /// What the leader knows of one server of the Raft configuration at one moment: from gossip its
-/// status, from Raft's own answers the rest.
+/// status and what it says of itself, from Raft's own answers the rest.
 package struct ServerObservation: Equatable, Sendable {
     package var id: String
     /// Name and region, as in `s1.global`.
     package var name: String
+    /// Where the configuration has it.
     package var address: String
     package var version: String
     package var serfStatus: SerfStatus
     package var isLeader: Bool
     package var isVoter: Bool
-    /// Age of its last answer, or of the leadership as long as none came; nil only if neither is
-    /// known. It is also the age of `lastTerm` and `lastIndex`, which come with each answer: a
-    /// server that froze on an idle cluster shows here. Of no account for the leader.
+    /// Age of its last answer; nil if there was none in this leadership. Of no account for the
+    /// leader.
     package var lastContact: Duration?
     /// Term and index of the last entry of its log.
     package var lastTerm: UInt64
     package var lastIndex: UInt64
+
+    /// Age of `lastTerm` and `lastIndex`; nil if they came with the last answer.
+    package var sampleAge: Duration?
+    package var isReceivingSnapshot = false
+    /// How long its disk has kept it from answering, if it says so.
+    package var diskStall: Duration?
+    /// What is new reaches it in time, and it has lost nothing: without this it gets no vote.
+    package var isCaughtUp = true
+
+    /// It asks for the log and for no vote (`non_voting_server`).
+    package var isReadReplica = false
+    /// `redundancy_zone`; empty if it names none.
+    package var zone = ""
+    /// `upgrade_version`, of account with EnableCustomUpgrades; empty if it names none.
+    package var upgradeVersion = ""
+    /// Where it says that it is reached; nil while gossip does not know.
+    package var advertisedAddress: String?
+    /// It speaks an older Raft protocol than this cluster's changes need.
+    package var hasOldProtocol = false
 
     package init(
         id: String, name: String, address: String, version: String, serfStatus: SerfStatus,
@@ -37,6 +56,34 @@ package struct ServerObservation: Equatable, Sendable {
     }
 }
 
+/// A server that gossip knows and the Raft configuration does not have.
+package struct OutsiderObservation: Equatable, Sendable {
+    package var id: String
+    /// Name and region.
+    package var name: String
+    /// Where its peers reach it.
+    package var address: String
+    package var serfStatus: SerfStatus
+    /// How long after its removal it was last heard, below zero if before; nil if it was never
+    /// removed, as far as the leader knows.
+    package var heardAfterRemoval: Duration?
+    /// Why it may not join, in words, for instance an older version; nil if it may.
+    package var refusal: String?
+    package var hasOldProtocol = false
+
+    package init(
+        id: String, name: String, address: String, serfStatus: SerfStatus,
+        heardAfterRemoval: Duration? = nil, refusal: String? = nil
+    ) {
+        self.id = id
+        self.name = name
+        self.address = address
+        self.serfStatus = serfStatus
+        self.heardAfterRemoval = heardAfterRemoval
+        self.refusal = refusal
+    }
+}
+
 /// The end of the leader's log; zeroes while it is not known.
 package struct LeaderView: Equatable, Sendable {
     package var lastTerm: UInt64
@@ -48,25 +95,27 @@ package struct LeaderView: Equatable, Sendable {
     }
 }
 
-/// The first rule that a server breaks.
-package enum UnhealthyReason: String, Equatable, Sendable {
-    /// Nothing to compare with: the leader's log is not known.
-    case noLeaderState = "no-leader-state"
-    case gossipUnknown = "gossip-unknown"
-    case gossipFailed = "gossip-failed"
-    case gossipLeft = "gossip-left"
-    case neverContacted = "never-contacted"
-    /// Its last answer is older than the threshold.
-    case lastContact = "last-contact"
-    /// Its log ends in another term than the leader's.
-    case lastTerm = "last-term"
-    /// Its log is too far behind the leader's.
-    case trailingLogs = "trailing-logs"
-}
+/// All that Autopilot decides from, besides the health that follows from it.
+package struct ClusterView: Equatable, Sendable {
+    /// In the Raft configuration's order, one for each id.
+    package var servers: [ServerObservation]
+    package var outsiders: [OutsiderObservation] = []
+    package var leader: LeaderView
+    /// How long this server has led.
+    package var leaderUptime: Duration = .zero
+    /// Log index of the Raft configuration: what each change is compared with.
+    package var configurationIndex: UInt64 = 0
+    package var configuration: AutopilotConfiguration
+    /// The replicated baseline of a running upgrade; see ``Plan/baselineChange``.
+    package var baseline: Int?
+    /// How many voters the cluster was made for; 0 if nobody said.
+    package var bootstrapExpect = 0
 
-/// A server's health with its reason, which the compatible answer has no place for.
-package struct ServerAssessment: Equatable, Sendable {
-    package var health: ServerHealth
-    /// nil for a healthy server.
-    package var reason: UnhealthyReason?
+    package init(
+        servers: [ServerObservation], leader: LeaderView, configuration: AutopilotConfiguration
+    ) {
+        self.servers = servers
+        self.leader = leader
+        self.configuration = configuration
+    }
 }

@@ -259,11 +259,15 @@ final class Steward {
                     lastTerm: isSelf ? core.lastTerm.number : known?.lastTerm.number ?? 0,
                     lastIndex: isSelf ? core.lastIndex.number : known?.lastIndex.number ?? 0))
         }
-        health = tracker.assess(
-            observations,
+        let view = ClusterView(
+            servers: observations,
             leader: LeaderView(
                 lastTerm: core.lastTerm.number, lastIndex: core.lastIndex.number),
-            configuration: configuration, wallClockNanoseconds: loop.wallClockNanoseconds)
+            configuration: configuration)
+        health =
+            tracker.assess(
+                view, at: loop.now, wallClockNanoseconds: loop.wallClockNanoseconds
+            ).operatorHealth
     }
 
     func name(of id: ServerID) -> String {

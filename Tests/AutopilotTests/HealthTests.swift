@@ -38,19 +38,26 @@ private func servers(_ notation: String) -> [ServerObservation] {
 }
 
 extension HealthTracker {
+    fileprivate mutating func judge(
+        _ servers: [ServerObservation], leader: LeaderView = leaderView, at now: Duration = .zero
+    ) -> ClusterHealth {
+        let view = ClusterView(
+            servers: servers, leader: leader, configuration: AutopilotConfiguration())
+        let sinceStart = GoDuration(now).nanoseconds
+        return assess(view, at: now, wallClockNanoseconds: start + sinceStart)
+    }
+
     fileprivate mutating func assess(
         _ servers: [ServerObservation], leader: LeaderView = leaderView, at seconds: Int64 = 0
     ) -> OperatorHealth {
-        assess(
-            servers, leader: leader, configuration: AutopilotConfiguration(),
-            wallClockNanoseconds: start + seconds * second)
+        judge(servers, leader: leader, at: .seconds(seconds)).operatorHealth
     }
 }
 
 @Suite("Health of one server") struct ServerHealthTests {
     struct Row: Sendable, CustomTestStringConvertible {
         let id: String
-        let reason: UnhealthyReason?
+        let reason: UnhealthyCode?
         let change: @Sendable (inout ServerObservation, inout LeaderView) -> Void
 
         var testDescription: String { id }
@@ -90,8 +97,36 @@ extension HealthTracker {
         Row(id: "no leader index known", reason: .noLeaderState) { _, leader in
             leader.lastIndex = 0
         },
-        Row(id: "H15 old answers of a frozen server", reason: .lastContact) { server, _ in
+        Row(id: "old answers of a frozen server", reason: .lastContact) { server, _ in
             server.lastContact = .seconds(4)
+        },
+        Row(id: "H15 no sample for more than two updates", reason: .statsStale) { server, _ in
+            server.sampleAge = .milliseconds(4100)
+        },
+        Row(id: "no sample for two updates", reason: nil) { server, _ in
+            server.sampleAge = .seconds(4)
+        },
+        Row(id: "behind with a snapshot on its way", reason: .installingSnapshot) { server, _ in
+            server.lastIndex = 0
+            server.isReceivingSnapshot = true
+        },
+        Row(id: "silent with a snapshot on its way", reason: .installingSnapshot) { server, _ in
+            server.lastContact = .seconds(3)
+            server.isReceivingSnapshot = true
+        },
+        Row(id: "a snapshot on its way to a server that breaks no rule", reason: nil) { server, _ in
+            server.isReceivingSnapshot = true
+        },
+        Row(id: "failed with a snapshot on its way", reason: .gossipFailed) { server, _ in
+            server.serfStatus = .failed
+            server.isReceivingSnapshot = true
+        },
+        Row(id: "silent with a disk that stalls", reason: .diskStall) { server, _ in
+            server.lastContact = .seconds(1)
+            server.diskStall = .milliseconds(900)
+        },
+        Row(id: "a disk that stalls and breaks no rule", reason: nil) { server, _ in
+            server.diskStall = .milliseconds(900)
         },
         Row(id: "H16 a small index, no underflow", reason: nil) { server, leader in
             server.lastIndex = 0
@@ -117,12 +152,12 @@ extension HealthTracker {
         row.change(&server, &leader)
         var tracker = HealthTracker()
 
-        let health = tracker.assess([server], leader: leader)
+        let health = tracker.judge([server], leader: leader)
 
-        let assessment = try #require(tracker.assessments.first)
-        #expect(assessment.reason == row.reason)
+        let assessment = try #require(health.servers.first)
+        #expect(assessment.reason?.code == row.reason)
         #expect(assessment.health.isHealthy == (row.reason == nil))
-        #expect(health.servers == [assessment.health])
+        #expect(health.operatorHealth.servers == [assessment.health])
         #expect(assessment.health.lastContact >= .zero)
     }
 
@@ -183,7 +218,7 @@ extension HealthTracker {
         var tracker = HealthTracker()
         var server = observation()
         let contacts: [(Int64, since: Int64)] = [
-            (20, 0), (30, 0), (900, 2), (1900, 2), (10, 4), (20, 4),
+            (20, 0), (30, 0), (900, 0), (1900, 3), (2900, 3), (10, 5), (20, 5),
         ]
 
         for (seconds, (contact, since)) in contacts.enumerated() {
@@ -202,10 +237,11 @@ extension HealthTracker {
         _ = tracker.assess([server])
         server.serfStatus = .left
 
-        let health = try #require(tracker.assess([server], at: 9).servers.first)
+        let assessment = try #require(tracker.judge([server], at: .seconds(9)).servers.first)
 
-        #expect(health.stableSinceUnixNanoseconds == start)
-        #expect(tracker.assessments.map(\.reason) == [.gossipLeft])
+        #expect(assessment.health.stableSinceUnixNanoseconds == start)
+        #expect(assessment.stableSince == .zero)
+        #expect(assessment.reason?.code == .gossipLeft)
     }
 
     @Test("A server that went and came back begins anew; the others do not")
@@ -317,10 +353,10 @@ extension HealthTracker {
     func noLeader() {
         var tracker = HealthTracker()
 
-        let health = tracker.assess(
+        let health = tracker.judge(
             servers("a=V b=V"), leader: LeaderView(lastTerm: 0, lastIndex: 0))
 
         #expect(health.leader == nil && !health.isHealthy)
-        #expect(tracker.assessments.allSatisfy { $0.reason == .noLeaderState })
+        #expect(health.servers.allSatisfy { $0.reason?.code == .noLeaderState })
     }
 }
