@@ -8,36 +8,56 @@ import MartletStorage
 import MartletTransport
 
 /// What a leader does besides replicating: writes the first configurations, records who the servers
-/// are, takes joiners in, gives them a vote when they have caught up, and keeps the health view.
+/// are and who leads, and is the loop around Autopilot's two functions: what it sees becomes health,
+/// health becomes a plan, and a plan is carried out, each change by compare-and-set on the
+/// configuration that the plan looked at.
 ///
-/// Runs every ``interval`` while this server leads, and at once on what changes its picture. Its
-/// changes are compare-and-set on the configuration that it looked at.
+/// ```
+///            every 500 ms, and on what changes the picture
+///   look ─▶ assess ─▶ plan ──▶ nothing to do, or not due
+///    ▲                 │ due: every 10 s, on a change of status or settings, after promotions;
+///    │                 ▼      at once for joins, addresses, farewells and promotions
+///    └── end, or ◀── carry out, one change after the other
+///        conflict
+/// ```
 final class Steward {
     unowned let server: Server
-    private let options: ServerOptions
-    private let loop: any Loop
-    private let logger: Logger
+    let options: ServerOptions
+    let loop: any Loop
+    let logger: Logger
     private var timer: (any LoopTimer)?
-    private var isLeading = false
-    private var leadingSince: Duration = .zero
+    private var isScheduled = false
+    private(set) var isLeading = false
+    private(set) var leadingSince: Duration = .zero
+
+    /// Of this leadership; nil while another server leads.
+    private(set) var picture: Picture?
     private var tracker = HealthTracker()
-    private(set) var health: OperatorHealth?
+    var round = Round()
 
     private var known = Configuration.empty
     /// Who was taken out, and when this server saw it: back in once it is heard, by its own voice,
-    /// no sooner than ``rejoinDelay`` after that. One that died lately still counts as alive.
-    private var removedAt: [ServerID: Duration] = [:]
+    /// a while after that. One that died lately still counts as alive.
+    private(set) var removedAt: [ServerID: Duration] = [:]
     /// Joiners of an older version, each told of once in a leadership.
     private var refused: Set<ServerID> = []
-    private var isChanging = false
     private var isInitializing = false
     private var recording: Set<String> = []
+    private var isLeaderRecorded = false
+    private var settingsIndex: UInt64 = 0
     /// Made of what the servers say of themselves, and kept until they say something else.
     private var identities: [ServerID: (info: MemberInfo, identity: ServerIdentity)] = [:]
-    private var isScheduled = false
+
+    /// What was seen, judged and planned together.
+    struct Picture {
+        var view: ClusterView
+        var health: ClusterHealth
+        var plan: Plan
+        var at: Duration
+    }
 
     static let interval: Duration = .milliseconds(500)
-    static let rejoinDelay: Duration = .seconds(2)
+    static let roundInterval: Duration = .seconds(10)
 
     init(server: Server) {
         self.server = server
@@ -46,8 +66,8 @@ final class Steward {
         logger = server.logger
     }
 
-    private var replica: Replica { server.replica }
-    private var network: PeerNetwork { server.network }
+    var replica: Replica { server.replica }
+    var network: PeerNetwork { server.network }
 
     func statusChanged(_ status: Status) {
         let leads = status.role == .leader
@@ -56,19 +76,20 @@ final class Steward {
         if leads {
             leadingSince = loop.now
             tracker = HealthTracker()
-            isChanging = false
+            round = Round()
             isInitializing = false
             recording = []
+            isLeaderRecorded = false
             refused = []
             identities = [:]
             let timer = loop.makeTimer { [weak self] in self?.tick() }
             self.timer = timer
-            refreshHealth()
+            look()
             timer.arm(at: loop.now + Self.interval)
             schedule()
         } else {
             timer?.disarm()
-            health = nil
+            picture = nil
         }
     }
 
@@ -85,7 +106,14 @@ final class Steward {
 
     func membersChanged() { schedule() }
 
-    func applied() { schedule() }
+    /// Few of the entries concern the steward.
+    func applied() {
+        guard isLeading else { return }
+        let settings = replica.state.index(of: .autopilot)
+        guard settings != settingsIndex || isInitializing || !isLeaderRecorded else { return }
+        settingsIndex = settings
+        schedule()
+    }
 
     func stop() {
         isLeading = false
@@ -95,12 +123,11 @@ final class Steward {
     private func tick() {
         guard isLeading else { return }
         timer?.arm(at: loop.now + Self.interval)
-        refreshHealth()
         work()
     }
 
     /// At the end of this turn: several reasons in one turn are one piece of work.
-    private func schedule() {
+    func schedule() {
         guard isLeading, !isScheduled else { return }
         isScheduled = true
         loop.atEndOfTurn { [weak self] in
@@ -111,10 +138,40 @@ final class Steward {
     }
 
     private func work() {
-        guard isLeading, server.replica.core.status.role == .leader else { return }
+        guard isLeading, replica.core.status.role == .leader else { return }
         initializeConfigurations()
+        recordLeadership()
         recordIdentities()
-        changeConfiguration()
+        look()
+        considerRound()
+    }
+
+    /// Sees, judges and plans, and does nothing. Synchronous: a leader's health is there as soon as
+    /// it leads.
+    func look() {
+        let view = makeView()
+        let health = tracker.assess(
+            view, at: loop.now, wallClockNanoseconds: loop.wallClockNanoseconds)
+        let plan = Planner.plan(view, health: health, at: loop.now)
+        if let before = picture?.view, Self.isNews(view, since: before) { round.isDue = true }
+        picture = Picture(view: view, health: health, plan: plan, at: loop.now)
+    }
+
+    /// Somebody's status or the settings changed.
+    private static func isNews(_ view: ClusterView, since before: ClusterView) -> Bool {
+        view.configuration != before.configuration
+            || view.servers.map(\.serfStatus) != before.servers.map(\.serfStatus)
+            || view.servers.map(\.id) != before.servers.map(\.id)
+    }
+
+    /// Said once in a leadership.
+    func noteRefusal(of info: MemberInfo, _ reason: String) {
+        guard refused.insert(info.id).inserted else { return }
+        logger.warning(
+            "a server cannot join",
+            metadata: [
+                "member": "\(info.fullName)", "version": "\(info.version)", "reason": "\(reason)",
+            ])
     }
 
     // MARK: State that every cluster has
@@ -168,106 +225,18 @@ final class Steward {
         }
     }
 
-    // MARK: Who is in the configuration
-
-    private func changeConfiguration() {
-        guard !isChanging, replica.core.isConfigurationCommitted,
-            !replica.core.configuration.isJoint
+    private func recordLeadership() {
+        guard !isLeaderRecorded, server.canEverybodyApply(Command.historyVersion),
+            replica.core.isConfigurationCommitted
         else { return }
-        guard let action = nextAction() else { return }
-        isChanging = true
-        replica.change(action, ifConfigurationIndex: replica.core.configurationIndex) {
-            [weak self] outcome in
-            guard let self else { return }
-            self.isChanging = false
-            if case .accepted(let index, _) = outcome {
-                self.logger.info(
-                    "membership change",
-                    metadata: ["change": "\(action)", "index": "\(index.number)"])
-            }
+        isLeaderRecorded = true
+        let term = LeadershipTerm(
+            term: replica.core.status.term.number, leaderID: server.id.description,
+            leaderName: name(of: server.id), sinceUnixNanoseconds: loop.wallClockNanoseconds)
+        replica.propose(Command.recordLeader(term).encoded()) { [weak self] outcome in
+            if case .applied = outcome { return }
+            self?.isLeaderRecorded = false
         }
-    }
-
-    /// One change at a time: the most urgent first.
-    private func nextAction() -> ConfigurationChange.Action? {
-        let configuration = replica.core.configuration
-        for member in network.members.all where member.status == .alive {
-            let info = member.info
-            guard info.clusterID == server.metadata.clusterID else { continue }
-            guard let present = configuration[info.id] else {
-                if let removed = removedAt[info.id],
-                    member.lastContact < removed + Self.rejoinDelay
-                {
-                    continue
-                }
-                guard canJoin(info) else { continue }
-                return .addNonVoter(info.id, address: info.peerAddress)
-            }
-            if present.address != info.peerAddress, info.id != server.id {
-                return .addNonVoter(info.id, address: info.peerAddress)
-            }
-        }
-        return promotion(in: configuration)
-    }
-
-    /// A server of an older version stays outside until it is upgraded. One that was not met yet is
-    /// looked at again when it was.
-    private func canJoin(_ info: MemberInfo) -> Bool {
-        guard let canJoin = server.canJoin(info.id) else { return false }
-        if !canJoin, refused.insert(info.id).inserted {
-            logger.warning(
-                "a server cannot join: it runs an older version, which may not read the log",
-                metadata: ["member": "\(info.fullName)", "version": "\(info.version)"])
-        }
-        return canJoin
-    }
-
-    private func promotion(in configuration: Configuration) -> ConfigurationChange.Action? {
-        for progress in replica.core.progress {
-            guard configuration[progress.id]?.role == .nonVoter,
-                let member = network.members[progress.id], member.status == .alive,
-                !member.info.isNonVoter, progress.isCaughtUp
-            else { continue }
-            return .promote(progress.id)
-        }
-        return nil
-    }
-
-    // MARK: Health
-
-    /// Computed when leadership starts and every interval; served from memory in between.
-    func refreshHealth() {
-        let core = replica.core
-        let configuration = replica.state.autopilot ?? options.autopilot
-        var observations: [ServerObservation] = []
-        let progress = core.progress
-        for (position, server) in core.configuration.members.enumerated() {
-            let isSelf = server.id == self.server.id
-            let member = network.members[server.id]
-            let known = position < progress.count ? progress[position] : nil
-            observations.append(
-                ServerObservation(
-                    id: server.id.description,
-                    name: name(of: server.id),
-                    address: server.address,
-                    version: member?.info.version
-                        ?? replica.state.server(server.id.description)?.version ?? "",
-                    serfStatus: isSelf ? .alive : member?.status ?? .none,
-                    isLeader: isSelf, isVoter: server.role == .voter,
-                    lastContact: isSelf
-                        ? .zero : loop.now - (known?.lastContact ?? leadingSince),
-                    lastTerm: isSelf ? core.lastTerm.number : known?.lastTerm.number ?? 0,
-                    lastIndex: isSelf ? core.lastIndex.number : known?.lastIndex.number ?? 0))
-        }
-        let view = ClusterView(
-            servers: observations,
-            leader: LeaderView(
-                lastTerm: core.lastTerm.number, lastIndex: core.lastIndex.number),
-            configuration: configuration)
-        health =
-            tracker.assess(
-                view, at: loop.now, wallClockNanoseconds: loop.wallClockNanoseconds
-            ).operatorHealth
     }
 
     func name(of id: ServerID) -> String {
