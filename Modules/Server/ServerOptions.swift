@@ -31,9 +31,9 @@ package struct ServerOptions: Sendable {
     package var redundancyZone: String?
     /// Stands for the software's version in autopilot's custom upgrades; nil for that version.
     package var upgradeVersion: String?
-    /// Keys that seal gossip, the first of them to seal with; empty for plaintext. Those
-    /// of ``keyringPath`` come before them, once there is such a file. Secret: never logged.
-    package var encryptKeys: [[UInt8]]
+    /// Keys that seal gossip, the first of them to seal with; empty for plaintext. Once there is a
+    /// file at ``keyringPath``, its keys count and these do not.
+    package var encryptKeys: [GossipKey]
     /// File of the keyring as operators have changed it; nil for a server that keeps it in memory.
     package var keyringPath: String?
     /// File of the members seen, for a server that starts again while nobody that it is told to

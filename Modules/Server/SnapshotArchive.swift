@@ -46,7 +46,7 @@ enum SnapshotArchive {
                 return .failure(
                     ArchiveError("\(bytes.count) bytes, at most \(bytesMax) could be restored"))
             }
-            return .success(Packed(bytes: bytes, digest: base64(try crypto.sha256(bytes))))
+            return .success(Packed(bytes: bytes, digest: Base64.encoded(try crypto.sha256(bytes))))
         } catch {
             return .failure(ArchiveError("\(error)"))
         }
@@ -124,23 +124,6 @@ enum SnapshotArchive {
     private static func hexadecimal(_ bytes: [UInt8]) -> String {
         let digits = Array("0123456789abcdef".utf8)
         let text = bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
-        return String(decoding: text, as: UTF8.self)
-    }
-
-    /// RFC 4648 §4.
-    static func base64(_ bytes: [UInt8]) -> String {
-        let alphabet = Array(
-            "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-        var text: [UInt8] = []
-        for start in stride(from: 0, to: bytes.count, by: 3) {
-            let group = bytes[start..<min(start + 3, bytes.count)]
-            var word = group.reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
-            word <<= UInt32(8 * (3 - group.count))
-            for place in 0..<4 {
-                let digit = alphabet[Int(word >> UInt32(18 - 6 * place) & 63)]
-                text.append(place <= group.count ? digit : UInt8(ascii: "="))
-            }
-        }
         return String(decoding: text, as: UTF8.self)
     }
 }
