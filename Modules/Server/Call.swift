@@ -21,6 +21,13 @@ struct Call {
         case answer
         case command(Command)
         case peer(PeerSelector)
+        /// Gossip ports, as an operator writes them.
+        case join([String])
+        /// A member by its name.
+        case forceLeave(String, prune: Bool)
+        case key(GossipKey)
+        case dryRun(DryRunRequest)
+        case history(HistoryFilter)
     }
 
     /// - Throws: ``APIError`` 400 for a parameter that cannot be read.
@@ -47,6 +54,8 @@ struct Call {
     }
 
     /// Absent, `false` and `0` are no; empty, `true` and `1` are yes, in any case of letters.
+    func flag(_ name: String) throws(APIError) -> Bool { try Self.flag(name, in: query) }
+
     private static func flag(_ name: String, in query: Query) throws(APIError) -> Bool {
         guard let text = query.first(name) else { return false }
         switch text.lowercased() {
@@ -63,11 +72,13 @@ struct Call {
     var isRead: Bool {
         switch endpoint {
         case .removePeer, .transferLeadership, .setAutopilotConfiguration,
-            .setSchedulerConfiguration, .restoreSnapshot:
+            .setSchedulerConfiguration, .restoreSnapshot, .agentJoin, .agentForceLeave,
+            .keyringInstall, .keyringUse, .keyringRemove:
             false
-        case .raftConfiguration, .autopilotConfiguration, .autopilotHealth,
-            .schedulerConfiguration, .statusLeader, .statusPeers, .regions, .agentSelf,
-            .agentMembers, .agentHealth, .metrics, .saveSnapshot:
+        case .raftConfiguration, .autopilotConfiguration, .autopilotHealth, .autopilotState,
+            .autopilotPlan, .raftHistory, .schedulerConfiguration, .statusLeader, .statusPeers,
+            .regions, .agentSelf, .agentMembers, .agentHealth, .keyringList, .metrics,
+            .saveSnapshot:
             true
         }
     }
@@ -76,13 +87,24 @@ struct Call {
     /// named a read index.
     var isAnsweredFromState: Bool {
         switch endpoint {
-        case .raftConfiguration, .autopilotConfiguration, .schedulerConfiguration:
+        case .raftConfiguration, .autopilotConfiguration, .schedulerConfiguration, .raftHistory:
             true
-        case .removePeer, .transferLeadership, .setAutopilotConfiguration,
-            .setSchedulerConfiguration, .autopilotHealth, .statusLeader, .statusPeers, .regions,
-            .agentSelf, .agentMembers, .agentHealth, .metrics, .saveSnapshot, .restoreSnapshot:
-            false
+        default: false
         }
+    }
+
+    /// Done by the server that is asked, with its gossip.
+    var isAgentAction: Bool {
+        switch endpoint {
+        case .agentJoin, .agentForceLeave, .keyringList, .keyringInstall, .keyringUse,
+            .keyringRemove:
+            true
+        default: false
+        }
+    }
+
+    var isAboutKeyring: Bool {
+        isAgentAction && endpoint != .agentJoin && endpoint != .agentForceLeave
     }
 
     /// Any server may answer, provided that it knows a leader.

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-import MartletStorage
 import MartletTransport
 
 extension Lane {
-    /// Work on a store, off the loop; what became of it comes back to the loop.
-    func attempt<Value: Sendable>(
-        _ work: @escaping @Sendable () throws(StoreError) -> Value,
-        then: @escaping (Result<Value, StoreError>) -> Void
+    /// Work on a store or a file, off the loop; what became of it comes back to the loop.
+    func attempt<Value: Sendable, Failure: Error>(
+        _ work: @escaping @Sendable () throws(Failure) -> Value,
+        then: @escaping (Result<Value, Failure>) -> Void
     ) {
         submit(
-            { () -> Result<Value, StoreError> in
-                do throws(StoreError) {
+            { () -> Result<Value, Failure> in
+                do throws(Failure) {
                     return .success(try work())
                 } catch {
                     return .failure(error)

@@ -9,6 +9,9 @@ enum Endpoint: Sendable, Equatable {
     case autopilotConfiguration
     case setAutopilotConfiguration
     case autopilotHealth
+    case autopilotState
+    case autopilotPlan
+    case raftHistory
     case schedulerConfiguration
     case setSchedulerConfiguration
     case saveSnapshot
@@ -19,6 +22,12 @@ enum Endpoint: Sendable, Equatable {
     case agentSelf
     case agentMembers
     case agentHealth
+    case agentJoin
+    case agentForceLeave
+    case keyringList
+    case keyringInstall
+    case keyringUse
+    case keyringRemove
     case metrics
 }
 
@@ -37,6 +46,9 @@ enum Routes {
             [.get: .autopilotConfiguration, .put: .setAutopilotConfiguration]
         ),
         ("/operator/autopilot/health", [.get: .autopilotHealth]),
+        ("/operator/autopilot/state", [.get: .autopilotState]),
+        ("/operator/autopilot/plan", [.get: .autopilotPlan]),
+        ("/operator/raft/history", [.get: .raftHistory]),
         (
             "/operator/scheduler/configuration",
             [
@@ -54,6 +66,12 @@ enum Routes {
         ("/agent/self", [.get: .agentSelf]),
         ("/agent/members", [.get: .agentMembers]),
         ("/agent/health", [.get: .agentHealth]),
+        ("/agent/join", [.put: .agentJoin, .post: .agentJoin]),
+        ("/agent/force-leave", [.put: .agentForceLeave, .post: .agentForceLeave]),
+        ("/agent/keyring/list", [.get: .keyringList]),
+        ("/agent/keyring/install", [.put: .keyringInstall, .post: .keyringInstall]),
+        ("/agent/keyring/use", [.put: .keyringUse, .post: .keyringUse]),
+        ("/agent/keyring/remove", [.put: .keyringRemove, .post: .keyringRemove]),
         ("/metrics", [.get: .metrics]),
     ]
 

@@ -29,6 +29,8 @@ extension Server {
         if info.bootstrapExpect > 0 { tags["expect"] = "\(info.bootstrapExpect)" }
         if info.bootstrapExpect == 1 { tags["bootstrap"] = "1" }
         if info.isNonVoter { tags["nonvoter"] = "1" }
+        if !info.redundancyZone.isEmpty { tags["ap_zone"] = info.redundancyZone }
+        if !info.upgradeVersion.isEmpty { tags["ap_version"] = info.upgradeVersion }
         return AgentMember(
             address: Self.bareHost(gossip), delegateVersions: Self.delegateVersions,
             name: info.fullName, port: gossip?.port ?? 0,
@@ -102,8 +104,11 @@ extension Server {
                 "term": "\(core.status.term.number)",
             ],
             "serf": [
+                "encrypted": "\(seal.keyring != nil)",
                 "failed": "\(network.members.all.count { $0.status == .failed })",
                 "left": "\(network.members.all.count { $0.status == .left })",
+                "health_score": "\(network.gossip.metrics.awareness)",
+                "intent_queue": "\(network.gossip.metrics.broadcasts)",
                 "members": "\(network.members.all.count { $0.status != .none })",
             ],
             "runtime": [

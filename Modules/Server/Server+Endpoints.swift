@@ -23,8 +23,15 @@ extension Server {
         }
         switch call.endpoint {
         case .raftConfiguration, .autopilotConfiguration, .schedulerConfiguration,
-            .autopilotHealth:
+            .autopilotHealth, .autopilotState:
             try validateBlocking(call)
+        case .autopilotPlan:
+            call.wish = .dryRun(try DryRunRequest(call.query))
+        case .raftHistory:
+            call.wish = .history(
+                try HistoryFilter(
+                    limit: call.query.first("limit"), after: call.query.first("after"),
+                    id: call.query.first("id"), action: call.query.first("action")))
         case .removePeer:
             call.wish = .peer(
                 try PeerSelector(
@@ -40,13 +47,15 @@ extension Server {
         case .setAutopilotConfiguration:
             let configuration = try AutopilotConfiguration.parse(body: call.request.body)
             call.wish = .command(
-                .setAutopilot(configuration, cas: try call.checkAndSetIndex()))
+                .setAutopilot(configuration, cas: try call.checkAndSetIndex(), by: author))
         case .setSchedulerConfiguration:
             let configuration = try SchedulerConfiguration.parse(body: call.request.body)
             call.wish = .command(
-                .setScheduler(configuration, cas: try call.checkAndSetIndex()))
+                .setScheduler(configuration, cas: try call.checkAndSetIndex(), by: author))
+        case .agentJoin, .agentForceLeave, .keyringInstall, .keyringUse, .keyringRemove:
+            call.wish = try agentWish(call)
         case .statusLeader, .statusPeers, .regions, .agentSelf, .agentMembers, .agentHealth,
-            .metrics, .saveSnapshot, .restoreSnapshot:
+            .keyringList, .metrics, .saveSnapshot, .restoreSnapshot:
             break
         }
     }
@@ -130,11 +139,8 @@ extension Server {
         case .statusLeader where call.isStale:
             encode(JSONString(leaderAddress ?? ""), call)
         case .statusPeers where call.isStale: answerWithLeader(call)
-        case .raftConfiguration, .autopilotConfiguration, .schedulerConfiguration, .statusLeader,
-            .statusPeers, .autopilotHealth, .removePeer, .transferLeadership,
-            .setAutopilotConfiguration, .setSchedulerConfiguration, .saveSnapshot,
-            .restoreSnapshot:
-            nil
+        case .raftHistory where call.isStale: history(call, isLeader: false)
+        default: nil
         }
     }
 
@@ -215,7 +221,7 @@ extension Server {
     func lead(_ call: Call, done: @escaping (LeadOutcome) -> Void) {
         switch call.endpoint {
         case .raftConfiguration, .autopilotConfiguration, .schedulerConfiguration,
-            .autopilotHealth:
+            .autopilotHealth, .autopilotState, .autopilotPlan, .raftHistory:
             readLinearizably(call, done)
         case .setAutopilotConfiguration, .setSchedulerConfiguration:
             write(call, done)
@@ -229,8 +235,9 @@ extension Server {
             restoreArchive(call, done)
         case .statusLeader, .statusPeers:
             done(.answered(answerWithLeader(call)))
-        case .regions, .agentSelf, .agentMembers, .agentHealth, .metrics:
-            done(.answered(answerLocally(call) ?? .text(404, "no such endpoint")))
+        case .regions, .agentSelf, .agentMembers, .agentHealth, .metrics, .agentJoin,
+            .agentForceLeave, .keyringList, .keyringInstall, .keyringUse, .keyringRemove:
+            done(.answered(answerLocally(call) ?? .text(404, "asked of another server")))
         }
     }
 
@@ -244,6 +251,12 @@ extension Server {
                 .answered(server.scheduler(call, isLeader: true))
             case .autopilotHealth:
                 server.health(call)
+            case .autopilotState:
+                server.autopilotState(call)
+            case .autopilotPlan:
+                server.autopilotPlan(call)
+            case .raftHistory:
+                .answered(server.history(call, isLeader: true))
             default:
                 .answered(
                     server.encode(
@@ -269,15 +282,6 @@ extension Server {
             }
             done(answer)
         }
-    }
-
-    private func health(_ call: Call) -> LeadOutcome {
-        if steward.health == nil { steward.refreshHealth() }
-        guard let health = steward.health else { return .notLeader }
-        var response = encode(
-            health, call, freshness: freshness(index: configurationIndex, isLeader: true))
-        response.status = health.isHealthy ? 200 : 429
-        return .answered(response)
     }
 
     private func write(_ call: Call, _ done: @escaping (LeadOutcome) -> Void) {

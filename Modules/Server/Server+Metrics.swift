@@ -41,13 +41,29 @@ extension Server {
             ("nomad.http.connections", Double(front?.connectionCount ?? 0)),
             ("nomad.http.requests_in_progress", Double(front?.requestsInProgress ?? 0)),
         ]
-        if let health = steward.health {
-            gauges.append(
-                ("nomad.nomad.autopilot.failure_tolerance", Double(health.failureTolerance)))
-            gauges.append(("nomad.nomad.autopilot.healthy", health.isHealthy ? 1 : 0))
+        gauges += gossipGauges
+        if let picture = steward.picture {
+            gauges += [
+                (
+                    "nomad.nomad.autopilot.failure_tolerance",
+                    Double(picture.health.failureTolerance)
+                ),
+                ("nomad.nomad.autopilot.healthy", picture.health.isHealthy ? 1 : 0),
+                ("nomad.nomad.autopilot.refused", Double(picture.plan.refusals.count)),
+                ("nomad.nomad.autopilot.safe_to_remove", Double(picture.plan.safeToRemove.count)),
+                ("nomad.nomad.autopilot.warnings", Double(picture.plan.warnings.count)),
+            ]
         }
         let own = gauges.map { MetricsSummary.Gauge(name: $0.0, value: $0.1) }
         return (own + peerGauges).sorted { $0.name < $1.name }
+    }
+
+    private var gossipGauges: [(String, Double)] {
+        let gossip = network.gossip.metrics
+        return [
+            ("nomad.memberlist.health.score", Double(gossip.awareness)),
+            ("nomad.serf.queue.event", Double(gossip.broadcasts)),
+        ]
     }
 
     /// How the leader feeds each of the others; nothing on a server that does not lead.
@@ -84,6 +100,7 @@ extension Server {
             ("nomad.http.connections_refused", counters.connectionsRefused),
             ("nomad.http.requests", counters.requests),
             ("nomad.http.requests_malformed", counters.requestsMalformed),
+        ] + gossipCounters + [
             ("nomad.raft.campaigns", counters.campaigns),
             ("nomad.raft.follower_reads", counters.followerReads),
             ("nomad.raft.leaderships_lost", counters.leadershipsLost),
@@ -93,6 +110,23 @@ extension Server {
             ("nomad.raft.status_changes", counters.statusChanges),
             ("nomad.rpc.forwards_received", counters.forwardsReceived),
             ("nomad.rpc.forwards_sent", counters.forwardsSent),
+        ]
+    }
+}
+
+extension Server {
+    fileprivate var gossipCounters: [(String, UInt64)] {
+        let gossip = network.gossip.metrics
+        return [
+            ("nomad.memberlist.exchanges", gossip.exchanges),
+            ("nomad.memberlist.failures_declared", gossip.failuresDeclared),
+            ("nomad.memberlist.pauses", gossip.pauses),
+            ("nomad.memberlist.probes", gossip.probes),
+            ("nomad.memberlist.probes_indirect", gossip.probesIndirect),
+            ("nomad.memberlist.probes_missed", gossip.probesMissed),
+            ("nomad.memberlist.refutations", gossip.refutations),
+            ("nomad.memberlist.suspicions", gossip.suspicions),
+            ("nomad.memberlist.suspicions_refuted", gossip.suspicionsRefuted),
         ]
     }
 }

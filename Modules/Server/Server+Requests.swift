@@ -61,6 +61,7 @@ extension Server {
             var call = try Call(
                 request, endpoint, limits: options.httpLimits, default: options.leaderHold)
             try validate(&call)
+            if call.isAboutKeyring { return serveKeyring(call, reply: reply) }
             guard replica.core.status.role == .leader else { return reply(.notLeader) }
             lead(call) { outcome in
                 switch outcome {
@@ -79,6 +80,7 @@ extension Server {
         _ call: Call, deadline: Duration, respond: @escaping (APIResponse) -> Void
     ) {
         if let response = answerLocally(call) { return respond(response) }
+        if call.isAgentAction { return act(call, respond: respond) }
         if call.endpoint == .saveSnapshot, call.isStale {
             return save(isLeader: false, respond)
         }

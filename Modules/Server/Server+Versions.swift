@@ -6,23 +6,28 @@ import MartletState
 /// What servers of an older version do not understand is not put into a log that they read: they
 /// would stop at it, or make of it what the others do not.
 ///
-/// One version brought peer protocol 2, commands of version 2 and joint configurations: who speaks the
-/// one knows the others.
+/// | peer protocol | brought                                                             |
+/// |---------------|---------------------------------------------------------------------|
+/// | 2             | commands of version 2, joint configurations, read indexes           |
+/// | 3             | commands of version 3                                               |
 extension Server {
-    private static let wideProtocol: UInt16 = 2
+    private static let jointProtocol: UInt16 = 2
 
     /// The first server of the configuration that is not known to apply commands of this version.
     func serverThatCannotApply(_ version: UInt8) -> ServerID? {
         guard version > 1 else { return nil }
-        return replica.core.configuration.members.first { !isCurrent($0.id) }?.id
+        return replica.core.configuration.members
+            .first { !speaks(UInt16(version), $0.id) }?.id
     }
+
+    func canEverybodyApply(_ version: UInt8) -> Bool { serverThatCannotApply(version) == nil }
 
     /// Changes who is in the cluster, as its leader; a joint configuration only if all can read it.
     func change(_ action: ConfigurationChange.Action) {
         if case .replace(let servers) = action,
             replica.core.configuration.needsJointState(toBecome: servers),
             let old = (replica.core.configuration.members + servers)
-                .first(where: { !isCurrent($0.id) })
+                .first(where: { !speaks(Self.jointProtocol, $0.id) })
         {
             logger.warning(
                 "no membership change: a server is not known to read joint configurations",
@@ -34,17 +39,14 @@ extension Server {
 
     /// Whether a server that is to join reads what the log may hold by then; nil before it was met.
     func canJoin(_ joiner: ServerID) -> Bool? {
-        let needed = min(Self.wideProtocol, network.protocolMax)
-        return network.agreedProtocol(with: joiner).map { $0 >= needed }
+        network.agreedProtocol(with: joiner).map { $0 >= network.protocolMax }
     }
 
     /// What was agreed with it decides; of a server that was not met yet, what it is known to run.
-    private func isCurrent(_ server: ServerID) -> Bool {
-        if server == id { return true }
-        if let agreed = network.agreedProtocol(with: server) { return agreed >= Self.wideProtocol }
-        let build =
-            network.members[server]?.info.version
-            ?? replica.state.server(server.description)?.version
-        return build == options.version
+    private func speaks(_ version: UInt16, _ server: ServerID) -> Bool {
+        if server == id { return network.protocolMax >= version }
+        if let agreed = network.agreedProtocol(with: server) { return agreed >= version }
+        if let info = network.members[server]?.info { return info.protocolMax >= version }
+        return replica.state.server(server.description)?.version == options.version
     }
 }

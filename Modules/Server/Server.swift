@@ -38,8 +38,12 @@ final class Server {
     var isSavingMetadata = false
     /// The leader said so in this life; stored as soon as nothing else is being stored.
     var hasRecovered = false
-    private(set) var isStopped = false
-    private var stopCompletions: [() -> Void] = []
+    var isStopped = false
+    var stopCompletions: [() -> Void] = []
+    var stopTimer: (any LoopTimer)?
+    /// It took itself out of the pool, in this life or in the one before.
+    var hasLeft: Bool
+    private(set) var membersKeeper: MembersKeeper?
     /// How long after its last byte a snapshot's answer is waited for.
     private static let snapshotAnswerMax: Duration = .seconds(5)
     let startedAt: Duration
@@ -60,6 +64,7 @@ final class Server {
         loop = environment.loop
         startedAt = environment.loop.now
         metadata = loaded.metadata
+        hasLeft = options.remembered.hasLeft && !options.rejoinAfterLeave
         var own = MemberInfo(
             id: loaded.metadata.serverID, name: options.name, region: options.region,
             datacenter: options.datacenter, version: options.version,
@@ -74,7 +79,7 @@ final class Server {
         own.upgradeVersion = options.upgradeVersion ?? ""
         own.protocolMax = options.peerProtocolMax
         own.boundProposer = loaded.metadata.founding?.proposer
-        seal = GossipSeal(keyring: nil, crypto: environment.crypto)
+        seal = GossipSeal(keyring: options.keyring, crypto: environment.crypto)
         network = PeerNetwork(
             own: own, options: options, environment: environment, seal: seal, logger: logger)
         logLane = environment.loop.makeLane(named: "log")
@@ -98,10 +103,16 @@ final class Server {
         leaderTimer = loop.makeTimer { [weak self] in self?.expireLeaderWaiters() }
         steward.begin(with: replica.core.configuration)
         replica.start()
-        for server in replica.core.configuration.members {
-            network.connect(toConfigured: server.id, at: server.address)
+        if !hasLeft { findOthers() }
+        membersKeeper = MembersKeeper(
+            options: options, environment: environment, lane: snapshotLane, logger: logger
+        ) { [unowned self] in
+            MembersFile(
+                members: Array(
+                    network.members.all.filter { $0.info.id != id && $0.status == .alive }
+                        .map(\.info).prefix(MembersFile.countMax)),
+                hasLeft: hasLeft)
         }
-        for identity in replica.state.servers { seedMember(identity) }
         keepRecord()
         logger.info(
             "server started",
@@ -110,6 +121,15 @@ final class Server {
                 "rpc": "\(network.own.peerAddress)", "serf": "\(network.own.gossipAddress)",
             ])
         considerFounding()
+    }
+
+    /// Whom it knew before it stopped: of the newest first, since they may have moved.
+    private func findOthers() {
+        for info in options.remembered.members { network.remember(info) }
+        for identity in replica.state.servers { seedMember(identity) }
+        for server in replica.core.configuration.members {
+            network.connect(toConfigured: server.id, at: server.address)
+        }
     }
 
     /// A server that the cluster's state tells of is known by name before it answers.
@@ -137,92 +157,6 @@ final class Server {
     }
 
     func setMetadata(_ newMetadata: ServerMetadata) { metadata = newMetadata }
-
-    /// Stops taking requests, hands leadership over if it is here, says farewell, and closes.
-    ///
-    /// - Parameter isLeaving: takes itself out of the configuration first, for good.
-    func stop(isLeaving: Bool, completion: @escaping () -> Void) {
-        stopCompletions.append(completion)
-        guard stopCompletions.count == 1 else { return }
-        front?.stopAccepting()
-        guard replica.core.status.role == .leader, let successor = steward.successor() else {
-            return isLeaving ? leave() : finishStop()
-        }
-        logger.info(
-            "handing leadership over before stopping", metadata: ["to": "\(successor)"])
-        var isFinished = false
-        let finish = { [weak self] in
-            guard !isFinished else { return }
-            isFinished = true
-            if isLeaving { self?.leave() } else { self?.finishStop() }
-        }
-        // A successor that does not answer must not keep a server from stopping.
-        let timer = loop.makeTimer(finish)
-        timer.arm(at: loop.now + .seconds(2))
-        stopTimer = timer
-        replica.transfer(to: successor) { _ in finish() }
-    }
-
-    private var stopTimer: (any LoopTimer)?
-
-    /// Asks the leader to remove this server. Without one, or when it refuses (the last voter), the
-    /// server stops all the same, and stays in the configuration.
-    private func leave() {
-        stopTimer?.disarm()
-        guard let leader = replica.core.status.leader, leader != id,
-            network.isConnected(to: leader)
-        else {
-            logger.warning("no other leader to leave: this server stays in the configuration")
-            return finishStop()
-        }
-        let request = APIRequest(
-            method: .delete, path: "/v1/operator/raft/peer", queryText: "id=\(id)", body: [])
-        network.forward(request, to: leader) { [weak self] result in
-            if case .replied(.answered(let response)) = result, response.status == 200 {
-                self?.logger.info("left the cluster")
-            } else {
-                self?.logger.warning("not removed: this server stays in the configuration")
-            }
-            self?.finishStop()
-        }
-    }
-
-    private func finishStop() {
-        stopTimer?.disarm()
-        // Answers of requests that the transfer left are still under way: a moment for them.
-        let timer = loop.makeTimer { [weak self] in self?.closeEverything() }
-        timer.arm(at: loop.now + .milliseconds(20))
-        stopTimer = timer
-    }
-
-    private func closeEverything() {
-        guard !isStopped else { return }
-        isStopped = true
-        steward.stop()
-        let waiting = waitingForLeader
-        waitingForLeader = []
-        for waiter in waiting { waiter.resume(false) }
-        replica.stop()
-        for peer in snapshotSenders.keys.sorted() { snapshotSenders[peer]?.cancel() }
-        network.stop()
-        front?.stop()
-        drainLanes()
-    }
-
-    /// What is with the disk is finished before the stores are closed.
-    private func drainLanes() {
-        let log = environment.log
-        snapshotLane.submit({ true }) { [self] _ in
-            logLane.submit({
-                log.close()
-                return true
-            }) { [self] _ in
-                let completions = stopCompletions
-                stopCompletions = []
-                for completion in completions { completion() }
-            }
-        }
-    }
 }
 
 // MARK: - Replica's effects
@@ -276,7 +210,7 @@ extension Server: ReplicaDelegate {
     }
 
     func replicaConfigurationChanged(_ configuration: Configuration, index: LogIndex) {
-        for server in configuration.members where server.id != id {
+        for server in configuration.members where server.id != id && !hasLeft {
             network.connect(toConfigured: server.id, at: server.address)
         }
         if !network.own.hasLog, replica.core.lastIndex > .zero {
@@ -339,6 +273,7 @@ extension Server: PeerNetworkDelegate {
     }
 
     func networkMembersChanged() {
+        membersKeeper?.changed()
         considerFounding()
         steward.membersChanged()
     }

@@ -31,14 +31,16 @@ package struct ServerOptions: Sendable {
     package var redundancyZone: String?
     /// Stands for the software's version in autopilot's custom upgrades; nil for that version.
     package var upgradeVersion: String?
-    /// Keys that seal gossip, the first of them to seal with; empty for plaintext. Once there is a
-    /// file at ``keyringPath``, its keys count and these do not.
-    package var encryptKeys: [GossipKey]
+    /// Keys that seal gossip; nil for plaintext. As configured, until operators have changed them:
+    /// then those of ``keyringPath``.
+    package var keyring: Keyring?
     /// File of the keyring as operators have changed it; nil for a server that keeps it in memory.
     package var keyringPath: String?
     /// File of the members seen, for a server that starts again while nobody that it is told to
     /// join answers; nil for none.
     package var membersPath: String?
+    /// What that file held at the start.
+    package var remembered: MembersFile
     /// Joins again at the start although it had left; otherwise only a configured join leads back.
     package var rejoinAfterLeave: Bool
     /// `host:port` of gossip ports to ask for the cluster, names allowed.
@@ -84,9 +86,10 @@ package struct ServerOptions: Sendable {
         self.isNonVoter = false
         self.redundancyZone = nil
         self.upgradeVersion = nil
-        self.encryptKeys = []
+        self.keyring = nil
         self.keyringPath = nil
         self.membersPath = nil
+        self.remembered = MembersFile()
         self.rejoinAfterLeave = false
         self.join = []
         self.joinInterval = .seconds(30)
