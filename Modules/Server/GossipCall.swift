@@ -14,6 +14,7 @@ final class GossipCall: StreamHandler {
 
     private let request: [UInt8]
     private let loop: any Loop
+    private let refused: (ByteError, _ isOversized: Bool) -> Void
     private var done: ((Outcome) -> Void)?
     private var stream: (any ByteStream)?
     private var reader = FrameReader()
@@ -23,10 +24,17 @@ final class GossipCall: StreamHandler {
     private static let answerTimeout: Duration = .seconds(3)
     static let reasonBytesMax = 1024
 
-    /// `done` is called once, unless the call is cancelled.
-    init(_ request: [UInt8], loop: any Loop, done: @escaping (Outcome) -> Void) {
+    /// - Parameters:
+    ///   - refused: told of an answer that cannot be read.
+    ///   - done: called once, unless the call is cancelled.
+    init(
+        _ request: [UInt8], loop: any Loop,
+        refused: @escaping (ByteError, _ isOversized: Bool) -> Void,
+        done: @escaping (Outcome) -> Void
+    ) {
         self.request = request
         self.loop = loop
+        self.refused = refused
         self.done = done
     }
 
@@ -71,6 +79,7 @@ final class GossipCall: StreamHandler {
                 throw ByteError(offset: 0, reason: "\(kind) instead of an answer")
             }
         } catch {
+            refused(error, reader.isOversized)
             finish(.failed("its answer cannot be read: \(error.reason)"))
         }
     }

@@ -225,7 +225,13 @@ final class GossipPort {
         }
         nextCall += 1
         let number = nextCall
-        let call = GossipCall(request, loop: loop) { [weak self] answer in
+        let call = GossipCall(
+            request, loop: loop,
+            refused: { [weak self] error, isOversized in
+                self?.owner?.gossipRefused(
+                    isOversized ? .oversized : .malformed, from: address, error.reason)
+            }
+        ) { [weak self] answer in
             guard let self else { return }
             self.calls[number] = nil
             done(self.opened(answer, from: receiver))

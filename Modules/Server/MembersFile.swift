@@ -58,6 +58,28 @@ package struct MembersFile: Equatable, Sendable {
     }
 }
 
+extension ServerOptions {
+    /// Reads what operators and earlier lives have left in the data folder: keys and members. Blocks.
+    ///
+    /// - Throws: ``KeyringError`` for a keyring that cannot be read: to go on in plain, or with keys
+    ///   that others have given up, would be worse than not to start.
+    package mutating func readPoolFiles(from files: any Files) throws(KeyringError) {
+        if let path = keyringPath, files.exists(path) {
+            let bytes: [UInt8]
+            do throws(FileError) {
+                bytes = try files.read(path, limitBytes: Keyring.fileBytesMax)
+            } catch {
+                throw .malformedFile("\(error)")
+            }
+            keyring = try Keyring(file: bytes)
+        }
+        guard let path = membersPath,
+            let bytes = try? files.read(path, limitBytes: MembersFile.bytesMax)
+        else { return }
+        remembered = (try? MembersFile(decoding: bytes)) ?? MembersFile()
+    }
+}
+
 /// Keeps the file up to date, off the loop and at most every few seconds.
 final class MembersKeeper {
     private let path: String

@@ -243,11 +243,17 @@ private struct Life {
     private func start(_ opened: DataFolder.Opened) -> TransportError? {
         let life = UncheckedBox(value: self)
         let stores = opened.stores
-        let options = node.options
+        var options = node.options
+        do throws(KeyringError) {
+            try options.readPoolFiles(from: node.host.files)
+        } catch {
+            preconditionFailure("a keyring that a test has damaged: \(error)")
+        }
+        let prepared = options
         return door.assumeIsolated { door -> TransportError? in
             do throws(TransportError) {
                 try door.start(
-                    options, loaded: opened.replica, logger: .telling(life.value.line)
+                    prepared, loaded: opened.replica, logger: .telling(life.value.line)
                 ) { life.value.environment(with: stores) }
                 return nil
             } catch {

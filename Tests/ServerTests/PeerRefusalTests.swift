@@ -213,7 +213,7 @@ private let lateVote = Message.voteResponse(
         let node = try #require(cluster.settle())
         let address = try raw.answer(with: Raw.raft(lateVote))
         let hello = Hello(
-            purpose: .snapshot, sender: try #require(cluster.info(of: node)), known: [])
+            purpose: .snapshot, sender: try #require(cluster.info(of: node)))
         let offer = SnapshotOffer(
             term: Term(1),
             metadata: SnapshotMetadata(

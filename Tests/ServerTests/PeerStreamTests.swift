@@ -156,10 +156,9 @@ private struct Streams {
                 all.append([Raw.hello(info)] + words)
                 all.append([
                     Raw.hello(info), Raw.frame(.ping) { _ in }, Raw.forward(1, path),
-                    Raw.frame(.members) { MemberList.write([info, member], to: &$0) },
-                    Raw.forward(2, path), Raw.frame(.leaving) { _ in },
+                    Raw.frame(.member) { info.write(to: &$0) }, Raw.forward(2, path),
                 ])
-                all.append([Raw.hello(info, .join)])
+                all.append([Raw.gossip(info, [UInt8](repeating: 1, count: 60))])
                 all.append([Raw.hello(info, .snapshot)] + Self.snapshot(cluster.overview(of: node)))
             }
         }

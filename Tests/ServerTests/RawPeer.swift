@@ -98,7 +98,12 @@ enum Raw {
     }
 
     static func hello(_ info: MemberInfo, _ purpose: Hello.Purpose = .peer) -> [UInt8] {
-        frame(.hello) { Hello(purpose: purpose, sender: info, known: []).write(to: &$0) }
+        frame(.hello) { Hello(purpose: purpose, sender: info).write(to: &$0) }
+    }
+
+    /// What a stranger asks a gossip port, and what it says to it.
+    static func gossip(_ info: MemberInfo, _ core: [UInt8]) -> [UInt8] {
+        frame(.gossip) { $0.write(raw: [0] + GossipMessage(sender: info, core: core).encoded) }
     }
 
     static func raft(_ message: Message) -> [UInt8] {

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+import MartletAPI
+import MartletRaft
+import Testing
+
+@testable import MartletServer
+
+@Suite("Who is there") struct MembersTests {
+    private static func info(
+        _ number: UInt64, incarnation: UInt64 = 1, revision: UInt64 = 0, name: String? = nil,
+        cluster: UInt64? = nil
+    ) -> MemberInfo {
+        var info = MemberInfo(
+            id: ServerID(high: 0, low: number), name: name ?? "s\(number)", region: "global",
+            datacenter: "dc1", version: "0.1.0", peerAddress: "10.0.0.\(number):4647",
+            gossipAddress: "10.0.0.\(number):4648", httpAddress: "10.0.0.\(number):4646",
+            bootstrapExpect: 3, isNonVoter: false,
+            clusterID: cluster.map { ServerID(high: 9, low: $0) }, recoveryEpoch: 0,
+            hasLog: false, incarnation: incarnation)
+        info.revision = revision
+        return info
+    }
+
+    private static let other = ServerID(high: 0, low: 2)
+
+    private static func has(_ members: Members) -> String? { members[other]?.info.name }
+
+    @Test("Somebody known by word alone has no status; only gossip gives one")
+    func statuses() {
+        var members = Members()
+        let isNews = members.learn(Self.info(2), at: .zero)
+        #expect(isNews)
+        #expect(members[Self.other]?.status == SerfStatus.none)
+        let hasChanged = members.set(.alive, of: Self.other)
+        #expect(hasChanged)
+        let changesAgain = members.set(.alive, of: Self.other)
+        #expect(!changesAgain)
+        #expect(members[Self.other]?.status == .alive)
+        let isSet = members.set(.failed, of: ServerID(high: 0, low: 3))
+        #expect(!isSet, "nobody is made up")
+    }
+
+    @Test("Of one life the latest word counts, by whatever way it came; another life is believed")
+    func revisions() {
+        var members = Members()
+        _ = members.learn(Self.info(2, revision: 1, name: "one"), at: .zero)
+        for (revision, name, isNews) in [
+            (UInt64(0), "zero", false), (1, "other", false), (3, "three", true), (2, "two", false),
+        ] {
+            let was = members.learn(Self.info(2, revision: revision, name: name), at: .zero)
+            #expect(was == isNews)
+        }
+        #expect(Self.has(members) == "three")
+        // A clock that went back between two starts makes a smaller incarnation.
+        let restarted = members.learn(Self.info(2, incarnation: 0, name: "again"), at: .zero)
+        #expect(restarted)
+        #expect(Self.has(members) == "again")
+    }
+
+    @Test("Whether a server belongs to a cluster follows what it says last")
+    func belonging() {
+        var members = Members()
+        let cluster = ServerID(high: 9, low: 4)
+        _ = members.learn(Self.info(2), at: .zero)
+        #expect(!members.belongs(Self.other, to: cluster, epoch: 0))
+        _ = members.learn(Self.info(2, revision: 1, cluster: 4), at: .zero)
+        #expect(members.belongs(Self.other, to: cluster, epoch: 0))
+        #expect(!members.belongs(Self.other, to: cluster, epoch: 1))
+        #expect(!members.belongs(Self.other, to: ServerID(high: 9, low: 5), epoch: 0))
+    }
+
+    @Test("Room is made by forgetting who is silent and not needed, longest silent first")
+    func makesRoom() {
+        var members = Members()
+        for number in 1...UInt64(Members.countMax) {
+            let start: Duration = .seconds(number == 9 ? 0 : 10)
+            _ = members.learn(Self.info(number), at: start)
+        }
+        let own = ServerID(high: 0, low: 1)
+        _ = members.set(.alive, of: own)
+        let none = members.makeRoom(keeping: { _ in true })
+        #expect(none == nil)
+        let gone = members.makeRoom(keeping: { $0 == own })
+        #expect(gone == ServerID(high: 0, low: 9))
+        let fits = members.learn(Self.info(1000), at: .seconds(11))
+        #expect(fits)
+        let isTooMany = members.learn(Self.info(1001), at: .seconds(11))
+        #expect(!isTooMany)
+    }
+
+    @Test("Members are kept and told in the order of their ids")
+    func order() {
+        var members = Members()
+        for number in [5, 1, 9, 3] as [UInt64] { _ = members.learn(Self.info(number), at: .zero) }
+        #expect(members.all.map(\.info.id.low) == [1, 3, 5, 9])
+        members.forget(ServerID(high: 0, low: 3))
+        #expect(members.all.map(\.info.id.low) == [1, 5, 9])
+        #expect(members[ServerID(high: 0, low: 9)]?.info.name == "s9")
+    }
+
+    @Test("The list on the disk comes back as it was; damage is seen")
+    func file() throws {
+        let file = MembersFile(members: [Self.info(2), Self.info(3, cluster: 4)], hasLeft: true)
+        #expect(try MembersFile(decoding: file.encoded) == file)
+        for position in file.encoded.indices {
+            var damaged = file.encoded
+            damaged[position] ^= 0x10
+            #expect(throws: (any Error).self) { try MembersFile(decoding: damaged) }
+        }
+        #expect(throws: (any Error).self) { try MembersFile(decoding: []) }
+    }
+}
