@@ -90,6 +90,8 @@ package enum RefusalReason: String, Equatable, Sendable {
     /// Raft still hears it: gossip is wrong, or the server has just come back.
     case raftContact = "raft-contact"
     case installingSnapshot = "installing-snapshot"
+    /// The leader has not led for long enough to know that gossip never heard of a server.
+    case newLeader = "new-leader"
     case isLeader = "leader"
     /// Guard G2: fewer healthy voters than a majority would remain.
     case quorum
