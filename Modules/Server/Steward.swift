@@ -32,7 +32,7 @@ final class Steward {
 
     /// Of this leadership; nil while another server leads.
     private(set) var picture: Picture?
-    private var tracker = HealthTracker()
+    private(set) var tracker = HealthTracker()
     var round = Round()
 
     private var known = Configuration.empty
