@@ -19,9 +19,6 @@ package enum GossipInput: Sendable, Equatable {
     /// The stream of ``GossipEffect/streamPing(sequence:to:bytes:)`` brought any answer at all: only
     /// the server that was meant gives one. A late one does no harm; of a failure nothing is told.
     case streamPingAnswered(sequence: UInt64)
-    /// Somebody who is known from elsewhere, for instance from before a restart, and of whom nothing
-    /// was heard yet: a suspect at first, which speaks up or fails. Of a member it is nothing.
-    case remembered(NodeRecord)
     /// This server has a new address or new facts to tell. It gets a new incarnation.
     case ownChanged(address: String, payload: [UInt8])
     /// This server wants to leave; ``GossipEffect/leaveFinished`` says when it has.

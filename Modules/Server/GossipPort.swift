@@ -110,12 +110,6 @@ final class GossipPort {
         if joins[text]?.count == 1 { step(.joinRequested(address: text)) }
     }
 
-    /// Somebody who is known from elsewhere, and does not have to be there any more.
-    func remember(_ info: MemberInfo) {
-        guard core[NodeID(info.id)] == nil else { return }
-        step(.remembered(NodeRecord(info)))
-    }
-
     /// Says that this server leaves; `done` when the others know, or had their time.
     func leave(done: @escaping () -> Void) {
         leaves.append(done)

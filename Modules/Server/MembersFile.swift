@@ -29,7 +29,7 @@ package struct MembersFile: Equatable, Sendable {
         self.hasLeft = hasLeft
     }
 
-    package init(decoding bytes: [UInt8]) throws(ByteError) {
+    init(decoding bytes: [UInt8]) throws(ByteError) {
         guard bytes.count >= 8 else { throw ByteError(offset: 0, reason: "cut short") }
         let body = bytes.dropLast(4)
         var trailer = ByteReader(bytes.suffix(4))
@@ -47,7 +47,7 @@ package struct MembersFile: Equatable, Sendable {
         try reader.finish()
     }
 
-    package var encoded: [UInt8] {
+    var encoded: [UInt8] {
         var writer = ByteWriter()
         writer.write(Self.format)
         writer.write(hasLeft)

@@ -53,6 +53,7 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
     private var listeners: [any Listener] = []
     private var ticker: (any LoopTimer)?
     private var lastPing: Duration = .zero
+    private var pings: UInt64 = 0
     private var joining: Joining?
     private var isStopped = false
 
@@ -67,6 +68,7 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
 
     private static let tickInterval: Duration = .milliseconds(250)
     private static let pingInterval: Duration = .seconds(1)
+    private static let pingsPerSearch: UInt64 = 5
     /// Connections from peers and strangers in all; a stranger beyond is refused.
     private static let sessionsMax = 512
     private static let forwardsMax = 16_384
@@ -166,11 +168,12 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
         return true
     }
 
-    /// A server that the cluster's state tells of: known by name before it is heard.
+    /// A server of before the start: known by name and looked for, and not there until it answers.
     func remember(_ info: MemberInfo) {
-        guard info.id != own.id, members[info.id] == nil else { return }
-        _ = takeUp(info)
-        gossip.remember(info)
+        guard info.id != own.id, members[info.id] == nil,
+            Admission.refusal(of: info, by: own) == nil, takeUp(info)
+        else { return }
+        meet(info)
     }
 
     private func makeRoom() {
@@ -212,7 +215,7 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
             // A founding goes on although a word of it was lost.
             if own.clusterID == nil { delegate?.networkMembersChanged() }
             for id in links.keys.sorted() { links[id]?.send(.ping) { _ in } }
-            meetConnected()
+            meetUnmet()
         }
         members.contacted(own.id, at: now)
         let late = sessions.filter {
@@ -228,9 +231,13 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
         expireForwards(at: now)
     }
 
-    /// Whoever is connected and has not met this server's gossip is asked to.
-    private func meetConnected() {
-        for member in members.all where member.status == .none && isConnected(to: member.info.id) {
+    /// Whoever gossip has not met is asked again, if it is connected or every few seconds.
+    private func meetUnmet() {
+        pings += 1
+        for member in members.all where member.status == .none {
+            guard pings % Self.pingsPerSearch == 0 || isConnected(to: member.info.id) else {
+                continue
+            }
             meet(member.info)
         }
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import MartletAPI
+import MartletGossip
 import MartletJSON
 import MartletRaft
 import MartletTransport

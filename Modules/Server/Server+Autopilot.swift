@@ -4,6 +4,7 @@ import MartletAutopilot
 import MartletHTTP
 import MartletRaft
 import MartletState
+import MartletTransport
 
 // What the leader answers of Autopilot, and what every server remembers of it.
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import MartletAPI
+import MartletAutopilot
+import MartletGossip
 import MartletHTTP
 import MartletJSON
 import MartletRaft

@@ -2,6 +2,7 @@
 import Logging
 import MartletHTTP
 import MartletRaft
+import MartletStorage
 import MartletTransport
 
 // How a server stops. A plain stop hands leadership over and stays in the configuration: it means to

@@ -135,14 +135,16 @@ final class Server {
     /// A server that the cluster's state tells of is known by name before it answers.
     private func seedMember(_ identity: ServerIdentity) {
         guard let id = ServerID(identity.id) else { return }
-        network.remember(
-            MemberInfo(
-                id: id, name: identity.name, region: identity.region,
-                datacenter: identity.datacenter, version: identity.version,
-                peerAddress: identity.rpcAddress, gossipAddress: identity.gossipAddress,
-                httpAddress: identity.httpAddress, bootstrapExpect: 0,
-                isNonVoter: identity.isNonVoter, clusterID: metadata.clusterID,
-                recoveryEpoch: metadata.recoveryEpoch, hasLog: true, incarnation: 0))
+        var info = MemberInfo(
+            id: id, name: identity.name, region: identity.region,
+            datacenter: identity.datacenter, version: identity.version,
+            peerAddress: identity.rpcAddress, gossipAddress: identity.gossipAddress,
+            httpAddress: identity.httpAddress, bootstrapExpect: 0,
+            isNonVoter: identity.isNonVoter, clusterID: metadata.clusterID,
+            recoveryEpoch: metadata.recoveryEpoch, hasLog: true, incarnation: 0)
+        info.redundancyZone = identity.redundancyZone ?? ""
+        info.upgradeVersion = identity.upgradeVersion ?? ""
+        network.remember(info)
     }
 
     /// Replaces the replica by one whose log holds the founding.

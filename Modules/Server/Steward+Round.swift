@@ -4,6 +4,7 @@ import MartletAPI
 import MartletAutopilot
 import MartletRaft
 import MartletState
+import MartletTransport
 
 // How a plan is carried out.
 
@@ -107,7 +108,7 @@ extension Steward {
             }
         guard server.canEverybodyApply(Command.historyVersion) else { return }
         round.isUnderWay = true
-        replica.propose(Command.setUpgradeBaseline(baseline).encoded()) { [weak self] _ in
+        replica.propose(Command.setUpgradeBaseline(baseline, cas: replica.state.upgradeBaselineIndex).encoded()) { [weak self] _ in
             self?.round.isUnderWay = false
             self?.schedule()
         }

@@ -3,6 +3,8 @@ import MartletAPI
 import MartletAutopilot
 import MartletRaft
 import MartletState
+import MartletStorage
+import MartletTransport
 
 // What the leader sees: from gossip who is there, from Raft's answers how they do.
 

@@ -214,8 +214,12 @@ final class Steward {
     private func identity(of info: MemberInfo) -> ServerIdentity? {
         if let known = identities[info.id], known.info == info { return known.identity }
         do {
-            let identity = try ServerIdentity(info)
-            identities[info.id] = (info, identity)
+            var identity = try ServerIdentity(info)
+            if !server.canEverybodyApply(Command.historyVersion) {
+                identity = identity.withoutLabels()
+            } else {
+                identities[info.id] = (info, identity)
+            }
             return identity
         } catch {
             logger.warning(
@@ -246,17 +250,6 @@ final class Steward {
         }
         return "(unknown)"
     }
-
-    /// The voter to hand leadership to: connected, and the furthest.
-    func successor() -> ServerID? {
-        replica.core.progress
-            .filter {
-                $0.id != server.id && replica.core.configuration.staysVoter($0.id)
-                    && !$0.isRecovering
-                    && network.isConnected(to: $0.id)
-            }
-            .max { ($0.match, $1.id) < ($1.match, $0.id) }?.id
-    }
 }
 
 extension ServerIdentity {
@@ -265,6 +258,8 @@ extension ServerIdentity {
             id: info.id.description, name: info.name, region: info.region,
             datacenter: info.datacenter, rpcAddress: info.peerAddress,
             httpAddress: info.httpAddress, gossipAddress: info.gossipAddress,
-            version: info.version, isNonVoter: info.isNonVoter)
+            version: info.version, isNonVoter: info.isNonVoter,
+            redundancyZone: info.redundancyZone.isEmpty ? nil : info.redundancyZone,
+            upgradeVersion: info.upgradeVersion.isEmpty ? nil : info.upgradeVersion)
     }
 }
