@@ -6,15 +6,17 @@ import MartletState
 /// What servers of an older version do not understand is not put into a log that they read: they
 /// would stop at it, or make of it what the others do not.
 ///
-/// One version brought peer protocol 2, commands of version 2 and joint configurations: who speaks the
-/// one knows the others.
+/// Peer protocols and versions of commands came together, number by number: who speaks the one applies
+/// the other. Joint configurations came with protocol 2.
 extension Server {
-    private static let wideProtocol: UInt16 = 2
+    private static let jointProtocol: UInt16 = 2
 
     /// The first server of the configuration that is not known to apply commands of this version.
     func serverThatCannotApply(_ version: UInt8) -> ServerID? {
         guard version > 1 else { return nil }
-        return replica.core.configuration.members.first { !isCurrent($0.id) }?.id
+        return replica.core.configuration.members.first {
+            !speaks($0.id, atLeast: UInt16(version))
+        }?.id
     }
 
     /// Changes who is in the cluster, as its leader; a joint configuration only if all can read it.
@@ -22,7 +24,7 @@ extension Server {
         if case .replace(let servers) = action,
             replica.core.configuration.needsJointState(toBecome: servers),
             let old = (replica.core.configuration.members + servers)
-                .first(where: { !isCurrent($0.id) })
+                .first(where: { !speaks($0.id, atLeast: Self.jointProtocol) })
         {
             logger.warning(
                 "no membership change: a server is not known to read joint configurations",
@@ -34,14 +36,14 @@ extension Server {
 
     /// Whether a server that is to join reads what the log may hold by then; nil before it was met.
     func canJoin(_ joiner: ServerID) -> Bool? {
-        let needed = min(Self.wideProtocol, network.protocolMax)
+        let needed = min(UInt16(Command.version), network.protocolMax)
         return network.agreedProtocol(with: joiner).map { $0 >= needed }
     }
 
     /// What was agreed with it decides; of a server that was not met yet, what it is known to run.
-    private func isCurrent(_ server: ServerID) -> Bool {
-        if server == id { return true }
-        if let agreed = network.agreedProtocol(with: server) { return agreed >= Self.wideProtocol }
+    private func speaks(_ server: ServerID, atLeast version: UInt16) -> Bool {
+        if server == id { return version <= network.protocolMax }
+        if let agreed = network.agreedProtocol(with: server) { return agreed >= version }
         let build =
             network.members[server]?.info.version
             ?? replica.state.server(server.description)?.version

@@ -134,7 +134,7 @@ import Testing
 
     @Test("Greetings agree on the lower of two protocols; what protocol 1 reads has not changed")
     func greetings() throws {
-        for (ours, theirs) in [(1, 1), (1, 2), (2, 1), (2, 2)] as [(UInt16, UInt16)] {
+        for (ours, theirs) in [(1, 1), (1, 2), (2, 1), (2, 3), (3, 3)] as [(UInt16, UInt16)] {
             var writer = ByteWriter()
             Hello(purpose: .peer, sender: Self.member, known: [], protocolMax: theirs)
                 .write(to: &writer)
