@@ -6,12 +6,24 @@ package enum Timestamp {
     ///
     /// - Parameter nanoseconds: since the start of 1970, leap seconds not counted; may be negative.
     package static func rfc3339(unixNanoseconds nanoseconds: Int64) -> String {
+        wholeSeconds(nanoseconds) + "Z"
+    }
+
+    /// The same with as many digits behind the point as are not zero, up to nine: Go's RFC3339Nano.
+    package static func rfc3339Nano(unixNanoseconds nanoseconds: Int64) -> String {
+        let fraction = padded(floored(nanoseconds, by: 1_000_000_000).remainder, 9)
+        let zeros = fraction.utf8.reversed().prefix { $0 == UInt8(ascii: "0") }.count
+        let digits = fraction.dropLast(zeros)
+        return wholeSeconds(nanoseconds) + (digits.isEmpty ? "Z" : ".\(digits)Z")
+    }
+
+    private static func wholeSeconds(_ nanoseconds: Int64) -> String {
         let seconds = floored(nanoseconds, by: 1_000_000_000)
         let (year, month, day) = date(daysSince1970: floored(seconds.quotient, by: 86_400).quotient)
         let second = floored(seconds.quotient, by: 86_400).remainder
         return padded(year, 4) + "-" + padded(month, 2) + "-" + padded(day, 2) + "T"
             + padded(second / 3600, 2) + ":" + padded(second / 60 % 60, 2) + ":"
-            + padded(second % 60, 2) + "Z"
+            + padded(second % 60, 2)
     }
 
     /// The Gregorian date. Years are counted from March, so that a leap day ends its year; 400 of

@@ -288,7 +288,7 @@ extension Server {
         guard case .command(let command) = call.wish else {
             preconditionFailure("\(call.endpoint) was not validated")
         }
-        replica.propose(command.encoded()) { [weak self] outcome in
+        replica.propose(signed(command).encoded()) { [weak self] outcome in
             guard let self else { return done(.notLeader) }
             switch outcome {
             case .applied(let result, let index):
@@ -308,6 +308,21 @@ extension Server {
                     .answered(
                         .text(500, "this server is out of service until its restart: \(reason)")))
             }
+        }
+    }
+
+    /// With its author, for the history, once every server can apply that.
+    private func signed(_ command: Command) -> Command {
+        guard serverThatCannotApply(Command.historyVersion) == nil else { return command }
+        let author = HistoryEvent.Author(unixNanoseconds: loop.wallClockNanoseconds)
+        switch command {
+        case .setAutopilot(let configuration, let cas, _):
+            return .setAutopilot(configuration, cas: cas, by: author)
+        case .setScheduler(let configuration, let cas, _):
+            return .setScheduler(configuration, cas: cas, by: author)
+        case .initializeAutopilot, .initializeScheduler, .putServer, .removeServer, .restoreBegin,
+            .restoreChunk, .restoreEnd, .recordEvent, .recordLeader, .setUpgradeBaseline:
+            return command
         }
     }
 

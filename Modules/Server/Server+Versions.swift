@@ -16,8 +16,9 @@ extension Server {
     /// The first server of the configuration that is not known to apply commands of this version.
     func serverThatCannotApply(_ version: UInt8) -> ServerID? {
         guard version > 1 else { return nil }
-        return replica.core.configuration.members
-            .first { !speaks(UInt16(version), $0.id) }?.id
+        return replica.core.configuration.members.first {
+            !speaks($0.id, atLeast: UInt16(version))
+        }?.id
     }
 
     func canEverybodyApply(_ version: UInt8) -> Bool { serverThatCannotApply(version) == nil }
@@ -27,7 +28,7 @@ extension Server {
         if case .replace(let servers) = action,
             replica.core.configuration.needsJointState(toBecome: servers),
             let old = (replica.core.configuration.members + servers)
-                .first(where: { !speaks(Self.jointProtocol, $0.id) })
+                .first(where: { !speaks($0.id, atLeast: Self.jointProtocol) })
         {
             logger.warning(
                 "no membership change: a server is not known to read joint configurations",
@@ -39,12 +40,13 @@ extension Server {
 
     /// Whether a server that is to join reads what the log may hold by then; nil before it was met.
     func canJoin(_ joiner: ServerID) -> Bool? {
-        network.agreedProtocol(with: joiner).map { $0 >= network.protocolMax }
+        let needed = min(UInt16(Command.version), network.protocolMax)
+        return network.agreedProtocol(with: joiner).map { $0 >= needed }
     }
 
     /// What was agreed with it decides; of a server that was not met yet, what it is known to run.
-    private func speaks(_ version: UInt16, _ server: ServerID) -> Bool {
-        if server == id { return network.protocolMax >= version }
+    private func speaks(_ server: ServerID, atLeast version: UInt16) -> Bool {
+        if server == id { return version <= network.protocolMax }
         if let agreed = network.agreedProtocol(with: server) { return agreed >= version }
         if let info = network.members[server]?.info { return info.protocolMax >= version }
         return replica.state.server(server.description)?.version == options.version

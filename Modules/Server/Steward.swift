@@ -201,7 +201,7 @@ final class Steward {
     private func recordIdentities() {
         for server in replica.core.configuration.members {
             guard let info = network.members[server.id]?.info, !info.name.isEmpty else { continue }
-            guard let identity = identity(of: info) else { continue }
+            guard let identity = identity(of: info).map(recordable) else { continue }
             guard replica.state.server(identity.id) != identity, !recording.contains(identity.id)
             else { continue }
             recording.insert(identity.id)
@@ -209,6 +209,14 @@ final class Steward {
                 self?.recording.remove(identity.id)
             }
         }
+    }
+
+    /// Without its labels for as long as a server cannot apply them.
+    private func recordable(_ identity: ServerIdentity) -> ServerIdentity {
+        guard identity.hasLabels, server.serverThatCannotApply(Command.historyVersion) != nil else {
+            return identity
+        }
+        return identity.withoutLabels()
     }
 
     private func identity(of info: MemberInfo) -> ServerIdentity? {

@@ -19,7 +19,8 @@ import MartletBytes
 //                                             | 8     | NodeLimitForFeasibilityChecks    |
 //
 // Server: id, name, region, datacenter, RPC, HTTP and gossip address and version as short strings,
-// then one byte: whether it is a non-voter. The indexes of configurations are not part of them: a
+// then one byte: whether it is a non-voter. From version 3 on a byte of flags follows (1: a zone, 2: an
+// upgrade version), and those that it tells of, as short strings. The indexes of configurations are not part of them: a
 // command gets them from the log, a snapshot writes them beside.
 
 extension ByteWriter {
@@ -59,6 +60,15 @@ extension ByteWriter {
         write(shortString: server.gossipAddress)
         write(shortString: server.version)
         write(server.isNonVoter)
+    }
+
+    /// What follows in version 3.
+    mutating func writeLabels(_ server: ServerIdentity) {
+        write(
+            UInt8(server.redundancyZone == nil ? 0 : 1)
+                | UInt8(server.upgradeVersion == nil ? 0 : 2))
+        if let zone = server.redundancyZone { write(shortString: zone) }
+        if let version = server.upgradeVersion { write(shortString: version) }
     }
 }
 
@@ -103,11 +113,21 @@ struct StateReader {
         return configuration
     }
 
-    mutating func server() throws(StateError) -> ServerIdentity {
-        try ServerIdentity(
+    mutating func server(version: UInt8) throws(StateError) -> ServerIdentity {
+        let plain = try ServerIdentity(
             id: try text(), name: try text(), region: try text(), datacenter: try text(),
             rpcAddress: try text(), httpAddress: try text(), gossipAddress: try text(),
             version: try text(), isNonVoter: try bool())
+        guard version >= Command.historyVersion else { return plain }
+        let flags = try uint8()
+        guard flags < 4 else { throw .malformed("flags \(flags) of server \(plain.id)") }
+        let zone: String? = flags & 1 == 0 ? nil : try text()
+        let upgradeVersion: String? = flags & 2 == 0 ? nil : try text()
+        return try ServerIdentity(
+            id: plain.id, name: plain.name, region: plain.region, datacenter: plain.datacenter,
+            rpcAddress: plain.rpcAddress, httpAddress: plain.httpAddress,
+            gossipAddress: plain.gossipAddress, version: plain.version,
+            isNonVoter: plain.isNonVoter, redundancyZone: zone, upgradeVersion: upgradeVersion)
     }
 
     /// An id with a length of 32 bits before it.
@@ -131,8 +151,11 @@ struct StateReader {
     }
 
     mutating func duration() throws(StateError) -> GoDuration {
-        GoDuration(
-            nanoseconds: try read { (bytes) throws(ByteError) in try bytes.readInt64() })
+        GoDuration(nanoseconds: try int64())
+    }
+
+    mutating func int64() throws(StateError) -> Int64 {
+        try read { (bytes) throws(ByteError) in try bytes.readInt64() }
     }
 
     mutating func bool() throws(StateError) -> Bool {
@@ -150,6 +173,9 @@ struct StateReader {
     mutating func uint64() throws(StateError) -> UInt64 {
         try read { (bytes) throws(ByteError) in try bytes.readUInt64() }
     }
+
+    /// A number, or none, with a byte before it that says which.
+    mutating func optional() throws(StateError) -> UInt64? { try bool() ? try uint64() : nil }
 
     mutating func finish() throws(StateError) {
         try read { (bytes) throws(ByteError) in try bytes.finish() }

@@ -21,17 +21,24 @@ import MartletBytes
 /// | 7    | restoreBegin        | 8: bytes of the whole; 4: its CRC-32C             |
 /// | 8    | restoreChunk        | 8: index of its restoreBegin; 4: number; bytes    |
 /// | 9    | restoreEnd          | 8: index of its restoreBegin                      |
+/// | 10   | recordEvent         | the event                                         |
+/// | 11   | recordLeader        | the leadership term                               |
+/// | 12   | setUpgradeBaseline  | 1: whether cas follows; 8: cas;                   |
+/// |      |                     | 1: whether a number follows; 8: the number        |
 ///
-/// Kinds 1 to 6 came with version 1, 7 to 9 with version 2.
+/// Kinds 1 to 6 came with version 1, 7 to 9 with version 2, 10 to 12 with version 3. Version 3 also
+/// has kinds 1 and 3 with an author before the configuration, and kind 5 with a zone or an upgrade
+/// version; without those they stay what they are in version 1.
 ///
 /// A kind that is added, or a field, takes the next version. It is proposed only once every server
 /// of the configuration reads that version: an older one would refuse what the others apply.
 package enum Command: Equatable, Sendable {
-    /// Replaces the configuration, if `cas` is nil or its ModifyIndex.
-    case setAutopilot(AutopilotConfiguration, cas: UInt64?)
+    /// Replaces the configuration, if `cas` is nil or its ModifyIndex. With an author it is an event
+    /// in the history.
+    case setAutopilot(AutopilotConfiguration, cas: UInt64?, by: HistoryEvent.Author? = nil)
     /// Stores a first configuration, if there is none.
     case initializeAutopilot(AutopilotConfiguration)
-    case setScheduler(SchedulerConfiguration, cas: UInt64?)
+    case setScheduler(SchedulerConfiguration, cas: UInt64?, by: HistoryEvent.Author? = nil)
     case initializeScheduler(SchedulerConfiguration)
     /// Adds the server, or replaces what is known of it.
     case putServer(ServerIdentity)
@@ -42,22 +49,32 @@ package enum Command: Equatable, Sendable {
     case restoreChunk(restore: UInt64, number: UInt32, bytes: [UInt8])
     /// Puts the restore that began at this log index in force.
     case restoreEnd(restore: UInt64)
+    case recordEvent(HistoryEvent)
+    /// Nothing where the term was recorded already, or a later one.
+    case recordLeader(LeadershipTerm)
+    /// How many voters there were when an upgrade began, or that none is under way; if `cas` is nil or
+    /// ``State/upgradeBaselineIndex``.
+    case setUpgradeBaseline(UInt64?, cas: UInt64?)
 
     /// The newest version that this program reads.
-    package static let version: UInt8 = 2
+    package static let version: UInt8 = 3
 
     /// The oldest version whose programs can apply this command.
     package var minimumReaderVersion: UInt8 {
         switch self {
-        case .setAutopilot, .initializeAutopilot, .setScheduler, .initializeScheduler, .putServer,
-            .removeServer:
-            1
+        case .initializeAutopilot, .initializeScheduler, .removeServer: 1
+        case .setAutopilot(_, _, let author), .setScheduler(_, _, let author):
+            author == nil ? 1 : Self.historyVersion
+        case .putServer(let server): server.hasLabels ? Self.historyVersion : 1
         case .restoreBegin, .restoreChunk, .restoreEnd: Self.restoreVersion
+        case .recordEvent, .recordLeader, .setUpgradeBaseline: Self.historyVersion
         }
     }
 
     /// The version that brought ``StateRestore``.
     package static let restoreVersion: UInt8 = 2
+    /// The version that brought the history, zones and upgrades.
+    package static let historyVersion: UInt8 = 3
 
     private var kind: UInt8 {
         switch self {
@@ -70,6 +87,9 @@ package enum Command: Equatable, Sendable {
         case .restoreBegin: 7
         case .restoreChunk: 8
         case .restoreEnd: 9
+        case .recordEvent: 10
+        case .recordLeader: 11
+        case .setUpgradeBaseline: 12
         }
     }
 
@@ -78,15 +98,19 @@ package enum Command: Equatable, Sendable {
         writer.write(minimumReaderVersion)
         writer.write(kind)
         switch self {
-        case .setAutopilot(let configuration, let cas):
-            Self.write(cas: cas, to: &writer)
+        case .setAutopilot(let configuration, let cas, let author):
+            Self.write(optional: cas, to: &writer)
+            if let author { writer.write(author) }
             writer.write(configuration)
         case .initializeAutopilot(let configuration): writer.write(configuration)
-        case .setScheduler(let configuration, let cas):
-            Self.write(cas: cas, to: &writer)
+        case .setScheduler(let configuration, let cas, let author):
+            Self.write(optional: cas, to: &writer)
+            if let author { writer.write(author) }
             writer.write(configuration)
         case .initializeScheduler(let configuration): writer.write(configuration)
-        case .putServer(let server): writer.write(server)
+        case .putServer(let server):
+            writer.write(server)
+            if server.hasLabels { writer.writeLabels(server) }
         case .removeServer(let id): writer.write(string: id)  // May be long, and then refused.
         case .restoreBegin(let sizeBytes, let checksum):
             writer.write(sizeBytes)
@@ -96,6 +120,11 @@ package enum Command: Equatable, Sendable {
             writer.write(number)
             writer.write(bytes: bytes)
         case .restoreEnd(let restore): writer.write(restore)
+        case .recordEvent(let event): writer.write(event)
+        case .recordLeader(let leader): writer.write(leader)
+        case .setUpgradeBaseline(let voters, let cas):
+            Self.write(optional: cas, to: &writer)
+            Self.write(optional: voters, to: &writer)
         }
         return writer.bytes
     }
@@ -110,14 +139,14 @@ package enum Command: Equatable, Sendable {
         }
         switch (version, try reader.uint8()) {
         case (1, 1):
-            let cas = try Self.readCAS(&reader)
+            let cas = try reader.optional()
             self = .setAutopilot(try reader.autopilot(), cas: cas)
         case (1, 2): self = .initializeAutopilot(try reader.autopilot())
         case (1, 3):
-            let cas = try Self.readCAS(&reader)
+            let cas = try reader.optional()
             self = .setScheduler(try reader.scheduler(), cas: cas)
         case (1, 4): self = .initializeScheduler(try reader.scheduler())
-        case (1, 5): self = .putServer(try reader.server())
+        case (1, 5): self = .putServer(try reader.server(version: version))
         case (1, 6): self = .removeServer(id: try reader.longText())
         case (2, 7):
             self = .restoreBegin(sizeBytes: try reader.uint64(), checksum: try reader.uint32())
@@ -126,19 +155,34 @@ package enum Command: Equatable, Sendable {
                 restore: try reader.uint64(), number: try reader.uint32(),
                 bytes: try reader.chunk())
         case (2, 9): self = .restoreEnd(restore: try reader.uint64())
+        case (3, 1):
+            let cas = try reader.optional()
+            let author = try reader.author()
+            self = .setAutopilot(try reader.autopilot(), cas: cas, by: author)
+        case (3, 3):
+            let cas = try reader.optional()
+            let author = try reader.author()
+            self = .setScheduler(try reader.scheduler(), cas: cas, by: author)
+        case (3, 5):
+            let server = try reader.server(version: version)
+            guard server.hasLabels else {
+                throw .malformed("server \(server.id) in version 3 without need")
+            }
+            self = .putServer(server)
+        case (3, 10): self = .recordEvent(try reader.event())
+        case (3, 11): self = .recordLeader(try reader.leader())
+        case (3, 12):
+            let cas = try reader.optional()
+            self = .setUpgradeBaseline(try reader.optional(), cas: cas)
         case (let version, let kind):
             throw .malformed("no command \(kind) in version \(version)")
         }
         try reader.finish()
     }
 
-    private static func write(cas: UInt64?, to writer: inout ByteWriter) {
-        writer.write(cas != nil)
-        if let cas { writer.write(cas) }
-    }
-
-    private static func readCAS(_ reader: inout StateReader) throws(StateError) -> UInt64? {
-        try reader.bool() ? try reader.uint64() : nil
+    private static func write(optional number: UInt64?, to writer: inout ByteWriter) {
+        writer.write(number != nil)
+        if let number { writer.write(number) }
     }
 }
 

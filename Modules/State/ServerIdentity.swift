@@ -4,6 +4,8 @@
 package struct ServerIdentity: Equatable, Sendable {
     /// Bound of each text, in bytes of UTF-8.
     package static let textBytesMax = 255
+    /// Bound of zone and upgrade version.
+    package static let labelBytesMax = 128
 
     /// A UUID in lower case.
     package let id: String
@@ -19,12 +21,17 @@ package struct ServerIdentity: Equatable, Sendable {
     package let version: String
     /// Never to get a vote.
     package let isNonVoter: Bool
+    /// Of autopilot's zones; nil for none. Not empty.
+    package private(set) var redundancyZone: String?
+    /// Stands for `version` in custom upgrades; nil for that one. Not empty.
+    package private(set) var upgradeVersion: String?
 
-    /// - Throws: ``StateError/malformed(_:)`` for an id that is not a UUID in lower case, and for a
-    ///   text beyond its bound.
+    /// - Throws: ``StateError/malformed(_:)`` for an id that is not a UUID in lower case, for a text
+    ///   beyond its bound, and for a zone or an upgrade version that is empty.
     package init(
         id: String, name: String, region: String, datacenter: String, rpcAddress: String,
-        httpAddress: String, gossipAddress: String, version: String, isNonVoter: Bool
+        httpAddress: String, gossipAddress: String, version: String, isNonVoter: Bool,
+        redundancyZone: String? = nil, upgradeVersion: String? = nil
     ) throws(StateError) {
         guard Self.isServerID(id) else {
             throw .malformed("a server's id is not a UUID in lower case")
@@ -32,6 +39,12 @@ package struct ServerIdentity: Equatable, Sendable {
         let texts = [name, region, datacenter, rpcAddress, httpAddress, gossipAddress, version]
         guard texts.allSatisfy({ $0.utf8.count <= Self.textBytesMax }) else {
             throw .malformed("a text of server \(id) has over \(Self.textBytesMax) bytes")
+        }
+        for label in [redundancyZone, upgradeVersion].compactMap(\.self) {
+            guard (1...Self.labelBytesMax).contains(label.utf8.count) else {
+                throw .malformed(
+                    "a label of server \(id) has not 1 to \(Self.labelBytesMax) bytes")
+            }
         }
         self.id = id
         self.name = name
@@ -42,6 +55,19 @@ package struct ServerIdentity: Equatable, Sendable {
         self.gossipAddress = gossipAddress
         self.version = version
         self.isNonVoter = isNonVoter
+        self.redundancyZone = redundancyZone
+        self.upgradeVersion = upgradeVersion
+    }
+
+    /// Whether only commands and snapshots of version 3 can hold it.
+    package var hasLabels: Bool { redundancyZone != nil || upgradeVersion != nil }
+
+    /// As programs that know neither zones nor upgrade versions hold it.
+    package func withoutLabels() -> ServerIdentity {
+        var plain = self
+        plain.redundancyZone = nil
+        plain.upgradeVersion = nil
+        return plain
     }
 
     /// Whether `text` is a UUID as Raft writes one: 8-4-4-4-12 digits, in lower case. One spelling,

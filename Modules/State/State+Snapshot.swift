@@ -23,16 +23,27 @@ import MartletBytes
 /// |       | the whole; 4: CRC-32C of the whole; 4: number of chunks; each chunk  |
 /// |       | with its length of 32 bits                                           |
 ///
-/// Values are written as `Codec.swift` says.
+/// Version 3, written once there is a history, an upgrade or a server with labels: its servers are
+/// those of version 3, what version 2 appends is always there, and behind it:
+///
+/// | bytes | meaning                                                              |
+/// |-------|----------------------------------------------------------------------|
+/// | 8     | index of the last change to the history, 0 for none                  |
+/// | 4     | number of terms; each: 8: its log index; the term; ascending         |
+/// | 4     | number of events; each: 8: its log index; the event; ascending       |
+/// | 8     | index of the last change to the upgrade's baseline, 0 for none       |
+/// | 1     | whether a baseline follows; 8: the baseline                          |
+///
+/// Values are written as `Codec.swift` and `HistoryCodec.swift` say.
 extension State {
     /// The newest version that this program reads.
-    package static let snapshotVersion: UInt8 = 2
+    package static let snapshotVersion: UInt8 = 3
 
     /// Equal states give equal bytes. O(n): meant for a worker, on a copy.
     package func encoded() -> [UInt8] {
         var writer = ByteWriter(reservingBytes: 256 + 128 * serverTable.count)
-        let hasRestores = restoredIndex > 0 || pendingRestore != nil
-        writer.write(hasRestores ? Self.snapshotVersion : 1)
+        let version = neededVersion
+        writer.write(version)
         writer.write(lastAppliedIndex)
         writer.write(autopilot != nil)
         if let autopilot {
@@ -48,9 +59,23 @@ extension State {
         }
         writer.write(serverTableIndex)
         writer.write(UInt32(serverTable.count))
-        for element in serverTable { writer.write(element.value) }
-        if hasRestores { writeRestores(to: &writer) }
+        for element in serverTable {
+            writer.write(element.value)
+            if version > 2 { writer.writeLabels(element.value) }
+        }
+        if version > 1 { writeRestores(to: &writer) }
+        if version > 2 { writeHistory(to: &writer) }
         return writer.bytes
+    }
+
+    /// The oldest version that can hold this state.
+    private var neededVersion: UInt8 {
+        if historyIndex > 0 || upgradeBaselineIndex > 0
+            || serverTable.contains(where: { $0.value.hasLabels })
+        {
+            return 3
+        }
+        return restoredIndex > 0 || pendingRestore != nil ? 2 : 1
     }
 
     /// Reads bytes of any origin; what it takes is a state that ``encoded()`` gives back.
@@ -77,9 +102,14 @@ extension State {
             configuration.modifyIndex = modifyIndex
             scheduler = configuration
         }
-        try readServers(&reader)
+        try readServers(&reader, version: version)
         if version > 1 { try readRestores(&reader) }
+        if version > 2 { try readHistory(&reader) }
         try reader.finish()
+        // One state has one encoding.
+        guard version == neededVersion else {
+            throw .malformed("version \(version) without need of more than \(neededVersion)")
+        }
     }
 
     private func writeRestores(to writer: inout ByteWriter) {
@@ -98,10 +128,7 @@ extension State {
         guard restoredIndex <= lastAppliedIndex else {
             throw .malformed("restored at \(restoredIndex), after \(lastAppliedIndex)")
         }
-        guard try reader.bool() else {
-            guard restoredIndex > 0 else { throw .malformed("version 2 without a restore") }
-            return
-        }
+        guard try reader.bool() else { return }
         let index = try reader.uint64()
         guard restoredIndex < index, index <= lastAppliedIndex,
             lastAppliedIndex - index <= StateRestore.entriesMax
@@ -111,6 +138,68 @@ extension State {
         let count = try reader.uint32()
         for number in 0..<count { try pending.add(try reader.chunk(), number: number) }
         pendingRestore = pending
+    }
+
+    private func writeHistory(to writer: inout ByteWriter) {
+        writer.write(historyIndex)
+        writer.write(UInt32(history.leaders.count))
+        for leader in history.leaders {
+            writer.write(leader.index)
+            writer.write(leader)
+        }
+        writer.write(UInt32(history.events.count))
+        for event in history.events {
+            writer.write(event.index)
+            writer.write(event)
+        }
+        writer.write(upgradeBaselineIndex)
+        writer.write(upgradeBaseline != nil)
+        if let upgradeBaseline { writer.write(upgradeBaseline) }
+    }
+
+    private mutating func readHistory(_ reader: inout StateReader) throws(StateError) {
+        historyIndex = try reader.uint64()
+        let leaders = try reader.uint32()
+        guard leaders <= History.leadersMax else { throw .malformed("\(leaders) terms") }
+        var previous: UInt64 = 0
+        for _ in 0..<leaders {
+            previous = try readRecordIndex(&reader, after: previous)
+            var leader = try reader.leader()
+            leader.index = previous
+            guard history.record(leader) else {
+                throw .malformed("term \(leader.term) is out of order")
+            }
+        }
+        let events = try reader.uint32()
+        guard events <= History.eventsMax else { throw .malformed("\(events) events") }
+        previous = 0
+        for _ in 0..<events {
+            previous = try readRecordIndex(&reader, after: previous)
+            var event = try reader.event()
+            event.index = previous
+            history.record(event)
+        }
+        let newest = max(history.leaders.last?.index ?? 0, history.events.last?.index ?? 0)
+        guard historyIndex == newest else {
+            throw .malformed("history changed at \(historyIndex), its newest is of \(newest)")
+        }
+        upgradeBaselineIndex = try reader.uint64()
+        upgradeBaseline = try reader.optional()
+        guard upgradeBaselineIndex <= lastAppliedIndex,
+            upgradeBaselineIndex > 0 || upgradeBaseline == nil
+        else {
+            throw .malformed("a baseline of \(upgradeBaselineIndex) at \(lastAppliedIndex)")
+        }
+    }
+
+    private func readRecordIndex(
+        _ reader: inout StateReader, after previous: UInt64
+    ) throws(StateError) -> UInt64 {
+        let index = try reader.uint64()
+        guard previous < index, index <= lastAppliedIndex else {
+            throw .malformed("a record of \(index) after \(previous) at \(lastAppliedIndex)")
+        }
+        return index
     }
 
     private func readIndexes(
@@ -125,7 +214,9 @@ extension State {
         return (create, modify)
     }
 
-    private mutating func readServers(_ reader: inout StateReader) throws(StateError) {
+    private mutating func readServers(
+        _ reader: inout StateReader, version: UInt8
+    ) throws(StateError) {
         serverTableIndex = try reader.uint64()
         guard serverTableIndex <= lastAppliedIndex else {
             throw .malformed("servers changed at \(serverTableIndex), after \(lastAppliedIndex)")
@@ -137,7 +228,7 @@ extension State {
         }
         var previous = ""
         for _ in 0..<count {
-            let server = try reader.server()
+            let server = try reader.server(version: version)
             guard previous < server.id else {
                 throw .malformed("server \(server.id) is out of order")
             }

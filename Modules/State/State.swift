@@ -14,6 +14,7 @@ package struct State: Equatable, Sendable {
         case autopilot
         case scheduler
         case servers
+        case history
     }
 
     /// Bound of the servers table: far above any Raft configuration.
@@ -30,6 +31,12 @@ package struct State: Equatable, Sendable {
     /// Log index of the last restore that took effect; 0 before any.
     package internal(set) var restoredIndex: UInt64 = 0
     var pendingRestore: PendingRestore?
+    package internal(set) var history = History()
+    var historyIndex: UInt64 = 0
+    /// How many voters there were when the upgrade that is under way began; nil while there is none.
+    package internal(set) var upgradeBaseline: UInt64?
+    /// Log index of the last change to it; 0 before any. For check-and-set.
+    package internal(set) var upgradeBaselineIndex: UInt64 = 0
 
     package init() {}
 
@@ -47,6 +54,7 @@ package struct State: Equatable, Sendable {
         case .autopilot: max(autopilot?.modifyIndex ?? 0, restoredIndex)
         case .scheduler: max(scheduler?.modifyIndex ?? 0, restoredIndex)
         case .servers: serverTableIndex
+        case .history: historyIndex
         }
     }
 
@@ -78,18 +86,20 @@ package struct State: Equatable, Sendable {
         _ command: Command, at index: UInt64
     ) throws(StateError) -> CommandResult {
         switch command {
-        case .setAutopilot(let configuration, let cas):
+        case .setAutopilot(let configuration, let cas, let author):
             if let failure = check(cas, against: autopilot?.modifyIndex, at: index) {
                 return failure
             }
+            record(configuration, by: author, at: index)
             store(configuration, at: index)
         case .initializeAutopilot(let configuration):
             guard autopilot == nil else { return .unchanged }
             store(configuration, at: index)
-        case .setScheduler(let configuration, let cas):
+        case .setScheduler(let configuration, let cas, let author):
             if let failure = check(cas, against: scheduler?.modifyIndex, at: index) {
                 return failure
             }
+            record(configuration, by: author, at: index)
             store(configuration, at: index)
         case .initializeScheduler(let configuration):
             guard scheduler == nil else { return .unchanged }
@@ -105,6 +115,17 @@ package struct State: Equatable, Sendable {
             return try addChunk(bytes, number: number, to: restore, at: index)
         case .restoreEnd(let restore):
             return try endRestore(restore, at: index)
+        case .recordEvent(let event):
+            record(event, at: index)
+        case .recordLeader(let leader):
+            return record(leader, at: index)
+        case .setUpgradeBaseline(let voters, let cas):
+            if let failure = check(cas, against: upgradeBaselineIndex, at: index) {
+                return failure
+            }
+            guard voters != upgradeBaseline else { return .unchanged }
+            upgradeBaseline = voters
+            upgradeBaselineIndex = index
         }
         return .applied(modifyIndex: index)
     }

@@ -8,7 +8,7 @@ import MartletBytes
 /// restoreBegin(size, checksum) → restoreChunk 0, 1, … → restoreEnd. The log index of restoreBegin is
 /// the restore's name. Nothing is in force before restoreEnd, which takes all or nothing.
 package enum StateRestore {
-    /// Bound of a state that can be restored. The largest one, with ``State/serversMax`` servers
+    /// Bound of a state that can be restored. The largest archive, of ``State/serversMax`` servers
     /// whose texts are all at their bound, has 7.6 MB.
     package static let bytesMax = 16 << 20
     /// Each chunk but the last has exactly this size: a state cuts in one way only.
@@ -96,10 +96,19 @@ extension State {
     /// Log index of the restoreBegin under way; nil without one.
     package var restoreIndex: UInt64? { pendingRestore?.index }
 
-    /// The state as a file to restore from: without a restore that is under way.
+    /// The state as a file to restore from, in a format that ``StateRestore/formatMax`` allows: without
+    /// a restore that is under way, and without what a restore does not take and that format does not
+    /// know, which is the history, the baseline of an upgrade and the labels of servers.
     package func archived() -> [UInt8] {
         var settled = self
         settled.pendingRestore = nil
+        settled.history = History()
+        settled.historyIndex = 0
+        settled.upgradeBaseline = nil
+        settled.upgradeBaselineIndex = 0
+        for server in servers where server.hasLabels {
+            settled.serverTable.insert(server.withoutLabels(), at: server.id)
+        }
         return settled.encoded()
     }
 
@@ -123,7 +132,7 @@ extension State {
     /// `index`: ModifyIndex never goes back, and a check-and-set prepared before the restore fails.
     ///
     /// The servers stay: they name those that run, as Raft's configuration does, not those that ran
-    /// when the state was saved.
+    /// when the state was saved. So do the history, which is this cluster's, and an upgrade's baseline.
     mutating func endRestore(_ restore: UInt64, at index: UInt64) throws(StateError)
         -> CommandResult
     {

@@ -164,7 +164,7 @@ extension SimulatedCluster {
         #expect(cluster.overview(of: leader)?.configuration.servers.count == 3)
 
         cluster.stop(joiner, isLeaving: false)
-        joiner.options.peerProtocolMax = 2
+        joiner.options.peerProtocolMax = leader.options.peerProtocolMax
         cluster.start(joiner)
         cluster.world.run(for: .seconds(10))
         #expect(cluster.overview(of: leader)?.configuration.servers.count == 4)

@@ -18,6 +18,20 @@ import Testing
                 .restoreBegin(sizeBytes: 1 << 40, checksum: 7),
                 .restoreChunk(restore: 5, number: 2, bytes: [1, 2, 3]),
                 .restoreEnd(restore: .max),
+                .setAutopilot(
+                    unusualAutopilot, cas: 7,
+                    by: .init(unixNanoseconds: -5, accessor: "é")),
+                .setScheduler(unusualScheduler, cas: nil, by: .init(unixNanoseconds: .max)),
+                .putServer(try server(1, zone: "z")),
+                .putServer(try server(1, upgradeVersion: "1.2")),
+                .putServer(try server(1, isNonVoter: true, zone: "z", upgradeVersion: "1.2")),
+                .recordEvent(event(1)),
+                .recordEvent(event(2, actor: .operator(accessor: "abc"))),
+                .recordEvent(event(3, actor: .server)),
+                .recordLeader(term(9)),
+                .setUpgradeBaseline(3, cas: 0),
+                .setUpgradeBaseline(nil, cas: .max),
+                .setUpgradeBaseline(.max, cas: nil),
             ]
         } catch {
             preconditionFailure("\(error)")
@@ -68,9 +82,14 @@ import Testing
         #expect(Command.setScheduler(unusualScheduler, cas: 5).encoded() == expected)
     }
 
-    @Test("Commands of a restore say that version 2 is needed; the others still say 1")
+    @Test("Each command says which version is needed: the oldest that has it")
     func versions() {
-        #expect(Self.commands.map { $0.encoded()[0] } == [1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2])
+        #expect(
+            Self.commands.map { $0.encoded()[0] }
+                == [1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2] + [UInt8](repeating: 3, count: 12))
+        #expect(
+            Self.commands.allSatisfy { $0.encoded()[0] == $0.minimumReaderVersion }
+                && Command.version == 3)
         #expect(
             Command.restoreEnd(restore: 5).encoded() == [2, 9, 5, 0, 0, 0, 0, 0, 0, 0])
     }
@@ -112,6 +131,9 @@ import Testing
             [1, 4, 0, 2, 0, 0, 0, 0, 0, 0] + [UInt8](repeating: 0, count: 8),
             [1, 4, 0, 1, 0, 0, 0, 0, 0, 0] + [UInt8](repeating: 255, count: 8),
             [1, 6, 255, 255, 255, 255], [1, 5, 0, 0],
+            [2, 11], [3, 2], [3, 4], [3, 6], [3, 7], [3, 13], [3, 12, 2, 0], [3, 12, 0, 2],
+            [3, 10] + [UInt8](repeating: 0, count: 8) + [3]
+                + [UInt8](repeating: 0, count: 36),
         ] as [[UInt8]])
     func malformed(bytes: [UInt8]) {
         #expect(isMalformed(commandFault(bytes)))
@@ -148,6 +170,7 @@ import Testing
                     continue
                 }
                 #expect(state.autopilot == nil && state.scheduler == nil && state.servers.isEmpty)
+                #expect(state.history.isEmpty && state.upgradeBaselineIndex == 0)
             }
         }
         #expect(taken > 0)
@@ -155,6 +178,31 @@ import Testing
 }
 
 @Suite("Server identities") struct ServerIdentityTests {
+    @Test(
+        "Zone and upgrade version have 1 to 128 bytes, or are absent",
+        arguments: [0, 1, 128, 129])
+    func labels(count: Int) throws {
+        let text = String(repeating: "z", count: count)
+        if count == 1 || count == 128 {
+            let both = try server(1, zone: text, upgradeVersion: text)
+            #expect(try Command(decoding: Command.putServer(both).encoded()) == .putServer(both))
+        } else {
+            #expect(throws: StateError.self) { _ = try server(1, zone: text) }
+            #expect(throws: StateError.self) { _ = try server(1, upgradeVersion: text) }
+        }
+    }
+
+    @Test("No flags, other flags and empty labels are no server of version 3")
+    func flags() throws {
+        let plain = [3] + Command.putServer(try server(1)).encoded().dropFirst()
+        let zone: [UInt8] = [1, 0, 0x7A]
+        #expect(commandFault(plain + [1] + zone) == nil)
+        #expect(commandFault(plain + [3] + zone + zone) == nil)
+        for end in [[0], [4] + zone, [5] + zone, [255] + zone, [1, 0, 0], [2, 0, 0]] as [[UInt8]] {
+            #expect(isMalformed(commandFault(plain + end)), "\(end)")
+        }
+    }
+
     @Test(
         "An id is a UUID in lower case",
         arguments: [

@@ -10,12 +10,29 @@ func serverID(_ number: Int) -> String {
 }
 
 func server(
-    _ number: Int, id: String? = nil, name: String = "s1", isNonVoter: Bool = false
+    _ number: Int, id: String? = nil, name: String = "s1", isNonVoter: Bool = false,
+    zone: String? = nil, upgradeVersion: String? = nil
 ) throws(StateError) -> ServerIdentity {
     try ServerIdentity(
         id: id ?? serverID(number), name: name, region: "global", datacenter: "dc1",
         rpcAddress: "10.0.0.1:4647", httpAddress: "10.0.0.1:4646",
-        gossipAddress: "10.0.0.1:4648", version: "1.0.0", isNonVoter: isNonVoter)
+        gossipAddress: "10.0.0.1:4648", version: "1.0.0", isNonVoter: isNonVoter,
+        redundancyZone: zone, upgradeVersion: upgradeVersion)
+}
+
+/// No field has its default, none the value of another.
+func event(_ number: Int, actor: HistoryEvent.Actor = .autopilot) -> HistoryEvent {
+    HistoryEvent(
+        unixNanoseconds: 1_700_000_000_000_000_000 + Int64(number), action: .promote, actor: actor,
+        serverID: serverID(number), serverName: "s\(number).global", rule: "stable",
+        reason: "healthy for 10s", inputsHash: 0xABCD, oldConfigurationIndex: 5,
+        newConfigurationIndex: 8, outcome: "applied at once")
+}
+
+func term(_ number: UInt64) -> LeadershipTerm {
+    LeadershipTerm(
+        term: number, leaderID: serverID(Int(number)), leaderName: "s\(number).global",
+        sinceUnixNanoseconds: -1)
 }
 
 /// No field has its default, none the value of another.

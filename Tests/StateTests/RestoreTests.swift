@@ -236,6 +236,30 @@ private func isRefused(_ result: CommandResult) -> Bool {
         #expect(bytes.count > 7_500_000 && bytes.count <= StateRestore.bytesMax / 2)
     }
 
+    @Test("An archive has what a restore takes, in a format that version 2 programs read")
+    func archive() throws {
+        var state = try present()
+        let plain = state.archived()
+        _ = state.apply(.putServer(try server(1, zone: "a")), at: 4)
+        _ = state.apply(.recordEvent(event(1)), at: 5)
+        _ = state.apply(.recordLeader(term(1)), at: 6)
+        _ = state.apply(.setUpgradeBaseline(3, cas: nil), at: 7)
+        #expect(state.encoded()[0] == 3)
+
+        let saved = try State(decoding: state.archived())
+        #expect(state.archived()[0] == 1)
+        #expect(saved.servers == (try State(decoding: plain)).servers)
+        #expect(saved.history.isEmpty && saved.upgradeBaseline == nil)
+        #expect(saved.lastAppliedIndex == 7)
+
+        let before = state
+        _ = state.restore(state.archived())
+        #expect(state.history == before.history && state.index(of: .history) == 6)
+        #expect(state.upgradeBaseline == 3 && state.servers == before.servers)
+        #expect(state.restoredIndex == state.lastAppliedIndex)
+        #expect(try State(decoding: state.encoded()) == state)
+    }
+
     @Test("A state that never saw a restore is written so that version 1 programs read it")
     func oldFormat() throws {
         var state = try present()

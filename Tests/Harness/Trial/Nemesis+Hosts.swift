@@ -96,7 +96,7 @@ extension Nemesis {
         },
         Nemesis("another version") { trial, generator in
             let node = trial.anyNode(&generator)
-            let version = UInt16.random(in: 1...2, using: &generator)
+            let version = UInt16.random(in: 1...TrialShape.newestProtocol, using: &generator)
             trial.takeDown(node, by: Bool.random(using: &generator) ? .kill : .powerCut)
             node.options.peerProtocolMax = version
             return .lasting("\(node.name) with protocol \(version)") { trial.bringUp(node) }
