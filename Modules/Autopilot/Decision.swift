@@ -86,6 +86,8 @@ struct Decision {
     var safeToRemove: [String] = []
     /// Servers of the target version that vote and are healthy, or may be given a vote.
     var ready = 0
+    /// What they are measured against: the stored one, or that of an upgrade nobody has seen before.
+    let baseline: Int
     /// All that could vote have the target version.
     let isUniform: Bool
 
@@ -96,6 +98,7 @@ struct Decision {
         let target = target
         let old = all.filter { $0.version != target }
         isUniform = old.isEmpty
+        self.baseline = baseline ?? all.count(where: \.isVoter)
         if configuration.disableUpgradeMigration || target == nil || old.isEmpty {
             wanted = WantedVoters(among: all, zones: zones)
             status = configuration.disableUpgradeMigration ? .disabled : .idle
@@ -106,7 +109,7 @@ struct Decision {
             wanted = WantedVoters(among: [], zones: zones)
             status = .idle
             standbys = upgrade.new
-            decide(upgrade, baseline: baseline ?? Self.firstBaseline(roster))
+            decide(upgrade)
         }
         // Whoever is to have no vote at all, in every phase.
         demotions += roster.members.filter { $0.isReadReplica && $0.isVoter }.map(\.id)
@@ -121,9 +124,6 @@ struct Decision {
         }
     }
 
-    /// What is the baseline of an upgrade that nobody has seen before.
-    static func firstBaseline(_ roster: Roster) -> Int { roster.potential.count(where: \.isVoter) }
-
     /// The normal rules: those that are wanted get a vote, the others lose theirs.
     private mutating func apply(_ wanted: WantedVoters, to members: [Member]) {
         promotions = members.filter { wanted.ids.contains($0.id) && !$0.isVoter }.map(\.id)
@@ -131,7 +131,7 @@ struct Decision {
     }
 
     /// Rows 3 to 9; row 1 and 2 are above.
-    private mutating func decide(_ upgrade: Upgrade, baseline: Int) {
+    private mutating func decide(_ upgrade: Upgrade) {
         let oldVoters = upgrade.old.filter(\.isVoter)
         ready = upgrade.ready.count
         wanted = WantedVoters(among: upgrade.new, zones: upgrade.zones)

@@ -67,7 +67,10 @@ extension Planner {
         let health = tracker.assess(view, at: now, wallClockNanoseconds: wallClockNanoseconds)
         let today = ClusterModel(view, health: health, at: now)
         var assumed = view
-        if let configuration = assumption.configuration { assumed.configuration = configuration }
+        if let configuration = assumption.configuration {
+            assumed.configuration = configuration
+            tracker.patience = .none
+        }
         for position in assumed.servers.indices {
             assumed.servers[position].assume(assumption)
         }

@@ -39,6 +39,14 @@ package struct HealthTracker: Sendable {
     private var newest: (index: UInt64, at: Duration)?
     private var previous: UInt64?
 
+    /// Whether a healthy server may be late once.
+    enum Patience: Sendable {
+        case oneUpdate
+        case none
+    }
+
+    var patience = Patience.oneUpdate
+
     package init() {}
 
     /// Judges every server of the Raft configuration.
@@ -89,7 +97,8 @@ package struct HealthTracker: Sendable {
             of: server, leader: leader, configuration: view.configuration)
         guard var known = memory else { return reason }
         defer { memory = known }
-        guard Self.isLate(server, view.configuration), known.isHealthy, reason != nil,
+        guard patience == .oneUpdate, Self.isLate(server, view.configuration), known.isHealthy,
+            reason != nil,
             server.serfStatus == .alive || server.serfStatus == .leaving
         else {
             known.lateSince = nil

@@ -30,13 +30,12 @@ extension PlannedRound {
     private mutating func warnOfVersions() {
         let configuration = view.configuration
         guard !configuration.disableUpgradeMigration else { return }
-        for server in view.servers where !server.isReadReplica && isAlive(server.serfStatus) {
-            let (version, text) = Member.version(of: server, configuration)
-            if text.isEmpty, configuration.enableCustomUpgrades {
+        for server in initial.potential where server.isAlive && !server.hasReadableVersion {
+            if server.versionText.isEmpty, configuration.enableCustomUpgrades {
                 add(
                     .missingUpgradeVersion,
                     "\(server.name) has no upgrade_version: it counts as 0.0.0")
-            } else if version == nil {
+            } else {
                 add(.unreadableVersion, "\(server.name) has no readable version: 0.0.0 instead")
             }
         }

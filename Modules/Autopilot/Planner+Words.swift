@@ -51,7 +51,8 @@ extension PlannedRound {
 
     /// Of several spellings the first, so that it does not depend on any order.
     private func targetText(_ target: UpgradeVersion?) -> String? {
-        roster.potential.filter { $0.isAlive && $0.version == target }.map(\.versionText).min()
+        roster.potential.filter { $0.isAlive && $0.version == target }
+            .map { $0.hasReadableVersion ? $0.versionText : "0.0.0" }.min()
     }
 
     private func nodeType(of id: String, _ decision: Decision) -> NodeType {
@@ -78,9 +79,8 @@ extension PlannedRound {
                 plan.baseline = view.baseline
             }
         default:
-            let baseline = view.baseline ?? Decision.firstBaseline(roster)
-            plan.baseline = baseline
-            if view.baseline == nil { plan.baselineChange = .store(baseline) }
+            plan.baseline = decision.baseline
+            if view.baseline == nil { plan.baselineChange = .store(decision.baseline) }
         }
     }
 
@@ -104,7 +104,7 @@ extension PlannedRound {
         let version = plan.targetVersion ?? ""
         switch decision.status {
         case .awaitNewVoters:
-            let needed = plan.baseline ?? 0
+            let needed = decision.baseline
             return decision.ready < needed
                 ? "waits for servers of version \(version): \(decision.ready) of \(needed) are ready"
                 : "waits for a server of version \(version) in each zone"

@@ -16,7 +16,9 @@ struct Member: Sendable {
     let status: SerfStatus
     let isReadReplica: Bool
     let zone: Zone
+    /// Zero without a readable one.
     let version: UpgradeVersion
+    let hasReadableVersion: Bool
     /// As the server writes it.
     let versionText: String
     let stableSince: Duration
@@ -111,7 +113,7 @@ extension Member {
             isHealthy: assessment.health.isHealthy, status: server.serfStatus,
             isReadReplica: server.isReadReplica,
             zone: server.zone.isEmpty ? .own(id: server.id) : .named(server.zone),
-            version: version ?? .zero, versionText: version == nil ? "0.0.0" : text,
+            version: version ?? .zero, hasReadableVersion: version != nil, versionText: text,
             stableSince: assessment.stableSince, lastIndex: server.lastIndex,
             isEligible: isFit && isStable, isMaturing: isFit && !isStable,
             isHeardByRaft: server.lastContact.map {

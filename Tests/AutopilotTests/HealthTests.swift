@@ -229,6 +229,110 @@ extension HealthTracker {
         }
     }
 
+    @Test("A sample that is late once flips nobody; one more at the next update does")
+    func lateOnce() {
+        var tracker = HealthTracker()
+        var server = observation()
+        let samples: [(at: Int, contact: Int, isHealthy: Bool)] = [
+            (0, 20, true), (500, 230, true), (1000, 40, true), (1500, 900, true),
+            // Twice within one update is once.
+            (1600, 1000, true), (1749, 1149, true), (2000, 1400, false), (2500, 20, true),
+        ]
+        for sample in samples {
+            server.lastContact = .milliseconds(sample.contact)
+            let health = tracker.judge([server], at: .milliseconds(sample.at))
+            #expect(health.isHealthy == sample.isHealthy, "at \(sample.at) ms")
+        }
+    }
+
+    @Test("A late server that gossip has failed, or whose log is behind, is unhealthy at once")
+    func lateAndWorse() {
+        for change: (inout ServerObservation) -> Void in [
+            { $0.serfStatus = .failed }, { $0.lastIndex = 7 }, { $0.lastTerm = 4 },
+            { $0.lastContact = nil },
+        ] {
+            var tracker = HealthTracker()
+            var server = observation()
+            _ = tracker.judge([server])
+            server.lastContact = .milliseconds(230)
+            change(&server)
+            #expect(!tracker.judge([server], at: .milliseconds(500)).isHealthy)
+        }
+    }
+
+    @Test("A killed server is unhealthy within 1.2 s of its last answer, at an update each 500 ms")
+    func killed() {
+        for phase in stride(from: 0, to: 500, by: 50) {
+            var tracker = HealthTracker()
+            var server = observation()
+            _ = tracker.judge([server], at: .milliseconds(phase - 500))
+            server.lastContact = .milliseconds(phase)
+            var at = phase
+            while tracker.judge([server], at: .milliseconds(at)).isHealthy {
+                at += 500
+                server.lastContact = .milliseconds(at)
+            }
+            #expect(at <= 1200)
+        }
+    }
+
+    @Test("What was appended within the last update puts nobody behind; what is older does")
+    func burst() {
+        var tracker = HealthTracker()
+        var server = observation()
+        var leader = leaderView
+        _ = tracker.judge([server], leader: leader)
+        leader.lastIndex = 50_000
+
+        let during = tracker.judge([server], leader: leader, at: .milliseconds(500))
+        server.lastIndex = 49_750
+        let after = tracker.judge([server], leader: leader, at: .milliseconds(1000))
+        server.lastIndex = 49_749
+        let behind = tracker.judge([server], leader: leader, at: .milliseconds(1500))
+
+        #expect(during.isHealthy && after.isHealthy && !behind.isHealthy)
+        #expect(behind.servers.map(\.reason?.code) == [.trailingLogs])
+    }
+
+    @Test("X17: a snapshot that takes less than five minutes raises no alarm")
+    func grace() {
+        var tracker = HealthTracker()
+        var server = observation()
+        server.lastIndex = 0
+        server.isReceivingSnapshot = true
+        let graces = [0, 299, 300, 301].map { seconds in
+            tracker.judge([server], at: .seconds(seconds)).servers.map(\.isInGrace)
+        }
+
+        #expect(graces == [[true], [true], [true], [false]])
+        server.isReceivingSnapshot = false
+        #expect(tracker.judge([server], at: .seconds(302)).servers.map(\.isInGrace) == [false])
+    }
+
+    @Test("An unhealthy server has the observed value and the threshold, as data and in words")
+    func values() throws {
+        var late = observation()
+        late.lastContact = .milliseconds(1300)
+        var behind = observation("c")
+        behind.lastIndex = 700
+        var tracker = HealthTracker()
+        let reasons = tracker.judge([late, behind]).servers.compactMap(\.reason)
+
+        #expect(
+            reasons == [
+                UnhealthyReason(
+                    code: .lastContact, observed: .duration(.milliseconds(1300)),
+                    threshold: .duration(.milliseconds(200))),
+                UnhealthyReason(
+                    code: .trailingLogs, observed: .count(300), threshold: .count(250)),
+            ])
+        #expect(
+            reasons.map(\.text) == [
+                "its last answer is 1.3s old, above 200ms",
+                "its log is 300 entries behind, above 250",
+            ])
+    }
+
     @Test("Another reason of the same health is no change")
     func otherReason() throws {
         var tracker = HealthTracker()

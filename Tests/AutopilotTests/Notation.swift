@@ -47,7 +47,8 @@ struct Notation {
     private mutating func add(_ text: Substring) {
         let parts = text.split(separator: "=", maxSplits: 1)
         let id = String(parts[0])
-        let tail = parts[1].split(separator: "/", maxSplits: 1)
+        let tail = parts[1].split(
+            separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         let version = tail.count > 1 ? String(tail[1]) : "1.0.0"
         let head = tail[0].split(separator: "@", maxSplits: 1)
         var server = ServerObservation(
