@@ -86,10 +86,4 @@ extension Server {
             RaftHistoryResponse(replica.state.history, index: index, filter: filter), call,
             freshness: freshness(index: index, isLeader: isLeader))
     }
-
-    /// Of an operator's wish, as it is remembered.
-    var author: HistoryEvent.Author? {
-        guard canEverybodyApply(Command.historyVersion) else { return nil }
-        return HistoryEvent.Author(unixNanoseconds: loop.wallClockNanoseconds, accessor: "")
-    }
 }

@@ -47,11 +47,11 @@ extension Server {
         case .setAutopilotConfiguration:
             let configuration = try AutopilotConfiguration.parse(body: call.request.body)
             call.wish = .command(
-                .setAutopilot(configuration, cas: try call.checkAndSetIndex(), by: author))
+                .setAutopilot(configuration, cas: try call.checkAndSetIndex()))
         case .setSchedulerConfiguration:
             let configuration = try SchedulerConfiguration.parse(body: call.request.body)
             call.wish = .command(
-                .setScheduler(configuration, cas: try call.checkAndSetIndex(), by: author))
+                .setScheduler(configuration, cas: try call.checkAndSetIndex()))
         case .agentJoin, .agentForceLeave, .keyringInstall, .keyringUse, .keyringRemove:
             call.wish = try agentWish(call)
         case .statusLeader, .statusPeers, .regions, .agentSelf, .agentMembers, .agentHealth,

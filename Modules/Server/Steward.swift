@@ -222,12 +222,8 @@ final class Steward {
     private func identity(of info: MemberInfo) -> ServerIdentity? {
         if let known = identities[info.id], known.info == info { return known.identity }
         do {
-            var identity = try ServerIdentity(info)
-            if !server.canEverybodyApply(Command.historyVersion) {
-                identity = identity.withoutLabels()
-            } else {
-                identities[info.id] = (info, identity)
-            }
+            let identity = try ServerIdentity(info)
+            identities[info.id] = (info, identity)
             return identity
         } catch {
             logger.warning(
