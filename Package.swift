@@ -119,8 +119,11 @@ let package = Package(
         // Everything that can happen to three cores within small bounds.
         swift("Explorer", in: "Tests", uses: ["Raft"]),
 
+        // Gossip cores and a network between them.
+        swift("GossipWorld", in: "Tests", uses: ["Gossip"]),
+
         tests("Bytes", uses: ["Bytes"]),
-        tests("Gossip", uses: ["Gossip", "Bytes"]),
+        tests("Gossip", uses: ["Gossip", "GossipWorld", "Bytes"]),
         tests("JSON", uses: ["JSON"]),
         tests("API", uses: ["API", "JSON"]),
         tests("Raft", uses: ["Raft", "Contracts"], exclude: ["Scenarios"]),
@@ -160,5 +163,6 @@ let package = Package(
         tool("bench", uses: ["Raft"]),
         tool("explore", uses: ["Explorer"]),
         tool("counter", uses: ["Raft"]),
+        tool("pool", uses: ["Gossip", "GossipWorld"]),
     ]
 )

@@ -58,7 +58,7 @@ package enum GossipEffect: Sendable, Equatable {
 }
 
 /// Why something was not taken.
-package enum GossipRefusal: Sendable, Hashable, CaseIterable {
+package enum GossipRefusal: Error, Sendable, Hashable, CaseIterable {
     /// Longer than any message is.
     case oversized
     /// Of a version that this server does not speak.

@@ -72,6 +72,7 @@ enum Table {
             ]
         ),
         ("Explorer", ["Raft"]),
+        ("GossipWorld", ["Gossip"]),
     ]
 
     private static let tools: [(name: String, uses: [String])] = [
@@ -82,6 +83,7 @@ enum Table {
         ("simulate", ["Harness", "Simulation", "Memory"]),
         ("explore", ["Explorer"]),
         ("counter", ["Raft"]),
+        ("pool", ["Gossip", "GossipWorld"]),
         ("arrows", []),
     ]
 
@@ -140,7 +142,8 @@ enum Table {
                 mayImportAnything: true))
 
         let doubles: Set<String> = [
-            "MartletContracts", "MartletHarness", "MartletMemory", "MartletSimulation",
+            "MartletContracts", "MartletGossipWorld", "MartletHarness", "MartletMemory",
+            "MartletSimulation",
         ]
         func addTests(_ name: String, folder: String, subject: String) {
             let subjects = (direct[subject] ?? []).union(["Martlet\(subject)"])
