@@ -4,6 +4,7 @@ import MartletHarness
 import MartletRaft
 import MartletServer
 import MartletSimulation
+import MartletTransport
 import Testing
 
 private let raft = "/v1/operator/raft/configuration"
