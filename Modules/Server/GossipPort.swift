@@ -163,7 +163,8 @@ final class GossipPort {
         case .conflict(let record):
             if let info = MemberInfo(record) { owner?.gossipConflict(info) }
         case .refused(let reason, let address):
-            owner?.gossipRefused(.init(reason), from: address, "gossip: \(reason)")
+            guard let reason = Refusals.Reason(reason) else { return }
+            owner?.gossipRefused(reason, from: address, "gossip")
         case .leaveFinished:
             let done = leaves
             leaves = []

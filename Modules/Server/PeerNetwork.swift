@@ -163,9 +163,9 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
     /// - Returns: whether it was news.
     private func takeUp(_ info: MemberInfo) -> Bool {
         if members[info.id] == nil { makeRoom() }
-        guard members.learn(info, at: loop.now) else { return false }
-        connect(to: info.id, at: info.peerAddress)
-        return true
+        let isNews = members.learn(info, at: loop.now)
+        if isNews || links[info.id] == nil { connect(to: info.id, at: info.peerAddress) }
+        return isNews
     }
 
     /// A server of before the start: known by name and looked for, and not there until it answers.
@@ -269,6 +269,16 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
         guard isNews else { return }
         if status == .alive { tellCluster(info) }
         delegate?.networkMembersChanged()
+        closeLinksOfGone()
+    }
+
+    /// Whoever left and is not in the configuration any more is not called back by a connection.
+    func closeLinksOfGone() {
+        let needed = delegate?.networkConfiguredServers() ?? []
+        for member in members.all
+        where member.status == .left && !needed.contains(member.info.id) {
+            links.removeValue(forKey: member.info.id)?.close()
+        }
     }
 
     func gossipForgot(_ id: ServerID) {

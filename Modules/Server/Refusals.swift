@@ -26,8 +26,6 @@ struct Refusals {
         case ownID = "own_id"
         /// Gossip that none of this server's keys opens, or that is not sealed though it should be.
         case sealed = "wrongly_sealed"
-        /// Gossip that is well sealed and makes no sense.
-        case gossip
         /// More members than there is room for.
         case noRoom = "no_room"
 
@@ -43,16 +41,16 @@ struct Refusals {
                 }
         }
 
-        init(_ refusal: GossipRefusal) {
-            self =
-                switch refusal {
-                case .oversized: .oversized
-                case .malformed, .version: .malformed
-                case .notAdmitted: .unwelcome
-                case .unknownSender, .misdirected, .left: .gossip
-                case .own: .ownID
-                case .full: .noRoom
-                }
+        /// nil for what happens in good order: somebody is not known yet, or any more.
+        init?(_ refusal: GossipRefusal) {
+            switch refusal {
+            case .oversized: self = .oversized
+            case .malformed, .version: self = .malformed
+            case .notAdmitted: self = .unwelcome
+            case .own: self = .ownID
+            case .full: self = .noRoom
+            case .unknownSender, .misdirected, .left: return nil
+            }
         }
     }
 

@@ -218,6 +218,7 @@ extension Server: ReplicaDelegate {
         if !network.own.hasLog, replica.core.lastIndex > .zero {
             network.update { $0.hasLog = true }
         }
+        network.closeLinksOfGone()
         steward.configurationChanged(configuration)
         keepRecord()
     }
