@@ -116,7 +116,7 @@ package struct AutopilotState: Equatable, Sendable, JSONWritable {
     package var configurationIndex: UInt64
     package var failureTolerance: Int
     package var isHealthy: Bool
-    /// Nothing was learnt for this long: 0 on the leader, and on others the age of its report.
+    /// How old the leader's report is, where another server shows it; nil on the leader.
     package var age: GoDuration?
     package var leader: String?
     /// In words, the first one first.

@@ -8,7 +8,7 @@ struct Guards {
     /// nil if `server` may lose its vote.
     func refusalToDemote(_ server: Member, in roster: Roster) -> (RefusalReason, text: String)? {
         if server.isLeader { return (.isLeader, "G1: it leads; leadership is transferred first") }
-        let voters = roster.voterCount - 1
+        let voters = max(roster.voterCount - 1, 0)
         let healthy = roster.healthyVoterCount - (server.isHealthy ? 1 : 0)
         guard healthy >= voters / 2 + 1 else {
             return (.quorum, "G2: \(healthy) of \(voters) voters would be healthy: no majority")

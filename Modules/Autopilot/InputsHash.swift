@@ -72,16 +72,18 @@ struct InputsHash {
     }
 
     private mutating func add(_ number: UInt64) {
-        for shift in stride(from: UInt64(0), to: 64, by: 8) {
-            add(byte: UInt8(truncatingIfNeeded: number >> shift))
+        var rest = number
+        for _ in 0..<8 {
+            add(byte: UInt8(truncatingIfNeeded: rest))
+            rest >>= 8
         }
     }
 
     private mutating func add(_ flag: Bool) { add(byte: flag ? 1 : 0) }
 
-    /// With its length, so that two texts are never one longer one.
+    /// Ended by a byte that UTF-8 never has, so that two texts are never one longer one.
     private mutating func add(_ text: String) {
-        add(UInt64(text.utf8.count))
         for byte in text.utf8 { add(byte: byte) }
+        add(byte: 0xFF)
     }
 }

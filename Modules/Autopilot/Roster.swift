@@ -34,12 +34,10 @@ struct Member: Sendable {
 
     var isAlive: Bool { status == .alive || status == .leaving }
 
-    /// Who is kept where only one may vote: the leader, who votes already, the healthy, the longest
-    /// stable, who is least behind, by id.
+    /// Which of several is taken that vote alike and are as healthy: the leader, the longest stable,
+    /// who is least behind, by id.
     func isPreferred(to other: Member) -> Bool {
         if isLeader != other.isLeader { return isLeader }
-        if isVoter != other.isVoter { return isVoter }
-        if isHealthy != other.isHealthy { return isHealthy }
         if stableSince != other.stableSince { return stableSince < other.stableSince }
         if lastIndex != other.lastIndex { return lastIndex > other.lastIndex }
         return id < other.id

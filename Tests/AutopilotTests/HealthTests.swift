@@ -65,7 +65,7 @@ extension HealthTracker {
 
     static let rows: [Row] = [
         Row(id: "H01 all fine", reason: nil) { _, _ in },
-        Row(id: "at the threshold", reason: nil) { server, _ in
+        Row(id: "H02 (derived) at the threshold", reason: nil) { server, _ in
             server.lastContact = .milliseconds(200)
         },
         Row(id: "H03 above the threshold", reason: .lastContact) { server, _ in
@@ -74,18 +74,20 @@ extension HealthTracker {
         Row(id: "H04 never contacted", reason: .neverContacted) { server, _ in
             server.lastContact = nil
         },
-        Row(id: "trailing 250", reason: nil) { server, _ in server.lastIndex = 750 },
+        Row(id: "H05 (derived) trailing 250", reason: nil) { server, _ in server.lastIndex = 750 },
         Row(id: "H06 trailing 251", reason: .trailingLogs) { server, _ in server.lastIndex = 749 },
         Row(id: "H07 ahead of the sampled leader", reason: nil) { server, _ in
             server.lastIndex = 1004
         },
-        Row(id: "another last term", reason: .lastTerm) { server, _ in server.lastTerm = 4 },
+        Row(id: "H08 (derived) another last term", reason: .lastTerm) { server, _ in
+            server.lastTerm = 4
+        },
         Row(id: "a later last term", reason: .lastTerm) { server, _ in server.lastTerm = 6 },
         Row(id: "H09 gossip failed wins", reason: .gossipFailed) { server, _ in
             server.serfStatus = .failed
         },
         Row(id: "H10 gossip left", reason: .gossipLeft) { server, _ in server.serfStatus = .left },
-        Row(id: "unknown to gossip", reason: .gossipUnknown) { server, _ in
+        Row(id: "H11 (derived) unknown to gossip", reason: .gossipUnknown) { server, _ in
             server.serfStatus = .none
         },
         Row(id: "H12 leaving is still healthy", reason: nil) { server, _ in
@@ -94,7 +96,7 @@ extension HealthTracker {
         Row(id: "H13 no leader term known", reason: .noLeaderState) { _, leader in
             leader.lastTerm = 0
         },
-        Row(id: "no leader index known", reason: .noLeaderState) { _, leader in
+        Row(id: "H14 (derived) no leader index known", reason: .noLeaderState) { _, leader in
             leader.lastIndex = 0
         },
         Row(id: "old answers of a frozen server", reason: .lastContact) { server, _ in

@@ -91,7 +91,7 @@ extension ServerObservation {
         while let flag = rest.popFirst() {
             switch flag {
             case "*": isLeader = true
-            case "!": lastContact = .seconds(60)
+            case "!": (lastTerm, lastContact) = (4, .seconds(60))
             case "x": (serfStatus, lastContact) = (.failed, .seconds(60))
             case "~": (serfStatus, lastContact) = (.left, .seconds(60))
             case "?": (serfStatus, lastContact) = (.none, .seconds(60))

@@ -233,6 +233,16 @@ extension ReconcileRow {
             "a=V*@z1 b=V!x@z2 c=V@z3",
             "none", .idle, 0, 0),
         ReconcileRow(
+            "C17b (derived)", "a healthy voter keeps its zone, however short it has been healthy",
+            config: "zones=on",
+            "a=V*@z1 b=Vw2@z2 c=Vl@z3 e=N@z2 f=N@z3",
+            "none", .idle, 1, 3),
+        ReconcileRow(
+            "C17c (derived)", "the leader keeps the vote of its zone, healthy or not",
+            config: "zones=on",
+            "a=V*!@z1 b=V@z2 c=V@z3 d=N@z1 g=V@z4",
+            "none", .idle, 0, 1),
+        ReconcileRow(
             "C18",
             "min quorum 3 with a replacement in z2: promote first (demotion of the failed one would go below 3)",
             config: "MinQuorum=3, zones=on",
