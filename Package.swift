@@ -140,7 +140,8 @@ let package = Package(
                 "Harness", "Simulation",
             ], [logging]),
         tests("Client", uses: ["Client", "API", "HTTP", "Transport"]),
-        tests("Host", uses: ["Host", "API", "JSON", "Server", "Transport"], [logging]),
+        tests(
+            "Host", uses: ["Host", "API", "JSON", "Server", "Transport", "Simulation"], [logging]),
         tests("UV", uses: ["UV", "Transport", "Contracts"]),
         tests("TLS", uses: ["TLS", "Transport", "Contracts"]),
         tests("Zlib", uses: ["Zlib", "Transport"]),

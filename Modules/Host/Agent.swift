@@ -240,6 +240,8 @@ package enum Agent {
         options.isNonVoter = configuration.server.isNonVoting
         options.redundancyZone = nonEmpty(configuration.server.redundancyZone)
         options.upgradeVersion = nonEmpty(configuration.server.upgradeVersion)
+        options.encryptKeys = configuration.server.encrypt.map { [$0] } ?? []
+        options.rejoinAfterLeave = configuration.server.rejoinAfterLeave
         if configuration.storageBackend != .memory {
             options.keyringPath = DataFolder.keyringPath(in: directory)
             options.membersPath = DataFolder.membersPath(in: directory)

@@ -69,8 +69,17 @@ package struct AgentCommandLine: Equatable, Sendable {
             kind: .value(path: ["server", "server_join", "retry_interval"]), value: "DURATION",
             help: "time between attempts to join, such as 30s"),
         Flag(
+            name: "retry-max", kind: .value(path: ["server", "server_join", "retry_max"]),
+            value: "N", help: "attempts to join; 0, the default, is no limit"),
+        Flag(
+            name: "rejoin", kind: .onOff(path: ["server", "rejoin_after_leave"]), value: "",
+            help: "join again although this server had left"),
+        Flag(
             name: "encrypt", kind: .value(path: ["server", "encrypt"]), value: "KEY",
-            help: "not in this version: refused"),
+            help: "seals gossip: 32 bytes in base64; others on this machine can see it in a flag"),
+        Flag(
+            name: "raft-protocol", kind: .value(path: ["server", "raft_protocol"]), value: "N",
+            help: "only 3"),
         Flag(
             name: "raft-multiplier", kind: .value(path: ["server", "raft_multiplier"]), value: "N",
             help: "scales Raft's timeouts, 1 to 10"),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import MartletServer
 package import MartletTransport
 
 /// What an agent runs with, after files and flags are merged and checked. A value; the names in
@@ -67,6 +68,10 @@ package struct AgentConfiguration: Equatable, Sendable {
         package var isNonVoting = false
         package var redundancyZone = ""
         package var upgradeVersion = ""
+        /// Seals gossip; nil for plaintext.
+        package var encrypt: GossipKey?
+        /// Joins again at the start although it had left.
+        package var rejoinAfterLeave = false
     }
 
     /// The autopilot configuration that the first leader of a new cluster writes.

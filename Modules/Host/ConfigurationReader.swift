@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import MartletJSON
+import MartletServer
 
 /// Merges files and flags into one configuration, later ones over earlier ones, and gathers
 /// everything that is wrong on the way instead of stopping at the first.
@@ -114,12 +115,14 @@ struct ConfigurationReader {
             readTexts(nodes, shape, path, places)
         case (.text, .string(let text)), (.optionalText, .string(let text)),
             (.duration, .string(let text)), (.logLevel, .string(let text)),
-            (.storageBackend, .string(let text)):
+            (.storageBackend, .string(let text)), (.gossipKey, .string(let text)):
             set(shape, to: [text], path, at: places[node.offset])
         case (.number, .number), (.exactly, .number):
             set(shape, to: [text(of: node.value)], path, at: places[node.offset])
         case (.bool, .bool(let value)):
             set(shape, to: [value ? "true" : "false"], path, at: places[node.offset])
+        case (.gossipKey, _):
+            wrong(places[node.offset], path, "the key", expectation(shape))
         default:
             mismatch(node, expectation(shape), path, places)
         }
@@ -239,8 +242,23 @@ struct ConfigurationReader {
                 return wrong(origin, path, quoted(value), expectation(shape))
             }
             configuration.storageBackend = backend
+        case .gossipKey(let target):
+            setKey(target, to: value, path, at: origin, expectation(shape))
         case .block, .harmless, .withoutEffect, .refused:
             preconditionFailure("\(path) is not set from a text")
+        }
+    }
+
+    private mutating func setKey(
+        _ target: Shape.Target<GossipKey?>, to text: String, _ path: [String], at origin: Origin,
+        _ right: String
+    ) {
+        // Nomad takes an empty text for an absent one.
+        guard !text.isEmpty else { return configuration[keyPath: target] = nil }
+        do throws(KeyringError) {
+            configuration[keyPath: target] = try GossipKey(base64: text)
+        } catch {
+            wrong(origin, path, "the key", "\(right) (\(error))")
         }
     }
 
@@ -264,6 +282,8 @@ struct ConfigurationReader {
                 + " string, such as \"30s\" or \"1m30s\""
         case .logLevel: "\"TRACE\", \"DEBUG\", \"INFO\", \"WARN\" or \"ERROR\""
         case .storageBackend: "\"lmdb\" or \"memory\""
+        case .gossipKey:
+            "16, 24 or 32 bytes in base64, as 'martlet operator gossip keyring generate' makes them"
         case .block, .harmless, .withoutEffect, .refused: "a block: {…}"
         }
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import MartletServer
 import MartletTransport
 
 /// What a key holds and what becomes of it.
@@ -16,6 +17,8 @@ indirect enum Shape {
     /// One of these words, in any case.
     case logLevel
     case storageBackend
+    /// Secret: no message shows what was given.
+    case gossipKey(Target<GossipKey?>)
     /// Read and checked, nothing to set: only this number is possible.
     case exactly(Int, because: String)
     case block([Key])
@@ -102,8 +105,8 @@ enum Schema {
 
     private static func server() -> [Key] {
         let silent = [
-            "protocol_version", "rejoin_after_leave", "enabled_schedulers", "num_schedulers",
-            "heartbeat_grace", "min_heartbeat_ttl", "max_heartbeats_per_second",
+            "protocol_version", "enabled_schedulers", "num_schedulers", "heartbeat_grace",
+            "min_heartbeat_ttl", "max_heartbeats_per_second",
             "failover_heartbeat_ttl", "node_gc_threshold", "job_gc_interval", "job_gc_threshold",
             "eval_gc_threshold", "batch_eval_gc_threshold", "deployment_gc_threshold",
             "csi_volume_claim_gc_interval", "csi_volume_claim_gc_threshold",
@@ -129,11 +132,8 @@ enum Schema {
             Key("non_voting_server", .bool(\.server.isNonVoting)),
             Key("redundancy_zone", .text(\.server.redundancyZone, Rule.optionalLabel)),
             Key("upgrade_version", .text(\.server.upgradeVersion, Rule.optionalVersion)),
-            Key(
-                "encrypt",
-                .refused(
-                    "gossip is not encrypted in this version: leave it out only if you accept that")
-            ),
+            Key("encrypt", .gossipKey(\.server.encrypt)),
+            Key("rejoin_after_leave", .bool(\.server.rejoinAfterLeave)),
         ] + join() + silent.map { Key($0, .harmless) }
             + noticed.map { Key($0, .withoutEffect(noSuch)) }
     }
@@ -270,8 +270,15 @@ enum Rule {
         text.isEmpty ? nil : label(text)
     }
 
+    /// Up to three numbers, then what semantic versions may append.
     static func optionalVersion(_ text: String) -> String? {
-        text.utf8.count <= 64 && text.utf8.allSatisfy { isLabelByte($0) || isVersionMark($0) }
+        let number = text.prefix { $0 != "-" && $0 != "+" }
+        let parts = number.split(separator: ".", omittingEmptySubsequences: false)
+        let isNumber =
+            (1...3).contains(parts.count)
+            && parts.allSatisfy { (1...9).contains($0.utf8.count) && $0.utf8.allSatisfy(isDigit) }
+        let isClean = text.utf8.allSatisfy { isLabelByte($0) || isVersionMark($0) }
+        return text.isEmpty || isNumber && isClean && text.utf8.count <= 64
             ? nil : "a version such as \"1.4.0\", of at most 64 bytes"
     }
 
@@ -301,11 +308,15 @@ enum Rule {
             && labels.allSatisfy {
                 (1...63).contains($0.utf8.count) && $0.utf8.allSatisfy(isLabelByte)
             }
-            && labels.last?.utf8.allSatisfy { UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 } == false
+            && labels.last?.utf8.allSatisfy(isDigit) == false
         let isPort = parts.count == 1 || parts.count == 2 && (UInt16(parts[1]) ?? 0) > 0
         return isName && isPort
             ? nil
             : "an address or a name, such as \"10.0.0.1\", \"[::1]:4648\" or \"s1.example:4648\""
+    }
+
+    private static func isDigit(_ byte: UInt8) -> Bool {
+        UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte
     }
 
     private static func isLabelByte(_ byte: UInt8) -> Bool {

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+import MartletAPI
 import MartletClient
 import MartletHarness
 import MartletRaft
 import MartletServer
 import MartletSimulation
+import MartletState
 import MartletTransport
 import Testing
 
@@ -148,6 +150,34 @@ extension SimulatedCluster {
                 let refused = cluster.counter("nomad.raft.messages_refused.malformed", of: node)
                 #expect(refused == 0)
             }
+        }
+    }
+
+    @Test("Writes have their author in the history once every server can read it")
+    func authors() throws {
+        let cluster = SimulatedCluster(seed: 9, count: 3) { options in
+            if options.name == "s3" { options.peerProtocolMax = 2 }
+        }
+        cluster.startAll()
+        var leader = try #require(cluster.settle())
+        #expect(cluster.text(leader, .put, autopilot, body(1)) == "true")
+        #expect(try cluster.state(of: leader).history.isEmpty)
+
+        let old = cluster.nodes[2]
+        cluster.stop(old, isLeaving: false)
+        old.options.peerProtocolMax = leader.options.peerProtocolMax
+        cluster.start(old)
+        _ = try #require(cluster.settle())
+        cluster.world.run(for: .seconds(2))
+        leader = try #require(cluster.settle())
+        #expect(cluster.text(leader, .put, autopilot, body(2)) == "true")
+        cluster.world.run(for: .seconds(1))
+        for node in cluster.nodes {
+            let event = try #require(try cluster.state(of: node).history.events.last)
+            #expect(event.action == .setAutopilotConfiguration)
+            #expect(event.actor == HistoryEvent.Actor.operator(accessor: ""))
+            #expect(event.reason == "MaxTrailingLogs: 1 → 2")
+            #expect(event.unixNanoseconds > 0)
         }
     }
 

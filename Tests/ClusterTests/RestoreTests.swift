@@ -92,7 +92,7 @@ extension SimulatedCluster {
         return false
     }
 
-    fileprivate func state(of node: Node) throws -> State {
+    func state(of node: Node) throws -> State {
         try State(decoding: stateBytes(of: node))
     }
 

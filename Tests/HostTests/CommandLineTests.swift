@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import MartletHost
+import MartletServer
+import MartletSimulation
 import Testing
 
 @Suite("Command line of the agent") struct CommandLineTests {
@@ -46,8 +48,12 @@ import Testing
             "-data-dir=/d", "-bind=127.0.0.2", "-node=n", "-region=r", "-dc=d", "-log-level=debug",
             "-server", "-bootstrap-expect=3", "-retry-join=127.0.0.1:1", "-join", "127.0.0.1:2",
             "-retry-interval=1m30s", "-raft-multiplier=2", "-storage=memory", "-http-port=1",
-            "-rpc-port=2", "-serf-port=3",
+            "-rpc-port=2", "-serf-port=3", "-retry-max=7", "-rejoin", "-raft-protocol=3",
+            "-encrypt=AgICAgICAgICAgICAgICAg==",
         ])
+        #expect(configuration.server.retryMax == 7)
+        #expect(configuration.server.rejoinAfterLeave)
+        #expect(configuration.server.encrypt?.base64 == "AgICAgICAgICAgICAgICAg==")
         #expect(configuration.dataDirectory == "/d")
         #expect(configuration.bindAddress == "127.0.0.2")
         #expect(configuration.region == "r")
@@ -83,11 +89,29 @@ import Testing
         #expect(failure?.exitCode == 2)
     }
 
-    @Test("-encrypt is a right flag for what is not there: refused with exit 1")
+    @Test("A flag's key that is none is refused and not shown")
     func encrypt() {
         let failure = failure(of: "{}", ["-dev", "-encrypt=a2V5"])
-        #expect(failure?.text.hasPrefix("server.encrypt: gossip is not encrypted") == true)
-        #expect(failure?.exitCode == 1)
+        #expect(failure?.text.hasPrefix("-encrypt: server.encrypt: the key must be 16, 24") == true)
+        #expect(failure?.text.contains("a2V5") == false)
+        #expect(failure?.exitCode == 2)
+    }
+
+    @Test("A generated key is one that the agent takes; nothing follows the command")
+    func keygen() throws {
+        let crypto = SimulatedWorld(seed: 1).makeHost("a").crypto
+        let keys = try (0..<2).map { _ in
+            try KeygenCommand.outcome(of: [], crypto: crypto).get()
+        }
+        #expect(keys[0] != keys[1] && keys[0].hasSuffix("=\n"))
+        let key = String(keys[0].dropLast())
+        #expect(try loadDev(["-encrypt", key]).server.encrypt?.base64 == key)
+        #expect(try KeygenCommand.outcome(of: ["-h"], crypto: crypto).get().hasPrefix("Usage"))
+        guard case .failure(let failure) = KeygenCommand.outcome(of: ["x"], crypto: crypto) else {
+            Issue.record("an argument was taken")
+            return
+        }
+        #expect(failure.exitCode == 2)
     }
 
     @Test("Help is the whole list and exit 0", arguments: ["-h", "-help", "--help"])

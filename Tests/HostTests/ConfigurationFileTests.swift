@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import MartletHost
+import MartletServer
 import MartletTransport
 import Testing
 
@@ -18,6 +19,7 @@ import Testing
              "server": {"enabled": true, "bootstrap_expect": 3, "raft_multiplier": 10,
                         "raft_lease_reads": true, "raft_priority": 3,
               "raft_protocol": 3, "redundancy_zone": "z", "upgrade_version": "1.2.3",
+              "encrypt": "AgICAgICAgICAgICAgICAg==", "rejoin_after_leave": true,
               "server_join": {"retry_join": ["10.0.0.9", "10.0.0.8:7"], "retry_interval": "2s",
                "retry_max": 4}},
              "autopilot": {"cleanup_dead_servers": false, "last_contact_threshold": "1s",
@@ -59,6 +61,8 @@ import Testing
         expected.server.raftPriority = 3
         expected.server.redundancyZone = "z"
         expected.server.upgradeVersion = "1.2.3"
+        expected.server.encrypt = try GossipKey(bytes: [UInt8](repeating: 2, count: 16))
+        expected.server.rejoinAfterLeave = true
         expected.server.retryJoin = ["10.0.0.9", "10.0.0.8:7"]
         expected.server.retryInterval = .seconds(2)
         expected.server.retryMax = 4
@@ -263,13 +267,54 @@ import Testing
             (#"{"acl": {"enabled": true}}"#, "/c.json:1:21: acl.enabled: "),
             (#"{"tls": {"http": true}}"#, "/c.json:1:18: tls.http: "),
             (#"{"tls": {"rpc": true}}"#, "/c.json:1:17: tls.rpc: "),
-            (#"{"server": {"encrypt": "a2V5"}}"#, "/c.json:1:24: server.encrypt: "),
             (#"{"audit": {"enabled": true}}"#, "/c.json:1:23: audit.enabled: "),
         ])
     func refusals(json: String, message: String) {
         let failure = failure(of: json)
         #expect(failure?.text.hasPrefix(message) == true, "\(failure?.text ?? "")")
         #expect(failure?.exitCode == 1)
+    }
+
+    @Test(
+        "A key that is none is refused, told where, and not shown",
+        arguments: [
+            #""a2V5""#, #""hunter2""#, "424242", #"["hunter2"]"#, #""AgICAgICAgICAgICAgICAg""#,
+        ])
+    func encrypt(given: String) throws {
+        let refusal = failure(of: "{\"server\": {\"encrypt\": \(given)}}")
+        let failure = try #require(refusal)
+        #expect(
+            failure.text.hasPrefix(
+                "/c.json:1:24: server.encrypt: the key must be 16, 24 or 32 bytes in base64, as "
+                    + "'martlet operator gossip keyring generate' makes them"))
+        #expect(failure.exitCode == 1)
+        for secret in ["a2V5", "hunter2", "424242", "AgIC"] {
+            #expect(!failure.text.contains(secret))
+        }
+    }
+
+    @Test("An empty key is none, and a later file takes a key back")
+    func noKey() throws {
+        #expect(
+            try load(#"{"server": {"encrypt": ""}}"#, ["-dev"]).configuration.server.encrypt == nil)
+        let key = "AgICAgICAgICAgICAgICAg=="
+        let file = #"{"server": {"encrypt": "AgICAgICAgICAgICAgICAg=="}}"#
+        #expect(try load(file, ["-dev"]).configuration.server.encrypt?.base64 == key)
+        #expect(try load(file, ["-dev", "-encrypt="]).configuration.server.encrypt == nil)
+    }
+
+    @Test(
+        "An upgrade version has one to three numbers, and what may follow them",
+        arguments: [
+            ("", true), ("1", true), ("1.2", true), ("1.2.3", true), ("0.0.0", true),
+            ("1.2.3-beta.1", true), ("1.2.3+ent", true), ("1.2.3-rc.1+ent.7", true),
+            ("1.2.3.4", false), ("v1.2", false), ("1.", false), (".1", false), ("1..2", false),
+            ("latest", false), ("1.2 3", false), ("1.2.x", false), ("-1", false), ("1,2", false),
+            ("1234567890.0.0", false), ("1.2.3-" + String(repeating: "a", count: 59), false),
+        ])
+    func upgradeVersions(text: String, isRight: Bool) {
+        let json = "{\"server\": {\"upgrade_version\": \"\(text)\"}}"
+        #expect((failure(of: json) == nil) == isRight)
     }
 
     @Test("Nomad's other keys start a server; a warning says once what has no effect")

@@ -72,6 +72,8 @@ func plugins() -> HostPlugins {
 let usage = """
     usage: martlet agent [flags]           run a server; 'martlet agent -h' lists the flags
            martlet operator raft recover   recover from a lost quorum; '-h' explains
+           martlet operator gossip keyring generate
+                                           make a key that seals gossip
            martlet version                 print the version
 
     """
@@ -83,6 +85,10 @@ case "agent":
     exit(Agent.run(arguments: Array(arguments.dropFirst()), plugins: plugins()))
 case "operator" where arguments.dropFirst().prefix(2) == ["raft", "recover"]:
     exit(RecoverCommand.run(arguments: Array(arguments.dropFirst(3)), plugins: plugins()))
+case "operator" where arguments.dropFirst().prefix(3) == ["gossip", "keyring", "generate"]:
+    exit(KeygenCommand.run(arguments: Array(arguments.dropFirst(4)), plugins: plugins()))
+case "operator" where arguments.dropFirst().first == "keygen":
+    exit(KeygenCommand.run(arguments: Array(arguments.dropFirst(2)), plugins: plugins()))
 case "version", "-version", "--version", "-v":
     write("Martlet v\(Agent.version)\n", to: 1)
 case "-h", "-help", "--help", "help":
