@@ -33,6 +33,13 @@ struct Guards {
         if server.isReceivingSnapshot {
             return (.installingSnapshot, "it is installing a snapshot")
         }
+        if server.isExpectedBack {
+            return (
+                .stoppedInOrder,
+                "it was stopped in good order: it has \(GoDuration(Planner.stopPatience)) to come "
+                    + "back"
+            )
+        }
         if server.isHeardByRaft {
             return (.raftContact, "Raft still hears it, whatever gossip says")
         }

@@ -55,6 +55,7 @@ struct InputsHash {
         add(member.isMaturing)
         add(member.isHeardByRaft)
         add(member.isReceivingSnapshot)
+        add(member.isExpectedBack)
     }
 
     private mutating func add(_ outsider: OutsiderObservation) {

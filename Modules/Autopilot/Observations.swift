@@ -28,6 +28,8 @@ package struct ServerObservation: Equatable, Sendable {
     /// What is new reaches it in time, and it has lost nothing: without this it gets no vote.
     package var isCaughtUp = true
 
+    /// How long ago it stopped in good order, and means to come back; nil unless it did.
+    package var stoppedFor: Duration?
     /// It asks for the log and for no vote (`non_voting_server`).
     package var isReadReplica = false
     /// `redundancy_zone`; empty if it names none.

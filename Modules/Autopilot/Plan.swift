@@ -90,6 +90,8 @@ package enum RefusalReason: String, Equatable, Sendable {
     /// Raft still hears it: gossip is wrong, or the server has just come back.
     case raftContact = "raft-contact"
     case installingSnapshot = "installing-snapshot"
+    /// It was stopped in good order, and is given time to come back.
+    case stoppedInOrder = "stopped-in-order"
     /// The leader has not led for long enough to know that gossip never heard of a server.
     case newLeader = "new-leader"
     case isLeader = "leader"

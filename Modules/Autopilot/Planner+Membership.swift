@@ -11,7 +11,7 @@ extension PlannedRound {
             roster.remove(server.id)
             act(.remove, server.id, .left)
         }
-        for server in view.servers.sorted(by: { $0.id < $1.id }) where !server.isLeader {
+        for server in view.servers.sorted(by: { $0.id < $1.id }) {
             guard isAlive(server.serfStatus), let address = server.advertisedAddress,
                 !address.isEmpty, address != server.address
             else { continue }

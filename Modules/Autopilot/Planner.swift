@@ -21,6 +21,11 @@ package enum Planner {
     /// after a restart of the whole cluster such a server may just be slower to start.
     package static let strangerPatience: Duration = .seconds(60)
 
+    /// A server that was stopped in good order keeps its place for so long: a reboot, an upgrade, a
+    /// new disk. Nothing is won by taking it out at once: without it and its vote no more failures
+    /// are tolerated than with them.
+    package static let stopPatience: Duration = .seconds(900)
+
     /// One reconcile round and one pass of clean-up.
     ///
     /// - Parameter health: of the same view, its servers in the same order.

@@ -30,6 +30,8 @@ struct Member: Sendable {
     /// Raft heard it within the threshold of contact.
     let isHeardByRaft: Bool
     let isReceivingSnapshot: Bool
+    /// It stopped in good order a while ago.
+    let isExpectedBack: Bool
     var isVoter: Bool
 
     var isAlive: Bool { status == .alive || status == .leaving }
@@ -117,7 +119,9 @@ extension Member {
             isHeardByRaft: server.lastContact.map {
                 $0 <= configuration.lastContactThreshold.duration
             } ?? false,
-            isReceivingSnapshot: server.isReceivingSnapshot, isVoter: server.isVoter)
+            isReceivingSnapshot: server.isReceivingSnapshot,
+            isExpectedBack: server.stoppedFor.map { $0 < Planner.stopPatience } ?? false,
+            isVoter: server.isVoter)
     }
 
     /// nil for a text that is no version.

@@ -135,7 +135,19 @@ package enum Agent {
                 "data_dir": "\(directory)", "storage": "\(configuration.storageBackend.rawValue)",
                 "version": "\(ServerOptions.softwareVersion)",
             ])
-        let options = try options(for: configuration, directory)
+        var options = try options(for: configuration, directory)
+        do throws(KeyringError) {
+            try options.readPoolFiles(from: plugins.files)
+        } catch {
+            throw StartError(
+                text: "the keyring \(options.keyringPath ?? "") cannot be used: \(error); put the "
+                    + "pool's keys there, or remove it to begin with server.encrypt")
+        }
+        if let key = configuration.server.encrypt, options.keyring?.primary != key {
+            logger.warning(
+                "server.encrypt is not what this server encrypts with: its keyring was changed since",
+                metadata: ["keyring": "\(options.keyringPath ?? "")"])
+        }
         output.defer()
         let leaves = [
             terminateSignal: configuration.leaveOnTerminate,
@@ -240,7 +252,13 @@ package enum Agent {
         options.isNonVoter = configuration.server.isNonVoting
         options.redundancyZone = nonEmpty(configuration.server.redundancyZone)
         options.upgradeVersion = nonEmpty(configuration.server.upgradeVersion)
-        options.encryptKeys = configuration.server.encrypt.map { [$0] } ?? []
+        if let key = configuration.server.encrypt {
+            do throws(KeyringError) {
+                options.keyring = try Keyring([key])
+            } catch {
+                throw StartError(text: "server.encrypt: \(error)")
+            }
+        }
         options.rejoinAfterLeave = configuration.server.rejoinAfterLeave
         if configuration.storageBackend != .memory {
             options.keyringPath = DataFolder.keyringPath(in: directory)

@@ -91,6 +91,9 @@ final class GossipPort {
 
     var metrics: GossipMetrics { core.metrics }
 
+    /// When this server saw it become what it is.
+    func since(_ id: ServerID) -> Duration? { core[NodeID(id)]?.since }
+
     func status(of id: ServerID) -> SerfStatus {
         core[NodeID(id)].map { SerfStatus($0.status) } ?? .none
     }

@@ -51,6 +51,9 @@ extension Steward {
         seen.zone = info?.redundancyZone ?? identity?.redundancyZone ?? ""
         seen.upgradeVersion = info?.upgradeVersion ?? identity?.upgradeVersion ?? ""
         seen.advertisedAddress = info?.peerAddress
+        if info?.isStopping == true, let since = network.gossip.since(server.id) {
+            seen.stoppedFor = loop.now - since
+        }
         return seen
     }
 

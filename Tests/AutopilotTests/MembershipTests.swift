@@ -204,6 +204,6 @@ import Testing
 
         #expect(Notation(base).model.plan.inputsHash == hash)
         #expect(Set(others + [hash]).count == others.count + 1)
-        #expect(Notation(base).model.plan.inputsHashText == "851698f96d5a82a6")
+        #expect(Notation(base).model.plan.inputsHashText == "6b393443b4367bee")
     }
 }
