@@ -74,9 +74,16 @@ extension Steward {
             return OutsiderObservation(
                 id: info.id.description, name: info.fullName, address: info.peerAddress,
                 serfStatus: member.status,
-                heardAfterRemoval: removedAt[info.id].map { member.lastContact - $0 },
+                heardAfterRemoval: heardAfterRemoval(member),
                 refusal: refusal)
         }
+    }
+
+    private func heardAfterRemoval(_ member: Member) -> Duration? {
+        guard let removal = removed[member.info.id],
+            removal.incarnation == member.info.incarnation
+        else { return nil }
+        return member.lastContact - removal.at
     }
 
     /// A server of an older version stays outside until it is upgraded. One that was not met yet is

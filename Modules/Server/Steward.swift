@@ -36,9 +36,10 @@ final class Steward {
     var round = Round()
 
     private var known = Configuration.empty
-    /// Who was taken out, and when this server saw it: back in once it is heard, by its own voice,
-    /// a while after that. One that died lately still counts as alive.
-    private(set) var removedAt: [ServerID: Duration] = [:]
+    /// Who was taken out, when this server saw it, and in which life: back in once it is heard, by its
+    /// own voice, a while after that. One that died lately still counts as alive; one that started
+    /// anew since does not have to wait.
+    private(set) var removed: [ServerID: Removal] = [:]
     /// Joiners of an older version, each told of once in a leadership.
     private var refused: Set<ServerID> = []
     private var isInitializing = false
@@ -54,6 +55,11 @@ final class Steward {
         var health: ClusterHealth
         var plan: Plan
         var at: Duration
+    }
+
+    struct Removal {
+        let at: Duration
+        let incarnation: UInt64?
     }
 
     static let interval: Duration = .milliseconds(500)
@@ -98,7 +104,8 @@ final class Steward {
 
     func configurationChanged(_ configuration: Configuration) {
         for server in known.members where !configuration.contains(server.id) {
-            removedAt[server.id] = loop.now
+            removed[server.id] = Removal(
+                at: loop.now, incarnation: network.members[server.id]?.info.incarnation)
         }
         known = configuration
         schedule()
