@@ -29,7 +29,7 @@ struct Generator: RandomNumberGenerator, Sendable {
     }
 
     /// Fisher and Yates.
-    mutating func shuffle<Element>(_ elements: inout [Element]) {
+    mutating func mix<Element>(_ elements: inout [Element]) {
         for last in stride(from: elements.count - 1, to: 0, by: -1) {
             elements.swapAt(last, below(last + 1))
         }

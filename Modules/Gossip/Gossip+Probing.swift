@@ -17,9 +17,7 @@ extension Gossip {
 
     private mutating func startProbe() {
         let interval = awareness.scale(timing.probeInterval)
-        let target = probing.nextTarget(in: table, generator: &generator) { entry in
-            entry.suspicion != nil
-        }
+        let target = probing.nextTarget(in: table, generator: &generator)
         guard let target else { return probing.rest(until: now + interval) }
         counters.probes &+= 1
         let sequence = probing.start(
@@ -61,7 +59,8 @@ extension Gossip {
 
     /// A suspect is told with the ping, so that it can contradict with the answer (Lifeguard §IV-C).
     private mutating func ping(_ target: Entry, _ sequence: UInt64) -> [UInt8] {
-        packet(.ping(sequence: sequence, target: target.id), first: accusations(of: target))
+        var told = accusations(of: target)
+        return packet(.ping(sequence: sequence, target: target.id), first: &told)
     }
 
     private func accusations(of target: Entry) -> [Claim] {
@@ -73,19 +72,30 @@ extension Gossip {
         } ?? []
     }
 
-    /// A message with what must be said first, and as much news as has room.
-    mutating func packet(_ body: Message.Body, first: [Claim] = []) -> [UInt8] {
+    /// A message with as much news as has room.
+    mutating func packet(_ body: Message.Body) -> [UInt8] {
+        var nothing: [Claim] = []
+        return packet(body, first: &nothing)
+    }
+
+    /// … after what must be said first.
+    ///
+    /// - Parameter first: afterwards what had no room.
+    mutating func packet(_ body: Message.Body, first: inout [Claim]) -> [UInt8] {
         var writer = ByteWriter(reservingBytes: 512)
         MessageCodec.writeHead(sender(of: body), ownStanding, body, to: &writer)
-        for claim in first where writer.count + claim.encodedBytes <= Self.packetBytesMax {
+        let told = first.prefix { claim in
+            guard writer.count + claim.encodedBytes <= Self.packetBytesMax else { return false }
             claim.write(to: &writer)
+            return true
         }
+        first.removeFirst(told.count)
         if case .nack = body { return writer.bytes }
         let (table, own, standing) = (table, own, ownStanding)
         queue.tell(limit: retransmitLimit) { subject in
             guard let claim = Self.claim(subject, table, own, standing) else { return .outdated }
             guard writer.count + claim.encodedBytes <= Self.packetBytesMax else { return .noRoom }
-            if !first.contains(claim) { claim.write(to: &writer) }
+            if !told.contains(claim) { claim.write(to: &writer) }
             return .told
         }
         return writer.bytes

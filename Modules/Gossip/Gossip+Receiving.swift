@@ -12,8 +12,12 @@ extension Gossip {
         switch message.body {
         case .ping(let sequence, let target):
             guard target == own.id else { return refuse(.misdirected, address) }
-            let answer = packet(.ack(sequence: sequence), first: claims(about: corrections))
-            return outbox.append(.send(bytes: answer, to: address))
+            var told = claims(about: corrections)
+            let answer = packet(.ack(sequence: sequence), first: &told)
+            outbox.append(.send(bytes: answer, to: address))
+            guard !told.isEmpty else { return }  // Long records: what had no room goes apart.
+            let bytes = packet(.news, first: &told)
+            return outbox.append(.send(bytes: bytes, to: address))
         case .ack(let sequence):
             probing.answered(sequence, by: message.sender.id)
             passOn(sequence, answeredBy: message.sender.id)
@@ -25,7 +29,8 @@ extension Gossip {
             break
         }
         guard !corrections.isEmpty, let sender = table[message.sender.id] else { return }
-        let bytes = packet(.news, first: claims(about: corrections))
+        var told = claims(about: corrections)
+        let bytes = packet(.news, first: &told)
         outbox.append(.send(bytes: bytes, to: sender.record.address))
     }
 

@@ -7,12 +7,16 @@ extension Gossip {
     private static let never: Duration = .seconds(1 << 40)
 
     /// When ``GossipInput/tick`` is due. Coming early or twice does no harm.
+    ///
+    /// - Invariant: after a step it lies after that step's instant, so ticks never storm.
     package var nextDeadline: Duration {
         guard !presence.isOver else { return Self.never }
         var next = min(exchangeAt, reconnectAt, reapAt, probing.nextDeadline)
         if !queue.isEmpty { next = min(next, gossipAt) }
-        for entry in table.entries {
-            if let suspicion = entry.suspicion { next = min(next, suspicion.deadline) }
+        if table.suspectCount > 0 {
+            for entry in table.entries {
+                if let suspicion = entry.suspicion { next = min(next, suspicion.deadline) }
+            }
         }
         if let nack = relays.nextNackAt { next = min(next, nack) }
         if let leaving = presence.nextDeadline { next = min(next, leaving) }
@@ -38,10 +42,9 @@ extension Gossip {
     /// Answers are taken before deadlines: what came in time counts, even if it was read late.
     mutating func doWhatIsDue() {
         guard !presence.isOver else { return }
-        failSuspects()
         sendNacks()
         probe()
-        advanceLeaving()
+        failSuspects()  // After the probe, which may confirm a suspicion and so end it.
         if exchangeAt <= now {
             exchangeAt = now + timing.exchangeInterval
             if let partner = pick(1, where: { !$0.isGone }).first { exchange(with: partner) }
@@ -54,10 +57,14 @@ extension Gossip {
             reapAt = now + Self.reapInterval
             reap()
         }
-        if !queue.isEmpty, gossipAt <= now { gossip() }
+        advanceLeaving()
+        guard !queue.isEmpty, gossipAt <= now else { return }
+        gossip()
+        advanceLeaving()  // The others may have been told by this.
     }
 
     private mutating func failSuspects() {
+        guard table.suspectCount > 0 else { return }
         for position in table.entries.indices {
             guard let suspicion = table.entries[position].suspicion, suspicion.deadline <= now
             else { continue }

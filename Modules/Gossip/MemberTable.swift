@@ -28,6 +28,8 @@ struct MemberTable: Sendable {
     private(set) var entries: [Entry] = []
     /// Those that are not gone.
     private(set) var presentCount = 0
+    /// Those under suspicion: mostly none, and then nobody has to look for them.
+    private(set) var suspectCount = 0
 
     static let countMax = Gossip.membersMax - 1
 
@@ -40,11 +42,17 @@ struct MemberTable: Sendable {
 
     /// - Precondition: an entry has the same id in its place before and after.
     mutating func update(_ position: Int, _ change: (inout Entry) -> Void) {
-        let before = entries[position]
+        let id = entries[position].id
+        count(entries[position], -1)
         change(&entries[position])
-        precondition(entries[position].id == before.id, "\(before.id) became another")
+        precondition(entries[position].id == id, "\(id) became another")
         if entries[position].isGone { entries[position].suspicion = nil }
-        presentCount += (entries[position].isGone ? 0 : 1) - (before.isGone ? 0 : 1)
+        count(entries[position], 1)
+    }
+
+    private mutating func count(_ entry: borrowing Entry, _ step: Int) {
+        if !entry.isGone { presentCount += step }
+        if entry.suspicion != nil { suspectCount += step }
     }
 
     /// - Precondition: its id is new, and there is room.
@@ -55,12 +63,12 @@ struct MemberTable: Sendable {
                 && (position == entries.count || entries[position].id != entry.id),
             "\(entry.id) does not fit")
         entries.insert(entry, at: position)
-        presentCount += entry.isGone ? 0 : 1
+        count(entry, 1)
     }
 
     mutating func remove(_ id: NodeID) {
         guard let position = position(of: id) else { return }
-        presentCount -= entries[position].isGone ? 0 : 1
+        count(entries[position], -1)
         entries.remove(at: position)
     }
 

@@ -41,22 +41,18 @@ struct Probing: Sendable {
     }
 
     /// Whom to probe next; nil if nobody is there.
-    mutating func nextTarget(
-        in table: MemberTable, generator: inout Generator, isUrgent: (Entry) -> Bool
-    ) -> Entry? {
-        if !wasUrgent {
-            let urgent = table.entries.filter(isUrgent)
-            if !urgent.isEmpty {
-                wasUrgent = true
-                return urgent[generator.below(urgent.count)]
-            }
+    mutating func nextTarget(in table: MemberTable, generator: inout Generator) -> Entry? {
+        if !wasUrgent, table.suspectCount > 0 {
+            wasUrgent = true
+            let suspects = table.entries.filter { $0.suspicion != nil }
+            return suspects[generator.below(suspects.count)]
         }
         wasUrgent = false
         while let id = round.popLast() {
             if let entry = table[id], !entry.isGone { return entry }
         }
         round = table.entries.filter { !$0.isGone }.map(\.id)
-        generator.shuffle(&round)
+        generator.mix(&round)
         return round.popLast().flatMap { table[$0] }
     }
 

@@ -15,9 +15,10 @@ struct RelayTable: Sendable {
     }
 
     static let countMax = 64
+    /// Each gets as long, so what came first is due first.
     private var relays: [Relay] = []
 
-    var nextNackAt: Duration? { relays.map(\.nackAt).min() }
+    var nextNackAt: Duration? { relays.first?.nackAt }
 
     mutating func add(_ relay: Relay) -> Bool {
         guard relays.count < Self.countMax else { return false }
@@ -33,8 +34,9 @@ struct RelayTable: Sendable {
 
     /// - Returns: those whose time is over, in the order in which they were asked for.
     mutating func expire(at now: Duration) -> [Relay] {
-        let over = relays.filter { $0.nackAt <= now }
-        if !over.isEmpty { relays.removeAll { $0.nackAt <= now } }
-        return over
+        guard let next = nextNackAt, next <= now else { return [] }
+        let over = relays.prefix { $0.nackAt <= now }
+        relays.removeFirst(over.count)
+        return Array(over)
     }
 }

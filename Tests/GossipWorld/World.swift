@@ -200,8 +200,9 @@ extension World {
         let instant = now
         nodes[index].core?.step(input, at: instant, into: &effects)
         for effect in effects { carryOut(effect, by: index) }
-        guard let core = nodes[index].core else { return }
-        let deadline = core.nextDeadline.components
+        guard let next = nodes[index].core?.nextDeadline else { return }
+        precondition(next > instant, "server \(index): due at \(next), and it is \(instant)")
+        let deadline = next.components
         guard deadline.seconds < 1 << 30 else { return }
         // Rounded up: a tick that comes early does nothing.
         let due =

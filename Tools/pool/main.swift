@@ -40,12 +40,14 @@ func detect(servers: Int, seeds: Int, loss: Int) {
 func hours(servers: Int, hours: Int, loss: Int, first: Int) -> Int32 {
     var failures = 0
     var suspicions: UInt64 = 0
+    var steps = 0
     for seed in first..<first + hours {
         var world = World(seed: UInt64(seed), servers: servers, faults: .init(lossPercent: loss))
         world.keepsObservations = false
         world.startAll()
         world.run(for: .seconds(3_600))
         suspicions += world.suspicions
+        steps += world.steps
         if world.falseFailures > 0 {
             print("seed \(seed): \(world.falseFailures) false failures")
         }
@@ -53,7 +55,7 @@ func hours(servers: Int, hours: Int, loss: Int, first: Int) -> Int32 {
     }
     print(
         "\(servers) servers, \(loss) % loss, \(hours) hours: \(failures) false failures,"
-            + " \(suspicions) suspicions")
+            + " \(suspicions) suspicions, \(steps) steps")
     return failures == 0 ? 0 : 1
 }
 
