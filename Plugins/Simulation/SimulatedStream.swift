@@ -10,18 +10,18 @@ final class SimulatedStream: ByteStream {
     }
 
     /// Bytes that may be under way or unread at the peer.
-    private static let windowBytes = 256 * 1024
+    static let windowBytes = 256 * 1024
 
     let host: SimulatedHost
     let localAddress: SocketAddress
     let remoteAddress: SocketAddress
     /// Kept until both sides have closed, so that a late write finds a side that refuses it.
     var peer: SimulatedStream?
-    var handler: (any StreamHandler)?
     /// Segments to this side arrive in order: none before this.
     var lastArrival: Int64 = 0
 
-    private(set) var queuedBytes = 0
+    private var listener: (any StreamHandler)?
+    private var pendingBytes = 0
     private var queue: [[UInt8]] = []
     private var headOffset = 0
     private var flightBytes = 0
@@ -35,24 +35,35 @@ final class SimulatedStream: ByteStream {
     private var isClosed = false
     private var isFlushDue = false
     private var owesDrained = false
+    /// On their way to this side, in order: each has an event.
+    private var coming: [Segment] = []
     private var inbox: [Segment] = []
     private var isDelivering = false
     private var held: [Segment] = []
     /// How often held segments were let go.
     private var holdCount = 0
-    private let life: UInt64
-
+    /// Of the life that it belongs to.
+    private let loop: SimulatedLoop
+    private let timeline: Timeline
     private let network: SimulatedNetwork
 
-    private var now: Int64 { host.world.nanoseconds }
+    private var now: Int64 { timeline.nanoseconds }
 
     init(host: SimulatedHost, local: SocketAddress, remote: SocketAddress) {
         self.host = host
         localAddress = local
         remoteAddress = remote
-        life = host.life
+        loop = host.loop
+        timeline = loop.timeline
         network = host.world.network
     }
+
+    var handler: (any StreamHandler)? {
+        get { listener }
+        set { listener = newValue }
+    }
+
+    var queuedBytes: Int { pendingBytes }
 
     func resumeReading() {
         guard !isReading, !isClosing, !isClosed else { return }
@@ -65,7 +76,7 @@ final class SimulatedStream: ByteStream {
     func write(_ bytes: Span<UInt8>) {
         guard !isFinishing, !isClosing, !isClosed, !bytes.isEmpty else { return }
         queue.append(bytes.copied)
-        queuedBytes += bytes.count
+        pendingBytes += bytes.count
         flushLater()
     }
 
@@ -100,7 +111,7 @@ final class SimulatedStream: ByteStream {
     func vanish() {
         isClosed = true
         dropAll()
-        handler = nil
+        listener = nil
         network.open.removeAll { $0 === self }
     }
 
@@ -110,8 +121,8 @@ final class SimulatedStream: ByteStream {
         isClosed = true
         dropAll()
         network.open.removeAll { $0 === self }
-        let told = handler
-        handler = nil
+        let told = listener
+        listener = nil
         told?.streamClosed(isClosing ? nil : error)
     }
 
@@ -132,52 +143,53 @@ final class SimulatedStream: ByteStream {
     /// The peer's host began a new life, which knows nothing of what is still unacknowledged.
     func retransmit() {
         collectAcknowledged()
-        if flightBytes > 0 || hasSentEnd, let peer, peer.host.life != peer.life {
+        if flightBytes > 0 || hasSentEnd, let peer, peer.loop.isOver {
             schedule(.segment, at: network.arrival()) { $0.fail(.reset) }
         }
     }
 
     private func schedule(
-        _ kind: SimulatedWorld.Kind, at time: Int64, detail: Int = 0,
-        _ body: @escaping (SimulatedStream) -> Void
+        _ kind: Timeline.Kind, at time: Int64, _ body: @escaping (SimulatedStream) -> Void
     ) {
-        host.world.schedule(kind, at: time, on: host, life: life, detail: detail) { body(self) }
+        loop.schedule(kind, at: time) { body(self) }
     }
 
     private func flushLater() {
         guard !isFlushDue else { return }
         isFlushDue = true
-        host.loop.flushAtEndOfTurn(self)
+        loop.flushAtEndOfTurn(self)
     }
 
     func flushAtEndOfTurn() {
         isFlushDue = false
         flush()
-        if queuedBytes > 0 { owesDrained = true }
+        if pendingBytes > 0 { owesDrained = true }
     }
 
     private func flush() {
         guard !isClosed else { return }
         // Room for a whole segment, or none: crumbs would breed crumbs (RFC 9293 §3.8.6.2.1).
-        let segmentMax = min(max(1, network.segmentBytesMax), Self.windowBytes)
-        while queuedBytes > 0, hasRoom(for: segmentMax) {
+        let segmentMax = network.pieceBytesMax
+        while pendingBytes > 0, hasRoom(for: segmentMax) {
             let head = queue[0]
             let rest = head.count - headOffset
             var count = min(rest, segmentMax)
-            if host.world.chance(network.fragmentation) {
-                count = Int.random(in: 1...count, using: &host.world.generator)
+            if timeline.chance(network.cutChance) {
+                let most = count
+                count = timeline.withGenerator { Int.random(in: 1...most, using: &$0) }
             }
-            let isWhole = count == head.count
-            transmit(.data(isWhole ? head : Array(head[headOffset..<headOffset + count])))
+            transmit(
+                .data(count == head.count ? head : Array(head[headOffset..<headOffset + count])),
+                size: count)
             flightBytes += count
-            queuedBytes -= count
+            pendingBytes -= count
             headOffset += count
             if headOffset == head.count {
                 queue.removeFirst()
                 headOffset = 0
             }
         }
-        guard queuedBytes == 0, isFinishing, !hasSentEnd else { return }
+        guard pendingBytes == 0, isFinishing, !hasSentEnd else { return }
         hasSentEnd = true
         transmit(.end)
         if isClosing { conclude(nil) }
@@ -206,35 +218,33 @@ final class SimulatedStream: ByteStream {
             sender.isAwaitingAcknowledgement = false
             sender.collectAcknowledged()
             sender.flush()
-            guard sender.owesDrained, sender.queuedBytes == 0, !sender.isClosed else { return }
+            guard sender.owesDrained, sender.pendingBytes == 0, !sender.isClosed else { return }
             sender.owesDrained = false
-            sender.handler?.streamDrained()
+            sender.listener?.streamDrained()
         }
     }
 
-    private func transmit(_ segment: Segment) {
+    private func transmit(_ segment: Segment, size: Int = 0) {
         guard let peer else { return }
         let due = max(network.segmentArrival(), peer.lastArrival)
         peer.lastArrival = due
-        var size = 0
-        if case .data(let bytes) = segment { size = bytes.count }
-        if peer.host.life != peer.life {
+        if peer.loop.isOver {
             // That life is over; a host that is back answers what it does not know by a reset.
             if peer.host.isRunning { schedule(.segment, at: due) { $0.fail(.reset) } }
             return
         }
-        host.world.insert(
-            .segment(peer, segment), .segment, at: due, on: peer.host, life: peer.life,
-            detail: size)
+        peer.coming.append(segment)
+        timeline.insert(.segment(peer), .segment, at: due, on: peer.loop, detail: size)
     }
 
-    func arriveUnlessBlocked(_ segment: Segment) {
+    func arriveUnlessBlocked() {
+        let segment = coming.removeFirst()
         guard let from = peer?.host else { return arrive(segment) }
         guard held.isEmpty, !network.isBlocked(from: from, to: host) else {
             held.append(segment)
             if held.count == 1, let limit = network.blockedStreamTimeout {
                 let hold = holdCount
-                schedule(.timeout, at: SimulatedWorld.after(now, limit)) { stream in
+                schedule(.timeout, at: Timeline.after(now, limit)) { stream in
                     guard stream.holdCount == hold, !stream.held.isEmpty else { return }
                     if let peer = stream.peer {
                         peer.schedule(.timeout, at: stream.now) { $0.fail(.timedOut) }
@@ -257,7 +267,7 @@ final class SimulatedStream: ByteStream {
                 isDelivering = true
                 defer { isDelivering = false }
                 credit(bytes.count)
-                handler?.streamReceived(bytes.span)
+                listener?.streamReceived(bytes.span)
                 if inbox.isEmpty { return }
             } else {
                 inbox.append(segment)
@@ -274,8 +284,8 @@ final class SimulatedStream: ByteStream {
             switch inbox.removeFirst() {
             case .data(let bytes):
                 credit(bytes.count)
-                handler?.streamReceived(bytes.span)
-            case .end: handler?.streamEnded()
+                listener?.streamReceived(bytes.span)
+            case .end: listener?.streamEnded()
             case .reset: fail(.reset)
             }
         }
@@ -285,7 +295,7 @@ final class SimulatedStream: ByteStream {
         guard let peer else { return }
         let time = max(network.acknowledgementArrival(), peer.acknowledged.last?.time ?? 0)
         peer.acknowledged.append((time, count))
-        if peer.queuedBytes > 0 || peer.owesDrained { peer.awaitAcknowledgement() }
+        if peer.pendingBytes > 0 || peer.owesDrained { peer.awaitAcknowledgement() }
         if peer.acknowledged.count > 64 { peer.collectAcknowledged() }
     }
 
@@ -295,8 +305,8 @@ final class SimulatedStream: ByteStream {
         dropAll()
         schedule(.closed, at: now) { stream in
             stream.network.open.removeAll { $0 === stream }
-            let told = stream.handler
-            stream.handler = nil
+            let told = stream.listener
+            stream.listener = nil
             told?.streamClosed(error)
         }
     }
@@ -304,7 +314,7 @@ final class SimulatedStream: ByteStream {
     private func dropAll() {
         isReading = false
         queue = []
-        queuedBytes = 0
+        pendingBytes = 0
         inbox = []
         held = []
         guard let other = peer, other.isClosed else { return }
