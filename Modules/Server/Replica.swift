@@ -230,37 +230,52 @@ final class Replica {
 
     func step(_ input: Input) {
         guard failure == nil else { return }
-        inputs.append(input)
-        guard !isStepping else { return }
+        guard !isStepping else { return inputs.append(input) }
         isStepping = true
-        var position = 0
-        while position < inputs.count, failure == nil {
-            let input = inputs[position]
-            position += 1
-            effects.removeAll(keepingCapacity: true)
-            core.step(input, at: loop.now, into: &effects)
-            if let observer {
-                let view = core.view()
-                observer.replica(core.id, stepped: view, effects: effects)
-            }
-            // Out of the property: what is carried out may ask for the next step.
-            var work: [Effect] = []
-            swap(&work, &effects)
-            for effect in work { carryOut(effect) }
-            swap(&work, &effects)
-        }
-        inputs.removeAll(keepingCapacity: true)
+        var outlook = carryOutStep(input)
+        if !inputs.isEmpty { outlook = stepWhatWaits() ?? outlook }
         isStepping = false
         guard failure == nil else { return }
         submitWrites()
-        let due = core.due()
-        if let deadline = due.deadline { timer?.arm(at: deadline) } else { timer?.disarm() }
-        let entries = due.entriesSinceSnapshot
-        if entries > 0, due.isDurable,
+        if let deadline = outlook.deadline { timer?.arm(at: deadline) } else { timer?.disarm() }
+        let entries = outlook.entriesSinceSnapshot
+        if entries > 0, outlook.isDurable,
             snapshotPolicy.isDue(entries: entries, bytes: bytesSinceSnapshot)
         {
             considerSnapshot()
         }
+    }
+
+    private func stepWhatWaits() -> Outlook? {
+        var outlook: Outlook?
+        var position = 0
+        while position < inputs.count, failure == nil {
+            outlook = carryOutStep(inputs[position])
+            position += 1
+        }
+        inputs.removeAll(keepingCapacity: true)
+        return outlook
+    }
+
+    private func carryOutStep(_ input: Input) -> Outlook {
+        // Out of the property: what is carried out may ask for the next step.
+        var work: [Effect] = []
+        swap(&work, &effects)
+        let outlook = Self.step(&core, input, at: loop.now, seenBy: observer, into: &work)
+        // Looked at where they stand: to copy an effect costs more than to carry out most.
+        for position in work.indices { carryOut(work.span[position]) }
+        work.removeAll(keepingCapacity: true)
+        swap(&work, &effects)
+        return outlook
+    }
+
+    private static func step(
+        _ core: inout RaftCore, _ input: Input, at now: Duration,
+        seenBy observer: (any ReplicaObserver)?, into effects: inout [Effect]
+    ) -> Outlook {
+        core.step(input, at: now, into: &effects)
+        if let observer { observer.replica(core.id, stepped: core.view(), effects: effects) }
+        return core.outlook()
     }
 
     private func carryOut(_ effect: Effect) {
