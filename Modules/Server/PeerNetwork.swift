@@ -486,8 +486,7 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
     /// Members have what they need; of anybody else only so many connections are kept.
     private func hasRoom(for address: SocketAddress) -> Bool {
         guard options.peerConnectionsPerAddressMax > 0 else { return true }
-        let host = address.host
-        let count = sessions.values.count { $0.stream.remoteAddress.host == host }
+        let count = sessions.values.count { $0.stream.remoteAddress.isSameHost(as: address) }
         return count < options.peerConnectionsPerAddressMax
     }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import MartletRaft
-package import MartletServer
+import MartletServer
 
 /// Watches every core of a cluster and holds it to the invariants of `raft-scenarios.md`:
 ///
