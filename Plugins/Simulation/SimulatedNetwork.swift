@@ -223,8 +223,7 @@ public final class SimulatedStreams: Streams {
                 host: host, local: network.ephemeral(on: host), remote: remote)
             let server = SimulatedStream(
                 host: target, local: remote, remote: client.localAddress)
-            client.peer = server
-            server.peer = client
+            client.join(server)
             network.open += [client, server]
             let back = network.arrival()
             client.lastArrival = back

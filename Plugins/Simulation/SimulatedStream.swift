@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import MartletTransport
 
-/// One side of a simulated connection. Bytes go queue → flight (bounded) → peer's inbox → handler.
+/// One side of a simulated connection. Bytes go into its pipe at once; how
+/// many of them are queued, in flight (bounded), or in the peer's inbox is counted.
 final class SimulatedStream: ByteStream {
     enum Segment {
-        case data([UInt8])
+        /// So many bytes of the pipe.
+        case data(Int)
         case end
         case reset
     }
@@ -21,9 +23,12 @@ final class SimulatedStream: ByteStream {
     var lastArrival: Int64 = 0
 
     private var listener: (any StreamHandler)?
+    /// What goes to this side, and to the other.
+    private let incoming = SimulatedPipe()
+    private var outgoing: SimulatedPipe?
+    /// Written, and not on its way.
     private var pendingBytes = 0
-    private var queue: [[UInt8]] = []
-    private var headOffset = 0
+    private var chunks: [Int] = []
     private var flightBytes = 0
     /// Of them, what the peer has read, and when this side learns it.
     private var acknowledged: [(time: Int64, count: Int)] = []
@@ -35,8 +40,6 @@ final class SimulatedStream: ByteStream {
     private var isClosed = false
     private var isFlushDue = false
     private var owesDrained = false
-    /// On their way to this side, in order: each has an event.
-    private var coming: [Segment] = []
     private var inbox: [Segment] = []
     private var isDelivering = false
     private var held: [Segment] = []
@@ -58,6 +61,14 @@ final class SimulatedStream: ByteStream {
         network = host.world.network
     }
 
+    /// Makes the two ends of one connection of them.
+    func join(_ other: SimulatedStream) {
+        peer = other
+        other.peer = self
+        outgoing = other.incoming
+        other.outgoing = incoming
+    }
+
     var handler: (any StreamHandler)? {
         get { listener }
         set { listener = newValue }
@@ -75,7 +86,8 @@ final class SimulatedStream: ByteStream {
 
     func write(_ bytes: Span<UInt8>) {
         guard !isFinishing, !isClosing, !isClosed, !bytes.isEmpty else { return }
-        queue.append(bytes.copied)
+        outgoing?.append(bytes)
+        chunks.append(bytes.count)
         pendingBytes += bytes.count
         flushLater()
     }
@@ -171,23 +183,16 @@ final class SimulatedStream: ByteStream {
         // Room for a whole segment, or none: crumbs would breed crumbs (RFC 9293 §3.8.6.2.1).
         let segmentMax = network.pieceBytesMax
         while pendingBytes > 0, hasRoom(for: segmentMax) {
-            let head = queue[0]
-            let rest = head.count - headOffset
-            var count = min(rest, segmentMax)
+            let head = chunks[0]
+            var count = min(head, segmentMax)
             if timeline.chance(network.cutChance) {
                 let most = count
                 count = timeline.withGenerator { Int.random(in: 1...most, using: &$0) }
             }
-            transmit(
-                .data(count == head.count ? head : Array(head[headOffset..<headOffset + count])),
-                size: count)
+            transmit(.data(count), size: count)
             flightBytes += count
             pendingBytes -= count
-            headOffset += count
-            if headOffset == head.count {
-                queue.removeFirst()
-                headOffset = 0
-            }
+            if head == count { chunks.removeFirst() } else { chunks[0] = head - count }
         }
         guard pendingBytes == 0, isFinishing, !hasSentEnd else { return }
         hasSentEnd = true
@@ -233,12 +238,10 @@ final class SimulatedStream: ByteStream {
             if peer.host.isRunning { schedule(.segment, at: due) { $0.fail(.reset) } }
             return
         }
-        peer.coming.append(segment)
-        timeline.insert(.segment(peer), .segment, at: due, on: peer.loop, detail: size)
+        timeline.insert(.segment(peer, segment), .segment, at: due, on: peer.loop, detail: size)
     }
 
-    func arriveUnlessBlocked() {
-        let segment = coming.removeFirst()
+    func arriveUnlessBlocked(_ segment: Segment) {
         guard let from = peer?.host else { return arrive(segment) }
         guard held.isEmpty, !network.isBlocked(from: from, to: host) else {
             held.append(segment)
@@ -263,11 +266,10 @@ final class SimulatedStream: ByteStream {
         case .data where isClosed || isClosing: sendReset()
         case .data, .end:
             guard !isClosed, !isClosing else { return }
-            if case .data(let bytes) = segment, isReading, inbox.isEmpty, !isDelivering {
+            if case .data(let count) = segment, isReading, inbox.isEmpty, !isDelivering {
                 isDelivering = true
                 defer { isDelivering = false }
-                credit(bytes.count)
-                listener?.streamReceived(bytes.span)
+                hand(count)
                 if inbox.isEmpty { return }
             } else {
                 inbox.append(segment)
@@ -282,13 +284,17 @@ final class SimulatedStream: ByteStream {
         defer { isDelivering = false }
         while isReading, !isClosed, !inbox.isEmpty {
             switch inbox.removeFirst() {
-            case .data(let bytes):
-                credit(bytes.count)
-                listener?.streamReceived(bytes.span)
+            case .data(let count): hand(count)
             case .end: listener?.streamEnded()
             case .reset: fail(.reset)
             }
         }
+    }
+
+    private func hand(_ count: Int) {
+        credit(count)
+        guard let listener else { return incoming.skip(count) }
+        incoming.take(count) { listener.streamReceived($0) }
     }
 
     private func credit(_ count: Int) {
@@ -313,7 +319,7 @@ final class SimulatedStream: ByteStream {
 
     private func dropAll() {
         isReading = false
-        queue = []
+        chunks = []
         pendingBytes = 0
         inbox = []
         held = []

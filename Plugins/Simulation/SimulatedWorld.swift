@@ -85,9 +85,9 @@ public final class SimulatedWorld {
             guard timer.isDue() else { return }
             begin(event.kind, on: loop, detail: event.detail)
             timer.fire()
-        case .segment(let stream):
+        case .segment(let stream, let segment):
             begin(event.kind, on: loop, detail: event.detail)
-            stream.arriveUnlessBlocked()
+            stream.arriveUnlessBlocked(segment)
         case .work(let lane):
             begin(event.kind, on: loop, detail: event.detail)
             lane.finish()

@@ -15,8 +15,8 @@ final class Timeline {
         case run(() -> Void)
         /// Fires the timer if it is still due then.
         case timer(TimerState)
-        /// The next segment on its way to this side of a stream reaches it.
-        case segment(SimulatedStream)
+        /// Reaches this side of a stream.
+        case segment(SimulatedStream, SimulatedStream.Segment)
         /// The job of a lane is done.
         case work(SimulatedLane)
         /// The lane tells what came of the job.
