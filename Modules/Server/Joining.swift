@@ -181,8 +181,7 @@ final class JoinExchange: StreamHandler {
         timer?.arm(at: loop.now + Self.timeout)
         var writer = ByteWriter()
         Frame.write(.hello, to: &writer) { hello.write(to: &$0) }
-        let bytes = writer.bytes
-        stream.write(bytes.span)
+        stream.write(writer.span)
     }
 
     func streamReceived(_ bytes: Span<UInt8>) {

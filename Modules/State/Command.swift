@@ -97,7 +97,7 @@ package enum Command: Equatable, Sendable {
             writer.write(bytes: bytes)
         case .restoreEnd(let restore): writer.write(restore)
         }
-        return writer.bytes
+        return writer.finish()
     }
 
     /// Reads bytes of any origin. What was written by ``encoded()`` reads back equal, but for the

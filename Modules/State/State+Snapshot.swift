@@ -50,7 +50,7 @@ extension State {
         writer.write(UInt32(serverTable.count))
         for element in serverTable { writer.write(element.value) }
         if hasRestores { writeRestores(to: &writer) }
-        return writer.bytes
+        return writer.finish()
     }
 
     /// Reads bytes of any origin; what it takes is a state that ``encoded()`` gives back.
