@@ -242,11 +242,7 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
 
     /// Drops what the peer would not understand: nothing but an answer depends on it.
     func send(_ message: Message, to peer: ServerID) {
-        guard let link = links[peer], link.isOpen, let version = link.agreedProtocol else { return }
-        guard RaftCodec.isKnown(message, in: version) else { return }
-        if !link.send(.raft, body: { RaftCodec.write(message, protocol: version, to: &$0) }) {
-            messagesDropped += 1
-        }
+        if let link = links[peer], !link.send(message) { messagesDropped += 1 }
     }
 
     /// Whether this peer answers questions for a read index.
@@ -542,8 +538,8 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
         let id = try payload.readUInt64()
         let request = try APIRequest(reading: &payload)
         try payload.finish()
-        delegate?.network(forwarded: request, from: peer) { [weak session] reply in
-            session?.send(.forwardReply) {
+        delegate?.network(forwarded: request, from: peer) { reply in
+            session.send(.forwardReply) {
                 $0.write(id)
                 reply.write(to: &$0)
             }

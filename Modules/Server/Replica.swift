@@ -112,8 +112,10 @@ final class Replica {
     }
 
     func start() {
-        timer = loop.makeTimer { [weak self] in self?.step(.ticked) }
-        expiry = loop.makeTimer { [weak self] in self?.expire() }
+        // Timers end with the replica. Turns and lanes hold it until they are through: an object that
+        // ever had a weak reference is slower to hold for good, and this one is in every message's way.
+        timer = loop.makeTimer { [unowned self] in step(.ticked) }
+        expiry = loop.makeTimer { [unowned self] in expire() }
         step(.ticked)
     }
 
@@ -182,7 +184,7 @@ final class Replica {
     private func gather() {
         guard !isGathering else { return }
         isGathering = true
-        loop.atEndOfTurn { [weak self] in self?.flushGathered() }
+        loop.atEndOfTurn { [self] in flushGathered() }
     }
 
     private func flushGathered() {
@@ -264,7 +266,7 @@ final class Replica {
         let outlook = Self.step(&core, input, at: loop.now, seenBy: observer, into: &work)
         // Looked at where they stand: to copy an effect costs more than to carry out most.
         for position in work.indices { carryOut(work.span[position]) }
-        work.removeAll(keepingCapacity: true)
+        while !work.isEmpty { work.removeLast() }
         swap(&work, &effects)
         return outlook
     }
@@ -394,7 +396,7 @@ final class Replica {
     private func submit(_ taken: WriteQueue.Taken) {
         let log = log
         logLane.attempt({ () throws(StoreError) in try log.commit(taken.batch) }) {
-            [weak self] result in self?.written(taken, result)
+            [self] result in written(taken, result)
         }
     }
 
@@ -444,9 +446,9 @@ final class Replica {
 
     /// Half a second: soon enough that service is back at once, rare enough to be no load.
     private func retry(_ taken: WriteQueue.Taken) {
-        let timer = loop.makeTimer { [weak self] in
-            guard let self, self.failure == nil else { return }
-            self.submit(taken)
+        let timer = loop.makeTimer { [unowned self] in
+            guard failure == nil else { return }
+            submit(taken)
         }
         timer.arm(at: loop.now + .milliseconds(500))
         retryTimer = timer
@@ -479,7 +481,7 @@ final class Replica {
     /// What is to be compacted may still wait to be written: it goes after that.
     private func compact(through index: LogIndex, term: Term) {
         waitingCompaction = (index, term)
-        loop.atEndOfTurn { [weak self] in self?.compactWhatWaits() }
+        loop.atEndOfTurn { [self] in compactWhatWaits() }
     }
 
     private func compactWhatWaits() {
@@ -490,14 +492,14 @@ final class Replica {
         let log = log
         logLane.attempt({ () throws(StoreError) in
             try log.compact(through: index, term: term)
-        }) { [weak self] result in
-            guard let self, case .failure(let error) = result else { return }
+        }) { [self] result in
+            guard case .failure(let error) = result else { return }
             if case .full = error {
-                self.logger.warning(
+                logger.warning(
                     "the log could not be compacted: the disk is full",
                     metadata: ["index": "\(index.number)"])
             } else {
-                self.fail("\(error)")
+                fail("\(error)")
             }
         }
     }
@@ -526,23 +528,22 @@ final class Replica {
             lastIndex: applied, lastTerm: appliedTerm, configuration: appliedConfiguration,
             configurationIndex: appliedConfigurationIndex)
         snapshotLane.submit({ SnapshotFile.write(state, at: position, to: store) }) {
-            [weak self] result in
-            guard let self else { return }
-            self.isSnapshotting = false
+            [self] result in
+            isSnapshotting = false
             switch result {
             case .success(let metadata):
-                self.logger.debug(
+                logger.debug(
                     "snapshot written",
                     metadata: [
                         "index": "\(metadata.lastIndex.number)", "bytes": "\(metadata.sizeBytes)",
                     ])
-                self.step(.snapshotTaken(metadata))
+                step(.snapshotTaken(metadata))
             case .failure(.full(let detail)):
-                self.snapshotNotBefore = self.loop.now + .seconds(10)
-                self.logger.warning(
+                snapshotNotBefore = loop.now + .seconds(10)
+                logger.warning(
                     "no snapshot: the disk is full", metadata: ["detail": "\(detail)"])
             case .failure(let error):
-                self.fail("\(error)")
+                fail("\(error)")
             }
         }
     }

@@ -141,11 +141,14 @@ public final class SimulatedLoop: Loop, @unchecked Sendable {
         timeline.nanoseconds + timeline.draw(host?.laneLatency ?? options.laneLatency)
     }
 
+    // An event holds its loop: no closure of one needs to. Without any weak reference to it a loop is
+    // cheaper to hold, and everything holds it.
+
     private func scheduleEnd() {
         guard !isEndScheduled else { return }
         isEndScheduled = true
-        schedule(.turn, at: timeline.nanoseconds + Self.wakingNanoseconds) { [weak self] in
-            self?.isEndScheduled = false
+        schedule(.turn, at: timeline.nanoseconds + Self.wakingNanoseconds) { [unowned self] in
+            isEndScheduled = false
         }
     }
 
@@ -153,8 +156,8 @@ public final class SimulatedLoop: Loop, @unchecked Sendable {
         entered.append(body)
         guard !isInboxScheduled else { return }
         isInboxScheduled = true
-        schedule(.turn, at: timeline.nanoseconds + Self.wakingNanoseconds) { [weak self] in
-            self?.drain()
+        schedule(.turn, at: timeline.nanoseconds + Self.wakingNanoseconds) { [unowned self] in
+            drain()
         }
     }
 
