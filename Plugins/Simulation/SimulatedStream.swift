@@ -28,7 +28,6 @@ final class SimulatedStream: ByteStream {
     private var outgoing: SimulatedPipe?
     /// Written, and not on its way.
     private var pendingBytes = 0
-    private var chunks: [Int] = []
     private var flightBytes = 0
     /// Of them, what the peer has read, and when this side learns it.
     private var acknowledged: [(time: Int64, count: Int)] = []
@@ -87,7 +86,6 @@ final class SimulatedStream: ByteStream {
     func write(_ bytes: Span<UInt8>) {
         guard !isFinishing, !isClosing, !isClosed, !bytes.isEmpty else { return }
         outgoing?.append(bytes)
-        chunks.append(bytes.count)
         pendingBytes += bytes.count
         flushLater()
     }
@@ -183,8 +181,7 @@ final class SimulatedStream: ByteStream {
         // Room for a whole segment, or none: crumbs would breed crumbs (RFC 9293 §3.8.6.2.1).
         let segmentMax = network.pieceBytesMax
         while pendingBytes > 0, hasRoom(for: segmentMax) {
-            let head = chunks[0]
-            var count = min(head, segmentMax)
+            var count = min(pendingBytes, segmentMax)
             if timeline.chance(network.cutChance) {
                 let most = count
                 count = timeline.withGenerator { Int.random(in: 1...most, using: &$0) }
@@ -192,7 +189,6 @@ final class SimulatedStream: ByteStream {
             transmit(.data(count), size: count)
             flightBytes += count
             pendingBytes -= count
-            if head == count { chunks.removeFirst() } else { chunks[0] = head - count }
         }
         guard pendingBytes == 0, isFinishing, !hasSentEnd else { return }
         hasSentEnd = true
@@ -319,7 +315,6 @@ final class SimulatedStream: ByteStream {
 
     private func dropAll() {
         isReading = false
-        chunks = []
         pendingBytes = 0
         inbox = []
         held = []
