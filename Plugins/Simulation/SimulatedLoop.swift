@@ -28,6 +28,8 @@ public final class SimulatedLoop: Loop, @unchecked Sendable {
     /// Streams that were written to in this turn, in order; most turns write to one at most.
     private var flushing: SimulatedStream?
     private var flushingToo: [SimulatedStream] = []
+    /// The turn has more to end with than a stream.
+    private var isEndLong = false
     /// Lanes that have work, in order of making.
     private var lanes: [SimulatedLane] = []
 
@@ -59,11 +61,17 @@ public final class SimulatedLoop: Loop, @unchecked Sendable {
 
     public func atEndOfTurn(_ body: @escaping () -> Void) {
         ending.append(body)
+        isEndLong = true
         if !isIsolatingHost { scheduleEnd() }
     }
 
     func flushAtEndOfTurn(_ stream: SimulatedStream) {
-        if flushing == nil { flushing = stream } else { flushingToo.append(stream) }
+        if flushing == nil {
+            flushing = stream
+        } else {
+            flushingToo.append(stream)
+            isEndLong = true
+        }
         if !isIsolatingHost { scheduleEnd() }
     }
 
@@ -106,6 +114,11 @@ public final class SimulatedLoop: Loop, @unchecked Sendable {
     }
 
     func endTurn() {
+        guard isEndLong else {
+            if let stream = flushing.take() { stream.flushAtEndOfTurn() }
+            // A flush writes nothing and asks for nothing.
+            return
+        }
         // What the end itself asks for comes at the end of a turn of its own.
         if !ending.isEmpty {
             let bodies = ending
@@ -113,14 +126,13 @@ public final class SimulatedLoop: Loop, @unchecked Sendable {
             for body in bodies { body() }
         }
         if let first = flushing.take() {
+            let others = flushingToo
+            flushingToo = []
             first.flushAtEndOfTurn()
-            if !flushingToo.isEmpty {
-                let streams = flushingToo
-                flushingToo = []
-                for stream in streams { stream.flushAtEndOfTurn() }
-            }
+            for stream in others { stream.flushAtEndOfTurn() }
         }
-        if !ending.isEmpty || flushing != nil { scheduleEnd() }
+        isEndLong = !ending.isEmpty
+        if isEndLong || flushing != nil { scheduleEnd() }
     }
 
     /// The job that each lane was doing may still reach the disk, in part.

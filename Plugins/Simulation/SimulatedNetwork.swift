@@ -43,7 +43,11 @@ public final class SimulatedNetwork {
     var sockets: [SocketAddress: SimulatedDatagramSocket.State] = [:]
     /// Open streams, in order of making: they live without a reference.
     var open: [SimulatedStream] = []
-    private var blocked: Set<Path> = []
+    private var blocked: Set<Path> = [] {
+        didSet { isWhole = blocked.isEmpty }
+    }
+    /// Nothing is blocked.
+    private var isWhole = true
     private var nextPort: UInt16 = 32_768
 
     private struct Path: Hashable {
@@ -99,7 +103,7 @@ public final class SimulatedNetwork {
     }
 
     func isBlocked(from: SimulatedHost, to: SimulatedHost) -> Bool {
-        !blocked.isEmpty && blocked.contains(Path(from: from.number, to: to.number))
+        !isWhole && blocked.contains(Path(from: from.number, to: to.number))
     }
 
     /// When something sent at this moment arrives, if nothing holds it up.

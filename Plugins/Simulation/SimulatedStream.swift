@@ -29,8 +29,10 @@ final class SimulatedStream: ByteStream {
     /// Written, and not on its way.
     private var pendingBytes = 0
     private var flightBytes = 0
-    /// Of them, what the peer has read, and when this side learns it.
+    /// Of them, what the peer has read, and when this side learns it: the newest, and those before.
+    private var acknowledgedLast: (time: Int64, count: Int) = (0, 0)
     private var acknowledged: [(time: Int64, count: Int)] = []
+    private var hasAcknowledged = false
     private var isAwaitingAcknowledgement = false
     private var isReading = false
     private var isFinishing = false
@@ -39,9 +41,15 @@ final class SimulatedStream: ByteStream {
     private var isClosed = false
     private var isFlushDue = false
     private var owesDrained = false
-    private var inbox: [Segment] = []
+    private var inbox: [Segment] = [] {
+        didSet { hasInbox = !inbox.isEmpty }
+    }
+    private var hasInbox = false
     private var isDelivering = false
-    private var held: [Segment] = []
+    private var held: [Segment] = [] {
+        didSet { isHolding = !held.isEmpty }
+    }
+    private var isHolding = false
     /// How often held segments were let go.
     private var holdCount = 0
     /// Of the life that it belongs to.
@@ -207,13 +215,20 @@ final class SimulatedStream: ByteStream {
     }
 
     private func collectAcknowledged() {
-        let due = acknowledged.prefix { $0.time <= now }
-        for (_, count) in due { flightBytes -= count }
-        acknowledged.removeFirst(due.count)
+        if hasAcknowledged {
+            let due = acknowledged.prefix { $0.time <= now }
+            for (_, count) in due { flightBytes -= count }
+            acknowledged.removeFirst(due.count)
+            hasAcknowledged = !acknowledged.isEmpty
+        }
+        guard acknowledgedLast.time <= now else { return }
+        flightBytes -= acknowledgedLast.count
+        acknowledgedLast.count = 0
     }
 
     private func awaitAcknowledgement() {
-        guard !isAwaitingAcknowledgement, let first = acknowledged.first else { return }
+        guard !isAwaitingAcknowledgement, acknowledgedLast.count > 0 else { return }
+        let first = acknowledged.first ?? acknowledgedLast
         isAwaitingAcknowledgement = true
         schedule(.credit, at: first.time) { sender in
             sender.isAwaitingAcknowledgement = false
@@ -239,7 +254,7 @@ final class SimulatedStream: ByteStream {
 
     func arriveUnlessBlocked(_ segment: Segment) {
         guard let from = peer?.host else { return arrive(segment) }
-        guard held.isEmpty, !network.isBlocked(from: from, to: host) else {
+        guard !isHolding, !network.isBlocked(from: from, to: host) else {
             held.append(segment)
             if held.count == 1, let limit = network.blockedStreamTimeout {
                 let hold = holdCount
@@ -262,11 +277,11 @@ final class SimulatedStream: ByteStream {
         case .data where isClosed || isClosing: sendReset()
         case .data, .end:
             guard !isClosed, !isClosing else { return }
-            if case .data(let count) = segment, isReading, inbox.isEmpty, !isDelivering {
+            if case .data(let count) = segment, isReading, !hasInbox, !isDelivering {
                 isDelivering = true
                 defer { isDelivering = false }
                 hand(count)
-                if inbox.isEmpty { return }
+                if !hasInbox { return }
             } else {
                 inbox.append(segment)
             }
@@ -295,10 +310,20 @@ final class SimulatedStream: ByteStream {
 
     private func credit(_ count: Int) {
         guard let peer else { return }
-        let time = max(network.acknowledgementArrival(), peer.acknowledged.last?.time ?? 0)
-        peer.acknowledged.append((time, count))
-        if peer.pendingBytes > 0 || peer.owesDrained { peer.awaitAcknowledgement() }
-        if peer.acknowledged.count > 64 { peer.collectAcknowledged() }
+        peer.acknowledge(count, at: network.acknowledgementArrival())
+    }
+
+    private func acknowledge(_ count: Int, at time: Int64) {
+        let last = acknowledgedLast
+        if last.count == 0 || last.time <= now {
+            // Learnt by now, and all before it.
+            collectAcknowledged()
+        } else {
+            acknowledged.append(last)
+            hasAcknowledged = true
+        }
+        acknowledgedLast = (max(time, last.time), count)
+        if pendingBytes > 0 || owesDrained { awaitAcknowledgement() }
     }
 
     /// Closed by this side: its handler is told in an event of its own.
@@ -316,8 +341,8 @@ final class SimulatedStream: ByteStream {
     private func dropAll() {
         isReading = false
         pendingBytes = 0
-        inbox = []
-        held = []
+        if hasInbox { inbox = [] }
+        if isHolding { held = [] }
         guard let other = peer, other.isClosed else { return }
         other.peer = nil
         peer = nil
