@@ -62,6 +62,8 @@ final class Replica {
     private var inputs: [Input] = []
     private var isStepping = false
     private var writes = WriteQueue()
+    /// Something waits in it: looked at after each step.
+    private var isWriteDue = false
 
     private var gathered: [(command: [UInt8], done: (CommandOutcome) -> Void)] = []
     private var gatheredReads: [(ReadOutcome) -> Void] = []
@@ -282,7 +284,9 @@ final class Replica {
 
     private func carryOut(_ effect: Effect) {
         switch effect {
-        case .persist(let write): writes.add(write)
+        case .persist(let write):
+            writes.add(write)
+            isWriteDue = true
         case .send(let message, let peer): delegate?.replica(send: message, to: peer)
         case .committed(let entries): apply(entries)
         case .proposed(let outcome): decideProposals(outcome)
@@ -389,7 +393,8 @@ final class Replica {
     // MARK: The disk
 
     private func submitWrites() {
-        guard let taken = writes.take() else { return }
+        guard isWriteDue, let taken = writes.take() else { return }
+        isWriteDue = false
         submit(taken)
     }
 

@@ -45,6 +45,7 @@ package final class RaftMonitor: ReplicaObserver {
     private var leaders: [Term: ServerID] = [:]
     private var known = KnownEntries()
     private var committed: [CommittedEntry] = []
+    private var committedCount = 0
 
     package init() {}
 
@@ -63,7 +64,7 @@ package final class RaftMonitor: ReplicaObserver {
     package func replica(_ id: ServerID, began restored: Restored) {
         guard found == nil else { return }
         let server = observed(id) ?? ObservedServer()
-        if observed(id) == nil { servers.append((id, server)) }
+        if observed(id) == nil { servers += [(id, server)] }
         if restored.isRecovering {
             // Its promises are lost with its disk: a demotion makes them harmless.
             server.promisedTerm = .zero
@@ -87,10 +88,10 @@ package final class RaftMonitor: ReplicaObserver {
     package func replica(_ id: ServerID, stepped view: ReplicaView, effects: [Effect]) {
         guard found == nil, let server = observed(id) else { return }
         count += 1
-        let before = committed.count
+        let before = committedCount
         // Looked at where they stand: to copy one costs more than to see it.
         for position in effects.indices { see(effects.span[position], of: server, id, view) }
-        if committed.count > before { checkMajority(server, id) }
+        if committedCount > before { checkMajority(server, id) }
         check(view, of: server, id)
         server.view = view
     }
@@ -253,6 +254,7 @@ package final class RaftMonitor: ReplicaObserver {
             }
         } else if position == committed.count {
             committed.append(CommittedEntry(entry: entry, committedIn: term))
+            committedCount += 1
         } else {
             fail("I4", "\(id) commits \(entry.index), and nobody \(committed.count + 1)")
         }
