@@ -35,6 +35,9 @@ package struct Members: Sendable {
     /// What each message is checked against, of each member in the same order: a member is large.
     private var keys: [Key] = []
 
+    /// Grows with each change of who is known, and of what they say of themselves.
+    private(set) var revision: UInt64 = 0
+
     private struct Key {
         let id: ServerID
         let clusterID: ServerID?
@@ -78,6 +81,7 @@ package struct Members: Sendable {
             guard isDirect || isNewer else { return false }
             members[position].info = info
             keys[position] = Key(info)
+            revision += 1
             if info.incarnation != known.incarnation {
                 members[position].isLeaving = false
                 if members[position].status == .left || members[position].status == .leaving {
@@ -92,6 +96,7 @@ package struct Members: Sendable {
         let position = keys.firstIndex { $0.id > info.id } ?? keys.count
         members.insert(member, at: position)
         keys.insert(Key(info), at: position)
+        revision += 1
         return true
     }
 
@@ -104,6 +109,7 @@ package struct Members: Sendable {
         guard let oldest = silent.min(by: { $0.lastContact < $1.lastContact }) else { return nil }
         members.removeAll { $0.info.id == oldest.info.id }
         keys.removeAll { $0.id == oldest.info.id }
+        revision += 1
         return oldest.info.id
     }
 

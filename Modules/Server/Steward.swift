@@ -34,7 +34,15 @@ final class Steward {
     private var recording: Set<String> = []
     /// Made of what the servers say of themselves, and kept until they say something else.
     private var identities: [ServerID: (info: MemberInfo, identity: ServerIdentity)] = [:]
+    /// What was looked at when every identity was recorded last, or on its way into the log.
+    private var recordedAt: RecordedPicture?
     private var isScheduled = false
+
+    private struct RecordedPicture: Equatable {
+        let members: UInt64
+        let servers: UInt64
+        let configuration: LogIndex
+    }
 
     static let interval: Duration = .milliseconds(500)
     static let rejoinDelay: Duration = .seconds(2)
@@ -61,6 +69,7 @@ final class Steward {
             recording = []
             refused = []
             identities = [:]
+            recordedAt = nil
             let timer = loop.makeTimer { [weak self] in self?.tick() }
             self.timer = timer
             refreshHealth()
@@ -142,6 +151,11 @@ final class Steward {
 
     /// Names and addresses of the servers, for those that start while others are away.
     private func recordIdentities() {
+        let picture = RecordedPicture(
+            members: network.members.revision, servers: replica.state.index(of: .servers),
+            configuration: replica.core.configurationIndex)
+        guard picture != recordedAt else { return }
+        recordedAt = picture
         for server in replica.core.configuration.members {
             guard let info = network.members[server.id]?.info, !info.name.isEmpty else { continue }
             guard let identity = identity(of: info) else { continue }
@@ -149,6 +163,7 @@ final class Steward {
             else { continue }
             recording.insert(identity.id)
             replica.propose(Command.putServer(identity).encoded()) { [weak self] _ in
+                self?.recordedAt = nil
                 self?.recording.remove(identity.id)
             }
         }
