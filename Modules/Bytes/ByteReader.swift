@@ -92,13 +92,19 @@ package struct ByteReader: Sendable {
         let start = position
         let content = try readContent(width, max: max)
         // Decoding repairs what is not UTF-8, and so shows it; validating alone takes five times as
-        // long.
+        // long. ASCII, which most names are, needs neither.
         let text = String(decoding: content, as: UTF8.self)
-        guard text.utf8.elementsEqual(content) else {
+        guard Self.isASCII(content) || text.utf8.elementsEqual(content) else {
             position = start
             throw failure("not UTF-8")
         }
         return text
+    }
+
+    private static func isASCII(_ bytes: ArraySlice<UInt8>) -> Bool {
+        var all: UInt8 = 0
+        for byte in bytes { all |= byte }
+        return all < 0x80
     }
 
     private mutating func readContent<Width: FixedWidthInteger & UnsignedInteger & BitwiseCopyable>(

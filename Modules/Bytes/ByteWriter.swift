@@ -12,24 +12,38 @@
 ///
 /// ``clear()`` keeps the memory, so that one writer serves many messages.
 package struct ByteWriter: Sendable {
-    package private(set) var bytes: [UInt8] = []
+    /// What is written, then room for more.
+    private var storage: [UInt8]
+    package private(set) var count = 0
 
-    package init(reservingBytes: Int = 0) { bytes.reserveCapacity(reservingBytes) }
+    package init(reservingBytes: Int = 0) {
+        storage = [UInt8](repeating: 0, count: reservingBytes)
+    }
 
-    package var count: Int { bytes.count }
+    /// What is written, where it stands.
+    package var span: Span<UInt8> {
+        @_lifetime(borrow self) get { storage.span.extracting(..<count) }
+    }
+
+    /// A copy of what is written.
+    package var bytes: [UInt8] { Array(storage[..<count]) }
+
+    /// What is written, in the writer's own memory.
+    package consuming func finish() -> [UInt8] {
+        storage.removeLast(storage.count - count)
+        return storage
+    }
 
     /// Replaces four bytes that are written already: a length or checksum that follows from what
     /// came after it.
     package mutating func patch(_ value: UInt32, at offset: Int) {
-        precondition(offset >= 0 && offset + 4 <= bytes.count, "patch at \(offset) of \(count)")
-        for place in 0..<4 {
-            bytes[offset + place] = UInt8(truncatingIfNeeded: value >> UInt32(8 * place))
-        }
+        precondition(offset >= 0 && offset + 4 <= count, "patch at \(offset) of \(count)")
+        store(value, at: offset)
     }
 
-    package mutating func clear() { bytes.removeAll(keepingCapacity: true) }
+    package mutating func clear() { count = 0 }
 
-    package mutating func write(_ value: UInt8) { bytes.append(value) }
+    package mutating func write(_ value: UInt8) { append(value) }
 
     package mutating func write(_ value: UInt16) { append(value) }
 
@@ -39,28 +53,26 @@ package struct ByteWriter: Sendable {
 
     package mutating func write(_ value: Int64) { append(UInt64(bitPattern: value)) }
 
-    package mutating func write(_ value: Bool) { bytes.append(value ? 1 : 0) }
+    package mutating func write(_ value: Bool) { append(value ? 1 : 0 as UInt8) }
 
     /// - Precondition: fewer than 2^32 bytes.
     package mutating func write(bytes content: [UInt8]) {
         append(length(of: content.count, as: UInt32.self))
-        bytes.append(contentsOf: content)
+        append(all: content)
     }
 
-    package mutating func write(raw content: some Sequence<UInt8>) {
-        bytes.append(contentsOf: content)
-    }
+    package mutating func write(raw content: some Sequence<UInt8>) { append(all: content) }
 
     /// - Precondition: fewer than 2^32 bytes of UTF-8.
     package mutating func write(string: String) {
         append(length(of: string.utf8.count, as: UInt32.self))
-        bytes.append(contentsOf: string.utf8)
+        append(all: string.utf8)
     }
 
     /// - Precondition: fewer than 2^16 bytes of UTF-8.
     package mutating func write(shortString string: String) {
         append(length(of: string.utf8.count, as: UInt16.self))
-        bytes.append(contentsOf: string.utf8)
+        append(all: string.utf8)
     }
 
     private func length<Width: FixedWidthInteger>(of count: Int, as: Width.Type) -> Width {
@@ -70,8 +82,43 @@ package struct ByteWriter: Sendable {
         return length
     }
 
-    private mutating func append<Value: FixedWidthInteger & UnsignedInteger>(_ value: Value) {
-        // SAFETY: the bytes of an integer, read while it lives.
-        unsafe withUnsafeBytes(of: value.littleEndian) { unsafe bytes.append(contentsOf: $0) }
+    @inline(__always)
+    private mutating func append<Value: FixedWidthInteger & BitwiseCopyable>(_ value: Value) {
+        let width = Value.bitWidth / 8
+        if storage.count - count < width { makeRoom(for: width) }
+        store(value, at: count)
+        count += width
+    }
+
+    @inline(__always)
+    private mutating func store<Value: FixedWidthInteger & BitwiseCopyable>(
+        _ value: Value, at offset: Int
+    ) {
+        // SAFETY: any bytes may be an integer's; whoever calls has seen that they are in the storage.
+        unsafe storage.withUnsafeMutableBytes {
+            unsafe $0.storeBytes(of: value.littleEndian, toByteOffset: offset, as: Value.self)
+        }
+    }
+
+    private mutating func append(all content: some Sequence<UInt8>) {
+        let isDone: Void? = content.withContiguousStorageIfAvailable { source in
+            guard let from = source.baseAddress else { return }
+            if storage.count - count < source.count { makeRoom(for: source.count) }
+            let place = count
+            // SAFETY: there is room for all of them behind `place`, and the two do not overlap.
+            unsafe storage.withUnsafeMutableBufferPointer { target in
+                guard let to = target.baseAddress else { return }
+                unsafe (to + place).update(from: from, count: source.count)
+            }
+            count += source.count
+        }
+        if isDone == nil { for byte in content { append(byte) } }
+    }
+
+    private static let bytesMin = 64
+
+    private mutating func makeRoom(for more: Int) {
+        let wanted = max(Self.bytesMin, count + more, storage.count * 2)
+        storage.append(contentsOf: repeatElement(0, count: wanted - storage.count))
     }
 }

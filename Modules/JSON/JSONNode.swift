@@ -18,8 +18,7 @@ package struct JSONNode: Sendable {
         if let exact = members.first(where: { $0.name.utf8.elementsEqual(name.utf8) }) {
             return exact.node
         }
-        let folded = JSONName.folded(name)
-        return members.first { JSONName.folded($0.name) == folded }?.node
+        return members.first { JSONName.areAlike($0.name, name) }?.node
     }
 }
 
@@ -75,7 +74,7 @@ enum JSONName {
     /// canonical equivalence, which JSON does not know.
     static func folded(_ name: String) -> [UInt8] {
         if name.utf8.allSatisfy({ $0 < 0x80 }) {
-            return name.utf8.map { upperA <= $0 && $0 <= upperZ ? $0 | 0x20 : $0 }
+            return name.utf8.map(lowered)
         }
         var folded = ""
         for scalar in name.unicodeScalars {
@@ -85,6 +84,26 @@ enum JSONName {
             }
         }
         return Array(folded.utf8)
+    }
+
+    /// Whether both are ``folded(_:)`` to the same; without the memory for that while all is ASCII.
+    static func areAlike(_ one: String, _ other: String) -> Bool {
+        var left = one.utf8.makeIterator()
+        var right = other.utf8.makeIterator()
+        while true {
+            switch (left.next(), right.next()) {
+            case (nil, nil): return true
+            case (let first?, let second?):
+                guard first | second < 0x80 else { return folded(one) == folded(other) }
+                if lowered(first) != lowered(second) { return false }
+            // A rest that is ASCII folds to something, and so does any other.
+            case (nil, _), (_, nil): return false
+            }
+        }
+    }
+
+    private static func lowered(_ byte: UInt8) -> UInt8 {
+        upperA <= byte && byte <= upperZ ? byte | 0x20 : byte
     }
 
     private static let upperA = UInt8(ascii: "A")

@@ -80,6 +80,17 @@ struct Peer: Sendable {
 
     var isVoter: Bool { votesIncoming || votesOutgoing }
 
+    /// Whether a leader with this log has nothing to say to it: most of the time, after most steps.
+    ///
+    /// - Parameters:
+    ///   - last: the end of the leader's log.
+    ///   - round: the newest of confirmation.
+    ///   - configurationIndex: of the configuration in force, if that is committed; else 0.
+    func isQuiet(last: LogIndex, round: UInt64, committed configurationIndex: LogIndex) -> Bool {
+        state == .replicate && next > last && !isHeartbeatDue && roundSent == round
+            && commitSent >= configurationIndex
+    }
+
     var isRecovering: Bool { recovery != nil }
 
     var isReceivingSnapshot: Bool {

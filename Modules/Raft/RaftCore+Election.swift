@@ -31,14 +31,16 @@ extension RaftCore {
     mutating func electionDelay() -> Duration {
         let delay = generator.duration(
             from: timing.electionTimeout, to: timing.electionTimeout + timing.electionTimeout)
-        return delay + reluctance(of: timing.electionTimeout / 2)
+        return delay + reluctance(of: Duration(attoseconds: timing.electionTimeout.attoseconds / 2))
     }
 
     /// The part of `span` by which this server lets others go first: nothing with full priority, and
     /// nothing in later attempts, for the others may be down.
-    private func reluctance(of span: @autoclosure () -> Duration) -> Duration {
+    private func reluctance(of span: Duration) -> Duration {
         guard attempts == 0, options.priority < Options.priorityMax else { return .zero }
-        return span() * Int(Options.priorityMax - options.priority) / Int(Options.priorityMax)
+        // Plain integers, as in ``Generator/duration(from:to:)``.
+        let share = span.attoseconds * Int128(Options.priorityMax - options.priority)
+        return Duration(attoseconds: share / Int128(Options.priorityMax))
     }
 
     /// After a refusal: a fifth to the whole of a heartbeat, twice as much each time, at most a

@@ -57,7 +57,7 @@ extension RaftCore {
         if hasCommittedOwnTerm, isConfigurationCommitted, leadership.isVoter {
             if leadership.outgoingQuorum != nil {
                 adopt(configuration.incoming)
-            } else if let demoted = configurationWithoutRecovering {
+            } else if leadership.hasRecovering, let demoted = configurationWithoutRecovering {
                 adopt(demoted)
             }
         }

@@ -17,7 +17,13 @@ extension RaftCore {
     /// Sends each follower what it lacks, as far as its window is open.
     mutating func replicate() {
         var batch: Batch?
-        for position in leadership.peers.indices { replicate(to: position, sharing: &batch) }
+        let committed = isConfigurationCommitted ? configurationIndex : .zero
+        for position in leadership.peers.indices
+        where !leadership.peers.span[position].isQuiet(
+            last: log.lastIndex, round: leadership.reads.round, committed: committed)
+        {
+            replicate(to: position, sharing: &batch)
+        }
     }
 
     mutating func heartbeat(to position: Int) {
@@ -82,13 +88,15 @@ extension RaftCore {
     /// A round of confirmation, or a change of the configuration that is committed: the next one waits
     /// for it everywhere. That commands are can wait for the next append or heartbeat: nobody waits
     /// for it at a follower.
-    private func hasNews(for position: Int) -> Bool {
-        let hasRound = leadership.peers[position].roundSent < leadership.reads.round
-        if hasRound, leadership.peers[position].isVoter { return true }
-        let told = leadership.peers[position].commitSent
-        let known = min(commitIndex, leadership.peers[position].next.previous)
-        return told < configurationIndex && configurationIndex <= known
-            && leadership.peers.span[position].state == .replicate
+    ///
+    /// `mutating`, or the whole core would be copied for the look.
+    private mutating func hasNews(for position: Int) -> Bool {
+        let peers = leadership.peers.span
+        let hasRound = peers[position].roundSent < leadership.reads.round
+        if hasRound, peers[position].isVoter { return true }
+        let known = min(commitIndex, peers[position].next.previous)
+        return peers[position].commitSent < configurationIndex && configurationIndex <= known
+            && peers[position].state == .replicate
     }
 
     /// False if there is nothing to send.

@@ -44,21 +44,15 @@ enum Frame {
     static func write(
         _ kind: FrameKind, to writer: inout ByteWriter, body: (inout ByteWriter) -> Void
     ) {
-        let start = writer.bytes.count
+        let start = writer.count
         writer.write(UInt32(0))
         writer.write(UInt32(0))
         writer.write(kind.rawValue)
         body(&writer)
-        let payload = writer.bytes.count - start - headerBytes
+        let payload = writer.count - start - headerBytes
         precondition(payload <= payloadBytesMax, "a \(kind) frame of \(payload) bytes")
         writer.patch(UInt32(payload), at: start)
-        writer.patch(checksum(of: writer, from: start + 8), at: start + 4)
-    }
-
-    /// In a function of its own, so that no second reference makes the patch copy the buffer.
-    private static func checksum(of writer: ByteWriter, from offset: Int) -> UInt32 {
-        let bytes = writer.bytes
-        return CRC32C.checksum(bytes.span.extracting(offset...))
+        writer.patch(CRC32C.checksum(writer.span.extracting((start + 8)...)), at: start + 4)
     }
 }
 

@@ -79,8 +79,8 @@ struct IdentityFile: Sendable {
         if let others = metadata.otherVoters { writer.write(UInt32(clamping: others)) }
         writer.write(metadata.founding != nil)
         if let founding = metadata.founding { Founding.write(founding, to: &writer) }
-        writer.write(CRC32C.checksum(writer.bytes))
-        return writer.bytes
+        writer.write(CRC32C.checksum(writer.span))
+        return writer.finish()
     }
 
     /// A reader of what follows the magic word, up to the checksum.

@@ -25,6 +25,9 @@ package struct Members: Sendable {
     /// What each message is checked against, of each member in the same order: a member is large.
     private var keys: [Key] = []
 
+    /// Grows with each change of who is known, and of what they say of themselves.
+    private(set) var revision: UInt64 = 0
+
     private struct Key {
         let id: ServerID
         let clusterID: ServerID?
@@ -62,6 +65,7 @@ package struct Members: Sendable {
             guard info != known else { return false }
             members[position].info = info
             keys[position] = Key(info)
+            revision += 1
             return true
         }
         guard members.count < Self.countMax else { return false }
@@ -69,6 +73,7 @@ package struct Members: Sendable {
         let position = keys.firstIndex { $0.id > info.id } ?? keys.count
         members.insert(member, at: position)
         keys.insert(Key(info), at: position)
+        revision += 1
         return true
     }
 
@@ -90,6 +95,7 @@ package struct Members: Sendable {
     mutating func forget(_ id: ServerID) {
         members.removeAll { $0.info.id == id }
         keys.removeAll { $0.id == id }
+        revision += 1
     }
 
     /// Makes room for somebody new: who has been silent for longest and is not needed goes.

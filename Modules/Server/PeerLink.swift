@@ -75,7 +75,7 @@ final class PeerLink: StreamHandler {
     var isWaiting: Bool { if case .waiting = state { true } else { false } }
 
     func start() {
-        timer = loop.makeTimer { [weak self] in self?.timedOut() }
+        timer = loop.makeTimer { [unowned self] in timedOut() }
         connect()
     }
 
@@ -107,6 +107,17 @@ final class PeerLink: StreamHandler {
         stream?.close()
     }
 
+    /// Sends a message of Raft if the link is open and the peer understands it: false if it was
+    /// dropped for want of room.
+    func send(_ message: Message) -> Bool {
+        guard case .open(let stream) = state, let version = agreedProtocol,
+            RaftCodec.isKnown(message, in: version)
+        else { return true }
+        guard stream.queuedBytes < Self.queuedBytesMax else { return false }
+        write(.raft, to: stream) { RaftCodec.write(message, protocol: version, to: &$0) }
+        return true
+    }
+
     /// Sends a frame if the link is open; false if it was dropped.
     @discardableResult
     func send(_ kind: FrameKind, body: (inout ByteWriter) -> Void) -> Bool {
@@ -117,13 +128,17 @@ final class PeerLink: StreamHandler {
         return true
     }
 
+    @inline(__always)
     private func write(
         _ kind: FrameKind, to stream: any ByteStream, body: (inout ByteWriter) -> Void
     ) {
-        writer.clear()
-        Frame.write(kind, to: &writer, body: body)
-        let bytes = writer.bytes
-        stream.write(bytes.span)
+        // Out of the property, whose memory it keeps, so that its bytes can be lent.
+        var frame = ByteWriter()
+        swap(&frame, &writer)
+        frame.clear()
+        Frame.write(kind, to: &frame, body: body)
+        stream.write(frame.span)
+        swap(&frame, &writer)
     }
 
     private var currentStream: (any ByteStream)? {
@@ -137,14 +152,14 @@ final class PeerLink: StreamHandler {
         state = .connecting
         attempt += 1
         let attempt = attempt
-        streams.connect(to: address, timeout: Self.connectTimeout) { [weak self] result in
-            guard let self, self.attempt == attempt, case .connecting = self.state else {
+        streams.connect(to: address, timeout: Self.connectTimeout) { [self] result in
+            guard self.attempt == attempt, case .connecting = state else {
                 if case .success(let stream) = result { stream.reset() }
                 return
             }
             switch result {
-            case .success(let stream): self.connected(stream)
-            case .failure: self.wait()
+            case .success(let stream): connected(stream)
+            case .failure: wait()
             }
         }
     }

@@ -305,11 +305,7 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
 
     /// Drops what the peer would not understand: nothing but an answer depends on it.
     func send(_ message: Message, to peer: ServerID) {
-        guard let link = links[peer], link.isOpen, let version = link.agreedProtocol else { return }
-        guard RaftCodec.isKnown(message, in: version) else { return }
-        if !link.send(.raft, body: { RaftCodec.write(message, protocol: version, to: &$0) }) {
-            messagesDropped += 1
-        }
+        if let link = links[peer], !link.send(message) { messagesDropped += 1 }
     }
 
     /// Whether this peer answers questions for a read index.
@@ -519,8 +515,7 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
     /// Members have what they need; of anybody else only so many connections are kept.
     private func hasRoom(for address: SocketAddress) -> Bool {
         guard options.peerConnectionsPerAddressMax > 0 else { return true }
-        let host = address.host
-        let count = sessions.values.count { $0.stream.remoteAddress.host == host }
+        let count = sessions.values.count { $0.stream.remoteAddress.isSameHost(as: address) }
         return count < options.peerConnectionsPerAddressMax
     }
 
@@ -575,8 +570,8 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
         let id = try payload.readUInt64()
         let request = try APIRequest(reading: &payload)
         try payload.finish()
-        delegate?.network(forwarded: request, from: peer) { [weak session] reply in
-            session?.send(.forwardReply) {
+        delegate?.network(forwarded: request, from: peer) { reply in
+            session.send(.forwardReply) {
                 $0.write(id)
                 reply.write(to: &$0)
             }

@@ -91,10 +91,13 @@ final class PeerSession: StreamHandler {
     func send(_ kind: FrameKind, body: (inout ByteWriter) -> Void) {
         if case .closed = state { return }
         guard stream.queuedBytes < Self.queuedBytesMax else { return stream.reset() }
-        writer.clear()
-        Frame.write(kind, to: &writer, body: body)
-        let bytes = writer.bytes
-        stream.write(bytes.span)
+        // Out of the property, whose memory it keeps, so that its bytes can be lent.
+        var frame = ByteWriter()
+        swap(&frame, &writer)
+        frame.clear()
+        Frame.write(kind, to: &frame, body: body)
+        stream.write(frame.span)
+        swap(&frame, &writer)
     }
 
     /// What came whole, and is not what it should be.

@@ -26,13 +26,14 @@ enum RaftCodec {
     /// Whether a peer that speaks `version` understands the message at all. One of version 1 would
     /// count what a recovering server answers.
     static func isKnown(_ message: Message, in version: UInt16) -> Bool {
+        if version >= 2 { return true }
         switch message {
         case .voteRequest, .voteResponse, .appendRequest, .timeoutNow, .snapshotResponse:
-            true
+            return true
         case .appendResponse(let response):
-            version >= 2 || !response.isRecovering
+            return !response.isRecovering
         case .readRequest, .readResponse:
-            version >= 2
+            return false
         }
     }
 

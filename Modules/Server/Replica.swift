@@ -62,6 +62,8 @@ final class Replica {
     private var inputs: [Input] = []
     private var isStepping = false
     private var writes = WriteQueue()
+    /// Something waits in it: looked at after each step.
+    private var isWriteDue = false
 
     private var gathered: [(command: [UInt8], done: (CommandOutcome) -> Void)] = []
     private var gatheredReads: [(ReadOutcome) -> Void] = []
@@ -112,8 +114,10 @@ final class Replica {
     }
 
     func start() {
-        timer = loop.makeTimer { [weak self] in self?.step(.ticked) }
-        expiry = loop.makeTimer { [weak self] in self?.expire() }
+        // Timers end with the replica. Turns and lanes hold it until they are through: an object that
+        // ever had a weak reference is slower to hold for good, and this one is in every message's way.
+        timer = loop.makeTimer { [unowned self] in step(.ticked) }
+        expiry = loop.makeTimer { [unowned self] in expire() }
         step(.ticked)
     }
 
@@ -182,7 +186,7 @@ final class Replica {
     private func gather() {
         guard !isGathering else { return }
         isGathering = true
-        loop.atEndOfTurn { [weak self] in self?.flushGathered() }
+        loop.atEndOfTurn { [self] in flushGathered() }
     }
 
     private func flushGathered() {
@@ -230,42 +234,59 @@ final class Replica {
 
     func step(_ input: Input) {
         guard failure == nil else { return }
-        inputs.append(input)
-        guard !isStepping else { return }
+        guard !isStepping else { return inputs.append(input) }
         isStepping = true
-        var position = 0
-        while position < inputs.count, failure == nil {
-            let input = inputs[position]
-            position += 1
-            effects.removeAll(keepingCapacity: true)
-            core.step(input, at: loop.now, into: &effects)
-            if let observer {
-                let view = core.view()
-                observer.replica(core.id, stepped: view, effects: effects)
-            }
-            // Out of the property: what is carried out may ask for the next step.
-            var work: [Effect] = []
-            swap(&work, &effects)
-            for effect in work { carryOut(effect) }
-            swap(&work, &effects)
-        }
-        inputs.removeAll(keepingCapacity: true)
+        var outlook = carryOutStep(input)
+        if !inputs.isEmpty { outlook = stepWhatWaits() ?? outlook }
         isStepping = false
         guard failure == nil else { return }
         submitWrites()
-        let due = core.due()
-        if let deadline = due.deadline { timer?.arm(at: deadline) } else { timer?.disarm() }
-        let entries = due.entriesSinceSnapshot
-        if entries > 0, due.isDurable,
+        if let deadline = outlook.deadline { timer?.arm(at: deadline) } else { timer?.disarm() }
+        let entries = outlook.entriesSinceSnapshot
+        if entries > 0, outlook.isDurable,
             snapshotPolicy.isDue(entries: entries, bytes: bytesSinceSnapshot)
         {
             considerSnapshot()
         }
     }
 
+    private func stepWhatWaits() -> Outlook? {
+        var outlook: Outlook?
+        var position = 0
+        while position < inputs.count, failure == nil {
+            outlook = carryOutStep(inputs[position])
+            position += 1
+        }
+        inputs.removeAll(keepingCapacity: true)
+        return outlook
+    }
+
+    private func carryOutStep(_ input: Input) -> Outlook {
+        // Out of the property: what is carried out may ask for the next step.
+        var work: [Effect] = []
+        swap(&work, &effects)
+        let outlook = Self.step(&core, input, at: loop.now, seenBy: observer, into: &work)
+        // Looked at where they stand: to copy an effect costs more than to carry out most.
+        for position in work.indices { carryOut(work.span[position]) }
+        while !work.isEmpty { work.removeLast() }
+        swap(&work, &effects)
+        return outlook
+    }
+
+    private static func step(
+        _ core: inout RaftCore, _ input: Input, at now: Duration,
+        seenBy observer: (any ReplicaObserver)?, into effects: inout [Effect]
+    ) -> Outlook {
+        core.step(input, at: now, into: &effects)
+        if let observer { observer.replica(core.id, stepped: core.view(), effects: effects) }
+        return core.outlook()
+    }
+
     private func carryOut(_ effect: Effect) {
         switch effect {
-        case .persist(let write): writes.add(write)
+        case .persist(let write):
+            writes.add(write)
+            isWriteDue = true
         case .send(let message, let peer): delegate?.replica(send: message, to: peer)
         case .committed(let entries): apply(entries)
         case .proposed(let outcome): decideProposals(outcome)
@@ -372,14 +393,15 @@ final class Replica {
     // MARK: The disk
 
     private func submitWrites() {
-        guard let taken = writes.take() else { return }
+        guard isWriteDue, let taken = writes.take() else { return }
+        isWriteDue = false
         submit(taken)
     }
 
     private func submit(_ taken: WriteQueue.Taken) {
         let log = log
         logLane.attempt({ () throws(StoreError) in try log.commit(taken.batch) }) {
-            [weak self] result in self?.written(taken, result)
+            [self] result in written(taken, result)
         }
     }
 
@@ -429,9 +451,9 @@ final class Replica {
 
     /// Half a second: soon enough that service is back at once, rare enough to be no load.
     private func retry(_ taken: WriteQueue.Taken) {
-        let timer = loop.makeTimer { [weak self] in
-            guard let self, self.failure == nil else { return }
-            self.submit(taken)
+        let timer = loop.makeTimer { [unowned self] in
+            guard failure == nil else { return }
+            submit(taken)
         }
         timer.arm(at: loop.now + .milliseconds(500))
         retryTimer = timer
@@ -464,7 +486,7 @@ final class Replica {
     /// What is to be compacted may still wait to be written: it goes after that.
     private func compact(through index: LogIndex, term: Term) {
         waitingCompaction = (index, term)
-        loop.atEndOfTurn { [weak self] in self?.compactWhatWaits() }
+        loop.atEndOfTurn { [self] in compactWhatWaits() }
     }
 
     private func compactWhatWaits() {
@@ -475,14 +497,14 @@ final class Replica {
         let log = log
         logLane.attempt({ () throws(StoreError) in
             try log.compact(through: index, term: term)
-        }) { [weak self] result in
-            guard let self, case .failure(let error) = result else { return }
+        }) { [self] result in
+            guard case .failure(let error) = result else { return }
             if case .full = error {
-                self.logger.warning(
+                logger.warning(
                     "the log could not be compacted: the disk is full",
                     metadata: ["index": "\(index.number)"])
             } else {
-                self.fail("\(error)")
+                fail("\(error)")
             }
         }
     }
@@ -511,23 +533,22 @@ final class Replica {
             lastIndex: applied, lastTerm: appliedTerm, configuration: appliedConfiguration,
             configurationIndex: appliedConfigurationIndex)
         snapshotLane.submit({ SnapshotFile.write(state, at: position, to: store) }) {
-            [weak self] result in
-            guard let self else { return }
-            self.isSnapshotting = false
+            [self] result in
+            isSnapshotting = false
             switch result {
             case .success(let metadata):
-                self.logger.debug(
+                logger.debug(
                     "snapshot written",
                     metadata: [
                         "index": "\(metadata.lastIndex.number)", "bytes": "\(metadata.sizeBytes)",
                     ])
-                self.step(.snapshotTaken(metadata))
+                step(.snapshotTaken(metadata))
             case .failure(.full(let detail)):
-                self.snapshotNotBefore = self.loop.now + .seconds(10)
-                self.logger.warning(
+                snapshotNotBefore = loop.now + .seconds(10)
+                logger.warning(
                     "no snapshot: the disk is full", metadata: ["detail": "\(detail)"])
             case .failure(let error):
-                self.fail("\(error)")
+                fail("\(error)")
             }
         }
     }

@@ -78,10 +78,13 @@ final class SnapshotSender: StreamHandler {
     }
 
     private func write(_ kind: FrameKind, body: (inout ByteWriter) -> Void) {
-        writer.clear()
-        Frame.write(kind, to: &writer, body: body)
-        let bytes = writer.bytes
-        stream?.write(bytes.span)
+        // Out of the property, whose memory it keeps, so that its bytes can be lent.
+        var frame = ByteWriter()
+        swap(&frame, &writer)
+        frame.clear()
+        Frame.write(kind, to: &frame, body: body)
+        stream?.write(frame.span)
+        swap(&frame, &writer)
     }
 
     func streamReceived(_ bytes: Span<UInt8>) {

@@ -48,6 +48,8 @@ final class Steward {
     private var settingsIndex: UInt64 = 0
     /// Made of what the servers say of themselves, and kept until they say something else.
     private var identities: [ServerID: (info: MemberInfo, identity: ServerIdentity)] = [:]
+    /// What was looked at when every identity was recorded last, or on its way into the log.
+    private var recordedAt: RecordedPicture?
 
     /// What was seen, judged and planned together.
     struct Picture {
@@ -60,6 +62,13 @@ final class Steward {
     struct Removal {
         let at: Duration
         let incarnation: UInt64?
+    }
+
+    private struct RecordedPicture: Equatable {
+        let members: UInt64
+        let servers: UInt64
+        let configuration: LogIndex
+        let hasLabels: Bool
     }
 
     static let interval: Duration = .milliseconds(500)
@@ -88,6 +97,7 @@ final class Steward {
             isLeaderRecorded = false
             refused = []
             identities = [:]
+            recordedAt = nil
             let timer = loop.makeTimer { [weak self] in self?.tick() }
             self.timer = timer
             look()
@@ -206,6 +216,12 @@ final class Steward {
 
     /// Names and addresses of the servers, for those that start while others are away.
     private func recordIdentities() {
+        let picture = RecordedPicture(
+            members: network.members.revision, servers: replica.state.index(of: .servers),
+            configuration: replica.core.configurationIndex,
+            hasLabels: server.canEverybodyApply(Command.historyVersion))
+        guard picture != recordedAt else { return }
+        recordedAt = picture
         for server in replica.core.configuration.members {
             guard let info = network.members[server.id]?.info, !info.name.isEmpty else { continue }
             guard let identity = identity(of: info).map(recordable) else { continue }
@@ -213,6 +229,7 @@ final class Steward {
             else { continue }
             recording.insert(identity.id)
             replica.propose(Command.putServer(identity).encoded()) { [weak self] _ in
+                self?.recordedAt = nil
                 self?.recording.remove(identity.id)
             }
         }

@@ -126,7 +126,7 @@ package enum Command: Equatable, Sendable {
             Self.write(optional: cas, to: &writer)
             Self.write(optional: voters, to: &writer)
         }
-        return writer.bytes
+        return writer.finish()
     }
 
     /// Reads bytes of any origin. What was written by ``encoded()`` reads back equal, but for the

@@ -65,7 +65,7 @@ extension State {
         }
         if version > 1 { writeRestores(to: &writer) }
         if version > 2 { writeHistory(to: &writer) }
-        return writer.bytes
+        return writer.finish()
     }
 
     /// The oldest version that can hold this state.

@@ -10,25 +10,25 @@ public enum SocketAddress: Hashable, Sendable, CustomStringConvertible {
 
     /// Reads `1.2.3.4:80`, `[::1]:80` and `unix:/path`; nil for anything else, names included.
     public init?(_ text: some StringProtocol) {
-        if text.hasPrefix("unix:") {
+        let text = Substring(text)
+        if text.utf8.starts(with: "unix:".utf8) {
             let path = String(text.dropFirst(5))
             guard !path.isEmpty, path.utf8.count < 108, !path.utf8.contains(0) else { return nil }
             self = .unix(path: path)
             return
         }
-        guard let colon = text.lastIndex(of: ":") else { return nil }
-        let digits = text[text.index(after: colon)...]
-        guard digits.utf8.count <= 5, !digits.isEmpty,
-            digits.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }),
-            let port = UInt16(digits)
-        else { return nil }
-        self.init(host: text[..<colon], port: port)
+        guard let colon = text.utf8.lastIndex(of: UInt8(ascii: ":")) else { return nil }
+        var digits = text.utf8[text.utf8.index(after: colon)...]
+        guard let port = Self.number(of: &digits, max: 65_535, digitsMax: 5), digits.isEmpty else {
+            return nil
+        }
+        self.init(host: text[..<colon], port: UInt16(port))
     }
 
     /// Reads an address without its port: `1.2.3.4`, `::1` or `[::1]`.
     public init?(host: some StringProtocol, port: UInt16) {
         var host = Substring(host)
-        if host.hasPrefix("["), host.hasSuffix("]") {
+        if host.utf8.first == UInt8(ascii: "["), host.utf8.last == UInt8(ascii: "]") {
             host = host.dropFirst().dropLast()
             guard host.utf8.contains(UInt8(ascii: ":")) else { return nil }
         }
@@ -45,6 +45,17 @@ public enum SocketAddress: Hashable, Sendable, CustomStringConvertible {
         switch self {
         case .ipv4(_, let port), .ipv6(_, _, let port): port
         case .unix: nil
+        }
+    }
+
+    /// Whether another address is of the same host, whatever its port.
+    public func isSameHost(as other: SocketAddress) -> Bool {
+        switch (self, other) {
+        case (.ipv4(let left, _), .ipv4(let right, _)): left == right
+        case (.ipv6(let high, let low, _), .ipv6(let otherHigh, let otherLow, _)):
+            high == otherHigh && low == otherLow
+        case (.unix(let left), .unix(let right)): left == right
+        default: false
         }
     }
 
@@ -68,18 +79,34 @@ public enum SocketAddress: Hashable, Sendable, CustomStringConvertible {
     }
 
     private static func ipv4Number(_ text: Substring) -> UInt32? {
-        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
-        guard parts.count == 4 else { return nil }
+        var rest = text.utf8[...]
         var number: UInt32 = 0
-        for part in parts {
+        for part in 0..<4 {
+            if part > 0, rest.popFirst() != UInt8(ascii: ".") { return nil }
             // A leading zero would be octal to some readers (RFC 6943 §3.1.1).
-            guard (1...3).contains(part.utf8.count), part.first != "0" || part.utf8.count == 1,
-                part.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }),
-                let byte = UInt8(part)
-            else { return nil }
-            number = number << 8 | UInt32(byte)
+            let isZero = rest.first == UInt8(ascii: "0")
+            guard let byte = Self.number(of: &rest, max: 255, digitsMax: isZero ? 1 : 3) else {
+                return nil
+            }
+            number = number << 8 | byte
         }
-        return number
+        return rest.isEmpty ? number : nil
+    }
+
+    /// Takes all decimal digits from the front; nil if there are none, too many, or they make too
+    /// large a number.
+    private static func number<Bytes: Collection<UInt8>>(
+        of bytes: inout Bytes, max: UInt32, digitsMax: Int
+    ) -> UInt32? where Bytes.SubSequence == Bytes {
+        var number: UInt32 = 0
+        var count = 0
+        while let byte = bytes.first, UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte {
+            count += 1
+            number = number * 10 + UInt32(byte - UInt8(ascii: "0"))
+            guard count <= digitsMax, number <= max else { return nil }
+            bytes.removeFirst()
+        }
+        return count > 0 ? number : nil
     }
 
     private static func ipv6Numbers(_ text: Substring) -> (UInt64, UInt64)? {

@@ -67,8 +67,8 @@ enum FormatMarker {
         var writer = ByteWriter(reservingBytes: sizeBytes)
         writer.write(raw: magic)
         writer.write(Records.format)
-        writer.write(CRC32C.checksum(writer.bytes))
-        return writer.bytes
+        writer.write(CRC32C.checksum(writer.span))
+        return writer.finish()
     }
 
     private static func format(of content: ArraySlice<UInt8>) throws(ByteError) -> UInt32 {

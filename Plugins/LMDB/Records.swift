@@ -38,7 +38,7 @@ enum Records {
         writer.write(UInt8(format))
         writer.write(CRC32C.update(CRC32C.checksum(key), with: content))
         writer.write(raw: content)
-        return writer.bytes
+        return writer.finish()
     }
 
     static func unseal(_ record: [UInt8], at key: [UInt8]) throws(Fault) -> ByteReader {

@@ -5,19 +5,27 @@
 /// A heap of four children per node over plain keys; what the events carry lies beside it and does
 /// not move. Most of a simulation's time goes through here.
 struct EventQueue<Element> {
+    /// Compares as one number: first the time, then the order of scheduling. The slot comes last and
+    /// decides nothing, for no two have the same order.
     private struct Key {
-        var time: Int64
-        var sequence: UInt64
-        var slot: Int32
+        let number: UInt128
 
-        static func < (left: Key, right: Key) -> Bool {
-            left.time != right.time ? left.time < right.time : left.sequence < right.sequence
+        init(time: Int64, sequence: UInt64, slot: Int) {
+            // Times before zero do not occur, and would come first all the same.
+            let high = UInt64(bitPattern: time) ^ 1 << 63
+            number = UInt128(high) << 64 | UInt128(sequence << Key.slotBits | UInt64(slot))
         }
+
+        var time: Int64 { Int64(bitPattern: UInt64(truncatingIfNeeded: number >> 64) ^ 1 << 63) }
+        var slot: Int { Int(truncatingIfNeeded: number & UInt128(Key.slotsMax - 1)) }
+
+        static var slotBits: UInt64 { 20 }
+        static var slotsMax: Int { 1 << 20 }
     }
 
     private var keys: [Key] = []
     private var slots: [Element?] = []
-    private var free: [Int32] = []
+    private var free: [Int] = []
     private var sequence: UInt64 = 0
 
     var isEmpty: Bool { keys.isEmpty }
@@ -25,16 +33,19 @@ struct EventQueue<Element> {
     /// When the next one is due; nil if there is none.
     var nextTime: Int64? { keys.first?.time }
 
-    mutating func insert(_ element: Element, at time: Int64) {
-        let slot: Int32
+    /// - Precondition: fewer than a million wait, and 2^44 came before.
+    mutating func insert(_ element: consuming Element, at time: Int64) {
+        let slot: Int
         if let last = free.popLast() {
             slot = last
-            slots[Int(last)] = element
+            slots[last] = element
         } else {
-            slot = Int32(slots.count)
+            slot = slots.count
+            precondition(slot < Key.slotsMax, "\(slot) events wait")
             slots.append(element)
         }
         sequence += 1
+        precondition(sequence >> (64 - Key.slotBits) == 0, "event \(sequence)")
         let key = Key(time: time, sequence: sequence, slot: slot)
         keys.append(key)
         rise(key, from: keys.count - 1)
@@ -45,7 +56,7 @@ struct EventQueue<Element> {
         let first = keys[0]
         let last = keys.removeLast()
         if !keys.isEmpty { sink(last) }
-        guard let element = slots[Int(first.slot)].take() else {
+        guard let element = slots[first.slot].take() else {
             preconditionFailure("an event without content at \(first.time)")
         }
         free.append(first.slot)
@@ -53,13 +64,14 @@ struct EventQueue<Element> {
     }
 
     /// Whatever waits, in no order of meaning, but the same in every run.
-    var unordered: some Sequence<Element> { keys.lazy.compactMap { slots[Int($0.slot)] } }
+    var unordered: some Sequence<Element> { keys.lazy.compactMap { slots[$0.slot] } }
 
     private mutating func rise(_ key: Key, from start: Int) {
+        var keys = keys.mutableSpan
         var position = start
         while position > 0 {
             let parent = (position - 1) / 4
-            guard key < keys[parent] else { break }
+            guard key.number < keys[parent].number else { break }
             keys[position] = keys[parent]
             position = parent
         }
@@ -67,17 +79,22 @@ struct EventQueue<Element> {
     }
 
     private mutating func sink(_ key: Key) {
-        var position = 0
+        var keys = keys.mutableSpan
         let count = keys.count
+        var position = 0
         while true {
             let first = position * 4 + 1
             guard first < count else { break }
             var least = first
-            for child in (first + 1)..<max(first + 1, min(first + 4, count))
-            where keys[child] < keys[least] {
-                least = child
+            var smallest = keys[first].number
+            for child in (first + 1)..<max(first + 1, min(first + 4, count)) {
+                let number = keys[child].number
+                if number < smallest {
+                    smallest = number
+                    least = child
+                }
             }
-            guard keys[least] < key else { break }
+            guard smallest < key.number else { break }
             keys[position] = keys[least]
             position = least
         }

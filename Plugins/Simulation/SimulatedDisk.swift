@@ -58,9 +58,9 @@ public final class SimulatedDisk {
     private var crashPoint: (step: UInt64, isDone: Bool)?
     private var nextFault: Fault?
     private var stepsLeft: Int?
-    private unowned let world: SimulatedWorld
+    private let timeline: Timeline
 
-    init(world: SimulatedWorld) { self.world = world }
+    init(timeline: Timeline) { self.timeline = timeline }
 
     public func openLogStore() -> any LogStore { SimulatedLogStore(self) }
     public func openMetadataStore() -> any MetadataStore { SimulatedMetadataStore(self) }
@@ -116,7 +116,9 @@ public final class SimulatedDisk {
             let bounds = log.bounds
             guard bounds.count > 0 else { return false }
             let first = bounds.previousIndex.number
-            let drawn = UInt64.random(in: first...bounds.lastIndex.number, using: &world.generator)
+            let drawn = timeline.withGenerator {
+                UInt64.random(in: first...bounds.lastIndex.number, using: &$0)
+            }
             log.damagedIndex = drawn == first ? .zero : LogIndex(drawn)
         case .metadata:
             guard metadata != nil else { return false }
@@ -153,8 +155,9 @@ public final class SimulatedDisk {
     }
 
     private func flip(_ bytes: inout [UInt8]) {
-        let place = Int.random(in: bytes.indices, using: &world.generator)
-        bytes[place] ^= 1 << UInt8.random(in: 0..<8, using: &world.generator)
+        let indices = bytes.indices
+        let place = timeline.withGenerator { Int.random(in: indices, using: &$0) }
+        bytes[place] ^= 1 << timeline.withGenerator { UInt8.random(in: 0..<8, using: &$0) }
     }
 
     /// As a new disk in the same machine.
@@ -210,7 +213,7 @@ public final class SimulatedDisk {
     }
 
     func whileCrashing(_ job: () -> Void) {
-        stepsLeft = Int.random(in: 0...2, using: &world.generator)
+        stepsLeft = timeline.withGenerator { Int.random(in: 0...2, using: &$0) }
         job()
         stepsLeft = nil
     }
@@ -221,9 +224,9 @@ public final class SimulatedDisk {
         crashPoint = nil
         guard let count = partial?.bytes.count, count > 0 else { return }
         // Chunks need not be durable: a seeded part of them is there, and its end may be torn.
-        let kept = Int.random(in: 0...count, using: &world.generator)
+        let kept = timeline.withGenerator { Int.random(in: 0...count, using: &$0) }
         partial?.bytes.removeLast(count - kept)
-        guard kept > 0, Bool.random(using: &world.generator) else { return }
+        guard kept > 0, timeline.withGenerator({ Bool.random(using: &$0) }) else { return }
         for offset in max(0, kept - Self.sectorBytes)..<kept { partial?.bytes[offset] = 0 }
     }
 

@@ -49,7 +49,7 @@ public final class SimulatedHost {
     /// How long one job on a lane takes, from the next one on.
     public var laneLatency: ClosedRange<Duration>
     /// True between ``pause()`` and ``resume()``.
-    public private(set) var isPaused = false
+    public var isPaused: Bool { loop.isPaused }
     /// Added to the wall clock by ``jumpWallClock(by:)``.
     private(set) var wallClockJump: Int64 = 0
     unowned let world: SimulatedWorld
@@ -62,10 +62,11 @@ public final class SimulatedHost {
         self.options = options
         clockRate = options.clockRate
         laneLatency = options.laneLatency
-        disk = SimulatedDisk(world: world)
+        disk = SimulatedDisk(timeline: world.timeline)
         files = SimulatedFiles()
-        crypto = SimulatedCrypto(seed: world.generator.next())
-        loop = SimulatedLoop(world: world, options: options, rate: options.clockRate, life: 1)
+        crypto = SimulatedCrypto(seed: world.timeline.draw())
+        loop = SimulatedLoop(
+            timeline: world.timeline, number: number, options: options, rate: options.clockRate)
         loop.host = self
         disk.host = self
         files.disk = disk
@@ -100,12 +101,12 @@ public final class SimulatedHost {
 
     /// As SIGSTOP: nothing of this host runs, while its clocks go on. What happens to it meanwhile
     /// is seen after ``resume()``, in order.
-    public func pause() { isPaused = isRunning }
+    public func pause() { loop.isPaused = isRunning }
 
     /// As SIGCONT.
     public func resume() {
         guard isPaused else { return }
-        isPaused = false
+        loop.isPaused = false
         world.releaseHeld(by: self)
     }
 
@@ -113,26 +114,28 @@ public final class SimulatedHost {
     /// durable writes, by the seed; what waited behind it is lost.
     public func crash(_ ending: Ending = .silent) {
         guard isRunning else { return }
-        isPaused = false
+        loop.isPaused = false
         world.dropHeld(by: self)
         loop.crash()
         disk.crash()
         files.crash()
         isRunning = false
         world.network.crash(self, ending)
+        loop.isOver = true
         life += 1
     }
 
     /// Power is cut as soon as the event under way has ended.
     func crashSoon() {
-        schedule(.power, at: world.nanoseconds) { [unowned self] in crash(.silent) }
+        loop.schedule(.power, at: world.timeline.nanoseconds) { [unowned self] in crash(.silent) }
     }
 
     /// Begins the next life; does nothing on a host that runs.
     public func restart() {
         guard !isRunning else { return }
         isRunning = true
-        loop = SimulatedLoop(world: world, options: options, rate: clockRate, life: life)
+        loop = SimulatedLoop(
+            timeline: world.timeline, number: number, options: options, rate: clockRate)
         loop.host = self
         streams = SimulatedStreams(host: self)
         datagrams = SimulatedDatagrams(host: self)
@@ -140,8 +143,8 @@ public final class SimulatedHost {
     }
 
     func schedule(
-        _ kind: SimulatedWorld.Kind, at time: Int64, detail: Int = 0, _ body: @escaping () -> Void
+        _ kind: Timeline.Kind, at time: Int64, detail: Int = 0, _ body: @escaping () -> Void
     ) {
-        world.schedule(kind, at: time, on: self, life: life, detail: detail, body)
+        loop.schedule(kind, at: time, detail: detail, body)
     }
 }

@@ -11,42 +11,48 @@ public final class SimulatedLoop: Loop, @unchecked Sendable {
     /// from outside, such as a condition that writes, does not keep time from passing.
     private static let wakingNanoseconds: Int64 = 1_000
 
-    unowned let world: SimulatedWorld
+    let timeline: Timeline
     unowned var host: SimulatedHost?
-    let life: UInt64
+    /// The host's.
+    let number: Int
+    /// Its life has ended: nothing of it happens any more.
+    var isOver = false
+    /// See ``SimulatedHost/pause()``.
+    var isPaused = false
     private let options: SimulatedHost.Options
     private var clock: SimulatedClock
     private var entered: [() -> Void] = []
     private var ending: [() -> Void] = []
     private var isInboxScheduled = false
     private var isEndScheduled = false
-    /// Streams that were written to in this turn, in order.
-    private var flushing: [SimulatedStream] = []
+    /// Streams that were written to in this turn, in order; most turns write to one at most.
+    private var flushing: SimulatedStream?
+    private var flushingToo: [SimulatedStream] = []
+    /// The turn has more to end with than a stream.
+    private var isEndLong = false
     /// Lanes that have work, in order of making.
     private var lanes: [SimulatedLane] = []
 
-    init(
-        world: SimulatedWorld, options: SimulatedHost.Options, rate: Int64, life: UInt64
-    ) {
-        self.world = world
+    init(timeline: Timeline, number: Int, options: SimulatedHost.Options, rate: Int64) {
+        self.timeline = timeline
+        self.number = number
         self.options = options
-        self.life = life
         clock = SimulatedClock(
-            rate: rate, worldTime: world.nanoseconds,
+            rate: rate, worldTime: timeline.nanoseconds,
             localTime: options.clockOffset.wholeNanoseconds)
     }
 
-    public var now: Duration { .nanoseconds(clock.localTime(at: world.nanoseconds)) }
+    public var now: Duration { .nanoseconds(clock.localTime(at: timeline.nanoseconds)) }
 
     public var wallClockNanoseconds: Int64 {
         let elapsed = SimulatedClock.scaled(
-            world.nanoseconds, by: options.clockRate, over: 1_000_000)
+            timeline.nanoseconds, by: options.clockRate, over: 1_000_000)
         return options.wallClockNanoseconds &+ elapsed &+ (host?.wallClockJump ?? 0)
     }
 
     func setRate(_ rate: Int64) {
-        clock.setRate(rate, at: world.nanoseconds)
-        for timer in world.timersUnderWay(on: self) { timer.clockChanged() }
+        clock.setRate(rate, at: timeline.nanoseconds)
+        for timer in timeline.timers(of: self) { timer.clockChanged() }
     }
 
     public func makeTimer(_ fire: @escaping () -> Void) -> any LoopTimer {
@@ -55,11 +61,17 @@ public final class SimulatedLoop: Loop, @unchecked Sendable {
 
     public func atEndOfTurn(_ body: @escaping () -> Void) {
         ending.append(body)
+        isEndLong = true
         if !isIsolatingHost { scheduleEnd() }
     }
 
     func flushAtEndOfTurn(_ stream: SimulatedStream) {
-        flushing.append(stream)
+        if flushing == nil {
+            flushing = stream
+        } else {
+            flushingToo.append(stream)
+            isEndLong = true
+        }
         if !isIsolatingHost { scheduleEnd() }
     }
 
@@ -67,7 +79,7 @@ public final class SimulatedLoop: Loop, @unchecked Sendable {
 
     public func makeLane(named name: String) -> any Lane { SimulatedLane(loop: self) }
 
-    public func makeSeed() -> UInt64 { world.generator.next() }
+    public func makeSeed() -> UInt64 { timeline.draw() }
 
     public func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
@@ -82,50 +94,53 @@ public final class SimulatedLoop: Loop, @unchecked Sendable {
             isIsolatingHost, "not on the loop of \(host?.name ?? "a host of another life")")
     }
 
-    private var isIsolatingHost: Bool {
-        guard let host, let current = world.current else { return false }
-        return current === host && host.life == life
-    }
+    private var isIsolatingHost: Bool { timeline.current === self && !isOver }
 
     /// World time at which this clock shows `deadline`, or just after.
     func worldTime(of deadline: Duration) -> Int64 {
         let whole = deadline.wholeNanoseconds
         let isBetween = whole != .max && Duration.nanoseconds(whole) < deadline
-        return clock.worldTime(of: isBetween ? whole + 1 : whole, from: world.nanoseconds)
+        return clock.worldTime(of: isBetween ? whole + 1 : whole, from: timeline.nanoseconds)
     }
 
     func schedule(_ timer: TimerState, at time: Int64) {
-        guard let host else { return }
-        world.insert(.timer(timer), .timer, at: time, on: host, life: life)
+        timeline.insert(.timer(timer), .timer, at: time, on: self)
     }
 
     func schedule(
-        _ kind: SimulatedWorld.Kind, at time: Int64, detail: Int = 0, _ body: @escaping () -> Void
+        _ kind: Timeline.Kind, at time: Int64, detail: Int = 0, _ body: @escaping () -> Void
     ) {
-        guard let host else { return }
-        world.schedule(kind, at: time, on: host, life: life, detail: detail, body)
+        timeline.insert(.run(body), kind, at: time, on: self, detail: detail)
     }
 
     func endTurn() {
+        guard isEndLong else {
+            if let stream = flushing.take() { stream.flushAtEndOfTurn() }
+            // A flush writes nothing and asks for nothing.
+            return
+        }
         // What the end itself asks for comes at the end of a turn of its own.
         if !ending.isEmpty {
             let bodies = ending
             ending = []
             for body in bodies { body() }
         }
-        if !flushing.isEmpty {
-            let streams = flushing
-            flushing.removeAll(keepingCapacity: true)
-            for stream in streams { stream.flushAtEndOfTurn() }
+        if let first = flushing.take() {
+            let others = flushingToo
+            flushingToo = []
+            first.flushAtEndOfTurn()
+            for stream in others { stream.flushAtEndOfTurn() }
         }
-        if !ending.isEmpty || !flushing.isEmpty { scheduleEnd() }
+        isEndLong = !ending.isEmpty
+        if isEndLong || flushing != nil { scheduleEnd() }
     }
 
     /// The job that each lane was doing may still reach the disk, in part.
     func crash() {
         ending = []
         entered = []
-        flushing = []
+        flushing = nil
+        flushingToo = []
         for lane in lanes { lane.crash() }
         lanes = []
     }
@@ -135,14 +150,17 @@ public final class SimulatedLoop: Loop, @unchecked Sendable {
     func finished(_ lane: SimulatedLane) { lanes.removeAll { $0 === lane } }
 
     func laneDone() -> Int64 {
-        world.nanoseconds + world.draw(host?.laneLatency ?? options.laneLatency)
+        timeline.nanoseconds + timeline.draw(host?.laneLatency ?? options.laneLatency)
     }
+
+    // An event holds its loop: no closure of one needs to. Without any weak reference to it a loop is
+    // cheaper to hold, and everything holds it.
 
     private func scheduleEnd() {
         guard !isEndScheduled else { return }
         isEndScheduled = true
-        schedule(.turn, at: world.nanoseconds + Self.wakingNanoseconds) { [weak self] in
-            self?.isEndScheduled = false
+        schedule(.turn, at: timeline.nanoseconds + Self.wakingNanoseconds) { [unowned self] in
+            isEndScheduled = false
         }
     }
 
@@ -150,8 +168,8 @@ public final class SimulatedLoop: Loop, @unchecked Sendable {
         entered.append(body)
         guard !isInboxScheduled else { return }
         isInboxScheduled = true
-        schedule(.turn, at: world.nanoseconds + Self.wakingNanoseconds) { [weak self] in
-            self?.drain()
+        schedule(.turn, at: timeline.nanoseconds + Self.wakingNanoseconds) { [unowned self] in
+            drain()
         }
     }
 
@@ -168,6 +186,8 @@ public final class SimulatedLoop: Loop, @unchecked Sendable {
 final class SimulatedLane: Lane, @unchecked Sendable {
     private let loop: SimulatedLoop
     private var jobs: [() -> (() -> Void)] = []
+    /// What came of jobs that are done, until it is told.
+    private var answers: [() -> Void] = []
     private var isBusy = false
 
     init(loop: SimulatedLoop) { self.loop = loop }
@@ -187,29 +207,28 @@ final class SimulatedLane: Lane, @unchecked Sendable {
     }
 
     func crash() {
+        answers = []
         guard let job = jobs.first, let disk = loop.host?.disk else { return }
         jobs = []
         disk.whileCrashing { _ = job() }
     }
 
     private func startNext() {
-        loop.schedule(.work, at: loop.laneDone()) { [self] in finish() }
+        loop.timeline.insert(.work(self), .work, at: loop.laneDone(), on: loop)
     }
 
     /// How often a stalled disk is looked at: a stall may end early.
     private static let stallNanoseconds: Int64 = 20_000_000
 
-    private func finish() {
-        let now = loop.world.nanoseconds
+    func finish() {
+        let now = loop.timeline.nanoseconds
         if let until = loop.host?.disk.stalledUntil, until > now {
-            loop.schedule(.work, at: min(until, now + Self.stallNanoseconds)) { [self] in
-                finish()
-            }
-            return
+            let next = min(until, now + Self.stallNanoseconds)
+            return loop.timeline.insert(.work(self), .work, at: next, on: loop)
         }
         let job = jobs.removeFirst()
-        let answer = job()
-        loop.schedule(.answer, at: loop.world.nanoseconds) { answer() }
+        answers.append(job())
+        loop.timeline.insert(.answer(self), .answer, at: now, on: loop)
         if jobs.isEmpty {
             isBusy = false
             loop.finished(self)
@@ -217,4 +236,6 @@ final class SimulatedLane: Lane, @unchecked Sendable {
             startNext()
         }
     }
+
+    func answer() { answers.removeFirst()() }
 }

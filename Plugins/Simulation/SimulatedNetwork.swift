@@ -7,14 +7,19 @@ public final class SimulatedNetwork {
     public var latency: ClosedRange<Duration> = .microseconds(100)...(.milliseconds(2)) {
         didSet { latencyNanoseconds = latency.wholeNanoseconds }
     }
-    private var latencyNanoseconds: ClosedRange<Int64> = 100_000...2_000_000
     /// The largest piece that a stream's bytes travel in.
-    public var segmentBytesMax = 65_536
+    public var segmentBytesMax = 65_536 {
+        didSet { pieceBytesMax = min(max(1, segmentBytesMax), SimulatedStream.windowBytes) }
+    }
     /// Probability that a piece is cut at a drawn place, 0...1.
-    public var fragmentation = 0.1
+    public var fragmentation = 0.1 {
+        didSet { cutChance = fragmentation }
+    }
     /// Probability that a segment of a stream is lost once, or is overtaken by those behind it,
     /// 0...1: either way TCP hides it, and what is seen is that it and all behind it come later.
-    public var segmentLoss = 0.0
+    public var segmentLoss = 0.0 {
+        didSet { lossChance = segmentLoss }
+    }
     /// What the sender's kernel waits before it sends a lost segment again.
     public var retransmission: ClosedRange<Duration> = .milliseconds(200)...(.milliseconds(400))
     /// Probabilities for datagrams, 0...1.
@@ -25,13 +30,24 @@ public final class SimulatedNetwork {
     /// A stream that a block has held up for so long is reset on both sides; nil waits for ever.
     public var blockedStreamTimeout: Duration?
 
+    // As above, for what looks at them with each segment.
+    private var latencyNanoseconds: ClosedRange<Int64> = 100_000...2_000_000
+    private(set) var pieceBytesMax = 65_536
+    private(set) var cutChance = 0.1
+    private var lossChance = 0.0
+
     /// Set once, by the world that makes it.
     unowned var world: SimulatedWorld!
+    private let timeline: Timeline
     var listeners: [SocketAddress: ListenerState] = [:]
     var sockets: [SocketAddress: SimulatedDatagramSocket.State] = [:]
     /// Open streams, in order of making: they live without a reference.
     var open: [SimulatedStream] = []
-    private var blocked: Set<Path> = []
+    private var blocked: Set<Path> = [] {
+        didSet { isWhole = blocked.isEmpty }
+    }
+    /// Nothing is blocked.
+    private var isWhole = true
     private var nextPort: UInt16 = 32_768
 
     private struct Path: Hashable {
@@ -49,7 +65,7 @@ public final class SimulatedNetwork {
         }
     }
 
-    init() {}
+    init(timeline: Timeline) { self.timeline = timeline }
 
     /// Holds up all that goes this way; the other way stays open.
     public func block(from: SimulatedHost, to: SimulatedHost) {
@@ -81,29 +97,29 @@ public final class SimulatedNetwork {
         for stream in open {
             guard let far = stream.peer?.host else { continue }
             if (stream.host === one && far === other) || (stream.host === other && far === one) {
-                stream.host.schedule(.closed, at: world.nanoseconds) { stream.fail(.reset) }
+                stream.host.schedule(.closed, at: timeline.nanoseconds) { stream.fail(.reset) }
             }
         }
     }
 
     func isBlocked(from: SimulatedHost, to: SimulatedHost) -> Bool {
-        !blocked.isEmpty && blocked.contains(Path(from: from.number, to: to.number))
+        !isWhole && blocked.contains(Path(from: from.number, to: to.number))
     }
 
     /// When something sent at this moment arrives, if nothing holds it up.
     func arrival() -> Int64 {
-        world.nanoseconds &+ world.draw(latencyNanoseconds)
+        timeline.nanoseconds &+ timeline.draw(latencyNanoseconds)
     }
 
     func segmentArrival() -> Int64 {
         let due = arrival()
-        guard world.chance(segmentLoss) else { return due }
-        return SimulatedWorld.after(due, .nanoseconds(world.draw(retransmission)))
+        guard timeline.chance(lossChance) else { return due }
+        return Timeline.after(due, .nanoseconds(timeline.draw(retransmission)))
     }
 
     /// Acknowledgements are cumulative, so that their loss does not show.
     func acknowledgementArrival() -> Int64 {
-        world.nanoseconds &+ latencyNanoseconds.upperBound
+        timeline.nanoseconds &+ latencyNanoseconds.upperBound
     }
 
     func host(at address: SocketAddress, from host: SimulatedHost) -> SimulatedHost? {
@@ -211,8 +227,7 @@ public final class SimulatedStreams: Streams {
                 host: host, local: network.ephemeral(on: host), remote: remote)
             let server = SimulatedStream(
                 host: target, local: remote, remote: client.localAddress)
-            client.peer = server
-            server.peer = client
+            client.join(server)
             network.open += [client, server]
             let back = network.arrival()
             client.lastArrival = back
@@ -317,16 +332,16 @@ final class SimulatedDatagramSocket: DatagramSocket {
         guard bytes.count <= 65_507, network.sockets[address] === state,
             let target = network.host(at: receiver, from: state.host), target.isRunning
         else { return }
-        let (world, from, source) = (state.host.world, state.host, address)
+        let (timeline, from, source) = (state.host.loop.timeline, state.host, address)
         let copy = bytes.copied
-        if world.chance(network.datagramLoss) { return }
-        let copies = world.chance(network.datagramDuplication) ? 2 : 1
+        if timeline.chance(network.datagramLoss) { return }
+        let copies = timeline.chance(network.datagramDuplication) ? 2 : 1
         let to = target.address(port: receiver.port ?? 0)
         for _ in 0..<copies {
             var due = network.arrival()
-            if world.chance(network.datagramDelay) {
+            if timeline.chance(network.datagramDelay) {
                 let most = network.latency.upperBound * 10
-                due = SimulatedWorld.after(due, .nanoseconds(world.draw(.zero...most)))
+                due = Timeline.after(due, .nanoseconds(timeline.draw(.zero...most)))
             }
             target.schedule(.datagram, at: due, detail: copy.count) { [network] in
                 guard !network.isBlocked(from: from, to: target) else { return }

@@ -1,32 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
 import MartletTransport
 
-/// One side of a simulated connection. Bytes go queue → flight (bounded) → peer's inbox → handler.
+/// One side of a simulated connection. Bytes go into its pipe at once; how
+/// many of them are queued, in flight (bounded), or in the peer's inbox is counted.
 final class SimulatedStream: ByteStream {
     enum Segment {
-        case data([UInt8])
+        /// So many bytes of the pipe.
+        case data(Int)
         case end
         case reset
     }
 
     /// Bytes that may be under way or unread at the peer.
-    private static let windowBytes = 256 * 1024
+    static let windowBytes = 256 * 1024
 
     let host: SimulatedHost
     let localAddress: SocketAddress
     let remoteAddress: SocketAddress
     /// Kept until both sides have closed, so that a late write finds a side that refuses it.
     var peer: SimulatedStream?
-    var handler: (any StreamHandler)?
     /// Segments to this side arrive in order: none before this.
     var lastArrival: Int64 = 0
 
-    private(set) var queuedBytes = 0
-    private var queue: [[UInt8]] = []
-    private var headOffset = 0
+    private var listener: (any StreamHandler)?
+    /// What goes to this side, and to the other.
+    private let incoming = SimulatedPipe()
+    private var outgoing: SimulatedPipe?
+    /// Written, and not on its way.
+    private var pendingBytes = 0
     private var flightBytes = 0
-    /// Of them, what the peer has read, and when this side learns it.
+    /// Of them, what the peer has read, and when this side learns it: the newest, and those before.
+    private var acknowledgedLast: (time: Int64, count: Int) = (0, 0)
     private var acknowledged: [(time: Int64, count: Int)] = []
+    private var hasAcknowledged = false
     private var isAwaitingAcknowledgement = false
     private var isReading = false
     private var isFinishing = false
@@ -35,24 +41,47 @@ final class SimulatedStream: ByteStream {
     private var isClosed = false
     private var isFlushDue = false
     private var owesDrained = false
-    private var inbox: [Segment] = []
+    private var inbox: [Segment] = [] {
+        didSet { hasInbox = !inbox.isEmpty }
+    }
+    private var hasInbox = false
     private var isDelivering = false
-    private var held: [Segment] = []
+    private var held: [Segment] = [] {
+        didSet { isHolding = !held.isEmpty }
+    }
+    private var isHolding = false
     /// How often held segments were let go.
     private var holdCount = 0
-    private let life: UInt64
-
+    /// Of the life that it belongs to.
+    private let loop: SimulatedLoop
+    private let timeline: Timeline
     private let network: SimulatedNetwork
 
-    private var now: Int64 { host.world.nanoseconds }
+    private var now: Int64 { timeline.nanoseconds }
 
     init(host: SimulatedHost, local: SocketAddress, remote: SocketAddress) {
         self.host = host
         localAddress = local
         remoteAddress = remote
-        life = host.life
+        loop = host.loop
+        timeline = loop.timeline
         network = host.world.network
     }
+
+    /// Makes the two ends of one connection of them.
+    func join(_ other: SimulatedStream) {
+        peer = other
+        other.peer = self
+        outgoing = other.incoming
+        other.outgoing = incoming
+    }
+
+    var handler: (any StreamHandler)? {
+        get { listener }
+        set { listener = newValue }
+    }
+
+    var queuedBytes: Int { pendingBytes }
 
     func resumeReading() {
         guard !isReading, !isClosing, !isClosed else { return }
@@ -64,8 +93,8 @@ final class SimulatedStream: ByteStream {
 
     func write(_ bytes: Span<UInt8>) {
         guard !isFinishing, !isClosing, !isClosed, !bytes.isEmpty else { return }
-        queue.append(bytes.copied)
-        queuedBytes += bytes.count
+        outgoing?.append(bytes)
+        pendingBytes += bytes.count
         flushLater()
     }
 
@@ -100,7 +129,7 @@ final class SimulatedStream: ByteStream {
     func vanish() {
         isClosed = true
         dropAll()
-        handler = nil
+        listener = nil
         network.open.removeAll { $0 === self }
     }
 
@@ -110,8 +139,8 @@ final class SimulatedStream: ByteStream {
         isClosed = true
         dropAll()
         network.open.removeAll { $0 === self }
-        let told = handler
-        handler = nil
+        let told = listener
+        listener = nil
         told?.streamClosed(isClosing ? nil : error)
     }
 
@@ -132,52 +161,44 @@ final class SimulatedStream: ByteStream {
     /// The peer's host began a new life, which knows nothing of what is still unacknowledged.
     func retransmit() {
         collectAcknowledged()
-        if flightBytes > 0 || hasSentEnd, let peer, peer.host.life != peer.life {
+        if flightBytes > 0 || hasSentEnd, let peer, peer.loop.isOver {
             schedule(.segment, at: network.arrival()) { $0.fail(.reset) }
         }
     }
 
     private func schedule(
-        _ kind: SimulatedWorld.Kind, at time: Int64, detail: Int = 0,
-        _ body: @escaping (SimulatedStream) -> Void
+        _ kind: Timeline.Kind, at time: Int64, _ body: @escaping (SimulatedStream) -> Void
     ) {
-        host.world.schedule(kind, at: time, on: host, life: life, detail: detail) { body(self) }
+        loop.schedule(kind, at: time) { body(self) }
     }
 
     private func flushLater() {
         guard !isFlushDue else { return }
         isFlushDue = true
-        host.loop.flushAtEndOfTurn(self)
+        loop.flushAtEndOfTurn(self)
     }
 
     func flushAtEndOfTurn() {
         isFlushDue = false
         flush()
-        if queuedBytes > 0 { owesDrained = true }
+        if pendingBytes > 0 { owesDrained = true }
     }
 
     private func flush() {
         guard !isClosed else { return }
         // Room for a whole segment, or none: crumbs would breed crumbs (RFC 9293 §3.8.6.2.1).
-        let segmentMax = min(max(1, network.segmentBytesMax), Self.windowBytes)
-        while queuedBytes > 0, hasRoom(for: segmentMax) {
-            let head = queue[0]
-            let rest = head.count - headOffset
-            var count = min(rest, segmentMax)
-            if host.world.chance(network.fragmentation) {
-                count = Int.random(in: 1...count, using: &host.world.generator)
+        let segmentMax = network.pieceBytesMax
+        while pendingBytes > 0, hasRoom(for: segmentMax) {
+            var count = min(pendingBytes, segmentMax)
+            if timeline.chance(network.cutChance) {
+                let most = count
+                count = timeline.withGenerator { Int.random(in: 1...most, using: &$0) }
             }
-            let isWhole = count == head.count
-            transmit(.data(isWhole ? head : Array(head[headOffset..<headOffset + count])))
+            transmit(.data(count), size: count)
             flightBytes += count
-            queuedBytes -= count
-            headOffset += count
-            if headOffset == head.count {
-                queue.removeFirst()
-                headOffset = 0
-            }
+            pendingBytes -= count
         }
-        guard queuedBytes == 0, isFinishing, !hasSentEnd else { return }
+        guard pendingBytes == 0, isFinishing, !hasSentEnd else { return }
         hasSentEnd = true
         transmit(.end)
         if isClosing { conclude(nil) }
@@ -194,47 +215,50 @@ final class SimulatedStream: ByteStream {
     }
 
     private func collectAcknowledged() {
-        let due = acknowledged.prefix { $0.time <= now }
-        for (_, count) in due { flightBytes -= count }
-        acknowledged.removeFirst(due.count)
+        if hasAcknowledged {
+            let due = acknowledged.prefix { $0.time <= now }
+            for (_, count) in due { flightBytes -= count }
+            acknowledged.removeFirst(due.count)
+            hasAcknowledged = !acknowledged.isEmpty
+        }
+        guard acknowledgedLast.time <= now else { return }
+        flightBytes -= acknowledgedLast.count
+        acknowledgedLast.count = 0
     }
 
     private func awaitAcknowledgement() {
-        guard !isAwaitingAcknowledgement, let first = acknowledged.first else { return }
+        guard !isAwaitingAcknowledgement, acknowledgedLast.count > 0 else { return }
+        let first = acknowledged.first ?? acknowledgedLast
         isAwaitingAcknowledgement = true
         schedule(.credit, at: first.time) { sender in
             sender.isAwaitingAcknowledgement = false
             sender.collectAcknowledged()
             sender.flush()
-            guard sender.owesDrained, sender.queuedBytes == 0, !sender.isClosed else { return }
+            guard sender.owesDrained, sender.pendingBytes == 0, !sender.isClosed else { return }
             sender.owesDrained = false
-            sender.handler?.streamDrained()
+            sender.listener?.streamDrained()
         }
     }
 
-    private func transmit(_ segment: Segment) {
+    private func transmit(_ segment: Segment, size: Int = 0) {
         guard let peer else { return }
         let due = max(network.segmentArrival(), peer.lastArrival)
         peer.lastArrival = due
-        var size = 0
-        if case .data(let bytes) = segment { size = bytes.count }
-        if peer.host.life != peer.life {
+        if peer.loop.isOver {
             // That life is over; a host that is back answers what it does not know by a reset.
             if peer.host.isRunning { schedule(.segment, at: due) { $0.fail(.reset) } }
             return
         }
-        host.world.insert(
-            .segment(peer, segment), .segment, at: due, on: peer.host, life: peer.life,
-            detail: size)
+        timeline.insert(.segment(peer, segment), .segment, at: due, on: peer.loop, detail: size)
     }
 
     func arriveUnlessBlocked(_ segment: Segment) {
         guard let from = peer?.host else { return arrive(segment) }
-        guard held.isEmpty, !network.isBlocked(from: from, to: host) else {
+        guard !isHolding, !network.isBlocked(from: from, to: host) else {
             held.append(segment)
             if held.count == 1, let limit = network.blockedStreamTimeout {
                 let hold = holdCount
-                schedule(.timeout, at: SimulatedWorld.after(now, limit)) { stream in
+                schedule(.timeout, at: Timeline.after(now, limit)) { stream in
                     guard stream.holdCount == hold, !stream.held.isEmpty else { return }
                     if let peer = stream.peer {
                         peer.schedule(.timeout, at: stream.now) { $0.fail(.timedOut) }
@@ -253,12 +277,11 @@ final class SimulatedStream: ByteStream {
         case .data where isClosed || isClosing: sendReset()
         case .data, .end:
             guard !isClosed, !isClosing else { return }
-            if case .data(let bytes) = segment, isReading, inbox.isEmpty, !isDelivering {
+            if case .data(let count) = segment, isReading, !hasInbox, !isDelivering {
                 isDelivering = true
                 defer { isDelivering = false }
-                credit(bytes.count)
-                handler?.streamReceived(bytes.span)
-                if inbox.isEmpty { return }
+                hand(count)
+                if !hasInbox { return }
             } else {
                 inbox.append(segment)
             }
@@ -272,21 +295,35 @@ final class SimulatedStream: ByteStream {
         defer { isDelivering = false }
         while isReading, !isClosed, !inbox.isEmpty {
             switch inbox.removeFirst() {
-            case .data(let bytes):
-                credit(bytes.count)
-                handler?.streamReceived(bytes.span)
-            case .end: handler?.streamEnded()
+            case .data(let count): hand(count)
+            case .end: listener?.streamEnded()
             case .reset: fail(.reset)
             }
         }
     }
 
+    private func hand(_ count: Int) {
+        credit(count)
+        guard let listener else { return incoming.skip(count) }
+        incoming.take(count) { listener.streamReceived($0) }
+    }
+
     private func credit(_ count: Int) {
         guard let peer else { return }
-        let time = max(network.acknowledgementArrival(), peer.acknowledged.last?.time ?? 0)
-        peer.acknowledged.append((time, count))
-        if peer.queuedBytes > 0 || peer.owesDrained { peer.awaitAcknowledgement() }
-        if peer.acknowledged.count > 64 { peer.collectAcknowledged() }
+        peer.acknowledge(count, at: network.acknowledgementArrival())
+    }
+
+    private func acknowledge(_ count: Int, at time: Int64) {
+        let last = acknowledgedLast
+        if last.count == 0 || last.time <= now {
+            // Learnt by now, and all before it.
+            collectAcknowledged()
+        } else {
+            acknowledged.append(last)
+            hasAcknowledged = true
+        }
+        acknowledgedLast = (max(time, last.time), count)
+        if pendingBytes > 0 || owesDrained { awaitAcknowledgement() }
     }
 
     /// Closed by this side: its handler is told in an event of its own.
@@ -295,18 +332,17 @@ final class SimulatedStream: ByteStream {
         dropAll()
         schedule(.closed, at: now) { stream in
             stream.network.open.removeAll { $0 === stream }
-            let told = stream.handler
-            stream.handler = nil
+            let told = stream.listener
+            stream.listener = nil
             told?.streamClosed(error)
         }
     }
 
     private func dropAll() {
         isReading = false
-        queue = []
-        queuedBytes = 0
-        inbox = []
-        held = []
+        pendingBytes = 0
+        if hasInbox { inbox = [] }
+        if isHolding { held = [] }
         guard let other = peer, other.isClosed else { return }
         other.peer = nil
         peer = nil

@@ -52,7 +52,7 @@ final class TimerState {
 
     /// Called for the event in the queue: true if the timer is to fire.
     func isDue() -> Bool {
-        let now = loop.world.nanoseconds
+        let now = loop.timeline.nanoseconds
         // An event that a later, earlier-due arming has overtaken.
         guard let queuedAt, queuedAt <= now else { return false }
         self.queuedAt = nil

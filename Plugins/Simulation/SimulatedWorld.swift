@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+
 /// A world of hosts that lives in virtual time on one thread: one seed, one history.
 ///
 /// Everything that happens is an event in a queue ordered by time, then by order of scheduling.
@@ -8,56 +9,44 @@
 /// - Invariant: time never goes back, and only one event runs at a time.
 /// - Important: not thread-safe. The world and all that belongs to it stay on one thread.
 public final class SimulatedWorld {
-    /// What an event was, as the trace tells it.
-    enum Kind: UInt8 {
-        case turn = 1
-        case timer, work, answer, syn, accepted, refused, timeout, segment, credit, closed
-        case datagram, resolved, unblock, perform, power
-    }
-
-    /// What an event does.
-    enum Action {
-        case run(() -> Void)
-        /// Fires the timer if it is still due then.
-        case timer(TimerState)
-        /// Reaches this side of a stream.
-        case segment(SimulatedStream, SimulatedStream.Segment)
-    }
-
-    private struct Event {
-        let host: SimulatedHost?
-        let life: UInt64
-        let detail: UInt64
-        let kind: Kind
-        let action: Action
-    }
-
-    public let network = SimulatedNetwork()
+    public let network: SimulatedNetwork
     /// Hosts in order of making.
     public private(set) var hosts: [SimulatedHost] = []
-    /// Folds kind, time, host and size of every event so far, in order.
-    public private(set) var traceHash: UInt64 = 0xCBF2_9CE4_8422_2325
-    public private(set) var eventCount: UInt64 = 0
     /// Called after each event, before the next: for whoever watches. Must not turn the world.
-    public var afterEvent: ((SimulatedHost?) -> Void)?
-    /// The seeded generator behind every choice; drawing from it changes the history.
-    public var generator: SplitMix64
+    public var afterEvent: ((SimulatedHost?) -> Void)? {
+        didSet { watcher = afterEvent }
+    }
 
-    /// The host whose event is running.
-    var current: SimulatedHost?
-    var nanoseconds: Int64 = 0
-    private var queue = EventQueue<Event>()
+    let timeline: Timeline
+    private var watcher: ((SimulatedHost?) -> Void)?
+    private var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+    private var executedCount: UInt64 = 0
     /// What happened to paused hosts, in order.
-    private var held: [Event] = []
+    private var held: [Timeline.Event] = []
     private var isStepping = false
 
     public init(seed: UInt64) {
-        generator = SplitMix64(seed: seed)
+        timeline = Timeline(seed: seed)
+        network = SimulatedNetwork(timeline: timeline)
         network.world = self
     }
 
+    // What waits to happen holds on to loops and streams, and those to the timeline.
+    deinit { timeline.end() }
+
     /// Virtual time since the world began.
-    public var now: Duration { .nanoseconds(nanoseconds) }
+    public var now: Duration { .nanoseconds(timeline.nanoseconds) }
+
+    /// Folds kind, time, host and size of every event so far, in order.
+    public var traceHash: UInt64 { hash }
+
+    public var eventCount: UInt64 { executedCount }
+
+    /// The seeded generator behind every choice; drawing from it changes the history.
+    public var generator: SplitMix64 {
+        get { timeline.generator }
+        set { timeline.generator = newValue }
+    }
 
     /// A new host, running, with the next address of 10.0.0.0/16.
     ///
@@ -74,170 +63,101 @@ public final class SimulatedWorld {
     /// Executes the next event; false when there is none.
     @discardableResult
     public func step() -> Bool {
+        guard timeline.nextTime != nil else { return false }
+        executeNext()
+        return true
+    }
+
+    private func executeNext() {
         precondition(!isStepping, "an event may not turn the world that runs it")
-        guard !queue.isEmpty else { return false }
-        let (time, event) = queue.removeFirst()
-        nanoseconds = max(nanoseconds, time)
-        if let host = event.host {
-            guard host.life == event.life, host.isRunning else { return true }
-            if host.isPaused {
-                held.append(event)
-                return true
-            }
+        let event = timeline.removeFirst()
+        let loop = event.loop
+        guard !loop.isOver else { return }
+        if loop.isPaused {
+            held.append(event)
+            return
         }
         switch event.action {
         case .run(let body):
-            execute(event.kind, on: event.host, detail: event.detail, body)
+            begin(event.kind, on: loop, detail: event.detail)
+            body()
         case .timer(let timer):
-            guard timer.isDue() else { return true }
-            execute(event.kind, on: event.host, detail: event.detail) { timer.fire() }
+            guard timer.isDue() else { return }
+            begin(event.kind, on: loop, detail: event.detail)
+            timer.fire()
         case .segment(let stream, let segment):
-            execute(event.kind, on: event.host, detail: event.detail) {
-                stream.arriveUnlessBlocked(segment)
-            }
+            begin(event.kind, on: loop, detail: event.detail)
+            stream.arriveUnlessBlocked(segment)
+        case .work(let lane):
+            begin(event.kind, on: loop, detail: event.detail)
+            lane.finish()
+        case .answer(let lane):
+            begin(event.kind, on: loop, detail: event.detail)
+            lane.answer()
         }
-        return true
+        end(event.kind, on: loop)
     }
 
     func perform(on host: SimulatedHost, _ body: () -> Void) {
         precondition(!isStepping, "an event may not begin another")
-        if host.isRunning { execute(.perform, on: host, detail: 0, body) }
-    }
-
-    private func execute(
-        _ kind: Kind, on host: SimulatedHost?, detail: UInt64, _ body: () -> Void
-    ) {
-        isStepping = true
-        eventCount += 1
-        fold(
-            UInt64(bitPattern: nanoseconds) ^ UInt64(kind.rawValue) << 56
-                ^ UInt64(host?.number ?? 0) << 40)
-        fold(detail)
-        // A lane's work is off the loop: nothing is isolated to the host then.
-        current = kind == .work ? nil : host
-        let life = host?.life
+        guard host.isRunning else { return }
+        let loop = host.loop
+        begin(.perform, on: loop, detail: 0)
         body()
-        if kind != .work, let host, host.life == life { host.loop.endTurn() }
-        current = nil
-        isStepping = false
-        afterEvent?(host)
+        end(.perform, on: loop)
     }
 
-    func timersUnderWay(on loop: SimulatedLoop) -> [TimerState] {
-        queue.unordered.compactMap {
-            if case .timer(let timer) = $0.action, timer.loop === loop { timer } else { nil }
-        }
+    private func begin(_ kind: Timeline.Kind, on loop: SimulatedLoop, detail: UInt64) {
+        isStepping = true
+        executedCount += 1
+        let word =
+            UInt64(bitPattern: timeline.nanoseconds) ^ UInt64(kind.rawValue) << 56
+            ^ UInt64(truncatingIfNeeded: loop.number) << 40
+        hash = Self.folded(Self.folded(hash, word), detail)
+        // A lane's work is off the loop: nothing is isolated to the host then.
+        timeline.current = kind == .work ? nil : loop
+    }
+
+    private func end(_ kind: Timeline.Kind, on loop: SimulatedLoop) {
+        if kind != .work, !loop.isOver { loop.endTurn() }
+        timeline.current = nil
+        isStepping = false
+        if let watcher { watcher(loop.host) }
     }
 
     func releaseHeld(by host: SimulatedHost) {
-        let released = held.filter { $0.host === host }
-        held.removeAll { $0.host === host }
-        for event in released { queue.insert(event, at: nanoseconds) }
+        guard !held.isEmpty else { return }
+        let released = held.filter { $0.loop.host === host }
+        held.removeAll { $0.loop.host === host }
+        for event in released { timeline.insert(again: event) }
     }
 
-    func dropHeld(by host: SimulatedHost) { held.removeAll { $0.host === host } }
+    func dropHeld(by host: SimulatedHost) { held.removeAll { $0.loop.host === host } }
 
     /// Goes on until the condition holds, checked before each event. False when `limit` of virtual
     /// time has passed or nothing is left to happen.
     public func run(until condition: () -> Bool, limit: Duration = .seconds(600)) -> Bool {
-        let end = Self.after(nanoseconds, limit)
+        let end = Timeline.after(timeline.nanoseconds, limit)
         while !condition() {
-            guard let next = queue.nextTime, next <= end else {
-                nanoseconds = max(nanoseconds, end)
+            guard let next = timeline.nextTime, next <= end else {
+                timeline.pass(to: end)
                 return condition()
             }
-            step()
+            executeNext()
         }
         return true
     }
 
     /// Lets that much virtual time pass.
     public func run(for duration: Duration) {
-        let end = Self.after(nanoseconds, duration)
-        while let next = queue.nextTime, next <= end { step() }
-        nanoseconds = max(nanoseconds, end)
-    }
-
-    func schedule(
-        _ kind: Kind, at time: Int64, on host: SimulatedHost?, life: UInt64 = 0,
-        detail: Int = 0, _ body: @escaping () -> Void
-    ) {
-        insert(.run(body), kind, at: time, on: host, life: life, detail: detail)
-    }
-
-    func insert(
-        _ action: Action, _ kind: Kind, at time: Int64, on host: SimulatedHost?, life: UInt64,
-        detail: Int = 0
-    ) {
-        queue.insert(
-            Event(
-                host: host, life: life, detail: UInt64(truncatingIfNeeded: detail), kind: kind,
-                action: action), at: max(time, nanoseconds))
-    }
-
-    /// A duration drawn evenly from a range.
-    func draw(_ range: ClosedRange<Duration>) -> Int64 { draw(range.wholeNanoseconds) }
-
-    /// The high word of a product is near enough to even for ranges so much smaller than 2^64.
-    func draw(_ nanoseconds: ClosedRange<Int64>) -> Int64 {
-        let (low, high) = (nanoseconds.lowerBound, nanoseconds.upperBound)
-        let width = UInt64(bitPattern: high &- low) &+ 1
-        let word = generator.next()
-        let offset = width == 0 ? word : word.multipliedFullWidth(by: width).high
-        return low &+ Int64(bitPattern: offset)
-    }
-
-    func chance(_ probability: Double) -> Bool {
-        probability > 0 && Double(generator.next() >> 11) * 0x1p-53 < probability
-    }
-
-    static func after(_ time: Int64, _ duration: Duration) -> Int64 {
-        let (sum, overflow) = time.addingReportingOverflow(max(0, duration.wholeNanoseconds))
-        return overflow ? .max : sum
+        let end = Timeline.after(timeline.nanoseconds, duration)
+        while let next = timeline.nextTime, next <= end { executeNext() }
+        timeline.pass(to: end)
     }
 
     /// A word at a time: multiplication spreads it, the shift brings high bits back down.
-    private func fold(_ word: UInt64) {
-        let mixed = (traceHash ^ word) &* 0x9E37_79B9_7F4A_7C15
-        traceHash = mixed ^ mixed >> 29
-    }
-}
-
-/// The generator of Steele, Lea and Flood (2014): one word of state, the same on every machine.
-public struct SplitMix64: RandomNumberGenerator, Sendable {
-    private var state: UInt64
-
-    public init(seed: UInt64) { state = seed }
-
-    public mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var word = state
-        word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
-        return word ^ (word >> 31)
-    }
-}
-
-extension Duration {
-    private static let attosecondsPerNanosecond: UInt64 = 1_000_000_000
-
-    /// Clamped to what 64 bits hold: some 292 years.
-    var wholeNanoseconds: Int64 {
-        let total = attoseconds
-        let size = total.magnitude
-        let high = UInt64(truncatingIfNeeded: size >> 64)
-        // One division of 128 bits by 64; anything that leaves more than 64 bits is out of range.
-        guard high < Self.attosecondsPerNanosecond / 2 else { return total < 0 ? .min : .max }
-        let whole = Self.attosecondsPerNanosecond.dividingFullWidth(
-            (high, UInt64(truncatingIfNeeded: size))
-        ).quotient
-        return total < 0 ? -Int64(whole) : Int64(whole)
-    }
-}
-
-extension ClosedRange<Duration> {
-    var wholeNanoseconds: ClosedRange<Int64> {
-        let low = lowerBound.wholeNanoseconds
-        return low...Swift.max(low, upperBound.wholeNanoseconds)
+    private static func folded(_ hash: UInt64, _ word: UInt64) -> UInt64 {
+        let mixed = (hash ^ word) &* 0x9E37_79B9_7F4A_7C15
+        return mixed ^ mixed >> 29
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import MartletRaft
-package import MartletServer
+import MartletServer
 
 /// Watches every core of a cluster and holds it to the invariants of `raft-scenarios.md`:
 ///
@@ -18,44 +18,53 @@ package import MartletServer
 /// that each step costs in proportion to its effects.
 package final class RaftMonitor: ReplicaObserver {
     /// The first one; nothing is checked after it.
-    package private(set) var violation: Violation?
+    package var violation: Violation? { found }
     /// Told what happens, if anybody reads along.
     package var tell: ((ServerID, () -> String) -> Void)?
     /// Told of each message, if anybody reads along so closely.
-    package var tellMessage: ((_ from: ServerID, _ to: ServerID, Message) -> Void)?
+    package var tellMessage: ((_ from: ServerID, _ to: ServerID, Message) -> Void)? {
+        didSet { isReadClosely = tellMessage != nil }
+    }
     /// Whether a server's disk holds the entry of this index and term, or a snapshot of it. Those
     /// whose disk was taken away count as holding it: they had it when they said so.
     package var isOnDisk: ((ServerID, LogIndex, Term) -> Bool)?
     /// What the next sighting is to be of; nil for nothing.
     package var watchedFor: Sighting.Kind?
     /// The first of that kind since the last was taken.
-    package private(set) var sighted: Sighting?
+    package var sighted: Sighting? { seen }
     /// Steps that were checked.
-    package private(set) var stepCount: UInt64 = 0
+    package var stepCount: UInt64 { count }
 
-    private var servers: [ServerID: ObservedServer] = [:]
+    // What is looked at after each event of a simulation is private, and so accessed directly.
+    private var found: Violation?
+    private var seen: Sighting?
+    private var count: UInt64 = 0
+    private var isReadClosely = false
+    /// Few: looked through from the front.
+    private var servers: [(id: ServerID, server: ObservedServer)] = []
     private var leaders: [Term: ServerID] = [:]
     private var known = KnownEntries()
     private var committed: [CommittedEntry] = []
+    private var committedCount = 0
 
     package init() {}
 
     package func takeSighting() -> Sighting? {
-        defer { sighted = nil }
-        return sighted
+        defer { seen = nil }
+        return seen
     }
 
     private func sight(_ kind: Sighting.Kind, at id: ServerID) {
-        if watchedFor == kind, sighted == nil { sighted = Sighting(kind: kind, server: id) }
+        if watchedFor == kind, seen == nil { seen = Sighting(kind: kind, server: id) }
     }
 
     /// The last index that any server has committed.
     package var committedIndex: LogIndex { LogIndex(UInt64(committed.count)) }
 
     package func replica(_ id: ServerID, began restored: Restored) {
-        guard violation == nil else { return }
-        let server = servers[id] ?? ObservedServer()
-        servers[id] = server
+        guard found == nil else { return }
+        let server = observed(id) ?? ObservedServer()
+        if observed(id) == nil { servers += [(id, server)] }
         if restored.isRecovering {
             // Its promises are lost with its disk: a demotion makes them harmless.
             server.promisedTerm = .zero
@@ -77,13 +86,21 @@ package final class RaftMonitor: ReplicaObserver {
     }
 
     package func replica(_ id: ServerID, stepped view: ReplicaView, effects: [Effect]) {
-        guard violation == nil, let server = servers[id] else { return }
-        stepCount += 1
-        let before = committed.count
-        for effect in effects { see(effect, of: server, id, view) }
-        if committed.count > before { checkMajority(server, id) }
+        guard found == nil, let server = observed(id) else { return }
+        count += 1
+        let before = committedCount
+        // Looked at where they stand: to copy one costs more than to see it.
+        for position in effects.indices { see(effects.span[position], of: server, id, view) }
+        if committedCount > before { checkMajority(server, id) }
         check(view, of: server, id)
         server.view = view
+    }
+
+    private func observed(_ id: ServerID) -> ObservedServer? {
+        for position in servers.indices where servers[position].id == id {
+            return servers[position].server
+        }
+        return nil
     }
 
     // MARK: Views
@@ -180,7 +197,7 @@ package final class RaftMonitor: ReplicaObserver {
     private func see(
         _ message: Message, to peer: ServerID, of server: ObservedServer, _ id: ServerID
     ) {
-        tellMessage?(id, peer, message)
+        if isReadClosely { tellMessage?(id, peer, message) }
         switch message {
         case .voteRequest(let request) where !request.isPreVote:
             vote(for: id, in: request.term, by: server, id)
@@ -237,6 +254,7 @@ package final class RaftMonitor: ReplicaObserver {
             }
         } else if position == committed.count {
             committed.append(CommittedEntry(entry: entry, committedIn: term))
+            committedCount += 1
         } else {
             fail("I4", "\(id) commits \(entry.index), and nobody \(committed.count + 1)")
         }
@@ -267,7 +285,7 @@ package final class RaftMonitor: ReplicaObserver {
     }
 
     private func fail(_ check: String, _ detail: String) {
-        violation = violation ?? Violation(check, detail)
+        found = found ?? Violation(check, detail)
     }
 }
 

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Where a core stands: words only, cheap to make after each step.
+package struct ReplicaView: Sendable, Equatable {
+    package var status: Status
+    package var firstIndex: LogIndex
+    package var lastIndex: LogIndex
+    package var lastTerm: Term
+    package var snapshotIndex: LogIndex
+    package var commitIndex: LogIndex
+    /// The own log is durable up to here.
+    package var durableIndex: LogIndex
+
+    package init(
+        status: Status, firstIndex: LogIndex, lastIndex: LogIndex, lastTerm: Term,
+        snapshotIndex: LogIndex, commitIndex: LogIndex, durableIndex: LogIndex
+    ) {
+        self.status = status
+        self.firstIndex = firstIndex
+        self.lastIndex = lastIndex
+        self.lastTerm = lastTerm
+        self.snapshotIndex = snapshotIndex
+        self.commitIndex = commitIndex
+        self.durableIndex = durableIndex
+    }
+}
+
+/// What a shell looks at after a step.
+package struct Outlook: Sendable, Equatable {
+    /// See ``RaftCore/deadline``.
+    package let deadline: Duration?
+    package let entriesSinceSnapshot: UInt64
+    /// All that is committed is durable here.
+    package let isDurable: Bool
+}
+
+extension RaftCore {
+    // Both are `mutating` although they change nothing: so a core that is a class's property is
+    // looked at in place, and not copied.
+
+    package mutating func view() -> ReplicaView {
+        ReplicaView(
+            status: status, firstIndex: firstIndex, lastIndex: lastIndex, lastTerm: lastTerm,
+            snapshotIndex: snapshotIndex, commitIndex: commitIndex, durableIndex: durableIndex)
+    }
+
+    package mutating func outlook() -> Outlook {
+        let base = snapshotIndex
+        return Outlook(
+            deadline: deadline,
+            entriesSinceSnapshot: commitIndex > base ? commitIndex.number - base.number : 0,
+            isDurable: commitIndex <= durableIndex)
+    }
+}
