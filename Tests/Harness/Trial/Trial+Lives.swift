@@ -140,7 +140,7 @@ extension Trial {
     /// Every so often: what stopped is ended, what failed is started again, whose disk is lost is
     /// removed.
     func look() {
-        endLostRestore()
+        endLostRestores()
         for node in nodes {
             let number = node.host.number
             if lives.stopped.contains(number) {

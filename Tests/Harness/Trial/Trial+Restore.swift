@@ -25,40 +25,40 @@ extension Trial {
             values: [autopilot.maxTrailingLogs, scheduler.nodeLimitForFeasibilityChecks])
     }
 
-    /// At the leader, if there is one; one restore at a time.
+    /// At the leader, if there is one, whatever else is being restored there or elsewhere.
     func restore(_ saved: SavedState) {
-        guard !isRestoring, let leader, let door = leader.door else { return }
-        isRestoring = true
-        recorder.beginRestore()
-        note("restoring \(saved.values) at \(leader.name)")
-        let life = leader.host.lifeNumber
+        guard let leader else { return }
+        restore(saved, at: leader)
+    }
+
+    func restore(_ saved: SavedState, at node: Node) {
+        guard let door = node.door, !node.isDown, !node.host.isPaused else { return }
+        let number = recorder.beginRestore(of: saved.values)
+        note("restore \(number): \(saved.values) at \(node.name)")
+        restores.append((number, node, node.host.lifeNumber))
         let done = UncheckedBox(value: { [unowned self] (outcome: RestoreOutcome) in
-            note("restore at \(leader.name): \(outcome)")
-            endRestore(outcome, saved)
+            note("restore \(number) at \(node.name): \(outcome)")
+            endRestore(number, outcome)
         })
-        leader.host.perform {
+        node.host.perform {
             door.assumeIsolated { $0.restore(stateBytes: saved.bytes) { done.value($0) } }
         }
-        restoringAt = (leader, life)
     }
 
-    private func endRestore(_ outcome: RestoreOutcome, _ saved: SavedState) {
-        guard isRestoring else { return }
-        isRestoring = false
+    private func endRestore(_ number: Int, _ outcome: RestoreOutcome) {
+        restores.removeAll { $0.number == number }
         switch outcome {
-        case .restored: recorder.endRestore(saved.values)
-        case .refused, .busy, .notLeader: recorder.endRestore(nil)
-        case .unknown, .failed: recorder.loseTrack()
+        case .restored(let index): recorder.endRestore(number, .written(version: index))
+        case .refused, .busy, .notLeader: recorder.endRestore(number, nil)
+        case .unknown, .failed: recorder.endRestore(number, .unknown)
         }
     }
 
-    /// Who crashed tells nobody what became of its restore.
-    func endLostRestore() {
-        guard isRestoring, let (node, life) = restoringAt,
-            node.host.lifeNumber != life || node.isDown
-        else { return }
-        note("restore at \(node.name): nobody knows")
-        isRestoring = false
-        recorder.loseTrack()
+    /// Who crashed tells nobody what became of its restores.
+    func endLostRestores() {
+        for (number, node, life) in restores where node.host.lifeNumber != life || node.isDown {
+            note("restore \(number) at \(node.name): nobody knows")
+            endRestore(number, .unknown)
+        }
     }
 }

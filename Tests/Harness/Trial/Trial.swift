@@ -54,8 +54,8 @@ package final class Trial {
     private var blockCounts: [Int: Int] = [:]
     var lives = Lives()
     var ambushes = Ambushes()
-    var isRestoring = false
-    var restoringAt: (node: Node, life: UInt64)?
+    /// Under way, by number, and the life of the server that was asked.
+    var restores: [(number: Int, node: Node, life: UInt64)] = []
     /// Of the fault that strikes now.
     private(set) var faultNumber = 0
 
