@@ -6,9 +6,11 @@ package import MartletServer
 ///
 /// | code | holds                                                          | seen in                   |
 /// |------|----------------------------------------------------------------|---------------------------|
-/// | I1   | one leader per term                                            | roles                     |
-/// | I2   | logs that share (index, term) agree up to there                | writes, what disks held   |
-/// | I3   | what was committed in an earlier term is in each leader's log  | roles, writes             |
+/// | I1   | one leader per term, elected by a majority                     | roles, votes              |
+/// | I2   | logs that share (index, term) agree up to there; the newest    | writes, what disks held   |
+/// |      | configuration of a log is in force                             |                           |
+/// | I3   | what was committed in an earlier term is in each leader's log, | roles, writes             |
+/// |      | and in that of everybody who could be elected                  |                           |
 /// | I4   | no two servers apply different entries at an index             | committed, restored       |
 /// | I5   | term, vote and commit index never go back                      | views, votes, restarts    |
 /// | I6   | snapshot <= commit <= last, durable <= last                    | views                     |
@@ -26,6 +28,8 @@ package final class RaftMonitor: ReplicaObserver {
     /// Whether a server's disk holds the entry of this index and term, or a snapshot of it. Those
     /// whose disk was taken away count as holding it: they had it when they said so.
     package var isOnDisk: ((ServerID, LogIndex, Term) -> Bool)?
+    /// Whether a server is there, and knows what it promised; nil if that is not known.
+    package var canVote: ((ServerID) -> Bool)?
     /// What the next sighting is to be of; nil for nothing.
     package var watchedFor: Sighting.Kind?
     /// The first of that kind since the last was taken.
@@ -33,8 +37,10 @@ package final class RaftMonitor: ReplicaObserver {
     /// Steps that were checked.
     package private(set) var stepCount: UInt64 = 0
 
-    private var servers: [ServerID: ObservedServer] = [:]
+    private(set) var servers: [ServerID: ObservedServer] = [:]
     private var leaders: [Term: ServerID] = [:]
+    /// By term and voter.
+    var ballots: [Term: [ServerID: ServerID]] = [:]
     private var known = KnownEntries()
     private var committed: [CommittedEntry] = []
 
@@ -60,6 +66,9 @@ package final class RaftMonitor: ReplicaObserver {
             // Its promises are lost with its disk: a demotion makes them harmless.
             server.promisedTerm = .zero
             server.lastVote = nil
+            server.lastIndexBeforeLoss = server.lastIndexBeforeLoss ?? server.lastIndex
+        } else {
+            server.lastIndexBeforeLoss = nil
         }
         if restored.hardState.term < server.promisedTerm {
             fail(
@@ -81,6 +90,7 @@ package final class RaftMonitor: ReplicaObserver {
         stepCount += 1
         let before = committed.count
         for effect in effects { see(effect, of: server, id, view) }
+        checkConfiguration(of: server, id)
         if committed.count > before { checkMajority(server, id) }
         check(view, of: server, id)
         server.view = view
@@ -119,6 +129,7 @@ package final class RaftMonitor: ReplicaObserver {
         }
         guard leaders.updateValue(id, forKey: term) == nil else { return }
         sight(.leader, at: id)
+        checkBallots(id, in: term, server.configuration)
         // Terms of commitment never go down along the log, so that the last entry that an earlier
         // term committed stands for all before it, by I2.
         guard let position = committed.lastIndex(where: { $0.committedIn < term }) else { return }
@@ -140,7 +151,7 @@ package final class RaftMonitor: ReplicaObserver {
         switch effect {
         case .persist(let write):
             if let reset = write.resetTo {
-                server.reset(to: reset.lastIndex, term: reset.lastTerm)
+                server.reset(to: reset)
             }
             if let index = write.truncateAfter {
                 server.truncate(after: index)
@@ -172,6 +183,8 @@ package final class RaftMonitor: ReplicaObserver {
                 }
                 return "configuration of \(index): \(names.joined(separator: ", "))"
             }
+        case .recovered:
+            server.lastIndexBeforeLoss = nil
         default:
             break
         }
@@ -200,6 +213,7 @@ package final class RaftMonitor: ReplicaObserver {
         for candidate: ServerID, in term: Term, by server: ObservedServer, _ id: ServerID
     ) {
         server.promisedTerm = max(server.promisedTerm, term)
+        note(ballotOf: id, for: candidate, in: term)
         if let (last, earlier) = server.lastVote {
             if last == term, earlier != candidate {
                 fail("I5", "\(id) voted for \(earlier) and for \(candidate) in \(term)")
@@ -244,7 +258,9 @@ package final class RaftMonitor: ReplicaObserver {
 
     /// Who holds the last entry holds all before it, by I2.
     private func checkMajority(_ server: ObservedServer, _ id: ServerID) {
-        guard let isOnDisk, let last = committed.last?.entry else { return }
+        guard let last = committed.last?.entry else { return }
+        checkHeirs(of: last)
+        guard let isOnDisk else { return }
         let configuration = server.configuration
         if !configuration.hasMajority({ isOnDisk($0, last.index, last.term) }) {
             fail(
@@ -266,7 +282,7 @@ package final class RaftMonitor: ReplicaObserver {
         tell?(id) { "restored the snapshot at \(metadata.lastIndex)" }
     }
 
-    private func fail(_ check: String, _ detail: String) {
+    func fail(_ check: String, _ detail: String) {
         violation = violation ?? Violation(check, detail)
     }
 }

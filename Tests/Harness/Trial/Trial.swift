@@ -83,7 +83,12 @@ package final class Trial {
         cluster.observer = monitor
         monitor.isOnDisk = { [unowned self] id, index, term in
             guard let disk = nodes.first(where: { $0.id == id })?.host.disk else { return true }
-            return disk.isDamaged || disk.isRecovering || disk.holds(index, of: term)
+            if disk.isRecovering { return monitor.hadBeforeLoss(id, index) }
+            return disk.isDamaged || disk.holds(index, of: term)
+        }
+        monitor.canVote = { [unowned self] id in
+            guard let disk = nodes.first(where: { $0.id == id })?.host.disk else { return false }
+            return !disk.isDamaged && !disk.isRecovering
         }
         world.network.blockedStreamTimeout = .seconds(8)
         for number in 0..<shape.clients {
