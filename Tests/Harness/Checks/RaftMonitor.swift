@@ -197,6 +197,7 @@ package final class RaftMonitor: ReplicaObserver {
         switch message {
         case .voteRequest(let request) where !request.isPreVote:
             vote(for: id, in: request.term, by: server, id)
+            sight(.campaign, at: id)
         case .voteResponse(let response) where !response.isPreVote && response.isGranted:
             vote(for: peer, in: response.term, by: server, id)
             sight(.vote, at: id)
@@ -204,6 +205,7 @@ package final class RaftMonitor: ReplicaObserver {
             if case .accepted = response.outcome {
                 server.promisedTerm = max(server.promisedTerm, response.term)
             }
+        case .timeoutNow: sight(.transfer, at: id)
         default:
             break
         }

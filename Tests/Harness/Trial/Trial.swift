@@ -51,6 +51,7 @@ package final class Trial {
     private(set) var trace: [String] = []
     private var violation: Violation?
     private var endings: [(at: Duration, number: Int, name: String, end: () -> Void)] = []
+    private var errands: [(at: Duration, body: () -> Void)] = []
     private var blockCounts: [Int: Int] = [:]
     var lives = Lives()
     var ambushes = Ambushes()
@@ -156,8 +157,13 @@ package final class Trial {
         while world.now < time, !isOver {
             var next = min(time, lives.lookAt)
             for ending in endings { next = min(next, ending.at) }
+            if let errand = errands.last { next = min(next, errand.at) }
             if next > world.now { turn(until: next) }
             endWhatIsOver()
+            while let errand = errands.last, errand.at <= world.now, !isOver {
+                errands.removeLast()
+                errand.body()
+            }
             if world.now >= lives.lookAt {
                 lives.lookAt = world.now + Self.lookInterval
                 look()
@@ -178,6 +184,14 @@ package final class Trial {
     /// Does something at the time, like the end of a fault.
     func after(_ time: Duration, _ number: Int, _ name: String, _ body: @escaping () -> Void) {
         endings.append((world.now + time, number, name, body))
+    }
+
+    /// Does something at the time, unless faults end before it.
+    func later(_ time: Duration, _ body: @escaping () -> Void) {
+        let at = world.now + time
+        // The last one comes first; of those at the same time, the first that was given.
+        let place = errands.firstIndex { $0.at <= at } ?? errands.count
+        errands.insert((at, body), at: place)
     }
 
     private func strike(_ fault: PlannedFault) {
@@ -212,6 +226,7 @@ package final class Trial {
         note("faults end")
         for ending in endings { ending.end() }
         endings = []
+        errands = []
         endAmbushes()
         calmNetwork()
         world.network.heal()
@@ -263,7 +278,10 @@ package final class Trial {
 
     /// Sends a request to some server; nobody waits for the answer.
     func operate(_ method: ClientMethod, _ target: String, _ generator: inout SplitMix64) {
-        let node = anyNode(&generator)
+        operate(method, target, at: anyNode(&generator))
+    }
+
+    func operate(_ method: ClientMethod, _ target: String, at node: Node) {
         let client = APIClient(
             loop: operatorHost.loop, streams: operatorHost.streams, address: node.httpAddress,
             token: nil)
