@@ -72,6 +72,8 @@ package struct Members: Sendable {
                 // was said earlier and arrives later must not take them back.
                 info.clusterID = info.clusterID ?? known.clusterID
                 info.hasLog = info.hasLog || known.hasLog
+                // It counts recoveries from its highest bits on.
+                info.recoveryEpoch = max(info.recoveryEpoch, known.recoveryEpoch)
             }
             guard info != known else { return false }
             let isNewer = info.incarnation > known.incarnation && members[position].status != .alive

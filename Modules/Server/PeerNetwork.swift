@@ -146,7 +146,14 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner {
     func learn(_ infos: [MemberInfo], from speaker: ServerID?) {
         var isNews = false
         for info in infos where info.id != own.id && info.region == own.region {
-            guard !isOfAnotherCluster(info) else { continue }
+            guard !isOfAnotherCluster(info) else {
+                // A peer that had no log went over to another life: nothing that it says from here
+                // on is for this one.
+                if info.id == speaker, members[info.id] != nil {
+                    isNews = members.learn(info, isDirect: true, at: loop.now) || isNews
+                }
+                continue
+            }
             if members[info.id] == nil { makeRoom() }
             guard members.learn(info, isDirect: info.id == speaker, at: loop.now) else { continue }
             isNews = true

@@ -193,7 +193,9 @@ final class Steward {
         let configuration = replica.core.configuration
         for member in network.members.all where member.status == .alive {
             let info = member.info
-            guard info.clusterID == server.metadata.clusterID else { continue }
+            guard info.clusterID == server.metadata.clusterID,
+                info.recoveryEpoch == server.metadata.recoveryEpoch
+            else { continue }
             guard let present = configuration[info.id] else {
                 if let removed = removedAt[info.id],
                     member.lastContact < removed + Self.rejoinDelay
