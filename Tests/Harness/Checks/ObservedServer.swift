@@ -14,6 +14,8 @@ final class ObservedServer {
     var configuration = Configuration.empty
     /// While it recovers: how far its log went that is lost.
     var lastIndexBeforeLoss: LogIndex?
+    /// In this step it was told that it knows what it promised.
+    var hasJustRecovered = false
     /// The log's configurations changed in this step.
     var isConfigurationTouched = false
 

@@ -57,6 +57,15 @@ extension RaftMonitor {
         }
     }
 
+    /// I5: who does not know what it promised gets a vote anew, and keeps none.
+    func checkRecovery(of server: ObservedServer, _ id: ServerID) {
+        guard server.hasJustRecovered else { return }
+        server.hasJustRecovered = false
+        if server.configuration.isVoter(id) {
+            fail("I5", "\(id) lost its records, and has kept its vote in \(server.configuration)")
+        }
+    }
+
     /// Whether a server that lost its disk had so much before: what it took since then counts for
     /// nothing until it has recovered.
     package func hadBeforeLoss(_ id: ServerID, _ index: LogIndex) -> Bool {

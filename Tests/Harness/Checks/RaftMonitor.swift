@@ -46,6 +46,18 @@ package final class RaftMonitor: ReplicaObserver {
 
     package init() {}
 
+    /// Of the life that begins with a recovery: what was committed before, and is left, stays so.
+    package func successor(after kept: LogIndex) -> RaftMonitor {
+        let next = RaftMonitor()
+        next.committed = Array(committed.prefix(Int(kept.number)))
+        return next
+    }
+
+    /// How much of what is committed somebody holds, the last of it with index and term.
+    package func committedPrefix(heldBy isHeld: (LogIndex, Term) -> Bool) -> LogIndex {
+        committed.last { isHeld($0.entry.index, $0.entry.term) }?.entry.index ?? .zero
+    }
+
     package func takeSighting() -> Sighting? {
         defer { sighted = nil }
         return sighted
@@ -91,6 +103,7 @@ package final class RaftMonitor: ReplicaObserver {
         let before = committed.count
         for effect in effects { see(effect, of: server, id, view) }
         checkConfiguration(of: server, id)
+        checkRecovery(of: server, id)
         if committed.count > before { checkMajority(server, id) }
         check(view, of: server, id)
         server.view = view
@@ -185,6 +198,7 @@ package final class RaftMonitor: ReplicaObserver {
             }
         case .recovered:
             server.lastIndexBeforeLoss = nil
+            server.hasJustRecovered = true
         default:
             break
         }

@@ -175,6 +175,14 @@ extension Nemesis {
             }
         ),
         (
+            "a saved state is restored there",
+            { trial, node, _ in
+                guard let saved = trial.lastSaved ?? trial.save(at: node) else { return nil }
+                trial.restore(saved, at: node)
+                return nil
+            }
+        ),
+        (
             "restarted at once",
             { trial, node, _ in
                 trial.takeDown(node, by: .powerCut)

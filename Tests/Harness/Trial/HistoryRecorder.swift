@@ -38,6 +38,46 @@ final class HistoryRecorder {
     private var restores: [Int: (beganAt: UInt64, values: [UInt64])] = [:]
     private var restoreCount = 0
     private var nextValue: UInt64 = 1_000
+    /// What may be there without a write of this history, by register.
+    private var initialValues = Register.allCases.map { Set([$0.initialValue]) }
+    /// What is answered now was answered in another life: writes may have happened.
+    private var isClosed = false
+
+    /// The history of what follows a recovery with a log to `kept`: of what was known before, that is
+    /// still there, and any write of the first life may be there as well. This one is closed.
+    func successor(after kept: UInt64) -> HistoryRecorder {
+        isClosed = true
+        let next = HistoryRecorder()
+        next.tell = tell
+        next.operationCount = operationCount
+        next.nextValue = nextValue
+        for register in Register.allCases {
+            next.initialValues[register.rawValue].formUnion(1_001...max(1_001, nextValue))
+            guard let (value, version) = newest(of: register, through: kept) else { continue }
+            next.end(
+                .read, of: register, client: 0, beganAt: next.begin(),
+                outcome: .found(value: value, version: version))
+        }
+        return next
+    }
+
+    private func newest(
+        of register: Register, through kept: UInt64
+    ) -> (value: UInt64, version: UInt64)? {
+        var newest: (value: UInt64, version: UInt64)?
+        for operation in histories[register.rawValue] {
+            let found: (value: UInt64, version: UInt64)
+            switch (operation.kind, operation.outcome) {
+            case (.write(let value, _), .written(let version?)),
+                (.restore(let value), .written(let version?)):
+                found = (value, version)
+            case (_, .found(let value, let version)): found = (value, version)
+            default: continue
+            }
+            if found.version <= kept, found.version > newest?.version ?? 0 { newest = found }
+        }
+        return newest
+    }
 
     func begin() -> UInt64 {
         clock += 1
@@ -55,6 +95,11 @@ final class HistoryRecorder {
     ) {
         clock += 1
         operationCount += 1
+        var outcome = outcome
+        if isClosed {
+            guard case .write = kind else { return }
+            outcome = .unknown
+        }
         histories[register.rawValue].append(
             Operation(
                 client: client, kind: kind, beganAt: beganAt,
@@ -92,7 +137,7 @@ final class HistoryRecorder {
         var versions: [UInt64: UInt64] = [:]
         for register in Register.allCases {
             let found = Linearizability.versionsOfRestores(
-                in: histories[register.rawValue], initialValues: [register.initialValue])
+                in: histories[register.rawValue], initialValues: initialValues[register.rawValue])
             versions.merge(found) { first, _ in first }
         }
         for register in Register.allCases {
@@ -110,6 +155,7 @@ final class HistoryRecorder {
     func endStale(_ read: StaleReads.Read, of register: Register) {
         clock += 1
         operationCount += 1
+        guard !isClosed else { return }
         var ended = read
         ended.endedAt = clock
         staleReads[register.rawValue].append(ended)
@@ -121,7 +167,7 @@ final class HistoryRecorder {
             let name = "\(register)"
             let history = histories[register.rawValue]
             if let found = Linearizability.violation(
-                in: history, of: name, initialValues: [register.initialValue])
+                in: history, of: name, initialValues: initialValues[register.rawValue])
             {
                 return found
             }

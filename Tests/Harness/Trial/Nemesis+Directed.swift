@@ -14,7 +14,7 @@ extension Nemesis {
             let delays = [0...3, 0...30, 0...300][Int.random(in: 0..<3, using: &generator)]
             let isHungUp = Int.random(in: 0..<4, using: &generator) > 0
             let aimed = Int.random(in: 0...4, using: &generator)
-            let isSlow = Int.random(in: 0..<4, using: &generator) == 0
+            let isSlow = Bool.random(using: &generator)
             var choices = SplitMix64(seed: generator.next())
             let schedule = Schedule(trial)
             var release: () -> Void = {}
@@ -22,7 +22,7 @@ extension Nemesis {
                 schedule.after(milliseconds(delays, &choices)) {
                     let inside = [node] + trial.others(node, &choices)
                     release()
-                    if isSlow { stall(node, trial, &choices) }
+                    if isSlow { for one in inside { stall(one, trial, &choices) } }
                     let open = schedule.cutOff(inside, isHungUp: isHungUp)
                     let free = schedule.aim(aimed, at: node)
                     release = {
@@ -59,13 +59,18 @@ extension Nemesis {
         Nemesis("directed: a leader is paused, and its answers wait") { trial, generator in
             guard let leader = trial.leader else { return .missed }
             let schedule = Schedule(trial)
-            let resume = schedule.pause(leader)
-            schedule.after(milliseconds(2...40, &generator)) {
+            schedule.rush(
+                .write(isConditional: false), at: [leader], from: .zero, until: .milliseconds(10),
+                every: .milliseconds(1))
+            let pausedAt = milliseconds(3...10, &generator)
+            var resume: () -> Void = {}
+            schedule.after(pausedAt) { resume = schedule.pause(leader) }
+            schedule.after(pausedAt + milliseconds(3...20, &generator)) {
                 schedule.cutOff([leader], isHungUp: false)
             }
             let lasts = milliseconds(600...1_800, &generator)
             let last = lasts + milliseconds(50...500, &generator)
-            schedule.after(lasts, resume)
+            schedule.after(lasts) { resume() }
             askBoth(
                 schedule, leader: [leader], from: lasts - .milliseconds(300), until: last)
             schedule.after(last, schedule.end)
@@ -110,8 +115,12 @@ extension Nemesis {
                     schedule.block { from, to in from === candidate && to !== voter }
                     schedule.after(milliseconds(2...25, &choices)) {
                         schedule.cutOff([candidate], isHungUp: false)
-                        trial.takeDown(voter, by: .powerCut)
+                        trial.takeDown(voter, by: .kill)
                         trial.bringUp(voter)
+                    }
+                    // It hears the next candidate, who does not hear that the term is taken.
+                    schedule.after(milliseconds(8...90, &choices)) {
+                        schedule.block { from, _ in from === voter }
                     }
                 })
             trial.takeDown(leader, by: .kill)
@@ -130,7 +139,7 @@ extension Nemesis {
             let schedule = Schedule(trial)
             let strike = { (node: SimulatedCluster.Node) in
                 guard trial.areDisksWhole else { return }
-                let inside = [node] + trial.others(node, &choices)
+                let inside = [node] + companions(of: node, trial, &choices)
                 let open = schedule.cutOff(inside, isHungUp: true)
                 for step in 0..<Int64.random(in: 1...3, using: &choices) {
                     let outside = trial.nodes.filter { one in !inside.contains { $0 === one } }
@@ -157,7 +166,13 @@ extension Nemesis {
         // Heartbeats go on, and nothing is committed.
         Nemesis("directed: the disks of all followers stall") { trial, generator in
             guard let leader = trial.leader else { return .missed }
-            let lasts = milliseconds(500...6_000, &generator)
+            // Around the time that a leader waits for a write, or shorter.
+            let isLong = Bool.random(using: &generator)
+            let lasts = milliseconds(isLong ? 4_000...5_600 : 500...3_000, &generator)
+            let schedule = Schedule(trial)
+            schedule.rush(
+                .read(isStale: false), at: [leader], from: lasts - .milliseconds(400),
+                until: lasts + .milliseconds(20), every: .milliseconds(6))
             for node in trial.nodes where node !== leader {
                 let time = lasts - milliseconds(0...400, &generator)
                 node.host.disk.stall(until: trial.world.now + time)
@@ -175,6 +190,20 @@ extension Nemesis {
                 using: &generator))
     }
 
+    /// None, or so many that they are half of the voters with it.
+    private static func companions(
+        of node: SimulatedCluster.Node, _ trial: Trial, _ generator: inout SplitMix64
+    ) -> [SimulatedCluster.Node] {
+        guard Int.random(in: 0..<3, using: &generator) > 0,
+            let configuration = trial.cluster.glance(at: node)?.configuration
+        else { return [] }
+        let voters = trial.nodes.filter { one in
+            one !== node && one.id.map(configuration.isVoter) == true
+        }
+        let count = max(0, configuration.voterCount / 2 - 1)
+        return Array(voters.shuffled(using: &generator).prefix(count))
+    }
+
     private static func stall(
         _ node: SimulatedCluster.Node, _ trial: Trial, _ generator: inout SplitMix64
     ) {
@@ -183,7 +212,7 @@ extension Nemesis {
     }
 
     /// Reads where the leader was, and writes where the next one is.
-    private static func askBoth(
+    static func askBoth(
         _ schedule: Schedule, leader inside: [SimulatedCluster.Node], from start: Duration,
         until end: Duration
     ) {

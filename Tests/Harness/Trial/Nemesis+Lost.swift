@@ -54,17 +54,24 @@ extension Nemesis {
                 .shuffled(using: &generator).first, let id = target.id
         else { return .missed }
         let schedule = Schedule(trial)
-        let isLate = Bool.random(using: &generator)
+        let way = Int.random(in: 0..<3, using: &generator)
+        let isLate = way == 0
         let number = trial.faultNumber
         let lasts = milliseconds(isLate ? 510...1_500 : 300...900, &generator)
         let asked = milliseconds(10...40, &generator)
         trial.lieInWait(
             for: .transfer,
             Ambushes.Ambush(number: number, name: "word comes late", left: 1) { node, _ in
-                if isLate {
-                    schedule.block { $0 === node && $1 === target }
-                } else {
-                    schedule.block { $1 === node }
+                switch way {
+                case 0: schedule.block { $0 === node && $1 === target }
+                case 1: schedule.block { $1 === node }
+                // It campaigns and nobody hears of it, then or later.
+                default:
+                    let speak = schedule.block { from, _ in from === target }
+                    schedule.after(lasts - .milliseconds(1)) {
+                        schedule.cutOff([target], isHungUp: true)
+                        speak()
+                    }
                 }
                 let others = trial.nodes.filter { $0 !== node && (!isLate || $0 !== target) }
                 schedule.rush(
@@ -77,7 +84,8 @@ extension Nemesis {
             })
         trial.operate(.put, "/v1/operator/raft/transfer-leadership?id=\(id)", at: leader)
         trial.after(.milliseconds(400), number, "transfer") { trial.endAmbush(number) }
-        return .done("\(leader.name) to \(target.name), \(isLate ? "late" : "deaf") for \(lasts)")
+        let said = ["late", "deaf", "mute"][way]
+        return .done("\(leader.name) to \(target.name), \(said) for \(lasts)")
     }
 
     /// One server does not hear the leader, and looks for votes with a log as good as any; the
@@ -97,8 +105,19 @@ extension Nemesis {
             }
         }
         let isRestarting = Bool.random(using: &generator)
+        let number = trial.faultNumber
         let first = milliseconds(650...1_500, &generator)
+        if !isRestarting {
+            trial.lieInWait(
+                for: .campaign,
+                Ambushes.Ambush(number: number, name: "its leader is cut off", left: 1) { _, _ in
+                    schedule.cutOff([leader], isHungUp: false)
+                    askBoth(
+                        schedule, leader: [leader], from: .milliseconds(2), until: .milliseconds(500))
+                })
+        }
         schedule.after(first) {
+            trial.endAmbush(number)
             schedule.cutOff([leader], isHungUp: false)
             guard isRestarting else { return }
             for node in trial.nodes where node !== leader && node !== other && !node.isDown {

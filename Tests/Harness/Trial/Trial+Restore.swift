@@ -1,14 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 import MartletAPI
+import MartletRaft
 import MartletServer
 import MartletSimulation
 import MartletState
 
 /// A state that an operator keeps.
-struct SavedState {
+final class SavedState {
     let bytes: [UInt8]
     /// Of the registers, in their order.
     let values: [UInt64]
+    /// Where it was restored already, by name.
+    var takers: [String] = []
+
+    init(bytes: [UInt8], values: [UInt64]) {
+        self.bytes = bytes
+        self.values = values
+    }
+
+    func wasTaken(to node: SimulatedCluster.Node) -> Bool { takers.contains(node.name) }
 }
 
 extension Trial {
@@ -20,9 +30,28 @@ extension Trial {
         guard let state = try? State(decoding: bytes), let autopilot = state.autopilot,
             let scheduler = state.scheduler
         else { return nil }
-        return SavedState(
+        let saved = SavedState(
             bytes: bytes,
             values: [autopilot.maxTrailingLogs, scheduler.nodeLimitForFeasibilityChecks])
+        lastSaved = saved
+        return saved
+    }
+
+    /// At those that take themselves for leaders, once each.
+    func restore(_ saved: SavedState, unless known: Node) {
+        for node in nodes where node !== known && !saved.wasTaken(to: node) {
+            guard cluster.glance(at: node)?.status.role == .leader else { continue }
+            saved.takers.append(node.name)
+            restore(saved, at: node)
+        }
+    }
+
+    /// What is in force while it is under way?
+    func lookAtRestore() {
+        guard let leader else { return }
+        Schedule(self).rush(
+            .read(isStale: false), at: [leader], from: .zero, until: .milliseconds(16),
+            every: .milliseconds(1))
     }
 
     /// At the leader, if there is one, whatever else is being restored there or elsewhere.
@@ -40,8 +69,9 @@ extension Trial {
             note("restore \(number) at \(node.name): \(outcome)")
             endRestore(number, outcome)
         })
+        let bytes = saved.bytes
         node.host.perform {
-            door.assumeIsolated { $0.restore(stateBytes: saved.bytes) { done.value($0) } }
+            door.assumeIsolated { $0.restore(stateBytes: bytes) { done.value($0) } }
         }
     }
 

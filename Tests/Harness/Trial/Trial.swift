@@ -41,8 +41,13 @@ package final class Trial {
     let shape: TrialShape
     package let world: SimulatedWorld
     let cluster: SimulatedCluster
-    let monitor = RaftMonitor()
-    let recorder = HistoryRecorder()
+    private(set) var monitor = RaftMonitor()
+    private(set) var recorder = HistoryRecorder()
+    /// Of the life that a recovery ended.
+    private(set) var former: (monitor: RaftMonitor, recorder: HistoryRecorder)?
+    private var formerClients: [TrialClient] = []
+    var secondLife: SecondLife?
+    var lastSaved: SavedState?
     private(set) var clients: [TrialClient] = []
     private var operatorHost: SimulatedHost
     var operatorClients: [APIClient] = []
@@ -82,15 +87,7 @@ package final class Trial {
         world = cluster.world
         operatorHost = world.makeHost("operator")
         cluster.observer = monitor
-        monitor.isOnDisk = { [unowned self] id, index, term in
-            guard let disk = nodes.first(where: { $0.id == id })?.host.disk else { return true }
-            if disk.isRecovering { return monitor.hadBeforeLoss(id, index) }
-            return disk.isDamaged || disk.holds(index, of: term)
-        }
-        monitor.canVote = { [unowned self] id in
-            guard let disk = nodes.first(where: { $0.id == id })?.host.disk else { return false }
-            return !disk.isDamaged && !disk.isRecovering
-        }
+        watch(by: monitor)
         world.network.blockedStreamTimeout = .seconds(8)
         for number in 0..<shape.clients {
             clients.append(
@@ -114,15 +111,54 @@ package final class Trial {
             if isOver { break }
         }
         advance(to: Self.founding + settings.faultsLast)
-        endFaults()
+        if isOver || !shape.isLosingQuorum || !liveTwice() { endFaults() }
         if !isOver { converge() }
         if !isOver { judge() }
-        let report = TrialReport(self, violation: violation ?? monitor.violation)
+        let report = TrialReport(self, violation: found)
         for host in world.hosts { host.crash() }
         return report
     }
 
-    var isOver: Bool { violation != nil || monitor.violation != nil }
+    var isOver: Bool { found != nil }
+
+    private var found: Violation? {
+        violation ?? monitor.violation ?? former?.monitor.violation
+    }
+
+    /// Those that must agree at the end.
+    var members: [Node] { secondLife?.members ?? nodes }
+
+    private func watch(by monitor: RaftMonitor) {
+        monitor.isOnDisk = { [unowned self, unowned monitor] id, index, term in
+            guard let disk = nodes.first(where: { $0.id == id })?.host.disk else { return true }
+            if disk.isRecovering { return monitor.hadBeforeLoss(id, index) }
+            return disk.isDamaged || disk.holds(index, of: term)
+        }
+        monitor.canVote = { [unowned self, unowned monitor] id in
+            guard let node = nodes.first(where: { $0.id == id }) else { return false }
+            let isOfThisLife = isStranger(node) == (monitor === former?.monitor)
+            return !node.host.disk.isDamaged && !node.host.disk.isRecovering
+                && (former == nil || isOfThisLife)
+        }
+        monitor.tell = self.monitor.tell
+        monitor.tellMessage = self.monitor.tellMessage
+    }
+
+    /// Another life begins, with clients of its own.
+    func succeed(by next: RaftMonitor, _ history: HistoryRecorder, members: [Node]) {
+        former = (monitor, recorder)
+        watch(by: next)
+        monitor = next
+        recorder = history
+        formerClients = clients
+        clients = formerClients.indices.map { number in
+            TrialClient(
+                number: number, host: world.makeHost("client\(number) of the second life"),
+                nodes: members, recorder: recorder, pace: shape.pace,
+                seed: ~settings.seed &+ UInt64(number) &* 7_919)
+        }
+        for client in clients { client.start() }
+    }
 
     func fail(_ found: Violation) { violation = violation ?? found }
 
@@ -172,7 +208,7 @@ package final class Trial {
     }
 
     private func turn(until time: Duration) {
-        while world.now < time, monitor.violation == nil {
+        while world.now < time, monitor.violation == nil, former?.monitor.violation == nil {
             _ = world.run(
                 until: { monitor.violation != nil || monitor.sighted != nil },
                 limit: time - world.now)
@@ -222,8 +258,14 @@ package final class Trial {
     }
 
     /// Everything works from here on: the network, the clocks, the disks, and each server runs.
-    private func endFaults() {
+    func endFaults() {
         note("faults end")
+        calmDown()
+        reviveAll()
+    }
+
+    /// The same with no server started.
+    func calmDown() {
         for ending in endings { ending.end() }
         endings = []
         errands = []
@@ -237,7 +279,6 @@ package final class Trial {
             node.host.disk.calm()
             node.host.resume()
         }
-        reviveAll()
     }
 
     // MARK: The network

@@ -13,6 +13,8 @@ struct TrialShape {
     let limits: Limits
     /// In a share of the seeds all reads of leaders are by lease; clocks keep to the bound then.
     let isLeasing: Bool
+    /// In a share of the seeds a majority is lost for good at the end, and the rest recovered.
+    let isLosingQuorum: Bool
     /// In a share of the seeds each server has a priority of its own.
     private let hasPriorities: Bool
     /// In a share of the seeds some servers begin as an older version would.
@@ -42,6 +44,7 @@ struct TrialShape {
         isLeasing = Int.random(in: 0..<5, using: &generator) == 0
         hasPriorities = Int.random(in: 0..<4, using: &generator) == 0
         isMixed = Int.random(in: 0..<4, using: &generator) == 0
+        isLosingQuorum = Int.random(in: 0..<8, using: &generator) == 0
         pace = ClientPace(&generator)
         let isUneven = Int.random(in: 0..<3, using: &generator) == 0
         laneLatencies = (0..<Self.serversMax).map { _ in
