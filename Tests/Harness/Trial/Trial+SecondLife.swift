@@ -71,6 +71,8 @@ extension Trial {
         for node in nodes {
             if node.host.isRunning { cluster.cutPower(of: node) }
             cluster.forget(node)
+            // An older version takes no empty server in, and is not taken in.
+            node.options.peerProtocolMax = TrialShape.newestProtocol
         }
         endLostRestores()
         let lookAt = lives.lookAt
@@ -155,7 +157,6 @@ extension Trial {
             let step = UInt64.random(in: 1...5, using: &generator)
             later(Nemesis.milliseconds(10...most, &generator)) { [unowned self] in
                 if isTorn { node.host.disk.crash(atStep: step, isDone: step % 2 == 0) }
-                node.options.peerProtocolMax = TrialShape.newestProtocol
                 bringUp(node)
             }
         }
