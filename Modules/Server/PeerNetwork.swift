@@ -156,7 +156,12 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
 
     /// Takes up what a server says of itself on a connection of its own.
     private func learn(_ info: MemberInfo) {
-        guard Admission.refusal(of: info, by: own) == nil, takeUp(info) else { return }
+        if Admission.refusal(of: info, by: own) == nil {
+            guard takeUp(info) else { return }
+        } else {
+            // It went over to another life: nothing that it says from here on is for this one.
+            guard members[info.id] != nil, members.learn(info, at: loop.now) else { return }
+        }
         delegate?.networkMembersChanged()
     }
 

@@ -68,7 +68,8 @@ extension Steward {
         network.members.all.compactMap { member in
             let info = member.info
             guard !configuration.contains(info.id), info.id != server.id, member.status != .none,
-                info.clusterID == server.metadata.clusterID
+                info.clusterID == server.metadata.clusterID,
+                info.recoveryEpoch == server.metadata.recoveryEpoch
             else { return nil }
             let refusal = member.status == .alive ? refusal(of: info) : nil
             return OutsiderObservation(

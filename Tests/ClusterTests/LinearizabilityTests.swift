@@ -20,6 +20,14 @@ private func read(_ value: UInt64, at version: UInt64, _ began: UInt64, _ ended:
         outcome: .found(value: value, version: version))
 }
 
+private func restore(
+    _ value: UInt64, _ began: UInt64, _ ended: UInt64, _ outcome: Operation.Outcome
+) -> Operation {
+    Operation(
+        client: 2, kind: .restore(value: value), beganAt: began,
+        endedAt: outcome == .unknown ? .max : ended, outcome: outcome)
+}
+
 /// 250 is what a cluster begins with.
 private func isLinearizable(_ operations: Operation...) -> Bool {
     Linearizability.violation(in: operations, of: "x", initialValues: [250]) == nil
@@ -134,5 +142,56 @@ private func isLinearizable(_ operations: Operation...) -> Bool {
         #expect(
             !isLinearizable(
                 write(7, 1, 9, .written(version: 3)), write(8, 2, 9, .written(version: 3))))
+    }
+
+    @Test("A restore brings a value back with a version of its own, between its call and its answer")
+    func restored() {
+        let before = [write(7, 1, 2, .written(version: 3)), write(8, 3, 4, .written(version: 5))]
+        let after = restore(7, 5, 8, .written(version: 9))
+        func holds(_ operations: Operation...) -> Bool {
+            Linearizability.violation(
+                in: before + operations, of: "x", initialValues: [250]) == nil
+        }
+        #expect(holds(after, read(8, at: 5, 6, 7), read(7, at: 9, 10, 11)))
+        // It came into force, and the next reader does not see it.
+        #expect(!holds(after, read(8, at: 5, 10, 11)))
+        // With the version that was saved.
+        #expect(!holds(after, read(7, at: 3, 10, 11)))
+        // Twice, or a part of it before its end.
+        #expect(!holds(after, read(7, at: 7, 6, 7), read(7, at: 9, 10, 11)))
+        // A compare-and-set of a version from before it.
+        #expect(!holds(after, write(9, if: 5, 10, 11, .written(version: 12))))
+        // A restore that was never asked for.
+        #expect(!holds(read(7, at: 9, 10, 11)))
+    }
+
+    @Test("A restore of unknown outcome may come into force late, or never, and once")
+    func unknownRestore() {
+        let before = [write(7, 1, 2, .written(version: 3)), write(8, 3, 4, .written(version: 5))]
+        let lost = restore(7, 5, 0, .unknown)
+        func holds(_ operations: Operation...) -> Bool {
+            Linearizability.violation(
+                in: before + [lost] + operations, of: "x", initialValues: [250]) == nil
+        }
+        #expect(holds(read(8, at: 5, 6, 7)))
+        #expect(holds(read(8, at: 5, 6, 7), read(7, at: 9, 8, 9)))
+        #expect(!holds(read(7, at: 9, 6, 7), read(8, at: 5, 8, 9)))
+        #expect(!holds(read(7, at: 9, 6, 7), read(7, at: 12, 8, 9)))
+        #expect(
+            Linearizability.versionsOfRestores(
+                in: before + [lost, read(7, at: 9, 8, 9)], initialValues: [250]) == [5: 9])
+    }
+
+    @Test("An acknowledged write whose version may be a restore's is not lost without a trace")
+    func ambiguous() {
+        // Version 9 is the write's, or the restore's after it; 5 leaves room for neither.
+        #expect(
+            isLinearizable(
+                read(250, at: 2, 1, 2), write(7, 3, 4, .written(version: nil)),
+                restore(7, 5, 0, .unknown), read(7, at: 9, 6, 7)))
+        #expect(
+            !isLinearizable(
+                read(250, at: 9, 1, 2), write(7, 3, 4, .written(version: nil)),
+                restore(7, 5, 0, .unknown), read(250, at: 9, 6, 7), read(7, at: 12, 8, 9)))
     }
 }

@@ -94,6 +94,14 @@ package final class SimulatedCluster {
         loop.enter { life.value.begin() }
     }
 
+    /// What its disk holds, for an operator: while it is down.
+    package func folder(of node: Node) -> DataFolder {
+        let silent = Life(
+            node: node, door: ServerDoor(loop: node.host.loop), streams: node.host.streams,
+            observer: nil, tell: nil)
+        return silent.folder
+    }
+
     /// As `kill -9`: the process is gone, the kernel resets its connections.
     package func kill(_ node: Node) {
         node.door = nil
@@ -230,7 +238,7 @@ private struct Life {
         }
     }
 
-    private var folder: DataFolder {
+    var folder: DataFolder {
         let host = UncheckedBox(value: node.host)
         return DataFolder(
             "/data", files: node.host.files, crypto: node.host.crypto, logger: .telling(line),

@@ -2,12 +2,15 @@
 
 /// What clients asked of one register, and what they were told.
 ///
-/// A register holds a value that only one write ever had, and a version that each write raises.
+/// A register holds a value that only one write ever had, and a version that each write raises. A
+/// restore brings a value back that was there before, as a write does: with a version of its own.
 package struct Operation: Sendable, Equatable {
     package enum Kind: Sendable, Equatable {
         /// - Parameter ifVersion: compare-and-set; nil writes whatever is there.
         case write(value: UInt64, ifVersion: UInt64?)
         case read
+        /// A saved state took the place of the whole state: here the part that is in this register.
+        case restore(value: UInt64)
     }
 
     package enum Outcome: Sendable, Equatable {

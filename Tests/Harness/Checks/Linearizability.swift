@@ -8,6 +8,10 @@
 /// whose version nobody learnt stands anywhere between what was certainly there when it began and
 /// what was certainly there after it; one whose outcome is unknown, at any time after its beginning
 /// or never.
+///
+/// A restore is a write of a value that was there before. Where a value has several versions, those
+/// that nobody was told of in an answer are left to the writes and restores that were not told of
+/// theirs, if there are enough of them, and to which one where only one way is left.
 package struct Linearizability {
     /// Values that may be there without a client's write, such as the one that a cluster begins with.
     private let initialValues: Set<UInt64>
@@ -16,16 +20,36 @@ package struct Linearizability {
     private var values: [UInt64: UInt64] = [:]
     /// By value: the write of it.
     private var writes: [UInt64: Operation] = [:]
+    /// By value: those that brought it back, and were not told of their version.
+    private var silentRestores: [UInt64: [Operation]] = [:]
+    /// Versions that a write or a restore was told of as its own.
+    private var told: Set<UInt64> = []
     /// Operations of known version, with it.
     private var placed: [(operation: Operation, version: UInt64)] = []
     /// Acknowledged writes that nobody learnt the version of.
     private var unseen: [Operation] = []
+    /// Acknowledged writes of a version that may be theirs or a restore's.
+    private var ambiguous: [Operation] = []
 
     package static func violation(
         in operations: [Operation], of register: String, initialValues: Set<UInt64>
     ) -> Violation? {
         var check = Linearizability(operations, initialValues)
         return check.run().map { Violation("linearizability of \(register)", $0) }
+    }
+
+    /// The versions that restores of unknown outcome must have made, by their beginnings: what
+    /// somebody found, and nobody else can have written.
+    package static func versionsOfRestores(
+        in operations: [Operation], initialValues: Set<UInt64>
+    ) -> [UInt64: UInt64] {
+        var check = Linearizability(operations, initialValues)
+        guard check.readVersions() == nil else { return [:] }
+        var versions: [UInt64: UInt64] = [:]
+        for (operation, version) in check.placed where operation.outcome == .unknown {
+            if case .restore = operation.kind { versions[operation.beganAt] = version }
+        }
+        return versions
     }
 
     private init(_ operations: [Operation], _ initialValues: Set<UInt64>) {
@@ -43,16 +67,28 @@ package struct Linearizability {
     /// written.
     private mutating func readVersions() -> String? {
         for operation in operations {
-            guard case .write(let value, _) = operation.kind else { continue }
-            if writes.updateValue(operation, forKey: value) != nil {
-                return "value \(value) was written twice: the history is of no use"
+            switch operation.kind {
+            case .write(let value, _):
+                if writes.updateValue(operation, forKey: value) != nil {
+                    return "value \(value) was written twice: the history is of no use"
+                }
+            case .restore(let value):
+                if operation.outcome == .unknown {
+                    silentRestores[value, default: []].append(operation)
+                }
+            case .read: break
             }
         }
         for operation in operations {
             let value: UInt64
             let version: UInt64
             switch (operation.kind, operation.outcome) {
-            case (.write(let written, _), .written(let made?)): (value, version) = (written, made)
+            case (.write(let written, _), .written(let made?)),
+                (.restore(let written), .written(let made?)):
+                (value, version) = (written, made)
+                if !told.insert(version).inserted {
+                    return "version \(version) was made twice: \(operation)"
+                }
             case (.read, .found(let found, let at)): (value, version) = (found, at)
             default: continue
             }
@@ -65,26 +101,48 @@ package struct Linearizability {
     }
 
     private mutating func placeWrites() -> String? {
-        var versionOf: [UInt64: UInt64] = [:]
-        for version in values.keys.sorted() {
+        var untold: [UInt64: [UInt64]] = [:]
+        for version in values.keys.sorted() where !told.contains(version) {
             guard let value = values[version] else { continue }
-            if let other = versionOf.updateValue(version, forKey: value) {
-                return "value \(value) is there as version \(other) and again as \(version)"
-            }
-            guard let write = writes[value] else {
-                if initialValues.contains(value) { continue }
-                return "value \(value) of version \(version) was never written"
-            }
-            switch write.outcome {
-            case .conflict:
-                return "value \(value) is there as \(version), and its write was refused"
-            case .written(nil), .unknown: placed.append((write, version))
-            case .written, .found: break
-            }
+            untold[value, default: []].append(version)
+        }
+        for value in untold.keys.sorted() {
+            if let problem = explain(untold[value] ?? [], of: value) { return problem }
         }
         unseen = operations.filter {
             guard case .write(let value, _) = $0.kind else { return false }
-            return $0.outcome == .written(version: nil) && versionOf[value] == nil
+            return $0.outcome == .written(version: nil) && untold[value] == nil
+        }
+        return nil
+    }
+
+    /// - Parameter versions: that hold the value and that no answer explains, ascending.
+    private mutating func explain(_ versions: [UInt64], of value: UInt64) -> String? {
+        let write = writes[value]
+        let isOpen = write?.outcome == .unknown || write?.outcome == .written(version: nil)
+        let restores = silentRestores[value] ?? []
+        // What is restored was there before: of all versions of a value its write's is the first.
+        let isWriteFirst = isOpen || initialValues.contains(value)
+        let sources = (isWriteFirst ? 1 : 0) + restores.count
+        guard versions.count <= sources else {
+            let list = versions.map(String.init).joined(separator: " and again as ")
+            if sources > 0 { return "value \(value) is there as version \(list)" }
+            guard let write else {
+                return "value \(value) of version \(list) was never written"
+            }
+            if write.outcome == .conflict {
+                return "value \(value) is there as \(list), and its write was refused"
+            }
+            return "value \(value) is there as version \(list), and its write made another: "
+                + "\(write)"
+        }
+        guard versions.count == sources else {
+            if let write, write.outcome == .written(version: nil) { ambiguous.append(write) }
+            return nil
+        }
+        if let write, isOpen { placed.append((write, versions[0])) }
+        if let restore = restores.first, restores.count == 1, let version = versions.last {
+            placed.append((restore, version))
         }
         return nil
     }
@@ -103,7 +161,7 @@ package struct Linearizability {
         let floors = floors
         for (operation, version) in placed {
             guard let floor = floors.highest(before: operation.beganAt) else { continue }
-            let isWrite = if case .write = operation.kind { true } else { false }
+            let isWrite = operation.kind != .read
             if floor > version || (isWrite && floor == version) {
                 return "\(isWrite ? "a write made" : "a read found") version \(version) although "
                     + "version \(floor) was there before it began: \(operation)"
@@ -115,6 +173,13 @@ package struct Linearizability {
         for operation in unseen {
             let floor = floors.highest(before: operation.beganAt) ?? 0
             if let ceiling = ceilings.lowest(after: operation.endedAt), ceiling <= floor + 1 {
+                return "an acknowledged write is lost: version \(floor) was there "
+                    + "before it, and \(ceiling) is there after it: \(operation)"
+            }
+        }
+        for operation in ambiguous {
+            let floor = floors.highest(before: operation.beganAt) ?? 0
+            if let ceiling = ceilings.lowest(after: operation.endedAt), ceiling <= floor {
                 return "an acknowledged write is lost: version \(floor) was there "
                     + "before it, and \(ceiling) is there after it: \(operation)"
             }

@@ -12,7 +12,15 @@ final class ObservedServer {
     var appliedIndex = LogIndex.zero
     /// In force, committed or not.
     var configuration = Configuration.empty
+    /// While it recovers: how far its log went that is lost.
+    var lastIndexBeforeLoss: LogIndex?
+    /// In this step it was told that it knows what it promised.
+    var hasJustRecovered = false
+    /// The log's configurations changed in this step.
+    var isConfigurationTouched = false
 
+    /// Those of the log, and the one before it.
+    private var configurations: [(index: LogIndex, configuration: Configuration)] = []
     private(set) var baseIndex = LogIndex.zero
     private var baseTerm = Term.zero
     /// Of the entries after the base.
@@ -33,24 +41,46 @@ final class ObservedServer {
         baseIndex = restored.previousIndex
         baseTerm = restored.previousTerm
         terms = restored.entries.map(\.term)
-        let newest = restored.entries.last { $0.kind == .configuration }
-        configuration =
-            newest.flatMap { Configuration(encoded: $0.payload) }
-            ?? restored.snapshot?.configuration ?? .empty
+        configurations = []
+        if let snapshot = restored.snapshot {
+            configurations = [(snapshot.configurationIndex, snapshot.configuration)]
+        }
+        let oldest = configurations.first?.index ?? .zero
+        for entry in restored.entries where entry.index > oldest { noteConfiguration(entry) }
+        configuration = newestConfiguration
     }
 
-    func reset(to index: LogIndex, term: Term) {
-        baseIndex = index
-        baseTerm = term
+    var newestConfiguration: Configuration { configurations.last?.configuration ?? .empty }
+
+    private func noteConfiguration(_ entry: Entry) {
+        guard entry.kind == .configuration,
+            let configuration = Configuration(encoded: entry.payload)
+        else { return }
+        configurations.append((entry.index, configuration))
+        isConfigurationTouched = true
+    }
+
+    func reset(to snapshot: SnapshotMetadata) {
+        baseIndex = snapshot.lastIndex
+        baseTerm = snapshot.lastTerm
         terms = []
+        configurations = [(snapshot.configurationIndex, snapshot.configuration)]
+        isConfigurationTouched = true
     }
 
     func truncate(after index: LogIndex) {
         guard index < lastIndex, index >= baseIndex else { return }
         terms.removeLast(Int(lastIndex.number - index.number))
+        while let last = configurations.last, last.index > index {
+            configurations.removeLast()
+            isConfigurationTouched = true
+        }
     }
 
-    func append(_ entry: Entry) { terms.append(entry.term) }
+    func append(_ entry: Entry) {
+        terms.append(entry.term)
+        noteConfiguration(entry)
+    }
 }
 
 /// Every entry that any log ever held, by index and term.

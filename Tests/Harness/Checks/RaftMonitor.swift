@@ -6,9 +6,11 @@ import MartletServer
 ///
 /// | code | holds                                                          | seen in                   |
 /// |------|----------------------------------------------------------------|---------------------------|
-/// | I1   | one leader per term                                            | roles                     |
-/// | I2   | logs that share (index, term) agree up to there                | writes, what disks held   |
-/// | I3   | what was committed in an earlier term is in each leader's log  | roles, writes             |
+/// | I1   | one leader per term, elected by a majority                     | roles, votes              |
+/// | I2   | logs that share (index, term) agree up to there; the newest    | writes, what disks held   |
+/// |      | configuration of a log is in force                             |                           |
+/// | I3   | what was committed in an earlier term is in each leader's log, | roles, writes             |
+/// |      | and in that of everybody who could be elected                  |                           |
 /// | I4   | no two servers apply different entries at an index             | committed, restored       |
 /// | I5   | term, vote and commit index never go back                      | views, votes, restarts    |
 /// | I6   | snapshot <= commit <= last, durable <= last                    | views                     |
@@ -28,6 +30,8 @@ package final class RaftMonitor: ReplicaObserver {
     /// Whether a server's disk holds the entry of this index and term, or a snapshot of it. Those
     /// whose disk was taken away count as holding it: they had it when they said so.
     package var isOnDisk: ((ServerID, LogIndex, Term) -> Bool)?
+    /// Whether a server is there, and knows what it promised; nil if that is not known.
+    package var canVote: ((ServerID) -> Bool)?
     /// What the next sighting is to be of; nil for nothing.
     package var watchedFor: Sighting.Kind?
     /// The first of that kind since the last was taken.
@@ -41,13 +45,28 @@ package final class RaftMonitor: ReplicaObserver {
     private var count: UInt64 = 0
     private var isReadClosely = false
     /// Few: looked through from the front.
-    private var servers: [(id: ServerID, server: ObservedServer)] = []
+    private(set) var servers: [(id: ServerID, server: ObservedServer)] = []
     private var leaders: [Term: ServerID] = [:]
+    /// By term and voter.
+    var ballots: [Term: [ServerID: ServerID]] = [:]
     private var known = KnownEntries()
     private var committed: [CommittedEntry] = []
     private var committedCount = 0
 
     package init() {}
+
+    /// Of the life that begins with a recovery: what was committed before, and is left, stays so.
+    package func successor(after kept: LogIndex) -> RaftMonitor {
+        let next = RaftMonitor()
+        next.committed = Array(committed.prefix(Int(kept.number)))
+        next.committedCount = next.committed.count
+        return next
+    }
+
+    /// How much of what is committed somebody holds, the last of it with index and term.
+    package func committedPrefix(heldBy isHeld: (LogIndex, Term) -> Bool) -> LogIndex {
+        committed.last { isHeld($0.entry.index, $0.entry.term) }?.entry.index ?? .zero
+    }
 
     package func takeSighting() -> Sighting? {
         defer { seen = nil }
@@ -69,6 +88,9 @@ package final class RaftMonitor: ReplicaObserver {
             // Its promises are lost with its disk: a demotion makes them harmless.
             server.promisedTerm = .zero
             server.lastVote = nil
+            server.lastIndexBeforeLoss = server.lastIndexBeforeLoss ?? server.lastIndex
+        } else {
+            server.lastIndexBeforeLoss = nil
         }
         if restored.hardState.term < server.promisedTerm {
             fail(
@@ -91,12 +113,14 @@ package final class RaftMonitor: ReplicaObserver {
         let before = committedCount
         // Looked at where they stand: to copy one costs more than to see it.
         for position in effects.indices { see(effects.span[position], of: server, id, view) }
+        checkConfiguration(of: server, id)
+        checkRecovery(of: server, id)
         if committedCount > before { checkMajority(server, id) }
         check(view, of: server, id)
         server.view = view
     }
 
-    private func observed(_ id: ServerID) -> ObservedServer? {
+    func observed(_ id: ServerID) -> ObservedServer? {
         for position in servers.indices where servers[position].id == id {
             return servers[position].server
         }
@@ -136,6 +160,7 @@ package final class RaftMonitor: ReplicaObserver {
         }
         guard leaders.updateValue(id, forKey: term) == nil else { return }
         sight(.leader, at: id)
+        checkBallots(id, in: term, server.configuration)
         // Terms of commitment never go down along the log, so that the last entry that an earlier
         // term committed stands for all before it, by I2.
         guard let position = committed.lastIndex(where: { $0.committedIn < term }) else { return }
@@ -157,7 +182,7 @@ package final class RaftMonitor: ReplicaObserver {
         switch effect {
         case .persist(let write):
             if let reset = write.resetTo {
-                server.reset(to: reset.lastIndex, term: reset.lastTerm)
+                server.reset(to: reset)
             }
             if let index = write.truncateAfter {
                 server.truncate(after: index)
@@ -189,6 +214,9 @@ package final class RaftMonitor: ReplicaObserver {
                 }
                 return "configuration of \(index): \(names.joined(separator: ", "))"
             }
+        case .recovered:
+            server.lastIndexBeforeLoss = nil
+            server.hasJustRecovered = true
         default:
             break
         }
@@ -201,6 +229,7 @@ package final class RaftMonitor: ReplicaObserver {
         switch message {
         case .voteRequest(let request) where !request.isPreVote:
             vote(for: id, in: request.term, by: server, id)
+            sight(.campaign, at: id)
         case .voteResponse(let response) where !response.isPreVote && response.isGranted:
             vote(for: peer, in: response.term, by: server, id)
             sight(.vote, at: id)
@@ -208,6 +237,7 @@ package final class RaftMonitor: ReplicaObserver {
             if case .accepted = response.outcome {
                 server.promisedTerm = max(server.promisedTerm, response.term)
             }
+        case .timeoutNow: sight(.transfer, at: id)
         default:
             break
         }
@@ -217,6 +247,7 @@ package final class RaftMonitor: ReplicaObserver {
         for candidate: ServerID, in term: Term, by server: ObservedServer, _ id: ServerID
     ) {
         server.promisedTerm = max(server.promisedTerm, term)
+        note(ballotOf: id, for: candidate, in: term)
         if let (last, earlier) = server.lastVote {
             if last == term, earlier != candidate {
                 fail("I5", "\(id) voted for \(earlier) and for \(candidate) in \(term)")
@@ -262,7 +293,9 @@ package final class RaftMonitor: ReplicaObserver {
 
     /// Who holds the last entry holds all before it, by I2.
     private func checkMajority(_ server: ObservedServer, _ id: ServerID) {
-        guard let isOnDisk, let last = committed.last?.entry else { return }
+        guard let last = committed.last?.entry else { return }
+        checkHeirs(of: last)
+        guard let isOnDisk else { return }
         let configuration = server.configuration
         if !configuration.hasMajority({ isOnDisk($0, last.index, last.term) }) {
             fail(
@@ -284,7 +317,7 @@ package final class RaftMonitor: ReplicaObserver {
         tell?(id) { "restored the snapshot at \(metadata.lastIndex)" }
     }
 
-    private func fail(_ check: String, _ detail: String) {
+    func fail(_ check: String, _ detail: String) {
         found = found ?? Violation(check, detail)
     }
 }

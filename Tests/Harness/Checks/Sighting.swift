@@ -6,6 +6,8 @@ package struct Sighting: Sendable {
     package enum Kind: Sendable, CaseIterable {
         /// It leads in a new term.
         case leader
+        /// It asks for votes.
+        case campaign
         /// It has granted a vote.
         case vote
         /// It has committed as a leader.
@@ -16,6 +18,8 @@ package struct Sighting: Sendable {
         case conflict
         /// It took a snapshot from a leader.
         case snapshot
+        /// It told another to take over.
+        case transfer
     }
 
     package let kind: Kind

@@ -13,7 +13,7 @@ struct Ambushes {
         /// How often it strikes before it is over.
         var left: Int
         /// Called between the event in which the server was seen and the next one.
-        let strike: (SimulatedCluster.Node) -> Void
+        let strike: (SimulatedCluster.Node, Sighting) -> Void
     }
 
     /// One kind of sighting is looked for at a time: the newest ambush's.
@@ -46,7 +46,7 @@ extension Trial {
         ambush.left -= 1
         if ambush.left == 0 { endAmbush(ambush.number) } else { ambushes.present = ambush }
         note("ambush \(ambush.number): \(node.name): \(sighting.kind): \(ambush.name)")
-        ambush.strike(node)
+        ambush.strike(node, sighting)
     }
 
     private func isHome(_ sighting: Sighting, _ node: Node) -> Bool {
@@ -101,7 +101,7 @@ extension Nemesis {
         let (name, strike) = ways[way]
         trial.lieInWait(
             for: kind,
-            Ambushes.Ambush(number: number, name: name, left: left) { [unowned trial] node in
+            Ambushes.Ambush(number: number, name: name, left: left) { [unowned trial] node, _ in
                 // Soon, so that a chain of short terms grows.
                 let lasts = Duration.milliseconds(Int64.random(in: 30...2_500, using: &choices))
                 if let end = strike(trial, node, &choices) {
@@ -171,6 +171,14 @@ extension Nemesis {
             { trial, node, generator in
                 guard let id = trial.anyNode(&generator).id else { return nil }
                 trial.operate(.put, "/v1/operator/raft/transfer-leadership?id=\(id)", &generator)
+                return nil
+            }
+        ),
+        (
+            "a saved state is restored there",
+            { trial, node, _ in
+                guard let saved = trial.lastSaved ?? trial.save(at: node) else { return nil }
+                trial.restore(saved, at: node)
                 return nil
             }
         ),

@@ -31,15 +31,53 @@ final class HistoryRecorder {
     var hasAnsweredLast = false
     private(set) var operationCount = 0
     private var clock: UInt64 = 0
-    /// Between two restores; the last one is under way.
-    private var segments = [
-        Segment(startedAt: 0, initialValues: Register.allCases.map { [$0.initialValue] })
-    ]
+    /// By register.
+    private var histories: [[Operation]] = [[], []]
     private var staleReads: [[StaleReads.Read]] = [[], []]
-    private var isRestoring = false
-    /// What is in force is not known any more, and nothing further is judged.
-    private var isBlind = false
+    /// Under way: when they began, and what they bring back, by register.
+    private var restores: [Int: (beganAt: UInt64, values: [UInt64])] = [:]
+    private var restoreCount = 0
     private var nextValue: UInt64 = 1_000
+    /// What may be there without a write of this history, by register.
+    private var initialValues = Register.allCases.map { Set([$0.initialValue]) }
+    /// What is answered now was answered in another life: writes may have happened.
+    private var isClosed = false
+
+    /// The history of what follows a recovery with a log to `kept`: of what was known before, that is
+    /// still there, and any write of the first life may be there as well. This one is closed.
+    func successor(after kept: UInt64) -> HistoryRecorder {
+        isClosed = true
+        let next = HistoryRecorder()
+        next.tell = tell
+        next.operationCount = operationCount
+        next.nextValue = nextValue
+        for register in Register.allCases {
+            next.initialValues[register.rawValue].formUnion(1_001...max(1_001, nextValue))
+            guard let (value, version) = newest(of: register, through: kept) else { continue }
+            next.end(
+                .read, of: register, client: 0, beganAt: next.begin(),
+                outcome: .found(value: value, version: version))
+        }
+        return next
+    }
+
+    private func newest(
+        of register: Register, through kept: UInt64
+    ) -> (value: UInt64, version: UInt64)? {
+        var newest: (value: UInt64, version: UInt64)?
+        for operation in histories[register.rawValue] {
+            let found: (value: UInt64, version: UInt64)
+            switch (operation.kind, operation.outcome) {
+            case (.write(let value, _), .written(let version?)),
+                (.restore(let value), .written(let version?)):
+                found = (value, version)
+            case (_, .found(let value, let version)): found = (value, version)
+            default: continue
+            }
+            if found.version <= kept, found.version > newest?.version ?? 0 { newest = found }
+        }
+        return newest
+    }
 
     func begin() -> UInt64 {
         clock += 1
@@ -57,97 +95,84 @@ final class HistoryRecorder {
     ) {
         clock += 1
         operationCount += 1
-        let place = segments.lastIndex { $0.startedAt <= beganAt } ?? 0
         var outcome = outcome
-        if isRestoring || isBlind || place < segments.count - 1 {
-            // Before a restore or after it: only a write leaves something, on either side.
-            guard case .write(let value, _) = kind else { return }
-            for later in (place + 1)..<max(place + 1, segments.count) {
-                segments[later].initialValues[register.rawValue].insert(value)
-            }
+        if isClosed {
+            guard case .write = kind else { return }
             outcome = .unknown
         }
-        let endedAt = outcome == .unknown ? .max : clock
-        segments[place].histories[register.rawValue].append(
+        histories[register.rawValue].append(
             Operation(
-                client: client, kind: kind, beganAt: beganAt, endedAt: endedAt, outcome: outcome))
+                client: client, kind: kind, beganAt: beganAt,
+                endedAt: outcome == .unknown ? .max : clock, outcome: outcome))
     }
 
     // MARK: Restores
 
-    func beginRestore() {
-        clock += 1
-        isRestoring = true
+    /// An operation on all registers at once, which ends with ``endRestore(_:_:)``, or is of unknown
+    /// outcome.
+    ///
+    /// - Returns: its number.
+    func beginRestore(of values: [UInt64]) -> Int {
+        restoreCount += 1
+        restores[restoreCount] = (begin(), values)
+        return restoreCount
     }
 
-    /// - Parameter values: what the registers hold from here on; nil if they hold what they held.
-    func endRestore(_ values: [UInt64]?) {
-        clock += 1
-        isRestoring = false
-        guard let values, !isBlind else { return }
-        let ended = segments[segments.count - 1]
-        segments.append(
-            Segment(
-                startedAt: clock,
-                initialValues: Register.allCases.map {
-                    ended.possibleValues(of: $0).union([values[$0.rawValue]])
-                }))
-    }
-
-    /// Whether it came into force, nobody knows.
-    func loseTrack() {
-        isRestoring = false
-        isBlind = true
-    }
-
-    /// A history in which each write follows from those before it.
-    private struct Segment {
-        var histories: [[Operation]] = [[], []]
-        /// What may be there without a write in this segment: by register.
-        var initialValues: [Set<UInt64>]
-
-        /// When the restore before it had ended.
-        let startedAt: UInt64
-
-        init(startedAt: UInt64, initialValues: [Set<UInt64>]) {
-            self.startedAt = startedAt
-            self.initialValues = initialValues
+    /// - Parameter outcome: nil for one that certainly did not come into force, and will not.
+    func endRestore(_ number: Int, _ outcome: Operation.Outcome?) {
+        guard let (beganAt, values) = restores.removeValue(forKey: number), let outcome else {
+            return
         }
+        for register in Register.allCases {
+            end(
+                .restore(value: values[register.rawValue]), of: register, client: -number,
+                beganAt: beganAt, outcome: outcome)
+        }
+    }
 
-        /// What may still be written after the segment.
-        func possibleValues(of register: Register) -> Set<UInt64> {
-            var values = initialValues[register.rawValue]
-            for operation in histories[register.rawValue] where operation.outcome == .unknown {
-                if case .write(let value, _) = operation.kind { values.insert(value) }
+    /// Of those of unknown outcome, some are known by what they left in one register: then they left
+    /// as much in the other, in the same moment.
+    private func settleRestores() {
+        for number in restores.keys.sorted() { endRestore(number, .unknown) }
+        var versions: [UInt64: UInt64] = [:]
+        for register in Register.allCases {
+            let found = Linearizability.versionsOfRestores(
+                in: histories[register.rawValue], initialValues: initialValues[register.rawValue])
+            versions.merge(found) { first, _ in first }
+        }
+        for register in Register.allCases {
+            histories[register.rawValue] = histories[register.rawValue].map { operation in
+                guard case .restore = operation.kind, operation.outcome == .unknown,
+                    let version = versions[operation.beganAt]
+                else { return operation }
+                return Operation(
+                    client: operation.client, kind: operation.kind, beganAt: operation.beganAt,
+                    endedAt: .max, outcome: .written(version: version))
             }
-            return values
         }
     }
 
     func endStale(_ read: StaleReads.Read, of register: Register) {
         clock += 1
         operationCount += 1
-        // A server that is behind goes back when it comes to the restore.
-        guard segments.count == 1, !isRestoring, !isBlind else { return }
+        guard !isClosed else { return }
         var ended = read
         ended.endedAt = clock
         staleReads[register.rawValue].append(ended)
     }
 
     func verdict() -> Violation? {
+        settleRestores()
         for register in Register.allCases {
             let name = "\(register)"
-            for segment in segments {
-                if let found = Linearizability.violation(
-                    in: segment.histories[register.rawValue], of: name,
-                    initialValues: segment.initialValues[register.rawValue])
-                {
-                    return found
-                }
+            let history = histories[register.rawValue]
+            if let found = Linearizability.violation(
+                in: history, of: name, initialValues: initialValues[register.rawValue])
+            {
+                return found
             }
             if let found = StaleReads.violation(
-                in: staleReads[register.rawValue],
-                after: segments[0].histories[register.rawValue], of: name)
+                in: staleReads[register.rawValue], after: history, of: name)
             {
                 return found
             }

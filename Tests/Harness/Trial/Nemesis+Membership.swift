@@ -76,10 +76,36 @@ extension Nemesis {
             return .lasting(node.name) { trial.bringUp(node) }
         },
         // The state of now comes back later, whatever was written in between.
-        Nemesis("state saved and restored") { trial, generator in
+        Nemesis("state saved and restored", weight: 2) { trial, generator in
             guard let node = trial.leaderOrAny(&generator), let saved = trial.save(at: node)
             else { return .missed }
-            return .lasting("from \(node.name)") { trial.restore(saved) }
+            return .lasting("from \(node.name)") {
+                trial.restore(saved)
+                trial.lookAtRestore()
+            }
+        },
+        // A leader is lost in the middle of one, and the next one has another in hand.
+        Nemesis("two states restored") { trial, generator in
+            guard let node = trial.leaderOrAny(&generator), let first = trial.save(at: node)
+            else { return .missed }
+            let schedule = Schedule(trial)
+            let pause = Nemesis.milliseconds(0...40, &generator)
+            let isCutOff = Bool.random(using: &generator)
+            return .lasting("from \(node.name)") {
+                guard let leader = trial.leader, let second = trial.save(at: leader) else { return }
+                trial.restore(first)
+                trial.lookAtRestore()
+                schedule.after(pause) {
+                    if isCutOff { schedule.cutOff([leader], isHungUp: true) }
+                    trial.restore(second, unless: leader)
+                }
+                for step in 1...12 as ClosedRange<Int64> {
+                    schedule.after(pause + .milliseconds(step * 40)) {
+                        trial.restore(second, unless: leader)
+                    }
+                }
+                schedule.after(.milliseconds(900), schedule.end)
+            }
         },
         Nemesis("leadership transfer") { trial, generator in
             guard let id = trial.anyNode(&generator).id else { return .missed }

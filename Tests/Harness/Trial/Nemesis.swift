@@ -31,7 +31,7 @@ package struct Nemesis: Sendable {
 
     /// Everything that this version of the server is meant to survive.
     package static let all: [Nemesis] =
-        network + disk + process + clock + membership + ambush
+        network + disk + process + clock + membership + ambush + directed
 }
 
 /// When a nemesis strikes, how long it stays, and the seed of its choices: an event can be left out
@@ -56,6 +56,8 @@ package struct FaultPlan: Sendable {
         // Another stream of numbers than the world's own.
         var generator = SplitMix64(seed: seed ^ 0x6E65_6D65_7369_7321)
         let names = Nemesis.all.flatMap { Array(repeating: $0.name, count: $0.weight) }
+        // In a share of the seeds half of what happens follows a schedule.
+        let isDirected = Int.random(in: 0..<3, using: &generator) == 0
         var faults: [PlannedFault] = []
         var at = start
         var stormy = 0
@@ -68,7 +70,11 @@ package struct FaultPlan: Sendable {
             stormy = max(0, stormy - 1)
             at += .milliseconds(Int64.random(in: pause, using: &generator))
             guard at < start + duration else { break }
-            let name = names[Int.random(in: 0..<names.count, using: &generator)]
+            let any = names[Int.random(in: 0..<names.count, using: &generator)]
+            let schedule = Nemesis.directed[
+                Int.random(in: 0..<Nemesis.directed.count, using: &generator)]
+            let isScheduled = isDirected && Bool.random(using: &generator)
+            let name = isScheduled ? schedule.name : any
             let isLong = Int.random(in: 0..<4, using: &generator) == 0
             let lasts = Int64.random(in: isLong ? 2_000...8_000 : 50...2_000, using: &generator)
             faults.append(

@@ -21,7 +21,7 @@ extension Trial {
             }
         }
         guard !isOver else { return }
-        let views = nodes.map { node in
+        let views = members.map { node in
             guard let view = cluster.glance(at: node) else { return "\(node.name) is down" }
             return "\(node.name) \(view.status.role) \(view.status.term) commit "
                 + "\(view.commitIndex) of \(view.configuration.voterCount) voters"
@@ -34,7 +34,7 @@ extension Trial {
     }
 
     private func hasConverged() -> Bool {
-        let views = nodes.map { cluster.glance(at: $0) }
+        let views = members.map { cluster.glance(at: $0) }
         guard let leader = views.compactMap({ $0 }).first(where: { $0.status.role == .leader }),
             lives.lost.isEmpty
         else { return false }
@@ -57,7 +57,8 @@ extension Trial {
         for client in clients.prefix(1) { client.askEverybody() }
         settle()
         guard !isOver else { return }
-        if let found = recorder.verdict() { return fail(found) }
+        if let found = former?.recorder.verdict() ?? recorder.verdict() { return fail(found) }
+        checkStrangers()
         guard recorder.hasAnsweredLast else {
             return fail(Violation("liveness", "no write succeeds although all servers agree"))
         }

@@ -93,6 +93,7 @@ extension Trial {
         guard node.isDown else { return }
         if node.host.isRunning { cluster.kill(node) }
         note("\(node.name)  starts")
+        cluster.observer = isStranger(node) ? former?.monitor : monitor
         cluster.start(node)
     }
 
@@ -140,7 +141,7 @@ extension Trial {
     /// Every so often: what stopped is ended, what failed is started again, whose disk is lost is
     /// removed.
     func look() {
-        endLostRestore()
+        endLostRestores()
         for node in nodes {
             let number = node.host.number
             if lives.stopped.contains(number) {
@@ -201,7 +202,7 @@ extension Trial {
     /// Everybody runs, and with the newest version: an older one cannot refill a server that lost its
     /// stores.
     func reviveAll() {
-        for node in nodes {
+        for node in members {
             let isOld = node.options.peerProtocolMax < TrialShape.newestProtocol
             node.options.peerProtocolMax = TrialShape.newestProtocol
             if lives.stopping.contains(node.host.number) { endFarewell(of: node) }

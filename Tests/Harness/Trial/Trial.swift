@@ -41,8 +41,13 @@ package final class Trial {
     let shape: TrialShape
     package let world: SimulatedWorld
     let cluster: SimulatedCluster
-    let monitor = RaftMonitor()
-    let recorder = HistoryRecorder()
+    private(set) var monitor = RaftMonitor()
+    private(set) var recorder = HistoryRecorder()
+    /// Of the life that a recovery ended.
+    private(set) var former: (monitor: RaftMonitor, recorder: HistoryRecorder)?
+    private var formerClients: [TrialClient] = []
+    var secondLife: SecondLife?
+    var lastSaved: SavedState?
     private(set) var clients: [TrialClient] = []
     private var operatorHost: SimulatedHost
     var operatorClients: [APIClient] = []
@@ -51,11 +56,12 @@ package final class Trial {
     private(set) var trace: [String] = []
     private var violation: Violation?
     private var endings: [(at: Duration, number: Int, name: String, end: () -> Void)] = []
+    private var errands: [(at: Duration, body: () -> Void)] = []
     private var blockCounts: [Int: Int] = [:]
     var lives = Lives()
     var ambushes = Ambushes()
-    var isRestoring = false
-    var restoringAt: (node: Node, life: UInt64)?
+    /// Under way, by number, and the life of the server that was asked.
+    var restores: [(number: Int, node: Node, life: UInt64)] = []
     /// Of the fault that strikes now.
     private(set) var faultNumber = 0
 
@@ -81,10 +87,7 @@ package final class Trial {
         world = cluster.world
         operatorHost = world.makeHost("operator")
         cluster.observer = monitor
-        monitor.isOnDisk = { [unowned self] id, index, term in
-            guard let disk = nodes.first(where: { $0.id == id })?.host.disk else { return true }
-            return disk.isDamaged || disk.isRecovering || disk.holds(index, of: term)
-        }
+        watch(by: monitor)
         world.network.blockedStreamTimeout = .seconds(8)
         for number in 0..<shape.clients {
             clients.append(
@@ -108,15 +111,54 @@ package final class Trial {
             if isOver { break }
         }
         advance(to: Self.founding + settings.faultsLast)
-        endFaults()
+        if isOver || !shape.isLosingQuorum || !liveTwice() { endFaults() }
         if !isOver { converge() }
         if !isOver { judge() }
-        let report = TrialReport(self, violation: violation ?? monitor.violation)
+        let report = TrialReport(self, violation: found)
         for host in world.hosts { host.crash() }
         return report
     }
 
-    var isOver: Bool { violation != nil || monitor.violation != nil }
+    var isOver: Bool { found != nil }
+
+    private var found: Violation? {
+        violation ?? monitor.violation ?? former?.monitor.violation
+    }
+
+    /// Those that must agree at the end.
+    var members: [Node] { secondLife?.members ?? nodes }
+
+    private func watch(by monitor: RaftMonitor) {
+        monitor.isOnDisk = { [unowned self, unowned monitor] id, index, term in
+            guard let disk = nodes.first(where: { $0.id == id })?.host.disk else { return true }
+            if disk.isRecovering { return monitor.hadBeforeLoss(id, index) }
+            return disk.isDamaged || disk.holds(index, of: term)
+        }
+        monitor.canVote = { [unowned self, unowned monitor] id in
+            guard let node = nodes.first(where: { $0.id == id }) else { return false }
+            let isOfThisLife = isStranger(node) == (monitor === former?.monitor)
+            return !node.host.disk.isDamaged && !node.host.disk.isRecovering
+                && (former == nil || isOfThisLife)
+        }
+        monitor.tell = self.monitor.tell
+        monitor.tellMessage = self.monitor.tellMessage
+    }
+
+    /// Another life begins, with clients of its own.
+    func succeed(by next: RaftMonitor, _ history: HistoryRecorder, members: [Node]) {
+        former = (monitor, recorder)
+        watch(by: next)
+        monitor = next
+        recorder = history
+        formerClients = clients
+        clients = formerClients.indices.map { number in
+            TrialClient(
+                number: number, host: world.makeHost("client\(number) of the second life"),
+                nodes: members, recorder: recorder, pace: shape.pace,
+                seed: ~settings.seed &+ UInt64(number) &* 7_919)
+        }
+        for client in clients { client.start() }
+    }
 
     func fail(_ found: Violation) { violation = violation ?? found }
 
@@ -151,8 +193,13 @@ package final class Trial {
         while world.now < time, !isOver {
             var next = min(time, lives.lookAt)
             for ending in endings { next = min(next, ending.at) }
+            if let errand = errands.last { next = min(next, errand.at) }
             if next > world.now { turn(until: next) }
             endWhatIsOver()
+            while let errand = errands.last, errand.at <= world.now, !isOver {
+                errands.removeLast()
+                errand.body()
+            }
             if world.now >= lives.lookAt {
                 lives.lookAt = world.now + Self.lookInterval
                 look()
@@ -161,7 +208,7 @@ package final class Trial {
     }
 
     private func turn(until time: Duration) {
-        while world.now < time, monitor.violation == nil {
+        while world.now < time, monitor.violation == nil, former?.monitor.violation == nil {
             _ = world.run(
                 until: { monitor.violation != nil || monitor.sighted != nil },
                 limit: time - world.now)
@@ -173,6 +220,14 @@ package final class Trial {
     /// Does something at the time, like the end of a fault.
     func after(_ time: Duration, _ number: Int, _ name: String, _ body: @escaping () -> Void) {
         endings.append((world.now + time, number, name, body))
+    }
+
+    /// Does something at the time, unless faults end before it.
+    func later(_ time: Duration, _ body: @escaping () -> Void) {
+        let at = world.now + time
+        // The last one comes first; of those at the same time, the first that was given.
+        let place = errands.firstIndex { $0.at <= at } ?? errands.count
+        errands.insert((at, body), at: place)
     }
 
     private func strike(_ fault: PlannedFault) {
@@ -203,10 +258,17 @@ package final class Trial {
     }
 
     /// Everything works from here on: the network, the clocks, the disks, and each server runs.
-    private func endFaults() {
+    func endFaults() {
         note("faults end")
+        calmDown()
+        reviveAll()
+    }
+
+    /// The same with no server started.
+    func calmDown() {
         for ending in endings { ending.end() }
         endings = []
+        errands = []
         endAmbushes()
         calmNetwork()
         world.network.heal()
@@ -217,7 +279,6 @@ package final class Trial {
             node.host.disk.calm()
             node.host.resume()
         }
-        reviveAll()
     }
 
     // MARK: The network
@@ -258,7 +319,10 @@ package final class Trial {
 
     /// Sends a request to some server; nobody waits for the answer.
     func operate(_ method: ClientMethod, _ target: String, _ generator: inout SplitMix64) {
-        let node = anyNode(&generator)
+        operate(method, target, at: anyNode(&generator))
+    }
+
+    func operate(_ method: ClientMethod, _ target: String, at node: Node) {
         let client = APIClient(
             loop: operatorHost.loop, streams: operatorHost.streams, address: node.httpAddress,
             token: nil)

@@ -31,6 +31,11 @@ final class TrialClient {
     private var homeQuestions = 0
     /// The server that a fault wants asked, before all.
     var aim: Int?
+    /// Reads where it would write.
+    var isQuiet = false
+    /// On a connection of its own: the next question that is begun.
+    private var isRushing = false
+    private var rushing = 0
 
     init(
         number: Int, host: SimulatedHost, nodes: [SimulatedCluster.Node],
@@ -45,7 +50,7 @@ final class TrialClient {
         connections = nodes.map { _ in nil }
     }
 
-    var isWaiting: Bool { waiting > 0 }
+    var isWaiting: Bool { waiting + rushing > 0 }
 
     func start() {
         host.perform {
@@ -59,6 +64,16 @@ final class TrialClient {
 
     func ask(_ wish: Wish) {
         host.perform { carryOut(wish, at: Int.random(in: 0..<nodes.count, using: &generator)) }
+    }
+
+    /// One more question, whatever else is open.
+    func rush(_ wish: Wish, at place: Int) {
+        guard !isFinished else { return }
+        host.perform {
+            isRushing = true
+            carryOut(wish, at: place)
+            isRushing = false
+        }
     }
 
     /// A default and a stale read of everything at every server.
@@ -84,10 +99,10 @@ final class TrialClient {
         guard !isFinished else { return }
         let wish: Wish =
             switch Int.random(in: 0..<20, using: &generator) {
-            case 0..<7: .write(isConditional: false)
-            case 7..<12: .write(isConditional: true)
-            case 12..<17: .read(isStale: false)
-            default: .read(isStale: true)
+            case 0..<7 where !isQuiet: .write(isConditional: false)
+            case 7..<12 where !isQuiet: .write(isConditional: true)
+            case 17...: .read(isStale: true)
+            default: .read(isStale: false)
             }
         carryOut(wish, at: place())
     }
@@ -171,7 +186,8 @@ final class TrialClient {
         done: @escaping (UInt64, Result<ClientResponse, ClientError>) -> Void
     ) {
         let began = recorder.begin()
-        waiting += 1
+        let own = isRushing ? makeConnection(to: place) : nil
+        if own == nil { waiting += 1 } else { rushing += 1 }
         // What is asked at the end must not fail for being slow.
         let timeout = isFinished ? .seconds(8) : pace.timeout
         let tell = recorder.tell
@@ -179,23 +195,27 @@ final class TrialClient {
             "client \(number) asks \(nodes[place].name): \(method) \(target) "
                 + String(decoding: body ?? [], as: UTF8.self)
         }
-        connection(to: place).send(method, target, body: body, timeout: timeout) {
+        (own ?? connection(to: place)).send(method, target, body: body, timeout: timeout) {
             [unowned self] result in
-            waiting -= 1
+            if own == nil { waiting -= 1 } else { rushing -= 1 }
             tell? { [number, nodes] in
                 "client \(number) is told by \(nodes[place].name): \(HistoryRecorder.text(of: result))"
             }
             done(began, result)
-            if waiting == 0 { think() }
+            if let own { own.close() } else if waiting == 0 { think() }
         }
     }
 
     private func connection(to place: Int) -> APIClient {
         if let open = connections[place] { return open }
-        let made = APIClient(
-            loop: host.loop, streams: host.streams, address: nodes[place].httpAddress, token: nil)
+        let made = makeConnection(to: place)
         connections[place] = made
         return made
+    }
+
+    private func makeConnection(to place: Int) -> APIClient {
+        APIClient(
+            loop: host.loop, streams: host.streams, address: nodes[place].httpAddress, token: nil)
     }
 }
 

@@ -13,6 +13,8 @@ struct TrialShape {
     let limits: Limits
     /// In a share of the seeds all reads of leaders are by lease; clocks keep to the bound then.
     let isLeasing: Bool
+    /// In a share of the seeds a majority is lost for good at the end, and the rest recovered.
+    let isLosingQuorum: Bool
     /// In a share of the seeds each server has a priority of its own.
     private let hasPriorities: Bool
     /// In a share of the seeds some servers begin as an older version would.
@@ -36,11 +38,13 @@ struct TrialShape {
         spares = max(0, min(2, Self.serversMax - self.servers))
         let drawnClients = Int.random(in: 3...8, using: &generator)
         self.clients = clients ?? drawnClients
-        snapshotEntries = UInt64.random(in: 8...60, using: &generator)
-        limits = Self.limits(&generator)
+        let isCompacting = Int.random(in: 0..<4, using: &generator) == 0
+        snapshotEntries = UInt64.random(in: isCompacting ? 4...10 : 8...60, using: &generator)
+        limits = Self.limits(isCompacting, &generator)
         isLeasing = Int.random(in: 0..<5, using: &generator) == 0
         hasPriorities = Int.random(in: 0..<4, using: &generator) == 0
         isMixed = Int.random(in: 0..<4, using: &generator) == 0
+        isLosingQuorum = Int.random(in: 0..<8, using: &generator) == 0
         pace = ClientPace(&generator)
         let isUneven = Int.random(in: 0..<3, using: &generator) == 0
         laneLatencies = (0..<Self.serversMax).map { _ in
@@ -53,14 +57,16 @@ struct TrialShape {
     /// more than they are told.
     var clockFactorMax: Double { isLeasing ? 1.04 : 2 }
 
-    private static func limits(_ generator: inout SplitMix64) -> Limits {
+    private static func limits(_ isCompacting: Bool, _ generator: inout SplitMix64) -> Limits {
         var limits = Limits()
-        limits.trailingEntries = UInt64.random(in: 0...30, using: &generator)
-        if Bool.random(using: &generator) {
-            limits.appendEntriesMax = Int.random(in: 1...16, using: &generator)
+        limits.trailingEntries = UInt64.random(in: 0...(isCompacting ? 2 : 30), using: &generator)
+        // In a share of the seeds entries go one by one.
+        let isSingle = Int.random(in: 0..<5, using: &generator) == 0
+        if Bool.random(using: &generator) || isSingle {
+            limits.appendEntriesMax = isSingle ? 1 : Int.random(in: 1...16, using: &generator)
         }
-        if Bool.random(using: &generator) {
-            limits.inflightMessagesMax = Int.random(in: 1...8, using: &generator)
+        if Bool.random(using: &generator) || isSingle {
+            limits.inflightMessagesMax = isSingle ? 1 : Int.random(in: 1...8, using: &generator)
         }
         if Bool.random(using: &generator) {
             limits.appendBytesMax = Int.random(in: 200...4_000, using: &generator)
