@@ -98,6 +98,7 @@ package final class SimulatedCluster {
     package func folder(of node: Node) -> DataFolder {
         let silent = Life(
             node: node, door: ServerDoor(loop: node.host.loop), streams: node.host.streams,
+            datagrams: node.host.datagrams,
             observer: nil, tell: nil)
         return silent.folder
     }

@@ -23,6 +23,17 @@ final class HistoryRecorder {
             }
         }
 
+        /// What every write says besides, since a field that is left out takes its default: Autopilot
+        /// takes nobody out, for a damaged disk is to be repaired by those who are there, and does not
+        /// wait for long before it gives a vote.
+        var constants: String {
+            switch self {
+            case .autopilot:
+                ",\"CleanupDeadServers\":false,\"ServerStabilizationTime\":\"1s\""
+            case .scheduler: ""
+            }
+        }
+
         /// What a cluster begins with.
         var initialValue: UInt64 { self == .autopilot ? 250 : 0 }
     }

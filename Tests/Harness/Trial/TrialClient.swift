@@ -135,8 +135,8 @@ final class TrialClient {
         let condition = isConditional && expected > 0 ? expected : nil
         let kind = Operation.Kind.write(value: value, ifVersion: condition)
         let target = register.path + (condition.map { "?cas=\($0)" } ?? "")
-        send(.put, target, body: Array("{\(register.field)\(value)}".utf8), at: place) {
-            [unowned self] began, result in
+        let body = Array("{\(register.field)\(value)\(register.constants)}".utf8)
+        send(.put, target, body: body, at: place) { [unowned self] began, result in
             guard let outcome = Answer.ofWrite(result, to: register) else { return }
             if case .written(let version) = outcome {
                 if let version { notice(version, of: register) }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import MartletAPI
 import MartletRaft
 import MartletServer
 import MartletSimulation
@@ -80,6 +81,8 @@ struct TrialShape {
         var generator = SplitMix64(seed: seed &+ UInt64(position) &* 104_729)
         options.snapshotEntries = snapshotEntries
         options.raftLimits = limits
+        options.autopilot.cleanupDeadServers = false
+        options.autopilot.serverStabilizationTime = .seconds(1)
         options.raftOptions.leaseReads = isLeasing
         let priority = UInt8.random(in: 0...Options.priorityMax, using: &generator)
         if hasPriorities { options.raftOptions.priority = priority }
