@@ -82,6 +82,32 @@ import Testing
         #expect(subject[1]?.status == .failed)
     }
 
+    @Test("A pool in which nothing happens is quiet", arguments: [GossipTiming.lan, .wan])
+    func quiet(timing: GossipTiming) {
+        var world = World.settled(5, timing: timing)
+        world.run(for: .seconds(60))
+        let before = world.steps
+        world.run(for: .seconds(600))
+
+        // Of each server in an interval: a tick, a probe of another, and the answer to its own.
+        let intervals = 5 * (timing == .lan ? 600 : 120)
+        #expect(world.steps - before > 3 * intervals)
+        #expect(world.steps - before < 5 * intervals)
+        #expect(world.running.allSatisfy { world.nodes[$0].core?.metrics.suspicions == 0 })
+    }
+
+    @Test("An instant before the last one counts as the last one")
+    func clockWentBack() {
+        var subject = Subject(peers: 2)
+        subject.wait(.seconds(10), answering: [1, 2])
+        let deadline = subject.core.nextDeadline
+        subject.sleep(.seconds(-5))
+        let effects = subject.take(.tick)
+
+        #expect(effects.isEmpty)
+        #expect(subject.core.nextDeadline == deadline)
+    }
+
     @Test("After any faults all see the same", arguments: 1...12)
     func convergence(seed: UInt64) {
         let faults = World.Faults(lossPercent: 10, duplicatePercent: 5)

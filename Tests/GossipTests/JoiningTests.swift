@@ -126,6 +126,20 @@ import Testing
         #expect(subject.core.members.map(\.id) == [World.id(0)])
     }
 
+    @Test("A server whose new record is refused is not asked for it again and again")
+    func refusedChange() {
+        // Each answered the other at once, for ever: one for the record, one with it.
+        var subject = Subject(peers: 1)
+        let changed = Subject.record(1, incarnation: 20, payload: [2])
+        let asked = subject.hear(.news, from: 1, incarnation: 20)
+        let answered = subject.hear(
+            .news, from: 1, incarnation: 20, claims: [.standing(changed, [])])
+
+        #expect(Subject.sent(asked).count == 1)
+        #expect(answered == [.refused(.notAdmitted, from: World.address(1))])
+        #expect(subject[1]?.record == Subject.record(1))
+    }
+
     @Test("A refused record is not spread by claims or exchanges either")
     func hearsayOfOthers() {
         var subject = Subject(peers: 1)
