@@ -25,7 +25,7 @@ struct Generator: RandomNumberGenerator, Sendable {
 
     /// Uniform in `.zero ..< span`, in steps of a 65,536th.
     mutating func duration(upTo span: Duration) -> Duration {
-        Duration(attoseconds: span.attoseconds * Int128(next() >> 48) >> 16)
+        Duration(attoseconds: (span.attoseconds * Int128(next() >> 48)) >> 16)
     }
 
     /// Fisher and Yates.

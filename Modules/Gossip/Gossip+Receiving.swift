@@ -98,6 +98,8 @@ extension Gossip {
         switch claim {
         case .standing(let record, let standing):
             guard record.id == own.id || admitted(record) else {
+                // To correct its sender would bring the same claim again, without end.
+                corrections.removeAll { $0 == record.id }
                 return refuse(.notAdmitted, address)
             }
             result = hear(record, standing, .others)
