@@ -267,7 +267,9 @@ private struct Watched {
         return watched
     }
 
-    private func grant(by voter: UInt64, to candidate: UInt64, in term: UInt64, at watched: Watched) {
+    private func grant(
+        by voter: UInt64, to candidate: UInt64, in term: UInt64, at watched: Watched
+    ) {
         let response = VoteResponse(term: Term(term), isPreVote: false, isGranted: true)
         watched.step(
             voter, term: term, last: Self.founding,
