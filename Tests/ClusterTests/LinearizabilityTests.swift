@@ -144,7 +144,7 @@ private func isLinearizable(_ operations: Operation...) -> Bool {
                 write(7, 1, 9, .written(version: 3)), write(8, 2, 9, .written(version: 3))))
     }
 
-    @Test("A restore brings a value back with a version of its own, between its call and its answer")
+    @Test("A restore brings a value back with a version of its own, and in its time")
     func restored() {
         let before = [write(7, 1, 2, .written(version: 3)), write(8, 3, 4, .written(version: 5))]
         let after = restore(7, 5, 8, .written(version: 9))

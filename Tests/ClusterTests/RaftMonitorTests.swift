@@ -250,4 +250,78 @@ private struct Watched {
         durable.step(1, term: 1, last: W.entry(1, 1), durable: 2)
         #expect(durable.check == "I6")
     }
+
+    // MARK: With a configuration
+
+    private static let voters = Configuration(
+        servers: (1...3).map { .init(id: W.id($0), address: "", role: .voter) })
+    private static let founding = Entry(
+        index: LogIndex(1), term: Term(1), kind: .configuration, payload: voters.encoded())
+
+    private func voting(_ entries: [UInt64: [Entry]]) -> Watched {
+        let watched = Watched(servers: 0)
+        watched.monitor.canVote = { _ in true }
+        for number in entries.keys.sorted() {
+            watched.begin(number, entries: [Self.founding] + (entries[number] ?? []))
+        }
+        return watched
+    }
+
+    private func grant(
+        by voter: UInt64, to candidate: UInt64, in term: UInt64, at watched: Watched
+    ) {
+        let response = VoteResponse(term: Term(term), isPreVote: false, isGranted: true)
+        watched.step(
+            voter, term: term, last: Self.founding,
+            [.send(.voteResponse(response), to: W.id(candidate))])
+    }
+
+    @Test("I1: a leader without the votes of a majority in its term")
+    func votes() {
+        let watched = voting([1: [], 2: [], 3: []])
+        grant(by: 2, to: 1, in: 2, at: watched)
+        watched.step(1, .leader, term: 2, last: Self.founding)
+        #expect(watched.monitor.violation == nil)
+        watched.step(1, .follower, term: 3, last: Self.founding)
+        watched.step(1, .leader, term: 3, last: Self.founding)
+        #expect(watched.check == "I1")
+    }
+
+    @Test("I3: committed, and somebody could be elected without it (Figure 8)")
+    func heirs() {
+        func commits(_ entries: [Entry]) -> String? {
+            let watched = voting([1: entries, 2: entries, 3: [W.entry(2, 3)]])
+            watched.step(
+                1, term: 4, last: entries.last, commit: entries.last?.index.number ?? 0,
+                [.committed([Self.founding] + entries)])
+            return watched.check
+        }
+        #expect(commits([W.entry(2, 2)]) == "I3")
+        #expect(commits([W.entry(2, 2), W.entry(3, 4)]) == nil)
+    }
+
+    @Test("I2: another configuration than the newest of the log is in force")
+    func configuration() {
+        let next = Configuration(servers: Array(Self.voters.servers.dropLast()))
+        let entry = Entry(
+            index: LogIndex(2), term: Term(1), kind: .configuration, payload: next.encoded())
+        let write = Effect.persist(
+            Write(
+                sequence: WriteSequence(1), hardState: nil, truncateAfter: nil, entries: [entry],
+                resetTo: nil, commitHint: .zero))
+        let told = voting([1: []])
+        told.step(
+            1, term: 1, last: entry, [write, .configurationChanged(next, index: entry.index)])
+        #expect(told.check == nil)
+        let silent = voting([1: []])
+        silent.step(1, term: 1, last: entry, [write])
+        #expect(silent.check == "I2")
+    }
+
+    @Test("I5: a server that lost its records is whole again, and votes")
+    func recovered() {
+        let watched = voting([1: []])
+        watched.step(1, term: 1, last: Self.founding, [.recovered])
+        #expect(watched.check == "I5")
+    }
 }

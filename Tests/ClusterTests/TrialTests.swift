@@ -87,4 +87,14 @@ private func report(seed: UInt64, seconds: Int = 10, traced: Bool = false) -> Tr
     func silentLastEntry(seed: UInt64) {
         #expect(report(seed: seed, seconds: 60).violation == nil)
     }
+
+    /// The greeting of an empty server, sent before it took up the recovered life and read after the
+    /// news that it had, made it a stranger. And a server of the old life followed one that it had
+    /// met before that one took up the new life.
+    @Test(
+        "What is left of a lost quorum lives on, and the old life does not disturb it",
+        arguments: [243, 273])
+    func secondLife(seed: UInt64) {
+        #expect(report(seed: seed, seconds: 25).violation == nil)
+    }
 }

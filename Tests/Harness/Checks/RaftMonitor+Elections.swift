@@ -11,6 +11,7 @@ extension RaftMonitor {
 
     /// I1: who leads was voted for, in that term, by a majority of the configuration that it has.
     func checkBallots(_ id: ServerID, in term: Term, _ configuration: Configuration) {
+        guard configuration.voterCount > 0 else { return }
         let ballot = ballots[term] ?? [:]
         if !configuration.hasMajority({ $0 == id || ballot[$0] == id }) {
             fail("I1", "\(id) leads in \(term) without the votes of a majority of \(configuration)")

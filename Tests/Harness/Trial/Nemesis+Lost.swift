@@ -113,7 +113,8 @@ extension Nemesis {
                 Ambushes.Ambush(number: number, name: "its leader is cut off", left: 1) { _, _ in
                     schedule.cutOff([leader], isHungUp: false)
                     askBoth(
-                        schedule, leader: [leader], from: .milliseconds(2), until: .milliseconds(500))
+                        schedule, leader: [leader], from: .milliseconds(2),
+                        until: .milliseconds(500))
                 })
         }
         schedule.after(first) {
