@@ -171,10 +171,11 @@ package struct JSONWriter {
     private mutating func quote(_ text: String) {
         bytes.append(UInt8(ascii: "\""))
         // Looked through in its own memory, where it has one: byte by byte a view takes longer.
-        let mayNeedEscape =
-            unsafe text.utf8.withContiguousStorageIfAvailable { unsafe $0.contains(where: Self.mayNeedEscape) }
-            ?? text.utf8.contains(where: Self.mayNeedEscape)
-        if mayNeedEscape {
+        // SAFETY: the bytes are only read, in the call.
+        let seen = unsafe text.utf8.withContiguousStorageIfAvailable {
+            unsafe $0.contains(where: Self.mayNeedEscape)
+        }
+        if seen ?? text.utf8.contains(where: Self.mayNeedEscape) {
             for scalar in text.unicodeScalars { appendEscaped(scalar) }
         } else {
             bytes.append(contentsOf: text.utf8)  // Nearly every string that we write.

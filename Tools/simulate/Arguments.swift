@@ -25,6 +25,8 @@ struct Arguments {
     var first: UInt64 = 1
     /// nil to have it drawn from each seed.
     var servers: Int?
+    /// Likewise.
+    var clients: Int?
     /// How long faults go on beginning, in simulated seconds.
     var seconds = 25
     var jobs = 1
@@ -48,6 +50,7 @@ struct Arguments {
           --messages    with --trace: every Raft message too
           --only LIST   with --seed: only these of the planned faults happen, or none
           --servers N   servers that found the cluster, 1 to 7 (3, 5 or 7, by the seed)
+          --clients N   clients that ask, 1 to 64 (3 to 8, by the seed)
           --seconds N   how long faults go on beginning, in simulated time (25)
           --jobs N      processes that share the work (1)
           --plant NAME… plant these defects, or all, in a copy of the sources (Tools/plant), and say
@@ -74,6 +77,7 @@ struct Arguments {
         case "--first": first = try Self.number(word, &rest, 0...UInt64.max)
         case "--seed": mode = .one(seed: try Self.number(word, &rest, 0...UInt64.max))
         case "--servers": servers = Int(try Self.number(word, &rest, 1...7))
+        case "--clients": clients = Int(try Self.number(word, &rest, 1...64))
         case "--seconds": seconds = Int(try Self.number(word, &rest, 1...1_000_000))
         case "--jobs": jobs = Int(try Self.number(word, &rest, 1...1_024))
         case "--only": only = try Self.list(word, &rest)

@@ -53,6 +53,7 @@ final class Campaign {
 
     private var common: [String] {
         (arguments.servers.map { ["--servers", "\($0)"] } ?? [])
+            + (arguments.clients.map { ["--clients", "\($0)"] } ?? [])
             + ["--seconds", "\(arguments.seconds)"]
     }
 

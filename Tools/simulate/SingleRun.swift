@@ -5,6 +5,7 @@ extension Arguments {
     func settings(seed: UInt64) -> TrialSettings {
         var settings = TrialSettings(seed: seed)
         settings.servers = servers
+        settings.clients = clients
         settings.faultsLast = .seconds(seconds)
         settings.only = only
         settings.isTraced = isTraced
