@@ -22,6 +22,8 @@ import Testing
         #expect(subject.core.members.count == Gossip.membersMax)
         #expect((1...4).allSatisfy { subject[$0]?.status == .alive })
         #expect(Subject.refusals(effects).contains(.full))
+        let newcomer = subject.hear(.ack(sequence: 0), from: 5)
+        #expect(newcomer == [.refused(.full, from: World.address(5))])
 
         // Nobody hears from them: they fail, and then make room for one that speaks for itself.
         subject.wait(.seconds(1_800), answering: [1, 2, 3, 4])
@@ -82,6 +84,33 @@ import Testing
         #expect(world.run(atMost: .seconds(30)) { $0.all(1, are: .failed) })
         world.start(1)
         #expect(world.run(atMost: .seconds(30)) { $0.agree })
+    }
+
+    @Test("At the last incarnation others' word fails nobody who speaks")
+    func ceilingHearsay() {
+        var subject = Subject(peers: 3)
+        subject.hear(.ack(sequence: 0), from: 1, incarnation: .max)
+        let last = Subject.record(1, incarnation: .max)
+        subject.hear(
+            .news, from: 2,
+            claims: [
+                .standing(last, .gone), .standing(last, .leaving),
+                Subject.suspect(1, by: 2, incarnation: .max),
+            ])
+        #expect(subject[1]?.status == .alive && subject[1]?.isSuspect == false)
+
+        subject.hear(.ack(sequence: 0), from: 1, incarnation: .max, standing: .leaving)
+        #expect(subject[1]?.status == .leaving)
+    }
+
+    @Test("Nobody is taken up to be forgotten")
+    func erasedStranger() {
+        var subject = Subject(peers: 1)
+        let before = subject.core.metrics.broadcasts
+        let effects = subject.hear(.news, from: 1, claims: [.standing(Subject.record(9), .erased)])
+
+        #expect(effects.isEmpty)
+        #expect(subject.core.metrics.broadcasts == before)
     }
 
     @Test(

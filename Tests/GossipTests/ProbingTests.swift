@@ -119,6 +119,19 @@ import Testing
         #expect(subject.core.metrics.awareness == 3 - nacks)
     }
 
+    @Test("The nack of somebody who was not asked is none")
+    func foreignNack() throws {
+        var subject = Subject(peers: 5)
+        let ping = try subject.firstPing()
+        let asked = requests(subject.wait(.milliseconds(500))).map(\.to)
+        let others = (1...5).filter { !asked.contains(World.address($0)) }
+        for peer in others { subject.hear(.nack(sequence: ping.sequence), from: peer) }
+        subject.wait(.milliseconds(500))
+
+        #expect(others.count == 2)
+        #expect(subject.core.metrics.awareness == 3)
+    }
+
     @Test("A server that hears badly gives others more time, up to eight times")
     func slowDown() {
         var subject = Subject(peers: 3)
