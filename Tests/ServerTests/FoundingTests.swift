@@ -182,6 +182,19 @@ import Testing
         #expect(members[Self.other]?.info.incarnation == 3)
     }
 
+    @Test("A server that took up a recovered life stays in it, whatever it said before")
+    func recoveredLife() {
+        let cluster = ServerID(high: 9, low: 1)
+        var members = Members()
+        var late = Self.info(2)
+        late.clusterID = cluster
+        var recovered = late
+        recovered.recoveryEpoch = 1 << 32
+        _ = members.learn(recovered, isDirect: true, at: .zero)
+        _ = members.learn(late, isDirect: true, at: .zero)
+        #expect(members.belongs(Self.other, to: cluster, epoch: 1 << 32))
+    }
+
     @Test("Room is made by forgetting who is silent and not needed, longest silent first")
     func makesRoom() {
         var members = Members()
