@@ -107,3 +107,120 @@ import Testing
         #expect(!Founding.accepts(low, own: Self.info(3, hasLog: true), accepted: nil))
     }
 }
+<<<<<<< HEAD
+=======
+
+@Suite("Who is there") struct MembersTests {
+    private static func info(_ number: UInt64, incarnation: UInt64 = 1) -> MemberInfo {
+        MemberInfo(
+            id: ServerID(high: 0, low: number), name: "s\(number)", region: "global",
+            datacenter: "dc1", version: "0.1.0", peerAddress: "10.0.0.\(number):4647",
+            gossipAddress: "10.0.0.\(number):4648", httpAddress: "10.0.0.\(number):4646",
+            bootstrapExpect: 3, isNonVoter: false, clusterID: nil, recoveryEpoch: 0,
+            hasLog: false, incarnation: incarnation)
+    }
+
+    private static let own = ServerID(high: 0, low: 1)
+    private static let other = ServerID(high: 0, low: 2)
+
+    @Test("Hearsay makes nobody alive; an answer does; four seconds of silence make it failed")
+    func statuses() {
+        var members = Members()
+        let outcome1 = members.learn(Self.info(2), isDirect: true, at: .zero)
+        #expect(outcome1)
+        #expect(members[Self.other]?.status == SerfStatus.none)
+        let outcome2 = members.contacted(Self.other, at: .seconds(1))
+        #expect(outcome2)
+        #expect(members[Self.other]?.status == .alive)
+        let outcome3 = members.tick(at: .milliseconds(4_999), except: Self.own)
+        #expect(outcome3.isEmpty)
+        let outcome4 = members.tick(at: .seconds(5), except: Self.own)
+        #expect(outcome4 == [Self.other])
+        #expect(members[Self.other]?.status == .failed)
+        let outcome5 = members.contacted(Self.other, at: .seconds(6))
+        #expect(outcome5)
+        #expect(members[Self.other]?.status == .alive)
+    }
+
+    @Test("A farewell and the end of the connection make left; an end alone does not")
+    func leaves() {
+        var members = Members()
+        _ = members.learn(Self.info(2), isDirect: true, at: .zero)
+        _ = members.contacted(Self.other, at: .zero)
+        members.disconnected(Self.other)
+        #expect(members[Self.other]?.status == .alive)
+        members.leaving(Self.other)
+        #expect(members[Self.other]?.status == .leaving)
+        let outcome6 = members.contacted(Self.other, at: .seconds(1))
+        #expect(!outcome6)
+        members.disconnected(Self.other)
+        #expect(members[Self.other]?.status == .left)
+    }
+
+    @Test("A new life of a server that left is taken up; rumours of the old one are not")
+    func newLife() {
+        var members = Members()
+        _ = members.learn(Self.info(2, incarnation: 5), isDirect: true, at: .zero)
+        members.leaving(Self.other)
+        members.disconnected(Self.other)
+        let outcome7 = members.learn(Self.info(2, incarnation: 4), isDirect: false, at: .seconds(1))
+        #expect(!outcome7)
+        #expect(members[Self.other]?.status == .left)
+        let outcome8 = members.learn(Self.info(2, incarnation: 6), isDirect: false, at: .seconds(2))
+        #expect(outcome8)
+        _ = members.contacted(Self.other, at: .seconds(2))
+        #expect(members[Self.other]?.status == .alive)
+    }
+
+    @Test("A server is believed about itself; rumours count only of servers that do not answer")
+    func rumours() {
+        var members = Members()
+        _ = members.learn(Self.info(2, incarnation: 9), isDirect: true, at: .zero)
+        _ = members.contacted(Self.other, at: .zero)
+        let poisoned = members.learn(Self.info(2, incarnation: .max), isDirect: false, at: .zero)
+        #expect(!poisoned)
+        let older = members.learn(Self.info(2, incarnation: 3), isDirect: true, at: .seconds(1))
+        #expect(older)
+        #expect(members[Self.other]?.info.incarnation == 3)
+    }
+
+    @Test("A server that took up a recovered life stays in it, whatever it said before")
+    func recoveredLife() {
+        let cluster = ServerID(high: 9, low: 1)
+        var members = Members()
+        var late = Self.info(2)
+        late.clusterID = cluster
+        var recovered = late
+        recovered.recoveryEpoch = 1 << 32
+        _ = members.learn(recovered, isDirect: true, at: .zero)
+        _ = members.learn(late, isDirect: true, at: .zero)
+        #expect(members.belongs(Self.other, to: cluster, epoch: 1 << 32))
+    }
+
+    @Test("Room is made by forgetting who is silent and not needed, longest silent first")
+    func makesRoom() {
+        var members = Members()
+        for number in 1...UInt64(Members.countMax) {
+            _ = members.learn(
+                Self.info(number), isDirect: true, at: .seconds(Int64(number == 9 ? 0 : 10)))
+        }
+        _ = members.contacted(Self.own, at: .seconds(10))
+        let none = members.makeRoom(keeping: { _ in true })
+        #expect(none == nil)
+        let gone = members.makeRoom(keeping: { $0 == Self.own })
+        #expect(gone == ServerID(high: 0, low: 9))
+        let fits = members.learn(Self.info(1000), isDirect: false, at: .seconds(11))
+        #expect(fits)
+    }
+
+    @Test("The number of members is bounded")
+    func bounded() {
+        var members = Members()
+        for number in 1...100 as ClosedRange<UInt64> {
+            _ = members.learn(Self.info(number), isDirect: true, at: .zero)
+        }
+        #expect(members.all.count == Members.countMax)
+        #expect(members.all.map(\.info.id) == members.all.map(\.info.id).sorted())
+    }
+}
+>>>>>>> hist

@@ -149,6 +149,19 @@ private let lateVote = Message.voteResponse(
         try check("foreign_cluster") { Raw.hello(try $0.stranger(of: nil)) + Raw.raft(lateVote) }
     }
 
+    @Test("Raft's words from a server that had no log, and went over to another life")
+    func otherLife() throws {
+        try check("foreign_cluster") {
+            var info = try $0.stranger(of: try $0.member().clusterID)
+            info.hasLog = false
+            var gone = info
+            gone.recoveryEpoch += 1 << 32
+            gone.hasLog = true
+            return Raw.hello(info) + Raw.frame(.members) { MemberList.write([gone], to: &$0) }
+                + Raw.raft(lateVote)
+        }
+    }
+
     @Test("A snapshot from a server without a cluster")
     func foreignSnapshot() throws {
         try check("foreign_cluster") { Raw.hello(try $0.stranger(of: nil), .snapshot) }
