@@ -76,7 +76,7 @@ extension SimulatedCluster {
             cluster.world.run(for: .microseconds(Int64(generator.next() % 3_000)))
         }
         let leader = try #require(cluster.settle(), "no leader in seed \(seed)")
-        cluster.world.run(for: .seconds(10))
+        cluster.world.run(for: .seconds(14))
         #expect(cluster.overview(of: leader)?.configuration.voterCount == 5)
     }
 
@@ -231,7 +231,7 @@ extension SimulatedCluster {
             #expect(cluster.overview(of: leader)?.configuration.servers.count == 2)
         }
         cluster.start(victim)
-        cluster.world.run(for: .seconds(8))
+        cluster.world.run(for: .seconds(13))
         #expect(cluster.overview(of: leader)?.configuration.voterCount == 3, "it is alive again")
     }
 

@@ -279,11 +279,7 @@ private struct Watched {
     }
 
     @Test("I1: a leader without the votes of a majority in its term")
-<<<<<<< HEAD
-    func ballots() {
-=======
     func unelected() {
->>>>>>> hist
         let watched = voting([1: [], 2: [], 3: []])
         grant(by: 2, to: 1, in: 2, at: watched)
         watched.step(1, .leader, term: 2, last: Self.founding)
