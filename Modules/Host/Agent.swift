@@ -137,7 +137,11 @@ package enum Agent {
             ])
         var options = try options(for: configuration, directory)
         do throws(KeyringError) {
-            try options.readPoolFiles(from: plugins.files)
+            if let problem = try options.readPoolFiles(from: plugins.files) {
+                logger.warning(
+                    "the list of members of before cannot be read: retry_join has to do",
+                    metadata: ["error": "\(problem)"])
+            }
         } catch {
             throw StartError(
                 text: "the keyring \(options.keyringPath ?? "") cannot be used: \(error); put the "

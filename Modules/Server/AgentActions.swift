@@ -85,7 +85,8 @@ extension Server {
         }
         guard let member = found.first else {
             return .text(
-                404, "no member of the gossip pool is called \"\(node.prefix(256))\": see "
+                404,
+                "no member of the gossip pool is called \"\(node.prefix(256))\": see "
                     + "/v1/agent/members")
         }
         guard found.count == 1 else {

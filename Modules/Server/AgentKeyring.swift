@@ -67,7 +67,8 @@ extension Server {
             switch result {
             case .success:
                 self.seal.keyring = stored
-                self.logger.info("gossip keyring changed", metadata: ["keys": "\(stored.keys.count)"])
+                self.logger.info(
+                    "gossip keyring changed", metadata: ["keys": "\(stored.keys.count)"])
                 done(.keys(stored.keys.map(\.base64)))
             case .failure(let error):
                 done(.failed("the keyring cannot be stored: \(error)"))
@@ -109,7 +110,8 @@ enum KeyringOutcome {
     init(_ result: ForwardResult) {
         switch result {
         case .replied(.answered(let response)) where response.status == 200:
-            self = KeyringResponse.keys(in: response.body).map(Self.keys) ?? .failed("not an answer")
+            self =
+                KeyringResponse.keys(in: response.body).map(Self.keys) ?? .failed("not an answer")
         case .replied(.answered(let response)):
             self = .failed(String(decoding: response.body.prefix(1024), as: UTF8.self))
         case .replied(.notLeader), .notSent: self = .failed("not reachable: nothing changed there")
@@ -190,12 +192,17 @@ struct KeyringResponse: JSONWritable {
         writer.endObject()
     }
 
+    private static let answerLimits = JSONLimits(depthMax: 4, bytesMax: 64 << 10, valuesMax: 64)
+
     /// The ring of the one server that answered with `body`, the primary key first.
     static func keys(in body: [UInt8]) -> [String]? {
-        guard
-            let node = try? JSONReader.parse(
-                body, limits: JSONLimits(depthMax: 4, bytesMax: 64 << 10, valuesMax: 64)),
-            case .object(let keys) = node.member("Keys")?.value,
+        let node: JSONNode
+        do throws(JSONError) {
+            node = try JSONReader.parse(body, limits: answerLimits)
+        } catch {
+            return nil
+        }
+        guard case .object(let keys) = node.member("Keys")?.value,
             case .object(let primaries) = node.member("PrimaryKeys")?.value
         else { return nil }
         let first = primaries.first?.name

@@ -346,10 +346,15 @@ extension NodeRecord {
 extension MemberInfo {
     /// nil for a payload that is none, or not of the record's server.
     init?(_ record: NodeRecord) {
-        guard let info = try? MemberInfo(payload: record.payload), info.id == ServerID(record.id),
-            info.gossipAddress == record.address
-        else { return nil }
-        self = info
+        do throws(ByteError) {
+            let info = try MemberInfo(payload: record.payload)
+            guard info.id == ServerID(record.id), info.gossipAddress == record.address else {
+                return nil
+            }
+            self = info
+        } catch {
+            return nil
+        }
     }
 }
 

@@ -21,7 +21,8 @@ final class GossipSeal {
             switch self {
             case .notSealed: "its gossip is not encrypted, and that of the pool is (server.encrypt)"
             case .noKeys: "its gossip is encrypted, and that of the pool is not (server.encrypt)"
-            case .refused(.noKeyFits): "its gossip is encrypted with a key that the pool does not have"
+            case .refused(.noKeyFits):
+                "its gossip is encrypted with a key that the pool does not have"
             case .refused(.tooShort), .refused(.unknownVersion): "that is not gossip"
             }
         }

@@ -61,9 +61,10 @@ package struct MembersFile: Equatable, Sendable {
 extension ServerOptions {
     /// Reads what operators and earlier lives have left in the data folder: keys and members. Blocks.
     ///
+    /// - Returns: what is wrong with the list of members, if it is there and cannot be read.
     /// - Throws: ``KeyringError`` for a keyring that cannot be read: to go on in plain, or with keys
     ///   that others have given up, would be worse than not to start.
-    package mutating func readPoolFiles(from files: any Files) throws(KeyringError) {
+    package mutating func readPoolFiles(from files: any Files) throws(KeyringError) -> String? {
         if let path = keyringPath, files.exists(path) {
             let bytes: [UInt8]
             do throws(FileError) {
@@ -73,10 +74,14 @@ extension ServerOptions {
             }
             keyring = try Keyring(file: bytes)
         }
-        guard let path = membersPath,
-            let bytes = try? files.read(path, limitBytes: MembersFile.bytesMax)
-        else { return }
-        remembered = (try? MembersFile(decoding: bytes)) ?? MembersFile()
+        guard let path = membersPath, files.exists(path) else { return nil }
+        do {
+            remembered = try MembersFile(
+                decoding: try files.read(path, limitBytes: MembersFile.bytesMax))
+            return nil
+        } catch {
+            return "\(error)"
+        }
     }
 }
 

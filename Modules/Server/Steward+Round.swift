@@ -108,7 +108,9 @@ extension Steward {
             }
         guard server.canEverybodyApply(Command.historyVersion) else { return }
         round.isUnderWay = true
-        replica.propose(Command.setUpgradeBaseline(baseline, cas: replica.state.upgradeBaselineIndex).encoded()) { [weak self] _ in
+        replica.propose(
+            Command.setUpgradeBaseline(baseline, cas: replica.state.upgradeBaselineIndex).encoded()
+        ) { [weak self] _ in
             self?.round.isUnderWay = false
             self?.schedule()
         }

@@ -66,7 +66,8 @@ extension SimulatedCluster {
         #expect(cluster.voters(leader).count == 3)
     }
 
-    @Test("Three newer servers replace three older ones: no write fails, and the old ones are named")
+    @Test(
+        "Three newer servers replace three older ones: no write fails, and the old ones are named")
     func upgrade() throws {
         let cluster = SimulatedCluster(seed: 32, count: 3, spares: 3) { $0.version = "1.0.0" }
         for (position, node) in cluster.nodes.enumerated() {

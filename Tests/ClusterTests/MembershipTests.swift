@@ -18,7 +18,8 @@ private final class Watched {
     private(set) var lines: [String] = []
 
     init(
-        seed: UInt64, count: Int, spares: Int = 0, configure: (inout ServerOptions) -> Void = { _ in }
+        seed: UInt64, count: Int, spares: Int = 0,
+        configure: (inout ServerOptions) -> Void = { _ in }
     ) {
         cluster = SimulatedCluster(seed: seed, count: count, spares: spares, configure: configure)
         cluster.tell = { [unowned self] in lines.append("\($0) \($1)") }

@@ -254,7 +254,7 @@ private struct Life {
         let stores = opened.stores
         var options = node.options
         do throws(KeyringError) {
-            try options.readPoolFiles(from: node.host.files)
+            _ = try options.readPoolFiles(from: node.host.files)
         } catch {
             preconditionFailure("a keyring that a test has damaged: \(error)")
         }

@@ -157,7 +157,8 @@ private let lateVote = Message.voteResponse(
             var gone = info
             gone.recoveryEpoch += 1 << 32
             gone.hasLog = true
-            return Raw.hello(info) + Raw.frame(.members) { MemberList.write([gone], to: &$0) }
+            gone.revision += 1
+            return Raw.hello(info) + Raw.frame(.member) { gone.write(to: &$0) }
                 + Raw.raft(lateVote)
         }
     }
