@@ -224,26 +224,26 @@ class ProcessTest(unittest.TestCase):
         self.servers.append(server)
         return server
 
-    def cluster(self, count=3):
-        """Servers that start a cluster together; not started."""
+    def cluster(self, count=3, server=None, more=None):
+        """Servers that start a cluster together, with these settings besides; not started."""
         ports = free_ports(3 * count)
         triples = [ports[3 * i:3 * i + 3] for i in range(count)]
         servers = []
         for i, (http_port, rpc_port, serf_port) in enumerate(triples):
             name = "s%d" % (i + 1)
             path = os.path.join(self.root, name + ".json")
-            server = Server(self.root, name, triples[i], ["-config", path])
+            one = Server(self.root, name, triples[i], ["-config", path])
             with open(path, "w") as file:
-                json.dump({
-                    "name": name, "data_dir": server.data, "bind_addr": "127.0.0.1",
+                json.dump(dict({
+                    "name": name, "data_dir": one.data, "bind_addr": "127.0.0.1",
                     "ports": {"http": http_port, "rpc": rpc_port, "serf": serf_port},
-                    "server": {
+                    "server": dict({
                         "enabled": True, "bootstrap_expect": count,
                         "server_join": {
                             "retry_join": ["127.0.0.1:%d" % t[2] for t in triples],
-                            "retry_interval": "1s"}},
-                }, file, indent=1)
-            servers.append(server)
+                            "retry_interval": "1s"}}, **(server or {})),
+                }, **(more or {})), file, indent=1)
+            servers.append(one)
         self.servers += servers
         return servers
 
@@ -660,6 +660,120 @@ def selected(suite, names):
         elif not names or any(name in test.id() for name in names):
             yield test
 
+
+class Members(ProcessTest):
+    KEY = base64.b64encode(bytes(range(32))).decode()
+    OTHER_KEY = base64.b64encode(bytes(range(32, 64))).decode()
+
+    def statuses(self, server):
+        answer = server.try_request("GET", "/v1/agent/members")
+        if answer is None or answer.status != 200:
+            return {}
+        return {m["Name"].split(".")[0]: m["Status"] for m in answer.json["Members"]}
+
+    def configured(self, server):
+        answer = server.try_request("GET", RAFT)
+        if answer is None or answer.status != 200:
+            return None
+        return {s["Node"].split(".")[0]: s["Voter"] for s in answer.json["Servers"]}
+
+    def test_a_server_that_leaves_is_out_and_one_that_stops_is_not(self):
+        servers = self.cluster(more={"leave_on_terminate": True})
+        self.start(servers)
+        leader = self.leader(servers)
+        others = [s for s in servers if s is not leader]
+        self.assertEqual(leader.terminate(), 0, leader.tail())
+        wait_until("%s is gone" % leader.name, lambda: self.configured(others[0]) == {
+            s.name: True for s in others}, 10)
+        self.assertEqual({self.statuses(s).get(leader.name) for s in others}, {"left"})
+        self.write_until_acknowledged(others, 77)
+        # The other signal is no farewell.
+        others[0].process.send_signal(signal.SIGINT)
+        self.assertEqual(others[0].process.wait(10), 0)
+        answer = others[1].request("GET", RAFT + "?stale")
+        self.assertEqual(len(answer.json["Servers"]), 2)
+        self.done()
+
+    def test_what_cannot_be_done_to_members_is_said(self):
+        server = self.dev().start().wait_ready()
+        for method, path, body, status, text in [
+                ("PUT", "/v1/agent/force-leave?node=nobody", None, 404, "nobody"),
+                ("PUT", "/v1/agent/force-leave", None, 400, "node"),
+                ("PUT", "/v1/agent/join", None, 400, "address"),
+                ("PUT", "/v1/agent/join?address=127.0.0.1:%d" % free_ports(1)[0], None, 200, "refused"),
+                ("PUT", "/v1/agent/join?address=127.0.0.1:%d" % server.serf_port, None, 200, "itself"),
+                ("GET", "/v1/agent/keyring/list", None, 500, "encryption"),
+                ("PUT", "/v1/agent/keyring/install", {"Key": self.KEY}, 500, "encryption"),
+                ("PUT", "/v1/agent/keyring/install", {"Key": "x"}, 400, "key"),
+                ("GET", "/v1/operator/autopilot/plan?failed=nobody", None, 404, "nobody"),
+                ("GET", "/v1/operator/autopilot/plan?MinQuorum=-1", None, 400, "MinQuorum"),
+                ("GET", "/v1/operator/raft/history?limit=x", None, 400, "limit")]:
+            answer = server.request(method, path, body)
+            self.assertEqual(answer.status, status, "%s: %r" % (path, answer))
+            self.assertIn(text, answer.body.decode())
+        self.done()
+
+    def test_garbage_on_the_gossip_port_harms_nobody(self):
+        servers = self.cluster()
+        self.start(servers)
+        dice = random.Random(OPTIONS.seed)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            for _ in range(3000):
+                server = servers[dice.randrange(3)]
+                data = bytes([dice.randrange(3)]) + dice.randbytes(dice.choice((0, 1, 40, 1200, 9000)))
+                s.sendto(data, ("127.0.0.1", server.serf_port))
+        self.write_until_acknowledged(servers, 5)
+        for server in servers:
+            self.assertEqual(set(self.statuses(server).values()), {"alive"})
+            counters = {c["Name"]: c["Count"] for c in server.request("GET", "/v1/metrics").json["Counters"]}
+            refused = {k: v for k, v in counters.items() if k.startswith("nomad.raft.messages_refused") and v}
+            self.assertTrue(refused, "nothing was counted")
+        self.done()
+
+    def test_keys_are_exchanged_and_kept_and_a_wrong_one_stays_outside(self):
+        servers = self.cluster(count=4, server={"encrypt": self.KEY, "bootstrap_expect": 3})
+        stranger = servers[3]
+        path = stranger.arguments[1]
+        with open(path) as file:
+            settings = json.load(file)
+        settings["server"]["encrypt"] = self.OTHER_KEY
+        with open(path, "w") as file:
+            json.dump(settings, file)
+        pool = servers[:3]
+        self.start(pool)
+        leader = self.leader(pool)
+        stranger.start()
+        wait_until("the stranger says why", lambda: "key" in stranger.tail(), 20)
+        self.assertEqual(sorted(self.configured(leader)), ["s1", "s2", "s3"])
+        stranger.kill()
+        for verb, key in [("install", self.OTHER_KEY), ("use", self.OTHER_KEY), ("remove", self.KEY)]:
+            answer = leader.request("PUT", "/v1/agent/keyring/" + verb, {"Key": key})
+            self.assertEqual(answer.status, 200, answer)
+            self.assertEqual(answer.json["Messages"], {})
+        for server in pool:
+            server.kill()
+        self.start(pool)
+        keys = pool[0].request("GET", "/v1/agent/keyring/list").json["Keys"]
+        wait_until("all have the new key alone", lambda: pool[0].request(
+            "GET", "/v1/agent/keyring/list").json["Keys"] == {self.OTHER_KEY: 3}, 20)
+        self.assertNotIn(self.KEY, keys)
+        self.done()
+
+    def test_what_autopilot_did_is_remembered_by_all(self):
+        servers = self.cluster()
+        self.start(servers)
+        leader = self.leader(servers)
+        victim = next(s for s in servers if s is not leader)
+        victim.kill()
+        wait_until("%s is removed" % victim.name, lambda: victim.name not in (
+            self.configured(leader) or {victim.name: 1}), 30)
+        victim.start()
+        wait_until("%s votes" % victim.name, lambda: (self.configured(leader) or {}).get(victim.name), 30)
+        texts = wait_until("one history", lambda: (lambda t: t if len(set(t)) == 1 else None)(
+            [s.request("GET", "/v1/operator/raft/history?stale").body for s in servers]), 10)
+        actions = [e["Action"] for e in json.loads(texts[0])["Events"]]
+        self.assertEqual(actions, ["force-leave", "remove", "add-non-voter", "promote"])
+        self.done()
 
 def main(module=sys.modules[__name__], add_arguments=lambda parser: None):
     """Runs the tests of a module: this one, or another that shares what is here."""
