@@ -269,6 +269,49 @@ private final class Watched {
         #expect(text.components(of: "\"ID\":") == 3)
     }
 
+    @Test("X05: a follower that only the leader does not reach is late, not failed, and stays")
+    func raftLinkBlocked() throws {
+        let watched = Watched(seed: 16, count: 3)
+        let leader = try watched.startAll()
+        watched.cluster.world.run(for: .seconds(5))
+        let follower = watched.others(leader)[0]
+        let id = try watched.id(follower)
+        watched.cluster.world.network.partition(leader.host, follower.host)
+        watched.cluster.world.run(for: .seconds(40))
+        let role = watched.cluster.overview(of: leader)?.status.role
+        #expect(role == .leader, "nobody is disturbed")
+        #expect(watched.serfStatus(of: follower.name, at: leader) == "alive")
+        #expect(watched.configuration(leader).isVoter(id))
+        let state = watched.text(leader, "/v1/operator/autopilot/state")
+        #expect(state.contains("\"Code\":\"last-contact\""))
+        #expect(watched.status(leader, health) == 429)
+        watched.cluster.world.network.heal()
+        #expect(watched.wait(.seconds(15)) { watched.status(leader, health) == 200 } != nil)
+    }
+
+    @Test("X03: removed by an operator while its promotion is due, a server ends without a vote")
+    func removedWhilePromoted() throws {
+        for offset in stride(from: Int64(0), through: 900, by: 100) {
+            let watched = Watched(seed: 17, count: 3, spares: 1)
+            let leader = try watched.startAll()
+            watched.cluster.world.run(for: .seconds(12))
+            let joiner = watched.cluster.nodes[3]
+            watched.cluster.start(joiner)
+            watched.cluster.world.run(for: .milliseconds(10_000 + offset))
+            let id = try watched.id(joiner)
+            let path = "/v1/operator/raft/peer?id=\(id)"
+            guard case .success(let response) = watched.cluster.ask(leader, .delete, path) else {
+                Issue.record("no answer")
+                return
+            }
+            #expect(response.status == 200)
+            #expect(!watched.configuration(leader).contains(id))
+            // It comes back by itself, as a server that has to prove itself again.
+            watched.cluster.world.run(for: .seconds(5))
+            #expect(!watched.configuration(leader).isVoter(id))
+        }
+    }
+
     @Test("A MinQuorum beyond the number of voters is kept, warned about, and no clean-up happens")
     func minQuorum() throws {
         let watched = Watched(seed: 14, count: 3)
