@@ -36,7 +36,7 @@ class Cluster:
         for position in range(count):
             self.add(position, expect=count)
 
-    def add(self, position, expect=0, **more):
+    def add(self, position, expect=0, leaves=False, **more):
         """Another server; not started. Those that found the cluster know each other's ports."""
         if not self.servers:
             self.pool = [free_ports(3) for _ in range(8)]
@@ -48,6 +48,7 @@ class Cluster:
         settings = {
             "name": name, "data_dir": server.data, "bind_addr": "127.0.0.1",
             "ports": {"http": ports[0], "rpc": ports[1], "serf": ports[2]},
+            "leave_on_terminate": leaves,
             "server": dict({
                 "enabled": True,
                 "server_join": {"retry_join": self.join, "retry_interval": "1s"}}, **more)}
@@ -225,7 +226,8 @@ def replaced(root, rounds):
         cluster = Cluster.__new__(Cluster)
         cluster.root, cluster.join, cluster.servers = folder, [], []
         for position in range(3):
-            cluster.add(position, expect=3, redundancy_zone="z%d" % (position + 1), upgrade_version="1.0.0")
+            cluster.add(
+                position, expect=3, leaves=True, redundancy_zone="z%d" % (position + 1), upgrade_version="1.0.0")
         cluster.start()
         leader = cluster.leader()
         leader.request("PUT", AUTOPILOT, {"EnableRedundancyZones": True, "EnableCustomUpgrades": True})
@@ -253,10 +255,7 @@ def replaced(root, rounds):
         writes.end()
         new = Writes(cluster.servers[3])
         for server in cluster.servers[:3]:
-            server.terminate()
-            gone = server
-            name = "%s.global" % gone.name
-            cluster.servers[3].request("PUT", "/v1/agent/force-leave?node=" + name)
+            server.terminate(30)
         wait_until("three servers", lambda: len(
             cluster.servers[3].request("GET", RAFT).json["Servers"]) == 3, 60)
         done = time.monotonic() - start
