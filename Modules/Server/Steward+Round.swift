@@ -23,7 +23,7 @@ extension Steward {
     }
 
     func considerRound() {
-        guard !round.isUnderWay, let plan = picture?.plan, !plan.isGated,
+        guard !round.isUnderWay, hasHeardEverybody, let plan = picture?.plan, !plan.isGated,
             replica.core.isConfigurationCommitted, !replica.core.configuration.isJoint
         else { return }
         if let change = plan.baselineChange { return store(change) }
@@ -73,11 +73,7 @@ extension Steward {
         replica.change(change, ifConfigurationIndex: before) { [weak self] outcome in
             guard let self else { return }
             guard case .accepted(let index, let term) = outcome else {
-                if case .unchanged = outcome { return self.next() }
-                self.logger.info(
-                    "a planned change was not made",
-                    metadata: ["change": "\(action.text)", "outcome": "\(outcome)"])
-                return self.finish()
+                return self.notMade(action, outcome)
             }
             self.round.expected = index
             if action.kind == .promote { self.round.hasPromoted = true }
@@ -88,6 +84,22 @@ extension Steward {
                 self.next()
             }
         }
+    }
+
+    private func notMade(_ action: PlannedAction, _ outcome: ChangeDecision.Outcome) {
+        switch outcome {
+        case .unchanged:
+            return next()
+        case .inProgress, .conflict:
+            // Another change is on its way, or a new leader has not committed anything yet: what was
+            // planned is looked at again with the next tick, not with the next round.
+            round.isDue = true
+        default:
+            logger.info(
+                "a planned change was not made",
+                metadata: ["change": "\(action.text)", "outcome": "\(outcome)"])
+        }
+        finish()
     }
 
     private func finish() {

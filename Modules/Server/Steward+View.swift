@@ -9,8 +9,19 @@ import MartletTransport
 // What the leader sees: from gossip who is there, from Raft's answers how they do.
 
 extension Steward {
-    /// How long a new leader waits for a first answer before it says that there was none.
+    /// How long a new leader waits for a first answer before it says that there was none. Until then
+    /// a server is taken to be where the leader is: nothing speaks against it.
     private static let firstAnswerMax: Duration = .seconds(1)
+
+    /// Nothing is decided on what is only assumed.
+    var hasHeardEverybody: Bool {
+        loop.now - leadingSince >= Self.firstAnswerMax
+            || replica.core.progress.allSatisfy { $0.id == server.id || $0.lastContact != nil }
+    }
+
+    private func isAwaited(_ progress: Progress?) -> Bool {
+        progress?.lastContact == nil && loop.now - leadingSince < Self.firstAnswerMax
+    }
 
     func makeView() -> ClusterView {
         let core = replica.core
@@ -35,6 +46,7 @@ extension Steward {
     ) -> ServerObservation {
         let core = replica.core
         let isSelf = server.id == self.server.id
+        let isAssumed = isSelf || isAwaited(progress)
         let info = isSelf ? network.own : network.members[server.id]?.info
         let identity = replica.state.server(server.id.description)
         var seen = ServerObservation(
@@ -43,8 +55,8 @@ extension Steward {
             serfStatus: isSelf ? .alive : network.members[server.id]?.status ?? .none,
             isLeader: isSelf, isVoter: server.role == .voter,
             lastContact: isSelf ? .zero : contact(of: progress),
-            lastTerm: isSelf ? core.lastTerm.number : progress?.lastTerm.number ?? 0,
-            lastIndex: isSelf ? core.lastIndex.number : progress?.lastIndex.number ?? 0)
+            lastTerm: isAssumed ? core.lastTerm.number : progress?.lastTerm.number ?? 0,
+            lastIndex: isAssumed ? core.lastIndex.number : progress?.lastIndex.number ?? 0)
         seen.isReceivingSnapshot = progress?.isReceivingSnapshot ?? false
         seen.isCaughtUp = isSelf || progress?.isCaughtUp ?? false
         seen.isReadReplica = info?.isNonVoter ?? identity?.isNonVoter ?? false
@@ -60,8 +72,7 @@ extension Steward {
     /// Age of the last answer. What leads since a moment ago has not had the time to be answered.
     private func contact(of progress: Progress?) -> Duration? {
         if let answered = progress?.lastContact { return loop.now - answered }
-        let uptime = loop.now - leadingSince
-        return uptime < Self.firstAnswerMax ? uptime : nil
+        return isAwaited(progress) ? .zero : nil
     }
 
     private func outsiders(of configuration: Configuration) -> [OutsiderObservation] {

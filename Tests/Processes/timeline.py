@@ -94,6 +94,11 @@ class Cluster:
         address = "127.0.0.1:%d" % server.rpc_port
         return next((e for e in answer.json["Servers"] if e["Address"] == address), None)
 
+    def count(self, asked):
+        """How many servers the Raft configuration has, as far as this one can say."""
+        answer = asked.try_request("GET", RAFT)
+        return len(answer.json["Servers"]) if answer is not None and answer.status == 200 else None
+
     def serf(self, asked, server):
         answer = asked.try_request("GET", MEMBERS)
         if answer is None or answer.status != 200:
@@ -256,8 +261,7 @@ def replaced(root, rounds):
         new = Writes(cluster.servers[3])
         for server in cluster.servers[:3]:
             server.terminate(30)
-        wait_until("three servers", lambda: len(
-            cluster.servers[3].request("GET", RAFT).json["Servers"]) == 3, 60)
+        wait_until("three servers", lambda: cluster.count(cluster.servers[3]) == 3, 60)
         done = time.monotonic() - start
         new.end()
         print("replaced %d: %s" % (number + 1, ", ".join("%s %.1f s" % (s, t) for t, s in statuses)))
