@@ -149,8 +149,11 @@ extension Server {
         if servers.isEmpty {
             let found = network.members.all.count { $0.status == .alive }
             text =
-                "No cluster leader: this server belongs to no cluster yet; \(found) of "
-                + "\(max(options.bootstrapExpect, 1)) expected servers found"
+                "No cluster leader: this server belongs to no cluster yet; "
+                + (options.bootstrapExpect > 0
+                    ? "\(found) of \(options.bootstrapExpect) expected servers found"
+                    : "it founds none (bootstrap_expect is 0) and \(found - 1) other servers have "
+                        + "let it in")
         } else {
             let reachable = network.reachableCount(of: servers)
             text =

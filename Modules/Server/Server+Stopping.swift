@@ -50,7 +50,10 @@ extension Server {
     /// Asks the leader to remove this server. Without one, or when it refuses (the last voter), the
     /// server stops all the same, and stays in the configuration.
     private func leaveConfiguration() {
-        guard replica.core.configuration.contains(id) else { return finishStop() }
+        guard replica.core.configuration.contains(id) else {
+            logger.info("left the cluster")
+            return finishStop()
+        }
         guard let leader = replica.core.status.leader, leader != id,
             network.isConnected(to: leader)
         else {
