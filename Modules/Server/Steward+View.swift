@@ -43,8 +43,8 @@ extension Steward {
             serfStatus: isSelf ? .alive : network.members[server.id]?.status ?? .none,
             isLeader: isSelf, isVoter: server.role == .voter,
             lastContact: isSelf ? .zero : contact(of: progress),
-            lastTerm: isSelf ? core.lastTerm.number : progress?.lastTerm.number ?? 0,
-            lastIndex: isSelf ? core.lastIndex.number : progress?.lastIndex.number ?? 0)
+            lastTerm: (isSelf ? core.lastTerm : lastTerm(of: progress)).number,
+            lastIndex: (isSelf ? core.lastIndex : lastIndex(of: progress)).number)
         seen.isReceivingSnapshot = progress?.isReceivingSnapshot ?? false
         seen.isCaughtUp = isSelf || progress?.isCaughtUp ?? false
         seen.isReadReplica = info?.isNonVoter ?? identity?.isNonVoter ?? false
@@ -60,8 +60,20 @@ extension Steward {
     /// Age of the last answer. What leads since a moment ago has not had the time to be answered.
     private func contact(of progress: Progress?) -> Duration? {
         if let answered = progress?.lastContact { return loop.now - answered }
-        let uptime = loop.now - leadingSince
-        return uptime < Self.firstAnswerMax ? uptime : nil
+        return isNew ? loop.now - leadingSince : nil
+    }
+
+    /// Whether the others have not had the time to answer this leader yet.
+    private var isNew: Bool { loop.now - leadingSince < Self.firstAnswerMax }
+
+    /// Of a log that the first entry of this leadership may not have reached yet, the leader's own.
+    private func lastTerm(of progress: Progress?) -> Term {
+        isNew ? replica.core.lastTerm : progress?.lastTerm ?? .zero
+    }
+
+    private func lastIndex(of progress: Progress?) -> LogIndex {
+        if isNew, progress?.lastContact == nil { return replica.core.lastIndex }
+        return progress?.lastIndex ?? .zero
     }
 
     private func outsiders(of configuration: Configuration) -> [OutsiderObservation] {
