@@ -49,6 +49,8 @@ final class Server {
     let startedAt: Duration
     var counters = Counters()
     var autopilotCache: CachedBody?
+    /// The first is under way, the others wait for it.
+    var keyringChanges: [() -> Void] = []
     var archiveWork = ArchiveWork()
     /// One-shot timers under way, by number.
     var laterArmed: [UInt64: any LoopTimer] = [:]

@@ -372,6 +372,28 @@ extension String {
         #expect(watched.serfStatus(of: watched.others(next)[0].name, at: next) == "alive")
     }
 
+    @Test("Keys that are installed at one instant are all there, in memory and in the file")
+    func together() throws {
+        let ring = try Keyring([GossipKey(base64: Self.first)])
+        let watched = WatchedCluster(seed: 24, count: 3) { $0.keyring = ring }
+        let leader = try watched.startAll()
+        let third = "AgICAgICAgICAgICAgICAg=="
+        // Neither is stored before both have come.
+        leader.host.disk.stall(until: watched.cluster.world.now + .milliseconds(500))
+        let codes = watched.cluster.ask(
+            leader, .put, "/v1/agent/keyring/install",
+            bodiesAtOnce: [Self.second, third].map { "{\"Key\":\"\($0)\"}" })
+        #expect(codes == [200, 200])
+        for node in watched.cluster.nodes { watched.cluster.cutPower(of: node) }
+        for node in watched.cluster.nodes { watched.cluster.start(node) }
+        let next = try #require(watched.cluster.settle())
+        watched.cluster.world.run(for: .seconds(3))
+        let text = watched.text(next, "/v1/agent/keyring/list")
+        for key in [Self.first, Self.second, third] {
+            #expect(text.contains("\(key)\":3"), "\(text)")
+        }
+    }
+
     @Test("Without encryption there is no keyring to change")
     func plain() throws {
         let watched = WatchedCluster(seed: 22, count: 1)

@@ -210,6 +210,31 @@ package final class SimulatedCluster {
         }
         return result
     }
+
+    /// The same request with each of these bodies, on a connection of its own and all of them at one
+    /// instant; the statuses of the answers, 0 for none.
+    package func ask(
+        _ node: Node, _ method: ClientMethod, _ target: String, bodiesAtOnce bodies: [String]
+    ) -> [Int] {
+        let statuses = UncheckedBox(value: [Int?](repeating: nil, count: bodies.count))
+        let senders = UncheckedBox(value: bodies.map { _ in client(of: node) })
+        clientHost.loop.enter {
+            for (position, body) in bodies.enumerated() {
+                senders.value[position].send(
+                    method, target, body: Array(body.utf8), timeout: .seconds(10)
+                ) { answer in
+                    if case .success(let response) = answer {
+                        statuses.value[position] = response.status
+                    } else {
+                        statuses.value[position] = 0
+                    }
+                }
+            }
+        }
+        _ = world.run(until: { !statuses.value.contains(nil) }, limit: .seconds(11))
+        clientHost.loop.enter { for sender in senders.value { sender.close() } }
+        return statuses.value.map { $0 ?? 0 }
+    }
 }
 
 /// Carries a value of the one thread that turns the world through a closure that may leave it.
