@@ -81,6 +81,36 @@ private let historyPath = "/v1/operator/raft/history"
         #expect(watched.cluster.world.now - start < .seconds(5))
     }
 
+    @Test("Servers that all leave at once, or alone, all end", arguments: [1, 2, 3, 5])
+    func everybodyLeaves(count: Int) throws {
+        let watched = WatchedCluster(seed: 46, count: count)
+        _ = try watched.startAll()
+        watched.cluster.world.run(for: .seconds(3))
+        let start = watched.cluster.world.now
+        #expect(watched.cluster.leaveTogether(limit: .seconds(20)))
+        #expect(watched.cluster.world.now - start < .seconds(15))
+    }
+
+    @Test("A voter that is configured to be a read replica loses its vote, leader or not")
+    func becomesReadReplica() throws {
+        let watched = WatchedCluster(seed: 47, count: 5)
+        let leader = try watched.startAll()
+        watched.cluster.world.run(for: .seconds(12))
+        for node in [watched.others(leader)[0], leader] {
+            let id = try watched.id(node)
+            watched.cluster.kill(node)
+            node.options.isNonVoter = true
+            node.options.bootstrapExpect = 0
+            watched.cluster.start(node)
+            let next = try #require(watched.cluster.settle())
+            let demoted = watched.wait(.seconds(30)) {
+                let configuration = watched.configuration(next)
+                return configuration.contains(id) && !configuration.isVoter(id)
+            }
+            #expect(demoted != nil)
+        }
+    }
+
     @Test("A cluster that is upgraded where it stands still takes its dead out")
     func deadAmongOlder() throws {
         let watched = WatchedCluster(seed: 44, count: 5) { options in

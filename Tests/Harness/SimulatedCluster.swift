@@ -127,6 +127,21 @@ package final class SimulatedCluster {
         node.host.crash(.resetsPeers)
     }
 
+    /// As SIGTERM to all of them at one instant, with `leave_on_terminate`.
+    ///
+    /// - Returns: whether all of them have ended.
+    package func leaveTogether(limit: Duration) -> Bool {
+        let running = nodes.filter { $0.door != nil }
+        let ended = UncheckedBox(value: 0)
+        for node in running {
+            guard let door = node.door else { continue }
+            node.host.loop.enter {
+                door.assumeIsolated { $0.stop(isLeaving: true) { ended.value += 1 } }
+            }
+        }
+        return world.run(until: { ended.value == running.count }, limit: limit)
+    }
+
     /// As a power cut: nobody is told.
     package func cutPower(of node: Node) {
         node.door = nil

@@ -38,4 +38,22 @@ import Testing
         cluster.world.run(for: .seconds(1))
         #expect(Self.hasLeft(leaver) == false, "so says its file, too")
     }
+
+    @Test("It finds the others by itself if it is configured to")
+    func rejoinAfterLeave() throws {
+        let cluster = SimulatedCluster(seed: 52, count: 3)
+        cluster.startAll()
+        let leader = try #require(cluster.settle())
+        cluster.world.run(for: .seconds(3))
+        let leaver = try #require(cluster.nodes.first { $0 !== leader })
+        let id = try #require(cluster.info(of: leaver)?.id)
+        cluster.stop(leaver, isLeaving: true)
+        #expect(cluster.overview(of: leader)?.configuration.contains(id) == false)
+        leaver.options.join = []
+        leaver.options.rejoinAfterLeave = true
+        cluster.start(leaver)
+        cluster.world.run(for: .seconds(20))
+        #expect(cluster.overview(of: leader)?.configuration.isVoter(id) == true)
+        #expect(Self.hasLeft(leaver) == false)
+    }
 }
