@@ -39,19 +39,40 @@ extension Server {
         }
     }
 
-    /// Durable first, then true.
+    private static let keyringChangesMax = 64
+
+    /// Changes come one after the other: each begins with what the one before has made of the ring.
     private func keyringHere(_ call: Call, done: @escaping (KeyringOutcome) -> Void) {
-        guard var changed = seal.keyring else { return done(.failed("encryption not enabled")) }
-        if case .key(let key) = call.wish {
-            do throws(KeyringError) {
-                switch call.endpoint {
-                case .keyringInstall: try changed.install(key)
-                case .keyringUse: try changed.use(key)
-                default: try changed.remove(key)
-                }
-            } catch {
-                return done(.failed(error.description))
+        guard case .key(let key) = call.wish else {
+            return done(.keys(seal.keyring?.keys.map(\.base64) ?? []))
+        }
+        guard keyringChanges.count < Self.keyringChangesMax else {
+            return done(.failed("too many changes of the keyring at once: try again"))
+        }
+        keyringChanges.append { [weak self] in
+            self?.changeKeyring(call.endpoint, key) { outcome in
+                done(outcome)
+                guard let self else { return }
+                self.keyringChanges.removeFirst()
+                self.keyringChanges.first?()
             }
+        }
+        if keyringChanges.count == 1 { keyringChanges[0]() }
+    }
+
+    /// Durable first, then true.
+    private func changeKeyring(
+        _ endpoint: Endpoint, _ key: GossipKey, done: @escaping (KeyringOutcome) -> Void
+    ) {
+        guard var changed = seal.keyring else { return done(.failed("encryption not enabled")) }
+        do throws(KeyringError) {
+            switch endpoint {
+            case .keyringInstall: try changed.install(key)
+            case .keyringUse: try changed.use(key)
+            default: try changed.remove(key)
+            }
+        } catch {
+            return done(.failed(error.description))
         }
         guard changed != seal.keyring, let path = options.keyringPath,
             let files = environment.files

@@ -48,8 +48,11 @@ final class GossipPort {
     private var answers: [UInt64: [UInt8]] = [:]
     private var nextToken: UInt64 = 0
     private var leaves: [() -> Void] = []
+    /// The others were told, or had their time: nothing more is said to anybody.
+    private var hasLeft = false
 
     private static let callsMax = 64
+    private static let isOver = "this server takes part in no gossip any more"
 
     /// - Precondition: `own` fits a record: its addresses and texts are those of a checked
     ///   configuration.
@@ -86,7 +89,12 @@ final class GossipPort {
         socket = nil
         for number in calls.keys.sorted() { calls[number]?.cancel() }
         calls = [:]
+        let lost = joins
         joins = [:]
+        for address in lost.keys.sorted() {
+            for done in lost[address] ?? [] { done(.unreachable(Self.isOver)) }
+        }
+        finishLeaving()
     }
 
     var metrics: GossipMetrics { core.metrics }
@@ -108,13 +116,18 @@ final class GossipPort {
 
     /// Asks the gossip port at `address` to be let in. `done` is told why not, once; nil if it was.
     func join(_ address: SocketAddress, done: @escaping (JoinFailure?) -> Void) {
+        guard !isStopped, !hasLeft else {
+            return loop.atEndOfTurn { done(.unreachable(Self.isOver)) }
+        }
         let text = "\(address)"
         joins[text, default: []].append(done)
         if joins[text]?.count == 1 { step(.joinRequested(address: text)) }
     }
 
-    /// Says that this server leaves; `done` when the others know, or had their time.
+    /// Says that this server leaves; `done` when the others know, or had their time, or nothing can
+    /// be said to them any more.
     func leave(done: @escaping () -> Void) {
+        guard !isStopped else { return done() }
         leaves.append(done)
         if leaves.count == 1 { step(.leaveRequested) }
     }
@@ -169,10 +182,15 @@ final class GossipPort {
             guard let reason = Refusals.Reason(reason) else { return }
             owner?.gossipRefused(reason, from: address, "gossip")
         case .leaveFinished:
-            let done = leaves
-            leaves = []
-            for each in done { each() }
+            hasLeft = true
+            finishLeaving()
         }
+    }
+
+    private func finishLeaving() {
+        let done = leaves
+        leaves = []
+        for each in done { each() }
     }
 
     private func changed(_ id: NodeID) {

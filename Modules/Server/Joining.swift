@@ -55,6 +55,7 @@ final class Joining {
     private func attempt() {
         guard !isStopped else { return }
         guard !isSatisfied else {
+            attempts = 0
             timer?.arm(at: loop.now + (isEager ? Self.eagerInterval : options.joinInterval))
             return
         }

@@ -271,9 +271,10 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
                     "was": "\(before?.rawValue ?? "none")",
                 ])
         }
-        guard isNews else { return }
-        if status == .alive { tellCluster(info) }
-        delegate?.networkMembersChanged()
+        if isNews {
+            if status == .alive { tellCluster(info) }
+            delegate?.networkMembersChanged()
+        }
         closeLinksOfGone()
     }
 
@@ -575,12 +576,26 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
         let id = try payload.readUInt64()
         let request = try APIRequest(reading: &payload)
         try payload.finish()
-        delegate?.network(forwarded: request, from: peer) { reply in
+        let answer = { (reply: ForwardReply) in
             session.send(.forwardReply) {
                 $0.write(id)
                 reply.write(to: &$0)
             }
         }
+        guard mayAsk(peer) else {
+            refuse(.foreignCluster, from: members[peer]?.info.fullName ?? "\(peer)", "a request")
+            return answer(
+                .answered(.text(403, "the server that passes this on is not of this cluster")))
+        }
+        delegate?.network(forwarded: request, from: peer, reply: answer)
+    }
+
+    /// Whether requests are taken of it: it is of this life of this cluster, or both wait for one.
+    private func mayAsk(_ peer: ServerID) -> Bool {
+        guard let clusterID = life.clusterID else {
+            return members[peer].map { $0.info.clusterID == nil } ?? false
+        }
+        return members.belongs(peer, to: clusterID, epoch: life.epoch)
     }
 
     func sessionClosed(_ session: PeerSession) {

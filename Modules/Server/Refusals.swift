@@ -14,7 +14,7 @@ struct Refusals {
         case crowded = "too_many_connections"
         /// No greeting in time.
         case silent = "no_greeting"
-        /// A Raft message or a snapshot from a server that is not of this cluster.
+        /// A Raft message, a request or a snapshot from a server that is not of this cluster.
         case foreignCluster = "foreign_cluster"
         /// Refused in its greeting: another cluster, region or recovery epoch, or this server itself.
         case unwelcome

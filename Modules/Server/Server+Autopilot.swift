@@ -86,4 +86,22 @@ extension Server {
             RaftHistoryResponse(replica.state.history, index: index, filter: filter), call,
             freshness: freshness(index: index, isLeader: isLeader))
     }
+
+    /// What an operator asked for, or a server that leaves asked of its leader. Best effort, as all
+    /// of the history.
+    func note(
+        _ action: HistoryEvent.Action, of target: ServerID, from old: LogIndex, to new: LogIndex,
+        _ outcome: String
+    ) {
+        let status = network.members[target]?.status
+        let isFarewell = action == .remove && (status == .leaving || status == .left)
+        steward.record(
+            HistoryEvent(
+                unixNanoseconds: loop.wallClockNanoseconds, action: action,
+                actor: isFarewell ? .server : .operator(accessor: ""),
+                serverID: target.description, serverName: steward.name(of: target),
+                reason: isFarewell ? "it left" : "asked for by an operator",
+                oldConfigurationIndex: old.number, newConfigurationIndex: new.number,
+                outcome: outcome))
+    }
 }

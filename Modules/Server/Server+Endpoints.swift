@@ -353,20 +353,33 @@ extension Server {
             // "Not there" is an answer that only a leader may give.
             return linearizably(done) { _ in .answered(.text(404, selector.notFound)) }
         }
-        change(.remove(target.id), attempts: 40, notFound: selector.notFound, done)
+        guard target.id == id, replica.core.configuration.voterCount > 1 else {
+            return remove(target, attempts: 40, notFound: selector.notFound, done)
+        }
+        // Afterwards it leads no more, and can note nothing.
+        let index = replica.core.configurationIndex
+        note(.remove, of: id, from: index, to: index, "requested")
+        loop.atEndOfTurn { [weak self] in
+            guard let self else { return done(.notLeader) }
+            self.remove(target, attempts: 40, notFound: selector.notFound, done)
+        }
     }
 
     /// A change waits for the one before it, which is a matter of one round trip.
-    private func change(
-        _ action: ConfigurationChange.Action, attempts: Int, notFound: String,
+    private func remove(
+        _ target: Configuration.Server, attempts: Int, notFound: String,
         _ done: @escaping (LeadOutcome) -> Void
     ) {
-        replica.change(action, ifConfigurationIndex: nil) { [weak self] outcome in
+        let before = replica.core.configurationIndex
+        replica.change(.remove(target.id), ifConfigurationIndex: nil) { [weak self] outcome in
             guard let self else { return done(.notLeader) }
             switch outcome {
             case .accepted(let index, let term):
                 self.replica.whenCommitted(index, term: term) { [weak self] isCommitted in
-                    guard !isCommitted else { return done(.answered(.empty)) }
+                    guard !isCommitted else {
+                        self?.note(.remove, of: target.id, from: before, to: index, "applied")
+                        return done(.answered(.empty))
+                    }
                     done(
                         .answered(
                             self?.unknownOutcome() ?? .text(500, Self.unknownOutcomeText)))
@@ -383,7 +396,7 @@ extension Server {
                     return done(.answered(response))
                 }
                 self.later(.milliseconds(50)) { [weak self] in
-                    self?.change(action, attempts: attempts - 1, notFound: notFound, done)
+                    self?.remove(target, attempts: attempts - 1, notFound: notFound, done)
                 }
             case .unknownServer:
                 done(.answered(.text(404, notFound)))
@@ -428,16 +441,29 @@ extension Server {
                             isNoop: isNoop),
                         call)))
         }
-        replica.transfer(to: target.id) { outcome in
+        if target.id != id, target.role == .voter {
+            let index = replica.core.configurationIndex
+            note(.transferLeadership, of: target.id, from: index, to: index, "requested")
+        }
+        // What was noted goes first: nothing is written while leadership is handed over.
+        loop.atEndOfTurn { [weak self] in
+            guard let self else { return done(.notLeader) }
+            self.transferLeadership(to: target.id, notFound: selector.notFound, answer, done)
+        }
+    }
+
+    private func transferLeadership(
+        to target: ServerID, notFound: String, _ answer: @escaping (_ isNoop: Bool) -> Void,
+        _ done: @escaping (LeadOutcome) -> Void
+    ) {
+        replica.transfer(to: target) { outcome in
             switch outcome {
             case .done: answer(false)
             case .noop: answer(true)
             case .refused: done(.notLeader)
-            case .unknownServer: done(.answered(.text(404, selector.notFound)))
+            case .unknownServer: done(.answered(.text(404, notFound)))
             case .notVoter:
-                done(
-                    .answered(
-                        .text(400, "server \(target.id) is not a voter: it cannot lead")))
+                done(.answered(.text(400, "server \(target) is not a voter: it cannot lead")))
             case .inProgress:
                 var response = APIResponse.text(
                     503, "another leadership transfer is under way: try again")
@@ -448,7 +474,7 @@ extension Server {
                     .answered(
                         .text(
                             500,
-                            "server \(target.id) did not take over in time; the leader is "
+                            "server \(target) did not take over in time; the leader is "
                                 + "the same as before")))
             case .lost:
                 done(

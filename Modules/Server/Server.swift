@@ -41,7 +41,7 @@ final class Server {
     var isStopped = false
     var stopCompletions: [() -> Void] = []
     var stopTimer: (any LoopTimer)?
-    /// It took itself out of the pool, in this life or in the one before.
+    /// It took itself out of the pool, in this life or in the one before, and is not back.
     var hasLeft: Bool
     private(set) var membersKeeper: MembersKeeper?
     /// How long after its last byte a snapshot's answer is waited for.
@@ -49,6 +49,8 @@ final class Server {
     let startedAt: Duration
     var counters = Counters()
     var autopilotCache: CachedBody?
+    /// The first is under way, the others wait for it.
+    var keyringChanges: [() -> Void] = []
     var archiveWork = ArchiveWork()
     /// One-shot timers under way, by number.
     var laterArmed: [UInt64: any LoopTimer] = [:]
@@ -276,9 +278,19 @@ extension Server: PeerNetworkDelegate {
     }
 
     func networkMembersChanged() {
+        considerReturn()
         membersKeeper?.changed()
         considerFounding()
         steward.membersChanged()
+    }
+
+    /// Who is with others again has not left: from here on it finds them by itself.
+    private func considerReturn() {
+        guard hasLeft, stopCompletions.isEmpty,
+            network.members.all.contains(where: { $0.info.id != id && $0.status == .alive })
+        else { return }
+        hasLeft = false
+        findOthers()
     }
 
     func networkConfiguredServers() -> [ServerID] {

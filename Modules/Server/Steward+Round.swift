@@ -26,12 +26,16 @@ extension Steward {
         guard !round.isUnderWay, hasHeardEverybody, let plan = picture?.plan, !plan.isGated,
             replica.core.isConfigurationCommitted, !replica.core.configuration.isJoint
         else { return }
-        if let change = plan.baselineChange { return store(change) }
+        // Servers of an older version do not read a baseline: while there are any, votes stay as
+        // they are, and the rest goes on.
+        let isBaselineKnown = server.canEverybodyApply(Command.historyVersion)
+        if let change = plan.baselineChange, isBaselineKnown { return store(change) }
+        let actions = plan.actions.filter { plan.baselineChange == nil || !$0.isAboutVotes }
         let age = round.startedAt.map { loop.now - $0 } ?? Self.roundInterval
-        guard round.isDue || age >= Self.roundInterval || plan.actions.contains(where: \.isUrgent)
+        guard round.isDue || age >= Self.roundInterval || actions.contains(where: \.isUrgent)
         else { return }
         round = Round()
-        round.actions = plan.actions + plan.removals
+        round.actions = actions + plan.removals
         round.inputsHash = plan.inputsHash
         round.expected = LogIndex(plan.configurationIndex)
         round.isDue = false
@@ -57,13 +61,18 @@ extension Steward {
         case .transfer:
             note(action, from: round.expected, to: round.expected, "requested")
             round.actions = []
-            replica.transfer(to: id) { [weak self] outcome in
-                if case .done = outcome { return }
-                self?.logger.warning(
-                    "leadership was not handed over",
-                    metadata: ["to": "\(id)", "outcome": "\(outcome)"])
-                self?.finish()
-            }
+            // What was noted goes first: nothing is written while leadership is handed over.
+            loop.atEndOfTurn { [weak self] in self?.transfer(to: id) }
+        }
+    }
+
+    private func transfer(to id: ServerID) {
+        replica.transfer(to: id) { [weak self] outcome in
+            if case .done = outcome { return }
+            self?.logger.warning(
+                "leadership was not handed over",
+                metadata: ["to": "\(id)", "outcome": "\(outcome)"])
+            self?.finish()
         }
     }
 
@@ -118,13 +127,13 @@ extension Steward {
             case .store(let voters): UInt64(clamping: voters)
             case .clear: nil
             }
-        guard server.canEverybodyApply(Command.historyVersion) else { return }
         round.isUnderWay = true
         replica.propose(
             Command.setUpgradeBaseline(baseline, cas: replica.state.upgradeBaselineIndex).encoded()
-        ) { [weak self] _ in
+        ) { [weak self] outcome in
             self?.round.isUnderWay = false
-            self?.schedule()
+            // What was refused is tried again with the next tick, not at once.
+            if case .applied = outcome { self?.schedule() }
         }
     }
 
@@ -144,7 +153,7 @@ extension Steward {
         record(
             HistoryEvent(
                 unixNanoseconds: loop.wallClockNanoseconds,
-                action: HistoryEvent.Action(rawValue: action.kind.rawValue), actor: .autopilot,
+                action: action.kind.recorded, actor: .autopilot,
                 serverID: action.id, serverName: server, rule: action.rule.rawValue,
                 reason: action.text, inputsHash: round.inputsHash,
                 oldConfigurationIndex: old.number, newConfigurationIndex: new.number,
@@ -158,7 +167,29 @@ extension Steward {
     }
 }
 
+extension PlannedAction.Kind {
+    /// Its name in the history, which it shares with operators' wishes.
+    fileprivate var recorded: HistoryEvent.Action {
+        switch self {
+        case .addNonVoter: .addNonVoter
+        case .updateAddress: .updateAddress
+        case .promote: .promote
+        case .demote: .demote
+        case .transfer: .transferLeadership
+        case .remove: .remove
+        case .forceLeave: .forceLeave
+        }
+    }
+}
+
 extension PlannedAction {
+    var isAboutVotes: Bool {
+        switch kind {
+        case .promote, .demote, .transfer: true
+        case .addNonVoter, .updateAddress, .remove, .forceLeave: false
+        }
+    }
+
     /// What is not left to the next regular round: it keeps servers out that could serve.
     var isUrgent: Bool {
         switch kind {

@@ -15,12 +15,12 @@ extension Steward {
 
     /// Nothing is decided on what is only assumed.
     var hasHeardEverybody: Bool {
-        loop.now - leadingSince >= Self.firstAnswerMax
+        !isNew
             || replica.core.progress.allSatisfy { $0.id == server.id || $0.lastContact != nil }
     }
 
     private func isAwaited(_ progress: Progress?) -> Bool {
-        progress?.lastContact == nil && loop.now - leadingSince < Self.firstAnswerMax
+        progress?.lastContact == nil && isNew
     }
 
     func makeView() -> ClusterView {
@@ -46,7 +46,6 @@ extension Steward {
     ) -> ServerObservation {
         let core = replica.core
         let isSelf = server.id == self.server.id
-        let isAssumed = isSelf || isAwaited(progress)
         let info = isSelf ? network.own : network.members[server.id]?.info
         let identity = replica.state.server(server.id.description)
         var seen = ServerObservation(
@@ -55,8 +54,8 @@ extension Steward {
             serfStatus: isSelf ? .alive : network.members[server.id]?.status ?? .none,
             isLeader: isSelf, isVoter: server.role == .voter,
             lastContact: isSelf ? .zero : contact(of: progress),
-            lastTerm: isAssumed ? core.lastTerm.number : progress?.lastTerm.number ?? 0,
-            lastIndex: isAssumed ? core.lastIndex.number : progress?.lastIndex.number ?? 0)
+            lastTerm: (isSelf ? core.lastTerm : lastTerm(of: progress)).number,
+            lastIndex: (isSelf ? core.lastIndex : lastIndex(of: progress)).number)
         seen.isReceivingSnapshot = progress?.isReceivingSnapshot ?? false
         seen.isCaughtUp = isSelf || progress?.isCaughtUp ?? false
         seen.isReadReplica = info?.isNonVoter ?? identity?.isNonVoter ?? false
@@ -73,6 +72,19 @@ extension Steward {
     private func contact(of progress: Progress?) -> Duration? {
         if let answered = progress?.lastContact { return loop.now - answered }
         return isAwaited(progress) ? .zero : nil
+    }
+
+    /// Whether the others have not had the time to answer this leader yet.
+    private var isNew: Bool { loop.now - leadingSince < Self.firstAnswerMax }
+
+    /// Of a log that the first entry of this leadership may not have reached yet, the leader's own.
+    private func lastTerm(of progress: Progress?) -> Term {
+        isNew ? replica.core.lastTerm : progress?.lastTerm ?? .zero
+    }
+
+    private func lastIndex(of progress: Progress?) -> LogIndex {
+        if isNew, progress?.lastContact == nil { return replica.core.lastIndex }
+        return progress?.lastIndex ?? .zero
     }
 
     private func outsiders(of configuration: Configuration) -> [OutsiderObservation] {

@@ -13,7 +13,7 @@ private let settings = "/v1/operator/autopilot/configuration"
 private let members = "/v1/agent/members"
 
 /// A cluster of which Autopilot is watched.
-private final class Watched {
+final class WatchedCluster {
     let cluster: SimulatedCluster
     private(set) var lines: [String] = []
 
@@ -77,7 +77,7 @@ private final class Watched {
         "A killed follower is unhealthy at once, failed and removed soon; back, it is promoted",
         arguments: 1...4)
     func killedFollower(seed: UInt64) throws {
-        let watched = Watched(seed: seed, count: 3)
+        let watched = WatchedCluster(seed: seed, count: 3)
         let leader = try watched.startAll()
         // Until the leader has led for so long, healthy counts as stable.
         watched.cluster.world.run(for: .seconds(11))
@@ -106,7 +106,7 @@ private final class Watched {
 
     @Test("A server that is back before it was declared failed keeps its vote", arguments: 1...4)
     func quickRestart(seed: UInt64) throws {
-        let watched = Watched(seed: seed, count: 3)
+        let watched = WatchedCluster(seed: seed, count: 3)
         let leader = try watched.startAll()
         let victim = watched.others(leader)[0]
         let id = try watched.id(victim)
@@ -124,7 +124,7 @@ private final class Watched {
 
     @Test("A plain stop shrinks nothing, also when it lasts longer than a failure takes")
     func plainStop() throws {
-        let watched = Watched(seed: 7, count: 3)
+        let watched = WatchedCluster(seed: 7, count: 3)
         let leader = try watched.startAll()
         let id = try watched.id(leader)
         watched.cluster.stop(leader, isLeaving: false)
@@ -140,7 +140,7 @@ private final class Watched {
 
     @Test("Who leaves is out at once, is no failure, and does not come back by itself")
     func leave() throws {
-        let watched = Watched(seed: 8, count: 3)
+        let watched = WatchedCluster(seed: 8, count: 3)
         let leader = try watched.startAll()
         let leaver = watched.others(leader)[0]
         let id = try watched.id(leaver)
@@ -165,7 +165,7 @@ private final class Watched {
 
     @Test("Force-leave makes failed left, and of a server that is alive nothing")
     func forceLeave() throws {
-        let watched = Watched(seed: 9, count: 3)
+        let watched = WatchedCluster(seed: 9, count: 3)
         let leader = try watched.startAll()
         let settingsBody = "{\"CleanupDeadServers\":false}"
         _ = watched.cluster.ask(leader, .put, settings, body: settingsBody)
@@ -191,7 +191,7 @@ private final class Watched {
 
     @Test("A name that nobody has, and no name, are told so")
     func forceLeaveOfNobody() throws {
-        let watched = Watched(seed: 10, count: 1)
+        let watched = WatchedCluster(seed: 10, count: 1)
         let leader = try watched.startAll()
         let codes = ["?node=nobody", "", "?node=s1"].map { query -> Int in
             guard
@@ -205,7 +205,7 @@ private final class Watched {
 
     @Test("A server that moves keeps its vote, and one configuration entry tells where it is")
     func moves() throws {
-        let watched = Watched(seed: 11, count: 3)
+        let watched = WatchedCluster(seed: 11, count: 3)
         let leader = try watched.startAll()
         let mover = watched.others(leader)[0]
         let id = try watched.id(mover)
@@ -224,7 +224,7 @@ private final class Watched {
 
     @Test("All servers move at once: gossip finds them, and no vote is lost", arguments: 1...3)
     func allMove(seed: UInt64) throws {
-        let watched = Watched(seed: seed, count: 3)
+        let watched = WatchedCluster(seed: seed, count: 3)
         _ = try watched.startAll()
         watched.cluster.world.run(for: .seconds(4))
         for node in watched.cluster.nodes { watched.cluster.cutPower(of: node) }
@@ -246,7 +246,7 @@ private final class Watched {
 
     @Test("A follower that froze on an idle cluster is unhealthy within two updates")
     func frozen() throws {
-        let watched = Watched(seed: 12, count: 3)
+        let watched = WatchedCluster(seed: 12, count: 3)
         let leader = try watched.startAll()
         watched.cluster.world.run(for: .seconds(5))
         let frozen = watched.others(leader)[0]
@@ -260,7 +260,7 @@ private final class Watched {
 
     @Test("A new leader answers with every server from its first moment")
     func newLeader() throws {
-        let watched = Watched(seed: 13, count: 3)
+        let watched = WatchedCluster(seed: 13, count: 3)
         let first = try watched.startAll()
         watched.cluster.kill(first)
         let second = try #require(watched.cluster.settle())
@@ -271,7 +271,7 @@ private final class Watched {
 
     @Test("X05: a follower that only the leader does not reach is late, not failed, and stays")
     func raftLinkBlocked() throws {
-        let watched = Watched(seed: 16, count: 3)
+        let watched = WatchedCluster(seed: 16, count: 3)
         let leader = try watched.startAll()
         watched.cluster.world.run(for: .seconds(5))
         let follower = watched.others(leader)[0]
@@ -292,7 +292,7 @@ private final class Watched {
     @Test("X03: removed by an operator while its promotion is due, a server ends without a vote")
     func removedWhilePromoted() throws {
         for offset in stride(from: Int64(0), through: 900, by: 100) {
-            let watched = Watched(seed: 17, count: 3, spares: 1)
+            let watched = WatchedCluster(seed: 17, count: 3, spares: 1)
             let leader = try watched.startAll()
             watched.cluster.world.run(for: .seconds(12))
             let joiner = watched.cluster.nodes[3]
@@ -312,9 +312,22 @@ private final class Watched {
         }
     }
 
+    @Test("Nobody is unhealthy because leadership went from one to another", arguments: 1...4)
+    func handedOver(seed: UInt64) throws {
+        let watched = WatchedCluster(seed: seed, count: 5)
+        let first = try watched.startAll()
+        watched.cluster.world.run(for: .seconds(3))
+        let heir = watched.others(first)[0]
+        let transfer = "/v1/operator/raft/transfer-leadership?id=\(try watched.id(heir))"
+        _ = watched.cluster.ask(first, .put, transfer)
+        for _ in 1...20 {
+            #expect(watched.status(heir, health) == 200, "\(watched.text(heir, health))")
+        }
+    }
+
     @Test("A MinQuorum beyond the number of voters is kept, warned about, and no clean-up happens")
     func minQuorum() throws {
-        let watched = Watched(seed: 14, count: 3)
+        let watched = WatchedCluster(seed: 14, count: 3)
         let leader = try watched.startAll()
         _ = watched.cluster.ask(leader, .put, settings, body: "{\"MinQuorum\":9}")
         watched.cluster.world.run(for: .seconds(1))
@@ -330,7 +343,7 @@ private final class Watched {
 
     @Test("What was done and who led is remembered, the same on every server")
     func history() throws {
-        let watched = Watched(seed: 15, count: 3)
+        let watched = WatchedCluster(seed: 15, count: 3)
         let leader = try watched.startAll()
         let victim = watched.others(leader)[0]
         watched.cluster.kill(victim)
@@ -361,7 +374,7 @@ extension String {
     @Test("Keys are exchanged without a gap, and kept; a server with another key stays outside")
     func rotation() throws {
         let ring = try Keyring([GossipKey(base64: Self.first)])
-        let watched = Watched(seed: 21, count: 3, spares: 1) { $0.keyring = ring }
+        let watched = WatchedCluster(seed: 21, count: 3, spares: 1) { $0.keyring = ring }
         let leader = try watched.startAll()
         let stranger = watched.cluster.nodes[3]
         stranger.options.keyring = try Keyring([GossipKey(base64: Self.second)])
@@ -402,9 +415,31 @@ extension String {
         #expect(watched.serfStatus(of: watched.others(next)[0].name, at: next) == "alive")
     }
 
+    @Test("Keys that are installed at one instant are all there, in memory and in the file")
+    func together() throws {
+        let ring = try Keyring([GossipKey(base64: Self.first)])
+        let watched = WatchedCluster(seed: 24, count: 3) { $0.keyring = ring }
+        let leader = try watched.startAll()
+        let third = "AgICAgICAgICAgICAgICAg=="
+        // Neither is stored before both have come.
+        leader.host.disk.stall(until: watched.cluster.world.now + .milliseconds(500))
+        let codes = watched.cluster.ask(
+            leader, .put, "/v1/agent/keyring/install",
+            bodiesAtOnce: [Self.second, third].map { "{\"Key\":\"\($0)\"}" })
+        #expect(codes == [200, 200])
+        for node in watched.cluster.nodes { watched.cluster.cutPower(of: node) }
+        for node in watched.cluster.nodes { watched.cluster.start(node) }
+        let next = try #require(watched.cluster.settle())
+        watched.cluster.world.run(for: .seconds(3))
+        let text = watched.text(next, "/v1/agent/keyring/list")
+        for key in [Self.first, Self.second, third] {
+            #expect(text.contains("\(key)\":3"), "\(text)")
+        }
+    }
+
     @Test("Without encryption there is no keyring to change")
     func plain() throws {
-        let watched = Watched(seed: 22, count: 1)
+        let watched = WatchedCluster(seed: 22, count: 1)
         let leader = try watched.startAll()
         #expect(watched.status(leader, "/v1/agent/keyring/list") == 500)
     }
@@ -412,7 +447,7 @@ extension String {
     @Test("What is no key is refused, and the first key cannot be removed")
     func badKeys() throws {
         let ring = try Keyring([GossipKey(base64: Self.first)])
-        let watched = Watched(seed: 23, count: 1) { $0.keyring = ring }
+        let watched = WatchedCluster(seed: 23, count: 1) { $0.keyring = ring }
         let leader = try watched.startAll()
         let codes = [
             ("install", "{\"Key\":\"short\"}"), ("install", "{}"), ("install", "["),

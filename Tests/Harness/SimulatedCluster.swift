@@ -127,6 +127,21 @@ package final class SimulatedCluster {
         node.host.crash(.resetsPeers)
     }
 
+    /// As SIGTERM to all of them at one instant, with `leave_on_terminate`.
+    ///
+    /// - Returns: whether all of them have ended.
+    package func leaveTogether(limit: Duration) -> Bool {
+        let running = nodes.filter { $0.door != nil }
+        let ended = UncheckedBox(value: 0)
+        for node in running {
+            guard let door = node.door else { continue }
+            node.host.loop.enter {
+                door.assumeIsolated { $0.stop(isLeaving: true) { ended.value += 1 } }
+            }
+        }
+        return world.run(until: { ended.value == running.count }, limit: limit)
+    }
+
     /// As a power cut: nobody is told.
     package func cutPower(of node: Node) {
         node.door = nil
@@ -209,6 +224,31 @@ package final class SimulatedCluster {
             preconditionFailure("a client that neither answers nor times out")
         }
         return result
+    }
+
+    /// The same request with each of these bodies, on a connection of its own and all of them at one
+    /// instant; the statuses of the answers, 0 for none.
+    package func ask(
+        _ node: Node, _ method: ClientMethod, _ target: String, bodiesAtOnce bodies: [String]
+    ) -> [Int] {
+        let statuses = UncheckedBox(value: [Int?](repeating: nil, count: bodies.count))
+        let senders = UncheckedBox(value: bodies.map { _ in client(of: node) })
+        clientHost.loop.enter {
+            for (position, body) in bodies.enumerated() {
+                senders.value[position].send(
+                    method, target, body: Array(body.utf8), timeout: .seconds(10)
+                ) { answer in
+                    if case .success(let response) = answer {
+                        statuses.value[position] = response.status
+                    } else {
+                        statuses.value[position] = 0
+                    }
+                }
+            }
+        }
+        _ = world.run(until: { !statuses.value.contains(nil) }, limit: .seconds(11))
+        clientHost.loop.enter { for sender in senders.value { sender.close() } }
+        return statuses.value.map { $0 ?? 0 }
     }
 }
 

@@ -149,6 +149,14 @@ private let lateVote = Message.voteResponse(
         try check("foreign_cluster") { Raw.hello(try $0.stranger(of: nil)) + Raw.raft(lateVote) }
     }
 
+    @Test("A request passed on by a server without a cluster")
+    func foreignForward() throws {
+        try check("foreign_cluster") {
+            Raw.hello(try $0.stranger(of: nil))
+                + Raw.forward(1, "/v1/operator/autopilot/configuration")
+        }
+    }
+
     @Test("Raft's words from a server that had no log, and went over to another life")
     func otherLife() throws {
         try check("foreign_cluster") {
