@@ -23,20 +23,30 @@ extension Steward {
     }
 
     func considerRound() {
-        guard !round.isUnderWay, let plan = picture?.plan, !plan.isGated,
-            replica.core.isConfigurationCommitted, !replica.core.configuration.isJoint
+        guard !round.isUnderWay, let picture, replica.core.isConfigurationCommitted,
+            !replica.core.configuration.isJoint
         else { return }
-        if let change = plan.baselineChange { return store(change) }
         let age = round.startedAt.map { loop.now - $0 } ?? Self.roundInterval
-        guard round.isDue || age >= Self.roundInterval || plan.actions.contains(where: \.isUrgent)
-        else { return }
-        round = Round()
+        let isDue = round.isDue || age >= Self.roundInterval
+        if Planner.isAtRest(picture.view) {
+            if isDue { begin() }
+            return
+        }
+        let plan = picture.plan
+        guard !plan.isGated else { return }
+        if let change = plan.baselineChange { return store(change) }
+        guard isDue || plan.actions.contains(where: \.isUrgent) else { return }
+        begin()
         round.actions = plan.actions + plan.removals
         round.inputsHash = plan.inputsHash
         round.expected = LogIndex(plan.configurationIndex)
+        next()
+    }
+
+    private func begin() {
+        round = Round()
         round.isDue = false
         round.startedAt = loop.now
-        next()
     }
 
     private func next() {

@@ -51,12 +51,19 @@ final class Steward {
     /// What was looked at when every identity was recorded last, or on its way into the log.
     private var recordedAt: RecordedPicture?
 
-    /// What was seen, judged and planned together.
-    struct Picture {
-        var view: ClusterView
-        var health: ClusterHealth
-        var plan: Plan
-        var at: Duration
+    /// What was seen and judged together, and what follows from it.
+    final class Picture {
+        let view: ClusterView
+        let health: ClusterHealth
+        let at: Duration
+        /// Made when somebody asks for it: most pictures need none.
+        private(set) lazy var plan = Planner.plan(view, health: health, at: at)
+
+        init(_ view: ClusterView, health: ClusterHealth, at: Duration) {
+            self.view = view
+            self.health = health
+            self.at = at
+        }
     }
 
     struct Removal {
@@ -163,22 +170,22 @@ final class Steward {
         considerRound()
     }
 
-    /// Sees, judges and plans, and does nothing. Synchronous: a leader's health is there as soon as
+    /// Sees and judges, and does nothing. Synchronous: a leader's health is there as soon as
     /// it leads.
     func look() {
         let view = makeView()
         let health = tracker.assess(
             view, at: loop.now, wallClockNanoseconds: loop.wallClockNanoseconds)
-        let plan = Planner.plan(view, health: health, at: loop.now)
         if let before = picture?.view, Self.isNews(view, since: before) { round.isDue = true }
-        picture = Picture(view: view, health: health, plan: plan, at: loop.now)
+        picture = Picture(view, health: health, at: loop.now)
     }
 
     /// Somebody's status or the settings changed.
     private static func isNews(_ view: ClusterView, since before: ClusterView) -> Bool {
         view.configuration != before.configuration
-            || view.servers.map(\.serfStatus) != before.servers.map(\.serfStatus)
-            || view.servers.map(\.id) != before.servers.map(\.id)
+            || !view.servers.elementsEqual(before.servers) {
+                $0.serfStatus == $1.serfStatus && $0.id == $1.id
+            }
     }
 
     /// Said once in a leadership.
