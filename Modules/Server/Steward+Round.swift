@@ -23,8 +23,8 @@ extension Steward {
     }
 
     func considerRound() {
-        guard !round.isUnderWay, let picture, replica.core.isConfigurationCommitted,
-            !replica.core.configuration.isJoint
+        guard !round.isUnderWay, let picture, replica.outlook.isConfigurationCommitted,
+            !replica.outlook.configuration.isJoint
         else { return }
         let age = round.startedAt.map { loop.now - $0 } ?? Self.roundInterval
         let isDue = round.isDue || age >= Self.roundInterval

@@ -15,36 +15,37 @@ extension Steward {
     func makeView() -> ClusterView {
         let core = replica.core
         let progress = core.progress
+        let leader = LeaderView(lastTerm: core.lastTerm.number, lastIndex: core.lastIndex.number)
+        let configuration = replica.outlook.configuration
         var view = ClusterView(
-            servers: core.configuration.members.enumerated().map { position, server in
-                observe(server, position < progress.count ? progress[position] : nil)
+            servers: configuration.members.enumerated().map { position, server in
+                observe(server, position < progress.count ? progress[position] : nil, leader)
             },
-            leader: LeaderView(
-                lastTerm: core.lastTerm.number, lastIndex: core.lastIndex.number),
-            configuration: replica.state.autopilot ?? options.autopilot)
-        view.outsiders = outsiders(of: core.configuration)
+            leader: leader, configuration: replica.state.autopilot ?? options.autopilot)
+        view.outsiders = outsiders(of: configuration)
         view.leaderUptime = loop.now - leadingSince
-        view.configurationIndex = core.configurationIndex.number
+        view.configurationIndex = replica.outlook.configurationIndex.number
         view.baseline = replica.state.upgradeBaseline.map { Int(clamping: $0) }
         view.bootstrapExpect = options.bootstrapExpect
         return view
     }
 
     private func observe(
-        _ server: Configuration.Server, _ progress: Progress?
+        _ server: Configuration.Server, _ progress: Progress?, _ leader: LeaderView
     ) -> ServerObservation {
-        let core = replica.core
         let isSelf = server.id == self.server.id
-        let info = isSelf ? network.own : network.members[server.id]?.info
-        let identity = replica.state.server(server.id.description)
+        let member = isSelf ? nil : network.members[server.id]
+        let info = isSelf ? network.own : member?.info
+        let id = server.id.description
+        let identity = replica.state.server(id)
         var seen = ServerObservation(
-            id: server.id.description, name: name(of: server.id), address: server.address,
+            id: id, name: name(of: info, identity), address: server.address,
             version: info?.version ?? identity?.version ?? "",
-            serfStatus: isSelf ? .alive : network.members[server.id]?.status ?? .none,
+            serfStatus: isSelf ? .alive : member?.status ?? .none,
             isLeader: isSelf, isVoter: server.role == .voter,
             lastContact: isSelf ? .zero : contact(of: progress),
-            lastTerm: isSelf ? core.lastTerm.number : progress?.lastTerm.number ?? 0,
-            lastIndex: isSelf ? core.lastIndex.number : progress?.lastIndex.number ?? 0)
+            lastTerm: isSelf ? leader.lastTerm : progress?.lastTerm.number ?? 0,
+            lastIndex: isSelf ? leader.lastIndex : progress?.lastIndex.number ?? 0)
         seen.isReceivingSnapshot = progress?.isReceivingSnapshot ?? false
         seen.isCaughtUp = isSelf || progress?.isCaughtUp ?? false
         seen.isReadReplica = info?.isNonVoter ?? identity?.isNonVoter ?? false
@@ -65,10 +66,12 @@ extension Steward {
     }
 
     private func outsiders(of configuration: Configuration) -> [OutsiderObservation] {
-        network.members.all.compactMap { member in
+        network.members.ids.compactMap { id in
+            guard !configuration.contains(id), id != server.id,
+                let member = network.members[id], member.status != .none
+            else { return nil }
             let info = member.info
-            guard !configuration.contains(info.id), info.id != server.id, member.status != .none,
-                info.clusterID == server.metadata.clusterID,
+            guard info.clusterID == server.metadata.clusterID,
                 info.recoveryEpoch == server.metadata.recoveryEpoch
             else { return nil }
             let refusal = member.status == .alive ? refusal(of: info) : nil
@@ -104,7 +107,7 @@ extension Steward {
     func successor() -> ServerID? {
         replica.core.progress
             .filter {
-                $0.id != server.id && replica.core.configuration.staysVoter($0.id)
+                $0.id != server.id && replica.outlook.configuration.staysVoter($0.id)
                     && !$0.isRecovering
                     && network.isConnected(to: $0.id)
             }

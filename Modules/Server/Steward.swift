@@ -162,7 +162,7 @@ final class Steward {
     }
 
     private func work() {
-        guard isLeading, replica.core.status.role == .leader else { return }
+        guard isLeading, replica.outlook.status.role == .leader else { return }
         initializeConfigurations()
         recordLeadership()
         recordIdentities()
@@ -201,7 +201,7 @@ final class Steward {
     // MARK: State that every cluster has
 
     private func initializeConfigurations() {
-        guard !isInitializing, replica.core.isConfigurationCommitted else { return }
+        guard !isInitializing, replica.outlook.isConfigurationCommitted else { return }
         let needsAutopilot = replica.state.autopilot == nil
         let needsScheduler = replica.state.scheduler == nil
         guard needsAutopilot || needsScheduler else { return }
@@ -225,11 +225,11 @@ final class Steward {
     private func recordIdentities() {
         let picture = RecordedPicture(
             members: network.members.revision, servers: replica.state.index(of: .servers),
-            configuration: replica.core.configurationIndex,
+            configuration: replica.outlook.configurationIndex,
             hasLabels: server.canEverybodyApply(Command.historyVersion))
         guard picture != recordedAt else { return }
         recordedAt = picture
-        for server in replica.core.configuration.members {
+        for server in replica.outlook.configuration.members {
             guard let info = network.members[server.id]?.info, !info.name.isEmpty else { continue }
             guard let identity = identity(of: info).map(recordable) else { continue }
             guard replica.state.server(identity.id) != identity, !recording.contains(identity.id)
@@ -266,11 +266,11 @@ final class Steward {
 
     private func recordLeadership() {
         guard !isLeaderRecorded, server.canEverybodyApply(Command.historyVersion),
-            replica.core.isConfigurationCommitted
+            replica.outlook.isConfigurationCommitted
         else { return }
         isLeaderRecorded = true
         let term = LeadershipTerm(
-            term: replica.core.status.term.number, leaderID: server.id.description,
+            term: replica.outlook.status.term.number, leaderID: server.id.description,
             leaderName: name(of: server.id), sinceUnixNanoseconds: loop.wallClockNanoseconds)
         replica.propose(Command.recordLeader(term).encoded()) { [weak self] outcome in
             if case .applied = outcome { return }
@@ -279,10 +279,14 @@ final class Steward {
     }
 
     func name(of id: ServerID) -> String {
-        if let info = network.members[id]?.info, !info.name.isEmpty { return info.fullName }
-        if let identity = replica.state.server(id.description) {
-            return "\(identity.name).\(identity.region)"
-        }
+        let info = network.members[id]?.info
+        let isNamed = info?.name.isEmpty == false
+        return name(of: info, isNamed ? nil : replica.state.server(id.description))
+    }
+
+    func name(of info: MemberInfo?, _ identity: ServerIdentity?) -> String {
+        if let info, !info.name.isEmpty { return info.fullName }
+        if let identity { return "\(identity.name).\(identity.region)" }
         return "(unknown)"
     }
 }
