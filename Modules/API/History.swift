@@ -130,6 +130,17 @@ package struct History: Equatable, Sendable {
     package var events: [HistoryEvent] { newestEvents.inOrder }
     package var leaders: [LeadershipTerm] { newestLeaders.inOrder }
     package var isEmpty: Bool { newestEvents.last == nil && newestLeaders.last == nil }
+    package var eventCount: Int { newestEvents.count }
+    package var leaderCount: Int { newestLeaders.count }
+    /// Log index of the newest record; 0 for none.
+    package var newestIndex: UInt64 {
+        max(newestEvents.last?.index ?? 0, newestLeaders.last?.index ?? 0)
+    }
+
+    /// In order, and where they stand: an event is large.
+    package func forEachEvent(_ body: (borrowing HistoryEvent) -> Void) {
+        newestEvents.forEach(body)
+    }
 
     /// The oldest goes where there is no room.
     ///
@@ -163,6 +174,14 @@ private struct Newest<Element: Equatable & Sendable>: Equatable, Sendable {
     private var start = 0
 
     init(max: Int) { self.max = max }
+
+    var count: Int { elements.count }
+
+    func forEach(_ body: (borrowing Element) -> Void) {
+        let span = elements.span
+        for position in start..<span.count { body(span[position]) }
+        for position in 0..<start { body(span[position]) }
+    }
 
     var inOrder: [Element] { Array(elements[start...] + elements[..<start]) }
 

@@ -91,6 +91,7 @@ package struct ByteReader: Sendable {
     ) throws(ByteError) -> String {
         let start = position
         let content = try readContent(width, max: max)
+        if content.isEmpty { return "" }
         // Decoding repairs what is not UTF-8, and so shows it; validating alone takes five times as
         // long. ASCII, which most names are, needs neither.
         let text = String(decoding: content, as: UTF8.self)
@@ -109,7 +110,8 @@ package struct ByteReader: Sendable {
     }
 
     private static func isSame(_ text: String, _ bytes: ArraySlice<UInt8>) -> Bool {
-        let isSame = text.utf8.withContiguousStorageIfAvailable { text in
+        // SAFETY: the buffer is read while it is lent.
+        let isSame = unsafe text.utf8.withContiguousStorageIfAvailable { text in
             let left = unsafe text.span  // It does not outlive this call.
             let right = bytes.span
             guard left.count == right.count else { return false }
