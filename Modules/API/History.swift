@@ -124,20 +124,33 @@ package struct History: Equatable, Sendable {
 
     private var newestEvents = Newest<HistoryEvent>(max: eventsMax)
     private var newestLeaders = Newest<LeadershipTerm>(max: leadersMax)
+    private var newestEventIndex: UInt64 = 0
 
     package init() {}
 
     package var events: [HistoryEvent] { newestEvents.inOrder }
     package var leaders: [LeadershipTerm] { newestLeaders.inOrder }
-    package var isEmpty: Bool { newestEvents.last == nil && newestLeaders.last == nil }
+    package var isEmpty: Bool { newestEvents.isEmpty && newestLeaders.isEmpty }
+    package var eventCount: Int { newestEvents.count }
+    package var leaderCount: Int { newestLeaders.count }
+    /// Log index of the newest record; 0 for none.
+    package var newestIndex: UInt64 {
+        max(newestEventIndex, newestLeaders.last?.index ?? 0)
+    }
+
+    /// In order, and where they stand: an event is large.
+    package func forEachEvent(_ body: (borrowing HistoryEvent) -> Void) {
+        newestEvents.forEach(body)
+    }
 
     /// The oldest goes where there is no room.
     ///
     /// - Precondition: its index is beyond that of the event before it.
     package mutating func record(_ event: HistoryEvent) {
         precondition(
-            newestEvents.last.map { $0.index < event.index } ?? true,
+            newestEvents.isEmpty || newestEventIndex < event.index,
             "event \(event.index) comes late")
+        newestEventIndex = event.index
         newestEvents.append(event)
     }
 
@@ -163,6 +176,15 @@ private struct Newest<Element: Equatable & Sendable>: Equatable, Sendable {
     private var start = 0
 
     init(max: Int) { self.max = max }
+
+    var count: Int { elements.count }
+    var isEmpty: Bool { elements.isEmpty }
+
+    func forEach(_ body: (borrowing Element) -> Void) {
+        let span = elements.span
+        for position in start..<span.count { body(span[position]) }
+        for position in 0..<start { body(span[position]) }
+    }
 
     var inOrder: [Element] { Array(elements[start...] + elements[..<start]) }
 

@@ -37,12 +37,13 @@ struct InputsHash {
     }
 
     private mutating func add(_ server: ServerObservation) {
-        for text in [
-            server.id, server.address, server.advertisedAddress ?? "", server.zone, server.version,
-            server.upgradeVersion, server.serfStatus.rawValue,
-        ] {
-            add(text)
-        }
+        add(server.id)
+        add(server.address)
+        add(server.advertisedAddress ?? "")
+        add(server.zone)
+        add(server.version)
+        add(server.upgradeVersion)
+        add(server.serfStatus.rawValue)
         add(server.isLeader)
         add(server.isVoter)
         add(server.isReadReplica)

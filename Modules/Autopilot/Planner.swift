@@ -37,6 +37,22 @@ package enum Planner {
         round.run()
         return round.plan
     }
+
+    /// Whether no plan for this view has anything to do, whatever the servers' health: all of them
+    /// are alive where they say they are, vote as they want to, and are of one version.
+    ///
+    /// Costs next to nothing, and is true most of the time. Where it is false a plan may be empty, too.
+    package static func isAtRest(_ view: ClusterView) -> Bool {
+        guard view.outsiders.isEmpty, view.baseline == nil,
+            !view.configuration.enableRedundancyZones, let first = view.servers.first
+        else { return false }
+        return view.servers.allSatisfy { server in
+            server.serfStatus == .alive && server.isVoter && !server.isReadReplica
+                && !server.hasOldProtocol && server.version == first.version
+                && server.upgradeVersion == first.upgradeVersion
+                && (server.advertisedAddress ?? server.address) == server.address
+        }
+    }
 }
 
 /// A plan while it is made.

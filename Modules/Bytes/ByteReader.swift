@@ -91,10 +91,11 @@ package struct ByteReader: Sendable {
     ) throws(ByteError) -> String {
         let start = position
         let content = try readContent(width, max: max)
+        if content.isEmpty { return "" }
         // Decoding repairs what is not UTF-8, and so shows it; validating alone takes five times as
         // long. ASCII, which most names are, needs neither.
         let text = String(decoding: content, as: UTF8.self)
-        guard Self.isASCII(content) || text.utf8.elementsEqual(content) else {
+        guard Self.isASCII(content) || Self.isSame(text, content) else {
             position = start
             throw failure("not UTF-8")
         }
@@ -102,9 +103,23 @@ package struct ByteReader: Sendable {
     }
 
     private static func isASCII(_ bytes: ArraySlice<UInt8>) -> Bool {
+        let span = bytes.span
         var all: UInt8 = 0
-        for byte in bytes { all |= byte }
+        for position in span.indices { all |= span[position] }
         return all < 0x80
+    }
+
+    private static func isSame(_ text: String, _ bytes: ArraySlice<UInt8>) -> Bool {
+        // SAFETY: the buffer is read while it is lent.
+        let isSame = unsafe text.utf8.withContiguousStorageIfAvailable { text in
+            let left = unsafe text.span  // It does not outlive this call.
+            let right = bytes.span
+            guard left.count == right.count else { return false }
+            var difference: UInt8 = 0
+            for position in left.indices { difference |= left[position] ^ right[position] }
+            return difference == 0
+        }
+        return isSame ?? text.utf8.elementsEqual(bytes)
     }
 
     private mutating func readContent<Width: FixedWidthInteger & UnsignedInteger & BitwiseCopyable>(

@@ -84,15 +84,14 @@ public struct ServerID: Hashable, Comparable, Sendable, CustomStringConvertible 
     }
 
     public var description: String {
-        var text: [UInt8] = []
-        text.reserveCapacity(36)
+        var text = [UInt8](repeating: UInt8(ascii: "-"), count: 36)
+        var place = 0
         for digit in 0..<32 {
-            if digit == 8 || digit == 12 || digit == 16 || digit == 20 {
-                text.append(UInt8(ascii: "-"))
-            }
+            if digit == 8 || digit == 12 || digit == 16 || digit == 20 { place += 1 }
             let word = digit < 16 ? high : low
             let value = UInt8(truncatingIfNeeded: word >> UInt64(60 - 4 * (digit % 16))) & 0xF
-            text.append(value < 10 ? value + UInt8(ascii: "0") : value - 10 + UInt8(ascii: "a"))
+            text[place] = value < 10 ? value + UInt8(ascii: "0") : value - 10 + UInt8(ascii: "a")
+            place += 1
         }
         return String(decoding: text, as: UTF8.self)
     }

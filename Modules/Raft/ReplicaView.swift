@@ -32,6 +32,11 @@ package struct Outlook: Sendable, Equatable {
     package let entriesSinceSnapshot: UInt64
     /// All that is committed is durable here.
     package let isDurable: Bool
+    package let status: Status
+    /// The newest of the log, committed or not, and its index.
+    package let configuration: Configuration
+    package let configurationIndex: LogIndex
+    package let isConfigurationCommitted: Bool
 }
 
 extension RaftCore {
@@ -49,6 +54,8 @@ extension RaftCore {
         return Outlook(
             deadline: deadline,
             entriesSinceSnapshot: commitIndex > base ? commitIndex.number - base.number : 0,
-            isDurable: commitIndex <= durableIndex)
+            isDurable: commitIndex <= durableIndex, status: status, configuration: configuration,
+            configurationIndex: configurationIndex,
+            isConfigurationCommitted: isConfigurationCommitted)
     }
 }

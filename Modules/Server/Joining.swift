@@ -74,7 +74,7 @@ final class Joining {
 
     /// Everybody who is expected answers, or the cluster stands and somebody of it answers.
     private var isSatisfied: Bool {
-        let alive = network.members.all.count { $0.status == .alive }
+        let alive = network.members.aliveCount
         if alive >= max(options.bootstrapExpect, 2) { return true }
         return network.own.clusterID != nil && network.own.hasLog && alive > 1
     }

@@ -42,6 +42,22 @@ package struct Members: Sendable {
 
     package var all: [Member] { members }
 
+    // Of each member a word: to hand one out costs a copy.
+
+    var aliveCount: Int { members.indices.count { members[$0].status == .alive } }
+
+    /// In order.
+    var ids: [ServerID] { keys.map(\.id) }
+
+    func ids(_ status: SerfStatus) -> [ServerID] {
+        keys.indices.lazy.filter { members[$0].status == status }.map { keys[$0].id }
+    }
+
+    func contains(_ id: ServerID) -> Bool { position(of: id) != nil }
+
+    /// nil for a stranger.
+    func status(of id: ServerID) -> SerfStatus? { position(of: id).map { members[$0].status } }
+
     package subscript(_ id: ServerID) -> Member? {
         position(of: id).map { members[$0] }
     }

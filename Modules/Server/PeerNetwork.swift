@@ -160,14 +160,14 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
             guard takeUp(info) else { return }
         } else {
             // It went over to another life: nothing that it says from here on is for this one.
-            guard members[info.id] != nil, members.learn(info, at: loop.now) else { return }
+            guard members.contains(info.id), members.learn(info, at: loop.now) else { return }
         }
         delegate?.networkMembersChanged()
     }
 
     /// - Returns: whether it was news.
     private func takeUp(_ info: MemberInfo) -> Bool {
-        if members[info.id] == nil { makeRoom() }
+        if !members.contains(info.id) { makeRoom() }
         let isNews = members.learn(info, at: loop.now)
         if isNews || links[info.id] == nil { connect(to: info.id, at: info.peerAddress) }
         return isNews
@@ -175,7 +175,7 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
 
     /// A server of before the start: known by name and looked for, and not there until it answers.
     func remember(_ info: MemberInfo) {
-        guard info.id != own.id, members[info.id] == nil,
+        guard info.id != own.id, !members.contains(info.id),
             Admission.refusal(of: info, by: own) == nil, takeUp(info)
         else { return }
         meet(info)
@@ -207,7 +207,7 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
 
     /// Servers that answered lately, this one included.
     func reachableCount(of servers: [ServerID]) -> Int {
-        servers.count { $0 == own.id || (members[$0]?.status == .alive && isConnected(to: $0)) }
+        servers.count { $0 == own.id || (members.status(of: $0) == .alive && isConnected(to: $0)) }
     }
 
     func isConnected(to id: ServerID) -> Bool { links[id]?.isOpen == true }
@@ -223,11 +223,10 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
             meetUnmet()
         }
         members.contacted(own.id, at: now)
-        let late = sessions.filter {
-            $0.value.isStranger && now - $0.value.since > options.greetingTimeout
+        let late = sessions.values.filter {
+            $0.isStranger && now - $0.since > options.greetingTimeout
         }
-        for number in late.keys.sorted() {
-            guard let session = late[number] else { continue }
+        for session in late.sorted(by: { $0.number < $1.number }) {
             if !session.hasGreeted {
                 refuse(.silent, from: session.stream.remoteAddress.host, "a connection")
             }
@@ -239,10 +238,10 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
     /// Whoever gossip has not met is asked again, if it is connected or every few seconds.
     private func meetUnmet() {
         pings += 1
-        for member in members.all where member.status == .none {
-            guard pings % Self.pingsPerSearch == 0 || isConnected(to: member.info.id) else {
-                continue
-            }
+        for id in members.ids(.none) {
+            guard pings % Self.pingsPerSearch == 0 || isConnected(to: id),
+                let member = members[id]
+            else { continue }
             meet(member.info)
         }
     }
@@ -260,7 +259,7 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
     func gossipChanged(_ info: MemberInfo, status: SerfStatus) {
         guard info.id != own.id, !isStopped else { return }
         var isNews = takeUp(info)
-        let before = members[info.id]?.status
+        let before = members.status(of: info.id)
         if members.set(status, of: info.id) {
             isNews = true
             let line: Logger.Message = "member status changed"
@@ -280,11 +279,10 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
 
     /// Whoever left and is not in the configuration any more is not called back by a connection.
     func closeLinksOfGone() {
+        let gone = members.ids(.left)
+        guard !gone.isEmpty else { return }
         let needed = delegate?.networkConfiguredServers() ?? []
-        for member in members.all
-        where member.status == .left && !needed.contains(member.info.id) {
-            links.removeValue(forKey: member.info.id)?.close()
-        }
+        for id in gone where !needed.contains(id) { links.removeValue(forKey: id)?.close() }
     }
 
     func gossipForgot(_ id: ServerID) {
@@ -348,6 +346,7 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
     }
 
     private func expireForwards(at now: Duration) {
+        if forwards.isEmpty { return }
         let expired = forwards.filter { $0.value.deadline <= now }.keys.sorted()
         for id in expired { forwards.removeValue(forKey: id)?.done(.lost) }
     }

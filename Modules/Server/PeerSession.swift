@@ -35,7 +35,7 @@ final class PeerSession: StreamHandler {
         case stranger
         /// It has its answer, and nothing else is wanted of it.
         case answered
-        case peer(MemberInfo)
+        case peer
         case snapshot(SnapshotReceiver)
         case closed
     }
@@ -77,7 +77,10 @@ final class PeerSession: StreamHandler {
     private(set) var peerID: ServerID?
 
     /// Who is at the other end; nil for strangers and snapshot streams.
-    var peer: MemberInfo? { if case .peer(let info) = state { info } else { nil } }
+    var peer: MemberInfo? { if case .peer = state { greeter } else { nil } }
+
+    /// Beside the state, which is looked at with each message, for it is large.
+    private var greeter: MemberInfo?
 
     func start() {
         stream.handler = self
@@ -186,7 +189,8 @@ final class PeerSession: StreamHandler {
         send(.helloReply) { reply.write(to: &$0) }
         switch hello.purpose {
         case .peer where isWelcome:
-            state = .peer(hello.sender)
+            state = .peer
+            greeter = hello.sender
             peerID = hello.sender.id
             reader.payloadBytesMax = Frame.payloadBytesMax
             owner.sessionOpened(self)

@@ -49,6 +49,8 @@ final class Replica {
     private let observer: (any ReplicaObserver)?
 
     private(set) var core: RaftCore
+    /// Of ``core`` after its last step: to look at this costs no copy of the core.
+    private(set) var outlook: Outlook
     private(set) var state: State
     /// Why this server no longer takes part; nil while it does.
     private(set) var failure: String?
@@ -100,6 +102,7 @@ final class Replica {
         core = RaftCore(
             id: loaded.metadata.serverID, timing: options.timing, limits: options.raftLimits,
             seed: seed, restored: loaded.restored, at: environment.loop.now, options: raftOptions)
+        outlook = core.outlook()
         observer = environment.observer
         observer?.replica(loaded.metadata.serverID, began: loaded.restored)
         state = loaded.state
@@ -266,6 +269,7 @@ final class Replica {
         var work: [Effect] = []
         swap(&work, &effects)
         let outlook = Self.step(&core, input, at: loop.now, seenBy: observer, into: &work)
+        self.outlook = outlook
         // Looked at where they stand: to copy an effect costs more than to carry out most.
         for position in work.indices { carryOut(work.span[position]) }
         while !work.isEmpty { work.removeLast() }

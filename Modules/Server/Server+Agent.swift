@@ -49,7 +49,7 @@ extension Server {
     }
 
     func agentHealth() -> APIResponse {
-        let isHealthy = replica.core.status.leader != nil && replica.failure == nil
+        let isHealthy = replica.outlook.status.leader != nil && replica.failure == nil
         let message =
             replica.failure.map { "storage failed: \($0)" }
             ?? (isHealthy ? "ok" : "No cluster leader")

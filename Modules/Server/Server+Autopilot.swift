@@ -72,7 +72,7 @@ extension Server {
     }
 
     private var autopilotFreshness: APIResponse.Freshness {
-        freshness(index: replica.core.configurationIndex.number, isLeader: true)
+        freshness(index: replica.outlook.configurationIndex.number, isLeader: true)
     }
 
     // MARK: History

@@ -146,16 +146,16 @@ extension Server {
 
     func answerWithLeader(_ call: Call) -> APIResponse {
         if call.endpoint == .statusLeader { return encode(JSONString(leaderAddress ?? ""), call) }
-        return encode(StringList(replica.core.configuration.members.map(\.address)), call)
+        return encode(StringList(replica.outlook.configuration.members.map(\.address)), call)
     }
 
     private var leaderAddress: String? {
-        guard let leader = replica.core.status.leader else { return nil }
-        return replica.core.configuration[leader]?.address
+        guard let leader = replica.outlook.status.leader else { return nil }
+        return replica.outlook.configuration[leader]?.address
             ?? network.members[leader]?.info.peerAddress
     }
 
-    private var configurationIndex: UInt64 { replica.core.configurationIndex.number }
+    private var configurationIndex: UInt64 { replica.outlook.configurationIndex.number }
 
     func encode(
         _ value: some JSONWritable, _ call: Call, freshness: APIResponse.Freshness? = nil
@@ -165,21 +165,21 @@ extension Server {
 
     func freshness(index: UInt64, isLeader: Bool = false) -> APIResponse.Freshness {
         APIResponse.Freshness(
-            index: index, knowsLeader: isLeader || replica.core.status.leader != nil,
+            index: index, knowsLeader: isLeader || replica.outlook.status.leader != nil,
             lastContactMilliseconds: isLeader ? 0 : lastContact.milliseconds)
     }
 
     /// How old this server's picture may be: since it heard of a leader, or since it started.
     private var lastContact: Duration {
-        if replica.core.status.role == .leader { return .zero }
+        if replica.outlook.status.role == .leader { return .zero }
         return max(.zero, loop.now - (replica.core.lastLeaderContact ?? startedAt))
     }
 
     private func raftConfiguration() -> RaftConfigurationResponse {
-        let leader = replica.core.status.leader
+        let leader = replica.outlook.status.leader
         return RaftConfigurationResponse(
             index: configurationIndex,
-            servers: replica.core.configuration.members.map { server in
+            servers: replica.outlook.configuration.members.map { server in
                 RaftServer(
                     address: server.address, id: server.id.description,
                     isLeader: server.id == leader, node: steward.name(of: server.id),
@@ -349,7 +349,7 @@ extension Server {
         guard case .peer(let selector) = call.wish else {
             preconditionFailure("\(call.endpoint) was not validated")
         }
-        guard let target = selector.find(in: replica.core.configuration) else {
+        guard let target = selector.find(in: replica.outlook.configuration) else {
             // "Not there" is an answer that only a leader may give.
             return linearizably(done) { _ in .answered(.text(404, selector.notFound)) }
         }
@@ -426,7 +426,7 @@ extension Server {
         guard case .peer(let selector) = call.wish else {
             preconditionFailure("\(call.endpoint) was not validated")
         }
-        let configuration = replica.core.configuration
+        let configuration = replica.outlook.configuration
         guard let target = selector.find(in: configuration), let own = configuration[id] else {
             return done(.answered(.text(404, selector.notFound)))
         }

@@ -249,7 +249,7 @@ extension Server {
     /// What of this server's record follows from the log is stored when it has changed.
     func keepRecord() {
         guard !isSavingMetadata, !isStopped, replica.failure == nil else { return }
-        let configuration = replica.core.configuration
+        let configuration = replica.outlook.configuration
         var changed = metadata
         if configuration.voterCount > 0 {
             changed.otherVoters = configuration.voterCount(besides: id)

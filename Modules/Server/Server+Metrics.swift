@@ -38,7 +38,7 @@ extension Server {
             ("nomad.raft.voters", Double(core.configuration.voterCount)),
             (
                 "nomad.serf.members_alive",
-                Double(network.members.all.count { $0.status == .alive })
+                Double(network.members.aliveCount)
             ),
             ("nomad.http.connections", Double(front?.connectionCount ?? 0)),
             ("nomad.http.requests_in_progress", Double(front?.requestsInProgress ?? 0)),

@@ -62,7 +62,7 @@ extension Server {
                 request, endpoint, limits: options.httpLimits, default: options.leaderHold)
             try validate(&call)
             if call.isAboutKeyring { return serveKeyring(call, reply: reply) }
-            guard replica.core.status.role == .leader else { return reply(.notLeader) }
+            guard replica.outlook.status.role == .leader else { return reply(.notLeader) }
             lead(call) { outcome in
                 switch outcome {
                 case .answered(let response): reply(.answered(response))
@@ -99,7 +99,7 @@ extension Server {
                 self.carryOut(call, deadline: deadline, respond: respond)
             }
         }
-        let status = replica.core.status
+        let status = replica.outlook.status
         if status.role == .leader {
             lead(call) { outcome in
                 switch outcome {
@@ -144,10 +144,10 @@ extension Server {
 
     func noLeader(_ call: Call) -> APIResponse {
         if call.endpoint == .agentHealth { return agentHealth() }
-        let servers = replica.core.configuration.members.map(\.id)
+        let servers = replica.outlook.configuration.members.map(\.id)
         let text: String
         if servers.isEmpty {
-            let found = network.members.all.count { $0.status == .alive }
+            let found = network.members.aliveCount
             text =
                 "No cluster leader: this server belongs to no cluster yet; "
                 + (options.bootstrapExpect > 0
@@ -158,7 +158,7 @@ extension Server {
             let reachable = network.reachableCount(of: servers)
             text =
                 "No cluster leader: \(reachable) of \(servers.count) servers reachable, "
-                + "\(replica.core.configuration.quorum) voters are needed"
+                + "\(replica.outlook.configuration.quorum) voters are needed"
         }
         var response = APIResponse.text(503, text)
         response.retryAfter = 1
@@ -187,7 +187,7 @@ extension Server {
 
     func expireLeaderWaiters() {
         isLeaderTimerArmed = false
-        if let leader = replica.core.status.leader, leader == id || network.isConnected(to: leader)
+        if let leader = replica.outlook.status.leader, leader == id || network.isConnected(to: leader)
         {
             wakeLeaderWaiters()
         }

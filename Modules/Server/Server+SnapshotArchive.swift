@@ -35,9 +35,9 @@ extension Server {
         let meta = SnapshotMeta(
             index: state.lastAppliedIndex,
             term: (replica.core.term(at: LogIndex(state.lastAppliedIndex))
-                ?? replica.core.status.term).number,
-            configuration: replica.core.configuration,
-            configurationIndex: replica.core.configurationIndex.number,
+                ?? replica.outlook.status.term).number,
+            configuration: replica.outlook.configuration,
+            configurationIndex: replica.outlook.configurationIndex.number,
             wallClockNanoseconds: loop.wallClockNanoseconds)
         let fresh = freshness(index: state.lastAppliedIndex, isLeader: isLeader)
         let (crypto, compression) = (environment.crypto, environment.compression)
@@ -92,7 +92,7 @@ extension Server {
         reading: @escaping @Sendable () -> Result<[UInt8], ArchiveError>
     ) {
         if let failure = replica.failure { return done(.failed(failure)) }
-        guard replica.core.status.role == .leader else { return done(.notLeader) }
+        guard replica.outlook.status.role == .leader else { return done(.notLeader) }
         guard !archiveWork.isRestoring else {
             return done(.busy("another restore is under way: try again"))
         }

@@ -20,7 +20,7 @@ extension Server {
         guard stopCompletions.count == 1 else { return }
         front?.stopAccepting()
         if !isLeaving { network.update { $0.isStopping = true } }
-        guard replica.core.status.role == .leader, let successor = steward.successor() else {
+        guard replica.outlook.status.role == .leader, let successor = steward.successor() else {
             return isLeaving ? leave() : finishStop()
         }
         logger.info(
@@ -50,11 +50,11 @@ extension Server {
     /// Asks the leader to remove this server. Without one, or when it refuses (the last voter), the
     /// server stops all the same, and stays in the configuration.
     private func leaveConfiguration() {
-        guard replica.core.configuration.contains(id) else {
+        guard replica.outlook.configuration.contains(id) else {
             logger.info("left the cluster")
             return finishStop()
         }
-        guard let leader = replica.core.status.leader, leader != id,
+        guard let leader = replica.outlook.status.leader, leader != id,
             network.isConnected(to: leader)
         else {
             logger.warning("no other leader to leave: this server stays in the configuration")

@@ -16,7 +16,7 @@ extension Server {
     /// The first server of the configuration that is not known to apply commands of this version.
     func serverThatCannotApply(_ version: UInt8) -> ServerID? {
         guard version > 1 else { return nil }
-        return replica.core.configuration.members.first {
+        return replica.outlook.configuration.members.first {
             !speaks($0.id, atLeast: UInt16(version))
         }?.id
     }
@@ -26,8 +26,8 @@ extension Server {
     /// Changes who is in the cluster, as its leader; a joint configuration only if all can read it.
     func change(_ action: ConfigurationChange.Action) {
         if case .replace(let servers) = action,
-            replica.core.configuration.needsJointState(toBecome: servers),
-            let old = (replica.core.configuration.members + servers)
+            replica.outlook.configuration.needsJointState(toBecome: servers),
+            let old = (replica.outlook.configuration.members + servers)
                 .first(where: { !speaks($0.id, atLeast: Self.jointProtocol) })
         {
             logger.warning(

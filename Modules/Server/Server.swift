@@ -103,7 +103,7 @@ final class Server {
         self.front = front
         try network.start()
         leaderTimer = loop.makeTimer { [weak self] in self?.expireLeaderWaiters() }
-        steward.begin(with: replica.core.configuration)
+        steward.begin(with: replica.outlook.configuration)
         replica.start()
         if !hasLeft { findOthers() }
         membersKeeper = MembersKeeper(
@@ -129,7 +129,7 @@ final class Server {
     private func findOthers() {
         for info in options.remembered.members { network.remember(info) }
         for identity in replica.state.servers { seedMember(identity) }
-        for server in replica.core.configuration.members {
+        for server in replica.outlook.configuration.members {
             network.connect(toConfigured: server.id, at: server.address)
         }
     }
@@ -156,7 +156,7 @@ final class Server {
             loaded, options: options, environment: environment, logLane: logLane,
             snapshotLane: snapshotLane, seed: loop.makeSeed(), logger: logger)
         replica.delegate = self
-        steward.begin(with: replica.core.configuration)
+        steward.begin(with: replica.outlook.configuration)
         replica.start()
     }
 
@@ -294,7 +294,7 @@ extension Server: PeerNetworkDelegate {
     }
 
     func networkConfiguredServers() -> [ServerID] {
-        replica.core.configuration.members.map(\.id)
+        replica.outlook.configuration.members.map(\.id)
     }
 
     func networkReceiver(for peer: ServerID, session: PeerSession) -> SnapshotReceiver? {

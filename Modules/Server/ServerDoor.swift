@@ -46,10 +46,10 @@ package actor ServerDoor {
     /// What tests and the host look at.
     package var overview: ServerOverview? {
         guard let server else { return nil }
+        let outlook = server.replica.outlook
         return ServerOverview(
-            id: server.id, status: server.replica.core.status,
-            configuration: server.replica.core.configuration,
-            isConfigurationCommitted: server.replica.core.isConfigurationCommitted,
+            id: server.id, status: outlook.status, configuration: outlook.configuration,
+            isConfigurationCommitted: outlook.isConfigurationCommitted,
             commitIndex: server.replica.core.commitIndex,
             httpAddress: server.front?.address, failure: server.replica.failure)
     }

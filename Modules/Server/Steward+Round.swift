@@ -23,24 +23,34 @@ extension Steward {
     }
 
     func considerRound() {
-        guard !round.isUnderWay, hasHeardEverybody, let plan = picture?.plan, !plan.isGated,
-            replica.core.isConfigurationCommitted, !replica.core.configuration.isJoint
+        guard !round.isUnderWay, hasHeardEverybody, let picture,
+            replica.outlook.isConfigurationCommitted, !replica.outlook.configuration.isJoint
         else { return }
+        let age = round.startedAt.map { loop.now - $0 } ?? Self.roundInterval
+        let isDue = round.isDue || age >= Self.roundInterval
+        if Planner.isAtRest(picture.view) {
+            if isDue { begin() }
+            return
+        }
+        let plan = picture.plan
+        guard !plan.isGated else { return }
         // Servers of an older version do not read a baseline: while there are any, votes stay as
         // they are, and the rest goes on.
         let isBaselineKnown = server.canEverybodyApply(Command.historyVersion)
         if let change = plan.baselineChange, isBaselineKnown { return store(change) }
         let actions = plan.actions.filter { plan.baselineChange == nil || !$0.isAboutVotes }
-        let age = round.startedAt.map { loop.now - $0 } ?? Self.roundInterval
-        guard round.isDue || age >= Self.roundInterval || actions.contains(where: \.isUrgent)
-        else { return }
-        round = Round()
+        guard isDue || actions.contains(where: \.isUrgent) else { return }
+        begin()
         round.actions = actions + plan.removals
         round.inputsHash = plan.inputsHash
         round.expected = LogIndex(plan.configurationIndex)
+        next()
+    }
+
+    private func begin() {
+        round = Round()
         round.isDue = false
         round.startedAt = loop.now
-        next()
     }
 
     private func next() {

@@ -26,36 +26,37 @@ extension Steward {
     func makeView() -> ClusterView {
         let core = replica.core
         let progress = core.progress
+        let leader = LeaderView(lastTerm: core.lastTerm.number, lastIndex: core.lastIndex.number)
+        let configuration = replica.outlook.configuration
         var view = ClusterView(
-            servers: core.configuration.members.enumerated().map { position, server in
-                observe(server, position < progress.count ? progress[position] : nil)
+            servers: configuration.members.enumerated().map { position, server in
+                observe(server, position < progress.count ? progress[position] : nil, leader)
             },
-            leader: LeaderView(
-                lastTerm: core.lastTerm.number, lastIndex: core.lastIndex.number),
-            configuration: replica.state.autopilot ?? options.autopilot)
-        view.outsiders = outsiders(of: core.configuration)
+            leader: leader, configuration: replica.state.autopilot ?? options.autopilot)
+        view.outsiders = outsiders(of: configuration)
         view.leaderUptime = loop.now - leadingSince
-        view.configurationIndex = core.configurationIndex.number
+        view.configurationIndex = replica.outlook.configurationIndex.number
         view.baseline = replica.state.upgradeBaseline.map { Int(clamping: $0) }
         view.bootstrapExpect = options.bootstrapExpect
         return view
     }
 
     private func observe(
-        _ server: Configuration.Server, _ progress: Progress?
+        _ server: Configuration.Server, _ progress: Progress?, _ leader: LeaderView
     ) -> ServerObservation {
-        let core = replica.core
         let isSelf = server.id == self.server.id
-        let info = isSelf ? network.own : network.members[server.id]?.info
-        let identity = replica.state.server(server.id.description)
+        let member = isSelf ? nil : network.members[server.id]
+        let info = isSelf ? network.own : member?.info
+        let id = server.id.description
+        let identity = replica.state.server(id)
         var seen = ServerObservation(
-            id: server.id.description, name: name(of: server.id), address: server.address,
+            id: id, name: name(of: info, identity), address: server.address,
             version: info?.version ?? identity?.version ?? "",
-            serfStatus: isSelf ? .alive : network.members[server.id]?.status ?? .none,
+            serfStatus: isSelf ? .alive : member?.status ?? .none,
             isLeader: isSelf, isVoter: server.role == .voter,
             lastContact: isSelf ? .zero : contact(of: progress),
-            lastTerm: (isSelf ? core.lastTerm : lastTerm(of: progress)).number,
-            lastIndex: (isSelf ? core.lastIndex : lastIndex(of: progress)).number)
+            lastTerm: isSelf ? leader.lastTerm : lastTerm(of: progress, leader),
+            lastIndex: isSelf ? leader.lastIndex : lastIndex(of: progress, leader))
         seen.isReceivingSnapshot = progress?.isReceivingSnapshot ?? false
         seen.isCaughtUp = isSelf || progress?.isCaughtUp ?? false
         seen.isReadReplica = info?.isNonVoter ?? identity?.isNonVoter ?? false
@@ -78,20 +79,22 @@ extension Steward {
     private var isNew: Bool { loop.now - leadingSince < Self.firstAnswerMax }
 
     /// Of a log that the first entry of this leadership may not have reached yet, the leader's own.
-    private func lastTerm(of progress: Progress?) -> Term {
-        isNew ? replica.core.lastTerm : progress?.lastTerm ?? .zero
+    private func lastTerm(of progress: Progress?, _ leader: LeaderView) -> UInt64 {
+        isNew ? leader.lastTerm : progress?.lastTerm.number ?? 0
     }
 
-    private func lastIndex(of progress: Progress?) -> LogIndex {
-        if isNew, progress?.lastContact == nil { return replica.core.lastIndex }
-        return progress?.lastIndex ?? .zero
+    private func lastIndex(of progress: Progress?, _ leader: LeaderView) -> UInt64 {
+        if isAwaited(progress) { return leader.lastIndex }
+        return progress?.lastIndex.number ?? 0
     }
 
     private func outsiders(of configuration: Configuration) -> [OutsiderObservation] {
-        network.members.all.compactMap { member in
+        network.members.ids.compactMap { id in
+            guard !configuration.contains(id), id != server.id,
+                let member = network.members[id], member.status != .none
+            else { return nil }
             let info = member.info
-            guard !configuration.contains(info.id), info.id != server.id, member.status != .none,
-                info.clusterID == server.metadata.clusterID,
+            guard info.clusterID == server.metadata.clusterID,
                 info.recoveryEpoch == server.metadata.recoveryEpoch
             else { return nil }
             let refusal = member.status == .alive ? refusal(of: info) : nil
@@ -127,7 +130,7 @@ extension Steward {
     func successor() -> ServerID? {
         replica.core.progress
             .filter {
-                $0.id != server.id && replica.core.configuration.staysVoter($0.id)
+                $0.id != server.id && replica.outlook.configuration.staysVoter($0.id)
                     && !$0.isRecovering
                     && network.isConnected(to: $0.id)
             }

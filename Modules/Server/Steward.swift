@@ -51,12 +51,19 @@ final class Steward {
     /// What was looked at when every identity was recorded last, or on its way into the log.
     private var recordedAt: RecordedPicture?
 
-    /// What was seen, judged and planned together.
-    struct Picture {
-        var view: ClusterView
-        var health: ClusterHealth
-        var plan: Plan
-        var at: Duration
+    /// What was seen and judged together, and what follows from it.
+    final class Picture {
+        let view: ClusterView
+        let health: ClusterHealth
+        let at: Duration
+        /// Made when somebody asks for it: most pictures need none.
+        private(set) lazy var plan = Planner.plan(view, health: health, at: at)
+
+        init(_ view: ClusterView, health: ClusterHealth, at: Duration) {
+            self.view = view
+            self.health = health
+            self.at = at
+        }
     }
 
     struct Removal {
@@ -155,7 +162,7 @@ final class Steward {
     }
 
     private func work() {
-        guard isLeading, replica.core.status.role == .leader else { return }
+        guard isLeading, replica.outlook.status.role == .leader else { return }
         initializeConfigurations()
         recordLeadership()
         recordIdentities()
@@ -163,22 +170,22 @@ final class Steward {
         considerRound()
     }
 
-    /// Sees, judges and plans, and does nothing. Synchronous: a leader's health is there as soon as
+    /// Sees and judges, and does nothing. Synchronous: a leader's health is there as soon as
     /// it leads.
     func look() {
         let view = makeView()
         let health = tracker.assess(
             view, at: loop.now, wallClockNanoseconds: loop.wallClockNanoseconds)
-        let plan = Planner.plan(view, health: health, at: loop.now)
         if let before = picture?.view, Self.isNews(view, since: before) { round.isDue = true }
-        picture = Picture(view: view, health: health, plan: plan, at: loop.now)
+        picture = Picture(view, health: health, at: loop.now)
     }
 
     /// Somebody's status or the settings changed.
     private static func isNews(_ view: ClusterView, since before: ClusterView) -> Bool {
         view.configuration != before.configuration
-            || view.servers.map(\.serfStatus) != before.servers.map(\.serfStatus)
-            || view.servers.map(\.id) != before.servers.map(\.id)
+            || !view.servers.elementsEqual(before.servers) {
+                $0.serfStatus == $1.serfStatus && $0.id == $1.id
+            }
     }
 
     /// Said once in a leadership.
@@ -194,7 +201,7 @@ final class Steward {
     // MARK: State that every cluster has
 
     private func initializeConfigurations() {
-        guard !isInitializing, replica.core.isConfigurationCommitted else { return }
+        guard !isInitializing, replica.outlook.isConfigurationCommitted else { return }
         let needsAutopilot = replica.state.autopilot == nil
         let needsScheduler = replica.state.scheduler == nil
         guard needsAutopilot || needsScheduler else { return }
@@ -218,11 +225,11 @@ final class Steward {
     private func recordIdentities() {
         let picture = RecordedPicture(
             members: network.members.revision, servers: replica.state.index(of: .servers),
-            configuration: replica.core.configurationIndex,
+            configuration: replica.outlook.configurationIndex,
             hasLabels: server.canEverybodyApply(Command.historyVersion))
         guard picture != recordedAt else { return }
         recordedAt = picture
-        for server in replica.core.configuration.members {
+        for server in replica.outlook.configuration.members {
             guard let info = network.members[server.id]?.info, !info.name.isEmpty else { continue }
             guard let identity = identity(of: info).map(recordable) else { continue }
             guard replica.state.server(identity.id) != identity, !recording.contains(identity.id)
@@ -259,11 +266,11 @@ final class Steward {
 
     private func recordLeadership() {
         guard !isLeaderRecorded, server.canEverybodyApply(Command.historyVersion),
-            replica.core.isConfigurationCommitted
+            replica.outlook.isConfigurationCommitted
         else { return }
         isLeaderRecorded = true
         let term = LeadershipTerm(
-            term: replica.core.status.term.number, leaderID: server.id.description,
+            term: replica.outlook.status.term.number, leaderID: server.id.description,
             leaderName: name(of: server.id), sinceUnixNanoseconds: loop.wallClockNanoseconds)
         replica.propose(Command.recordLeader(term).encoded()) { [weak self] outcome in
             if case .applied = outcome { return }
@@ -272,10 +279,14 @@ final class Steward {
     }
 
     func name(of id: ServerID) -> String {
-        if let info = network.members[id]?.info, !info.name.isEmpty { return info.fullName }
-        if let identity = replica.state.server(id.description) {
-            return "\(identity.name).\(identity.region)"
-        }
+        let info = network.members[id]?.info
+        let isNamed = info?.name.isEmpty == false
+        return name(of: info, isNamed ? nil : replica.state.server(id.description))
+    }
+
+    func name(of info: MemberInfo?, _ identity: ServerIdentity?) -> String {
+        if let info, !info.name.isEmpty { return info.fullName }
+        if let identity { return "\(identity.name).\(identity.region)" }
         return "(unknown)"
     }
 }

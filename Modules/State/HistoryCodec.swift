@@ -26,7 +26,7 @@ import MartletBytes
 // snapshot writes it before.
 
 extension ByteWriter {
-    mutating func write(_ event: HistoryEvent) {
+    mutating func write(_ event: borrowing HistoryEvent) {
         write(event.unixNanoseconds)
         switch event.actor {
         case .autopilot: write(0 as UInt8)
@@ -35,9 +35,11 @@ extension ByteWriter {
             write(shortString: accessor)
         case .server: write(2 as UInt8)
         }
-        for text in [
-            event.action.rawValue, event.serverID, event.serverName, event.rule, event.reason,
-        ] { write(shortString: text) }
+        write(shortString: event.action.rawValue)
+        write(shortString: event.serverID)
+        write(shortString: event.serverName)
+        write(shortString: event.rule)
+        write(shortString: event.reason)
         write(event.inputsHash)
         write(event.oldConfigurationIndex)
         write(event.newConfigurationIndex)

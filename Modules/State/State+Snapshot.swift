@@ -142,13 +142,13 @@ extension State {
 
     private func writeHistory(to writer: inout ByteWriter) {
         writer.write(historyIndex)
-        writer.write(UInt32(history.leaders.count))
+        writer.write(UInt32(history.leaderCount))
         for leader in history.leaders {
             writer.write(leader.index)
             writer.write(leader)
         }
-        writer.write(UInt32(history.events.count))
-        for event in history.events {
+        writer.write(UInt32(history.eventCount))
+        history.forEachEvent { event in
             writer.write(event.index)
             writer.write(event)
         }
@@ -179,7 +179,7 @@ extension State {
             event.index = previous
             history.record(event)
         }
-        let newest = max(history.leaders.last?.index ?? 0, history.events.last?.index ?? 0)
+        let newest = history.newestIndex
         guard historyIndex == newest else {
             throw .malformed("history changed at \(historyIndex), its newest is of \(newest)")
         }

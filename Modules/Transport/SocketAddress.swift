@@ -63,7 +63,7 @@ public enum SocketAddress: Hashable, Sendable, CustomStringConvertible {
     public var host: String {
         switch self {
         case .ipv4(let number, _):
-            return "\(number >> 24).\(number >> 16 & 255).\(number >> 8 & 255).\(number & 255)"
+            return Self.ipv4Text(number)
         case .ipv6(let high, let low, _):
             return "[\(Self.ipv6Text(high, low))]"
         case .unix(let path):
@@ -76,6 +76,21 @@ public enum SocketAddress: Hashable, Sendable, CustomStringConvertible {
         case .ipv4(_, let port), .ipv6(_, _, let port): "\(host):\(port)"
         case .unix(let path): "unix:\(path)"
         }
+    }
+
+    /// Addresses are written with each exchange between servers: digit by digit, without a text for
+    /// each number.
+    private static func ipv4Text(_ number: UInt32) -> String {
+        var text: [UInt8] = []
+        text.reserveCapacity(15)
+        for shift: UInt32 in [24, 16, 8, 0] {
+            if shift < 24 { text.append(UInt8(ascii: ".")) }
+            let byte = UInt8(truncatingIfNeeded: number >> shift)
+            if byte > 99 { text.append(UInt8(ascii: "0") + byte / 100) }
+            if byte > 9 { text.append(UInt8(ascii: "0") + byte / 10 % 10) }
+            text.append(UInt8(ascii: "0") + byte % 10)
+        }
+        return String(decoding: text, as: UTF8.self)
     }
 
     private static func ipv4Number(_ text: Substring) -> UInt32? {
@@ -110,6 +125,8 @@ public enum SocketAddress: Hashable, Sendable, CustomStringConvertible {
     }
 
     private static func ipv6Numbers(_ text: Substring) -> (UInt64, UInt64)? {
+        // Two colons at least: to split the text is dear, and most that comes here is none.
+        guard text.utf8.count(where: { $0 == UInt8(ascii: ":") }) > 1 else { return nil }
         let halves = text.split(
             separator: "::", maxSplits: 2, omittingEmptySubsequences: false)
         guard (1...2).contains(halves.count) else { return nil }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import MartletBytes
 public import MartletRaft
 public import MartletStorage
 import MartletTransport
@@ -417,7 +418,7 @@ final class SimulatedSnapshotStore: SimulatedStore, SnapshotStore, @unchecked Se
         try check()
         guard hasBegun, let partial = disk.partial else { throw .mismatch("nothing was begun") }
         guard partial.metadata.sizeBytes == UInt64(partial.bytes.count),
-            partial.metadata.checksum == Checksum.crc32C.value(of: partial.bytes)
+            partial.metadata.checksum == CRC32C.checksum(partial.bytes)
         else {
             disk.partial = nil
             hasBegun = false

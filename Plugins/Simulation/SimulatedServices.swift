@@ -155,8 +155,6 @@ enum SHA256 {
 /// A reflected 32-bit checksum.
 struct Checksum {
     static let crc32 = Checksum(polynomial: 0xEDB8_8320)
-    /// Castagnoli (RFC 3720 §12.1).
-    static let crc32C = Checksum(polynomial: 0x82F6_3B78)
 
     private let table: [UInt32]
 
@@ -169,7 +167,12 @@ struct Checksum {
     }
 
     func value(of bytes: [UInt8]) -> UInt32 {
-        ~bytes.reduce(~0) { $0 >> 8 ^ table[Int(UInt8(truncatingIfNeeded: $0) ^ $1)] }
+        let (bytes, table) = (bytes.span, table.span)
+        var state: UInt32 = ~0
+        for position in bytes.indices {
+            state = state >> 8 ^ table[Int(UInt8(truncatingIfNeeded: state) ^ bytes[position])]
+        }
+        return ~state
     }
 }
 
