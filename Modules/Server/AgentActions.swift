@@ -97,8 +97,22 @@ extension Server {
         }
         logger.info(
             "force-leave", metadata: ["member": "\(member.info.fullName)", "prune": "\(prune)"])
-        network.gossip.forceLeave(member.info.id, prune: prune)
+        // Erased before it is out of the configuration, it would be a stranger there: that it left is
+        // what takes it out.
+        let isConfigured = replica.outlook.configuration.contains(member.info.id)
+        if prune, isConfigured { pruning.insert(member.info.id) }
+        network.gossip.forceLeave(member.info.id, prune: prune && !isConfigured)
         return .empty
+    }
+
+    /// Erases whoever was to be erased, once it is out of the configuration.
+    func pruneRemoved() {
+        for id in pruning.sorted() where !replica.outlook.configuration.contains(id) {
+            pruning.remove(id)
+            if network.gossip.status(of: id) == .left {
+                network.gossip.forceLeave(id, prune: true)
+            }
+        }
     }
 }
 

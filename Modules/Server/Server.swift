@@ -35,6 +35,8 @@ final class Server {
     var isLeaderTimerArmed = false
     var snapshotSenders: [ServerID: SnapshotSender] = [:]
     var foundingAccepted: Set<ServerID> = []
+    /// Members that an operator wants erased, and that are in the configuration still.
+    var pruning: Set<ServerID> = []
     var isSavingMetadata = false
     /// The leader said so in this life; stored as soon as nothing else is being stored.
     var hasRecovered = false
@@ -221,6 +223,7 @@ extension Server: ReplicaDelegate {
             network.update { $0.hasLog = true }
         }
         network.closeLinksOfGone()
+        if !pruning.isEmpty { pruneRemoved() }
         steward.configurationChanged(configuration)
         keepRecord()
     }

@@ -189,6 +189,25 @@ final class WatchedCluster {
         }
     }
 
+    @Test("With prune a failed voter leaves the configuration first, and is erased everywhere then")
+    func prune() throws {
+        let watched = WatchedCluster(seed: 18, count: 3)
+        let leader = try watched.startAll()
+        _ = watched.cluster.ask(leader, .put, settings, body: "{\"CleanupDeadServers\":false}")
+        let victim = watched.others(leader)[0]
+        let id = try watched.id(victim)
+        watched.cluster.kill(victim)
+        watched.cluster.world.run(for: .seconds(15))
+        let asked = watched.others(victim)[1]
+        _ = watched.cluster.ask(
+            asked, .put, "/v1/agent/force-leave?node=\(victim.name)&prune")
+        watched.cluster.world.run(for: .seconds(5))
+        #expect(!watched.configuration(leader).contains(id))
+        for node in watched.others(victim) {
+            #expect(watched.serfStatus(of: victim.name, at: node) == nil)
+        }
+    }
+
     @Test("A name that nobody has, and no name, are told so")
     func forceLeaveOfNobody() throws {
         let watched = WatchedCluster(seed: 10, count: 1)
