@@ -98,9 +98,12 @@ package struct JSONReader {
         }
     }
 
+    private static let comparedMax = 12
+
     private mutating func members() throws(JSONError) -> [JSONMember] {
         try enter()
         var members: [JSONMember] = []
+        // Of large objects: few names are compared with each other.
         var names: Set<[UInt8]> = []
         if try current() == UInt8(ascii: "}") {
             leave()
@@ -108,7 +111,14 @@ package struct JSONReader {
         }
         while true {
             let member = try member()
-            guard names.insert(JSONName.folded(member.name)).inserted else {
+            let isNew: Bool
+            if members.count < Self.comparedMax {
+                isNew = !members.contains { JSONName.areAlike($0.name, member.name) }
+            } else {
+                if names.isEmpty { names = Set(members.map { JSONName.folded($0.name) }) }
+                isNew = names.insert(JSONName.folded(member.name)).inserted
+            }
+            guard isNew else {
                 throw JSONError(
                     .duplicateName(member.name), in: bytes, at: member.nameOffset)
             }

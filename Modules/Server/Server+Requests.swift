@@ -187,7 +187,8 @@ extension Server {
 
     func expireLeaderWaiters() {
         isLeaderTimerArmed = false
-        if let leader = replica.outlook.status.leader, leader == id || network.isConnected(to: leader)
+        if let leader = replica.outlook.status.leader,
+            leader == id || network.isConnected(to: leader)
         {
             wakeLeaderWaiters()
         }
