@@ -136,8 +136,8 @@ let package = Package(
         tests(
             "Server",
             uses: [
-                "Server", "API", "HTTP", "JSON", "Raft", "Bytes", "State", "Storage", "Transport",
-                "Harness", "Simulation",
+                "Server", "API", "Gossip", "HTTP", "JSON", "Raft", "Bytes", "State", "Storage",
+                "Transport", "Harness", "Simulation",
             ], [logging]),
         tests("Client", uses: ["Client", "API", "HTTP", "Transport"]),
         tests(

@@ -52,7 +52,6 @@ final class GossipPort {
     private var hasLeft = false
 
     private static let callsMax = 64
-    private static let isOver = "this server takes part in no gossip any more"
 
     /// - Precondition: `own` fits a record: its addresses and texts are those of a checked
     ///   configuration.
@@ -92,7 +91,7 @@ final class GossipPort {
         let lost = joins
         joins = [:]
         for address in lost.keys.sorted() {
-            for done in lost[address] ?? [] { done(.unreachable(Self.isOver)) }
+            for done in lost[address] ?? [] { done(.isOver) }
         }
         finishLeaving()
     }
@@ -117,7 +116,7 @@ final class GossipPort {
     /// Asks the gossip port at `address` to be let in. `done` is told why not, once; nil if it was.
     func join(_ address: SocketAddress, done: @escaping (JoinFailure?) -> Void) {
         guard !isStopped, !hasLeft else {
-            return loop.atEndOfTurn { done(.unreachable(Self.isOver)) }
+            return loop.atEndOfTurn { done(.isOver) }
         }
         let text = "\(address)"
         joins[text, default: []].append(done)
@@ -337,6 +336,9 @@ enum JoinFailure: Equatable {
     case itself
     case refused(String)
     case unreachable(String)
+
+    /// It was asked of a port that is closed.
+    static let isOver = JoinFailure.unreachable("this server takes part in no gossip any more")
 }
 
 /// What is said to somebody's stream.
