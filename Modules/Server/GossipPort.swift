@@ -97,7 +97,7 @@ final class GossipPort {
         let lost = joins
         joins = [:]
         for address in lost.keys.sorted() {
-            for done in lost[address] ?? [] { done(.unreachable(Self.isOver)) }
+            for done in lost[address] ?? [] { done(.isOver) }
         }
         finishLeaving()
     }
@@ -122,7 +122,7 @@ final class GossipPort {
     /// Asks the gossip port at `address` to be let in. `done` is told why not, once; nil if it was.
     func join(_ address: SocketAddress, done: @escaping (JoinFailure?) -> Void) {
         guard !isStopped, !hasLeft else {
-            return loop.atEndOfTurn { done(.unreachable(Self.isOver)) }
+            return loop.atEndOfTurn { done(.isOver) }
         }
         let text = "\(address)"
         joins[text, default: []].append(done)
@@ -360,6 +360,9 @@ enum JoinFailure: Equatable {
     case itself
     case refused(String)
     case unreachable(String)
+
+    /// It was asked of a port that is closed.
+    static let isOver = JoinFailure.unreachable("this server takes part in no gossip any more")
 }
 
 /// What is said to somebody's stream.

@@ -111,6 +111,34 @@ private let historyPath = "/v1/operator/raft/history"
         }
     }
 
+    @Test("An upgrade that begins while leadership is handed over waits, and only waits")
+    func upgradeDuringTransfer() throws {
+        let watched = WatchedCluster(seed: 48, count: 5) { $0.version = "1.0.0" }
+        let leader = try watched.startAll()
+        watched.cluster.world.run(for: .seconds(12))
+        let (silent, newer) = (watched.others(leader)[0], watched.others(leader)[1])
+        let id = try watched.id(silent)
+        watched.cluster.kill(newer)
+        silent.host.pause()
+        // It takes half a second to see that nobody takes over.
+        let transfer = "/v1/operator/raft/transfer-leadership?id=\(id)"
+        _ = watched.cluster.ask(leader, .put, transfer, timeout: .milliseconds(20))
+        newer.options.version = "1.1.0"
+        watched.cluster.start(newer)
+        let world = watched.cluster.world
+        let end = world.now + .seconds(1)
+        var steps = 0
+        while world.now < end, world.step() { steps += 1 }
+        #expect(steps < 50_000, "what is refused is not asked for again at once")
+        silent.host.resume()
+        let state = "/v1/operator/autopilot/state"
+        let stored = watched.wait(.seconds(20)) {
+            watched.cluster.settle(limit: .seconds(1)).map { watched.text($0, state) }?
+                .contains("\"Baseline\":5") == true
+        }
+        #expect(stored != nil)
+    }
+
     @Test("A cluster that is upgraded where it stands still takes its dead out")
     func deadAmongOlder() throws {
         let watched = WatchedCluster(seed: 44, count: 5) { options in

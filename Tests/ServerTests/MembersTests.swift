@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import MartletAPI
+import MartletGossip
 import MartletRaft
 import Testing
 
@@ -55,6 +56,24 @@ import Testing
         let restarted = members.learn(Self.info(2, incarnation: 0, name: "again"), at: .zero)
         #expect(restarted)
         #expect(Self.has(members) == "again")
+    }
+
+    /// The bounds are those of the configuration's texts, and of a record of gossip.
+    @Test("The longest that a configuration takes fits what gossip carries")
+    func longest() {
+        let address = "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535"
+        let text = String(repeating: "x", count: 128)
+        var info = Self.info(1, name: text, cluster: 4)
+        info.region = text
+        info.datacenter = text
+        info.redundancyZone = text
+        info.upgradeVersion = String(repeating: "1", count: 64)
+        info.peerAddress = address
+        info.gossipAddress = address
+        info.httpAddress = address
+        info.boundProposer = info.clusterID
+        #expect(info.payload.count <= 1_024)
+        #expect(NodeRecord(info).isWellFormed)
     }
 
     @Test("Whether a server belongs to a cluster follows what it says last")
