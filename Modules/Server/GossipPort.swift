@@ -56,7 +56,6 @@ final class GossipPort {
     private var texts: [SocketAddress: String] = [:]
 
     private static let callsMax = 64
-    private static let isOver = "this server takes part in no gossip any more"
     private static let placesMax = 128
 
     /// - Precondition: `own` fits a record: its addresses and texts are those of a checked
