@@ -5,29 +5,6 @@ import MartletBytes
 import MartletRaft
 import MartletTransport
 
-/// What the network between servers tells the rest of the server.
-protocol PeerNetworkDelegate: AnyObject {
-    func network(received message: Message, from peer: ServerID)
-    /// The connection *from* this peer ended without a farewell.
-    func networkLostConnection(from peer: ServerID)
-    /// The connection *to* this peer ended: what was in flight may be lost.
-    func networkUnreachable(_ peer: ServerID)
-    /// The connection to this peer stands (again).
-    func networkConnected(to peer: ServerID)
-    /// A peer says that it belongs to a cluster, and this server belongs to none.
-    func network(toldCluster clusterID: ServerID, by peer: MemberInfo)
-    func networkMembersChanged()
-    func network(
-        forwarded request: APIRequest, from peer: ServerID,
-        reply: @escaping (ForwardReply) -> Void)
-    func network(
-        founding kind: FrameKind, _ payload: inout ByteReader, from peer: MemberInfo,
-        session: PeerSession?) throws(ByteError)
-    /// Who is in the configuration: never forgotten.
-    func networkConfiguredServers() -> [ServerID]
-    func networkReceiver(for peer: ServerID, session: PeerSession) -> SnapshotReceiver?
-}
-
 /// All connections between this server and the others: one link to each, one session from each, and
 /// gossip, which says who is there.
 ///
@@ -618,13 +595,4 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
         }
         return delegate?.networkReceiver(for: hello.sender.id, session: session)
     }
-}
-
-/// What became of a forwarded request.
-enum ForwardResult {
-    case replied(ForwardReply)
-    /// Certainly not carried out.
-    case notSent
-    /// It may have been carried out: the connection or the time ended first.
-    case lost
 }
