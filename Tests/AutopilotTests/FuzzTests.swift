@@ -25,6 +25,7 @@ import Testing
         var acted = 0
         var refused = 0
         var roundsMax = 0
+        var rests = 0
         for seed in (0..<UInt64(clusters)).map({ $0 * Self.shards + shard }) {
             var random = SplitMix(seed: seed)
             let model = ClusterModel.random(using: &random)
@@ -32,12 +33,13 @@ import Testing
             acted += checked.plan.actions.isEmpty && checked.plan.removals.isEmpty ? 0 : 1
             refused += checked.plan.refusals.isEmpty ? 0 : 1
             roundsMax = max(roundsMax, checked.rounds)
+            rests += checked.rests
             broken += checked.broken.map { "seed \(seed): \($0)" }
             if broken.count > 10 { break }
         }
         #expect(broken == [])
         // Otherwise the clusters would be too dull to show anything.
-        #expect(acted > clusters / 3 && refused > clusters / 10)
+        #expect(acted > clusters / 3 && refused > clusters / 10 && rests > clusters / 100)
         if Self.clusters > 20_000 {
             print("\(clusters) clusters: \(acted) with work, \(roundsMax) rounds at most")
         }

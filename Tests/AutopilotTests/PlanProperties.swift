@@ -7,6 +7,8 @@ struct Checked {
     /// The first.
     let plan: Plan
     private(set) var rounds = 0
+    /// How often the short way around a plan was open.
+    private(set) var rests = 0
     private(set) var broken: [String] = []
 
     init(_ model: ClusterModel, using random: inout SplitMix) {
@@ -17,12 +19,23 @@ struct Checked {
         // Each server can be promoted, demoted and removed, each once, and leadership moved.
         let bound = 3 * model.view.servers.count + 6
         while rounds <= bound {
+            checkRest(plan, of: model)
             if plan.actions.isEmpty, plan.removals.isEmpty, plan.baselineChange == nil { return }
             rounds += 1
             check(plan, on: &model)
             plan = model.plan
         }
         broken.append("no end after \(bound) rounds: \(model.plan.spelled)")
+    }
+
+    private mutating func checkRest(_ plan: Plan, of model: ClusterModel) {
+        guard Planner.isAtRest(model.view) else { return }
+        rests += 1
+        if !plan.actions.isEmpty || !plan.removals.isEmpty || plan.baselineChange != nil
+            || plan.isGated
+        {
+            broken.append("something to do at rest: \(plan.spelled)")
+        }
     }
 
     /// Every prefix of the plan; leaves the model as the plan leaves it.

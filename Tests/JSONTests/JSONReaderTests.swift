@@ -101,6 +101,21 @@ func fault(_ text: String, limits: JSONLimits = JSONLimits()) -> JSONError? {
         }
     }
 
+    @Test("In an object of many names each is found again", arguments: 0..<30)
+    func duplicatesOfMany(place: Int) throws {
+        let names = (0..<30).map { "name\($0)" }
+        func text(_ names: [String]) -> String {
+            "{" + names.map { "\"\($0)\":1" }.joined(separator: ",") + "}"
+        }
+
+        #expect(fault(text(names)) == nil)
+        let error = try #require(fault(text(names + ["NAME\(place)"])))
+        guard case .duplicateName = error.reason else {
+            Issue.record("\(error)")
+            return
+        }
+    }
+
     @Test("Names that differ by more than case are two, canonical equivalents included")
     func distinctNames() throws {
         let text = "{\"e\u{301}\":1,\"\u{E9}\":2}"
