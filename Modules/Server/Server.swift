@@ -47,7 +47,7 @@ final class Server {
     var hasLeft: Bool
     private(set) var membersKeeper: MembersKeeper?
     /// How long after its last byte a snapshot's answer is waited for.
-    private static let snapshotAnswerMax: Duration = .seconds(5)
+    private static let snapshotAnswerMax: Duration = .seconds(1)
     let startedAt: Duration
     var counters = Counters()
     var autopilotCache: CachedBody?

@@ -307,7 +307,7 @@ final class SnapshotReceiver {
                 if case .failure(.broken(let detail)) = result {
                     replica.fail("snapshots: \(detail)")
                 }
-                return end()
+                return fail()
             }
             if isEnded, case .preparing = stage {
                 stage = .done
@@ -331,6 +331,12 @@ final class SnapshotReceiver {
     private func end() {
         guard !isEnded else { return }
         session.close()
+    }
+
+    /// The sender must not take this for a success: it would wait for an answer.
+    private func fail() {
+        guard !isEnded else { return }
+        session.stream.reset()
     }
 
     /// The stream is gone. What the store has stays there, for the next attempt to go on from.

@@ -198,9 +198,11 @@ final class SimulatedStream: ByteStream {
             flightBytes += count
             pendingBytes -= count
         }
-        guard pendingBytes == 0, isFinishing, !hasSentEnd else { return }
-        hasSentEnd = true
-        transmit(.end)
+        guard pendingBytes == 0, isFinishing else { return }
+        if !hasSentEnd {
+            hasSentEnd = true
+            transmit(.end)
+        }
         if isClosing { conclude(nil) }
     }
 

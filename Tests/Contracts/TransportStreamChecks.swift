@@ -49,6 +49,16 @@ extension TransportContract {
             #expect(server.recorder.bytes == sent)
             #expect(client.stream.queuedBytes == 0)
         },
+        Check("A side that has finished writing and closes is told that it is closed") { world in
+            let (client, server) = try world.connectedPair()
+            client.write(pattern(100))
+            client.stream.finishWriting()
+            world.expectEventually("the end comes") { server.recorder.ends == 1 }
+            server.stream.close()
+            world.expectEventually("the other side's end comes") { client.recorder.ends == 1 }
+            client.stream.close()
+            world.expectEventually("it is told") { client.recorder.closings == [nil] }
+        },
         Check("What is written while bytes queue comes after them") { world in
             let (client, server) = try world.connectedPair()
             let (first, second) = (pattern(manyBytes, seed: 3), pattern(100_000, seed: 4))
