@@ -40,7 +40,8 @@ import Testing
         }
         cluster.start(follower)
         var waited: Duration = .zero
-        while !lines.texts.contains(where: { $0.contains("state restored") }), waited < .seconds(5) {
+        while !lines.texts.contains(where: { $0.contains("state restored") }), waited < .seconds(5)
+        {
             cluster.world.run(for: .milliseconds(1))
             waited += .milliseconds(1)
         }
