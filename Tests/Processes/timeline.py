@@ -29,6 +29,9 @@ MEMBERS = "/v1/agent/members"
 
 
 class Cluster:
+    # Whoever was started, to be ended however the script ends.
+    everybody = []
+
     def __init__(self, root, count):
         self.root = root
         self.join = []
@@ -57,6 +60,7 @@ class Cluster:
         with open(path, "w") as file:
             json.dump(settings, file, indent=1)
         self.servers.append(server)
+        Cluster.everybody.append(server)
         return server
 
     def start(self):
@@ -302,4 +306,8 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    finally:
+        for one in Cluster.everybody:
+            one.kill()
