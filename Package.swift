@@ -128,7 +128,7 @@ let package = Package(
         tests("API", uses: ["API", "JSON"]),
         tests("Raft", uses: ["Raft", "Contracts"], exclude: ["Scenarios"]),
         tests("Explorer", uses: ["Explorer"]),
-        tests("Autopilot", uses: ["Autopilot", "API"]),
+        tests("Autopilot", uses: ["Autopilot", "API", "Simulation"]),
         tests("State", uses: ["State", "API", "Bytes"]),
         tests("HTTP", uses: ["HTTP"]),
         tests("Storage", uses: ["Storage", "Raft", "Contracts", "Memory"]),

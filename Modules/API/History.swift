@@ -17,7 +17,6 @@ package struct HistoryEvent: Equatable, Sendable {
         package static let updateAddress = Action(rawValue: "update-address")
         package static let transferLeadership = Action(rawValue: "transfer-leadership")
         package static let forceLeave = Action(rawValue: "force-leave")
-        package static let setUpgradeBaseline = Action(rawValue: "set-upgrade-baseline")
         package static let setAutopilotConfiguration = Action(
             rawValue: "set-autopilot-configuration")
         package static let setSchedulerConfiguration = Action(

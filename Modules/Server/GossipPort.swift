@@ -256,7 +256,7 @@ final class GossipPort {
     private func call(
         _ address: String, _ bytes: [UInt8], done: @escaping (GossipCall.Outcome) -> Void
     ) {
-        guard let receiver = SocketAddress(address), calls.count < Self.callsMax,
+        guard let receiver = place(of: address), calls.count < Self.callsMax,
             let request = sealed(GossipMessage(sender: own, core: bytes).encoded, for: .question)
         else {
             return loop.atEndOfTurn { done(.failed("no stream could be opened")) }

@@ -239,9 +239,8 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
         let before = members.status(of: info.id)
         if members.set(status, of: info.id) {
             isNews = true
-            let line: Logger.Message = "member status changed"
             logger.log(
-                level: status == .failed ? .warning : .info, line,
+                level: status == .failed ? .warning : .info, "member status changed",
                 metadata: [
                     "member": "\(info.fullName)", "status": "\(status.rawValue)",
                     "was": "\(before?.rawValue ?? "none")",

@@ -2,6 +2,7 @@
 import Foundation
 import MartletAPI
 import MartletAutopilot
+import MartletSimulation
 import Testing
 
 /// Random clusters, and what must be so of every plan for them, whatever the rules ask for.
@@ -27,7 +28,7 @@ import Testing
         var roundsMax = 0
         var rests = 0
         for seed in (0..<UInt64(clusters)).map({ $0 * Self.shards + shard }) {
-            var random = SplitMix(seed: seed)
+            var random = SplitMix64(seed: seed)
             let model = ClusterModel.random(using: &random)
             let checked = Checked(model, using: &random)
             acted += checked.plan.actions.isEmpty && checked.plan.removals.isEmpty ? 0 : 1
@@ -46,19 +47,7 @@ import Testing
     }
 }
 
-struct SplitMix: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-
+extension SplitMix64 {
     mutating func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &self) < percent }
 
     mutating func pick<Element>(_ elements: [Element]) -> Element {
@@ -67,7 +56,7 @@ struct SplitMix: RandomNumberGenerator {
 }
 
 extension ClusterModel {
-    static func random(using random: inout SplitMix) -> ClusterModel {
+    static func random(using random: inout SplitMix64) -> ClusterModel {
         var view = ClusterView(
             servers: [], leader: LeaderView(lastTerm: 5, lastIndex: 1000),
             configuration: .random(using: &random))
@@ -96,7 +85,7 @@ extension ClusterModel {
 }
 
 extension AutopilotConfiguration {
-    fileprivate static func random(using random: inout SplitMix) -> AutopilotConfiguration {
+    fileprivate static func random(using random: inout SplitMix64) -> AutopilotConfiguration {
         var configuration = AutopilotConfiguration()
         configuration.cleanupDeadServers = random.chance(70)
         configuration.minQuorum = random.pick([0, 0, 0, 1, 3, 4, 5, .max])
@@ -111,7 +100,7 @@ extension AutopilotConfiguration {
 extension ServerObservation {
     fileprivate static func random(
         _ number: Int, _ versions: [String], _ zones: [String], failures: Int,
-        using random: inout SplitMix
+        using random: inout SplitMix64
     ) -> ServerObservation {
         var server = ServerObservation(
             id: String(UnicodeScalar(UInt8(97 + number))), name: "s\(number).global",
@@ -139,7 +128,7 @@ extension ServerObservation {
 
 extension OutsiderObservation {
     fileprivate static func random(
-        _ number: Int, using random: inout SplitMix
+        _ number: Int, using random: inout SplitMix64
     ) -> OutsiderObservation {
         OutsiderObservation(
             id: "o\(number)", name: "o\(number).global", address: "10.0.2.\(number):4647",
@@ -152,7 +141,7 @@ extension OutsiderObservation {
 extension ClusterHealth {
     /// As the tracker judges, each stable for some time.
     fileprivate static func random(
-        of view: ClusterView, using random: inout SplitMix
+        of view: ClusterView, using random: inout SplitMix64
     ) -> ClusterHealth {
         var tracker = HealthTracker()
         var health = tracker.assess(view, at: Notation.now, wallClockNanoseconds: 0)

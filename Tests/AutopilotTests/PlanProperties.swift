@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import MartletAPI
 import MartletAutopilot
+import MartletSimulation
 
 /// Plans for one cluster until nothing is left to do, and what was wrong with any of them.
 struct Checked {
@@ -11,7 +12,7 @@ struct Checked {
     private(set) var rests = 0
     private(set) var broken: [String] = []
 
-    init(_ model: ClusterModel, using random: inout SplitMix) {
+    init(_ model: ClusterModel, using random: inout SplitMix64) {
         plan = model.plan
         checkOrder(of: model, using: &random)
         var model = model
@@ -141,7 +142,7 @@ struct Checked {
     }
 
     /// The same plan for another order of the servers, but for what is shown in their order.
-    private mutating func checkOrder(of model: ClusterModel, using random: inout SplitMix) {
+    private mutating func checkOrder(of model: ClusterModel, using random: inout SplitMix64) {
         let order = model.view.servers.indices.shuffled(using: &random)
         var view = model.view
         view.servers = order.map { model.view.servers[$0] }

@@ -10,15 +10,6 @@ import Testing
 @Suite("Damage to a data folder") struct DataFolderTests {
     private typealias Fixture = FolderFixture
 
-    private func refusal(_ fixture: FolderFixture) -> DataFolderError? {
-        do throws(DataFolderError) {
-            _ = try fixture.folder().open()
-            return nil
-        } catch {
-            return error
-        }
-    }
-
     @Test("A first start makes an identity, beside the stores and in them, and keeps it")
     func firstStart() throws {
         let fixture = try FolderFixture()
@@ -123,11 +114,11 @@ import Testing
         let fixture = try FolderFixture()
         try fixture.join(besides: [])
         fixture.damaged = [0]
-        guard case .onlyCopy = refusal(fixture) else {
-            Issue.record("\(String(describing: refusal(fixture)))")
+        guard case .onlyCopy = fixture.refusal() else {
+            Issue.record("\(String(describing: fixture.refusal()))")
             return
         }
-        #expect(refusal(fixture)?.description.contains("backup") == true)
+        #expect(fixture.refusal()?.description.contains("backup") == true)
         #expect(try fixture.aside.isEmpty)
         fixture.damaged = []
         #expect(try fixture.folder().open().replica.hasLog, "nothing was changed")
@@ -139,8 +130,8 @@ import Testing
         try fixture.join(besides: [])
         try fixture.host.files.rename(Fixture.raft, to: "/elsewhere")
         for _ in 1...2 {
-            guard case .onlyCopy = refusal(fixture) else {
-                Issue.record("\(String(describing: refusal(fixture)))")
+            guard case .onlyCopy = fixture.refusal() else {
+                Issue.record("\(String(describing: fixture.refusal()))")
                 return
             }
         }
@@ -176,8 +167,8 @@ import Testing
         try fixture.join(besides: [Fixture.other])
         try fixture.write("not an identity", to: Fixture.identity)
         fixture.damaged = [0]
-        guard case .nobodyKnowsWho = refusal(fixture) else {
-            Issue.record("\(String(describing: refusal(fixture)))")
+        guard case .nobodyKnowsWho = fixture.refusal() else {
+            Issue.record("\(String(describing: fixture.refusal()))")
             return
         }
         #expect(try fixture.aside.isEmpty)
@@ -188,7 +179,7 @@ import Testing
         let fixture = try FolderFixture()
         try fixture.join(besides: [Fixture.other])
         try fixture.folder().identityFile.write(ServerMetadata(serverID: Fixture.third))
-        #expect(refusal(fixture) == .twoServers(folder: Fixture.directory))
+        #expect(fixture.refusal() == .twoServers(folder: Fixture.directory))
     }
 
     @Test("An identity of a newer format is refused with both formats named")
@@ -198,7 +189,7 @@ import Testing
         let newer = IdentityFile.encoded(server, format: 2)
         try fixture.host.files.replace(Fixture.identity, with: newer)
         #expect(
-            refusal(fixture)
+            fixture.refusal()
                 == .store(.unknownFormat(found: 2, known: 1), folder: Fixture.directory))
     }
 

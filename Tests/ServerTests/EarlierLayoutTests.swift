@@ -19,15 +19,6 @@ import Testing
         return (fixture, server)
     }
 
-    private func refusal(_ fixture: FolderFixture) -> DataFolderError? {
-        do throws(DataFolderError) {
-            _ = try fixture.folder().open()
-            return nil
-        } catch {
-            return error
-        }
-    }
-
     @Test("The stores are moved, and the server is who it was, with all it had")
     func moved() throws {
         let (fixture, server) = try earlier()
@@ -86,7 +77,7 @@ import Testing
         try fixture.host.files.makeDirectory("\(Fixture.directory)/server")
         try fixture.host.files.replace(
             Fixture.identity, with: IdentityFile.encoded(ServerMetadata(serverID: Fixture.other)))
-        let error = try #require(refusal(fixture))
+        let error = try #require(fixture.refusal())
         #expect(error == .twoLayouts(folder: Fixture.directory))
         #expect(error.description.contains("move the other out"))
         #expect(fixture.host.files.exists("\(Fixture.directory)/FORMAT"))
@@ -99,7 +90,7 @@ import Testing
     func hindered() throws {
         let (fixture, server) = try earlier()
         try fixture.write("?", to: "\(Fixture.directory)/server")
-        let error = try #require(refusal(fixture))
+        let error = try #require(fixture.refusal())
         guard case .notMoved = error else {
             Issue.record("\(error)")
             return

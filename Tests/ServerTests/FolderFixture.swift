@@ -62,6 +62,16 @@ final class FolderFixture: @unchecked Sendable {
             snapshots: disks[number].openSnapshotStore(), close: {})
     }
 
+    /// Opens it; why that is refused, or nil.
+    func refusal() -> DataFolderError? {
+        do throws(DataFolderError) {
+            _ = try folder().open()
+            return nil
+        } catch {
+            return error
+        }
+    }
+
     /// A first start, then the membership of a cluster whose other voters are these.
     @discardableResult
     func join(besides others: [ServerID], entries: UInt64 = 3) throws -> ServerMetadata {

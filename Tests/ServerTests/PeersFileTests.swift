@@ -67,15 +67,6 @@ import Testing
             Configuration(servers: servers.map { .init(id: $0.0, address: $0.1, role: .voter) }))
     }
 
-    private func refusal(_ fixture: FolderFixture) -> String? {
-        do throws(DataFolderError) {
-            _ = try fixture.folder().open()
-            return nil
-        } catch {
-            return error.description
-        }
-    }
-
     @Test("The survivor gets the new configuration after its log, a new epoch, and the file goes")
     func survivor() throws {
         let fixture = try FolderFixture()
@@ -134,13 +125,15 @@ import Testing
         let fixture = try FolderFixture()
         try fixture.host.files.makeDirectory(Fixture.raft)
         try fixture.write(text((Fixture.other, "10.0.0.1:4647")), to: Fixture.peersFile)
-        #expect(refusal(fixture)?.contains("no state") == true)
+        #expect(fixture.refusal()?.description.contains("no state") == true)
         try fixture.host.files.remove(Fixture.peersFile)
         try fixture.join(besides: [Fixture.other])
         try fixture.write(text((Fixture.other, "10.0.0.1:4647")), to: Fixture.peersFile)
-        #expect(refusal(fixture)?.contains("is not in the file") == true)
+        #expect(fixture.refusal()?.description.contains("is not in the file") == true)
         try fixture.write("[]", to: Fixture.peersFile)
-        #expect(refusal(fixture)?.contains("\(Fixture.peersFile): need at least one voter") == true)
+        #expect(
+            fixture.refusal()?.description.contains("\(Fixture.peersFile): need at least one voter")
+                == true)
         #expect(fixture.host.files.exists(Fixture.peersFile))
     }
 
@@ -151,12 +144,12 @@ import Testing
         let file = text((server.serverID, "10.0.0.1:4647"))
         try fixture.write(file, to: Fixture.peersFile)
         fixture.damaged = [0]
-        #expect(refusal(fixture)?.contains("is damaged") == true)
+        #expect(fixture.refusal()?.description.contains("is damaged") == true)
         #expect(try fixture.aside.isEmpty)
         try fixture.host.files.remove(Fixture.peersFile)
         _ = try fixture.folder().open()
         try fixture.write(file, to: Fixture.peersFile)
-        #expect(refusal(fixture) != nil)
+        #expect(fixture.refusal() != nil)
     }
 
     @Test("The place of the file is explained beside it")
