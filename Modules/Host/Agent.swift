@@ -318,8 +318,9 @@ package enum Agent {
             let failure = door.assumeIsolated { door -> String? in
                 do {
                     try door.start(options, loaded: replica, logger: logger) {
-                        ServerEnvironment(
-                            loop: plugins.loop, streams: plugins.makeStreams(),
+                        let streams = plugins.makeStreams()
+                        return ServerEnvironment(
+                            loop: plugins.loop, httpStreams: streams, peerStreams: streams,
                             datagrams: plugins.makeDatagrams(), crypto: plugins.crypto,
                             compression: plugins.compression, log: stores.log,
                             metadata: stores.metadata, snapshots: stores.snapshots,

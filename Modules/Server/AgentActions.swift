@@ -72,7 +72,7 @@ extension Server {
 
     private func resolve(_ text: String, _ done: @escaping (SocketAddress?) -> Void) {
         guard let (host, port) = Joining.split(text, defaultPort: 4648) else { return done(nil) }
-        environment.streams.resolve(host: host, port: port) { result in
+        environment.peerStreams.resolve(host: host, port: port) { result in
             if case .success(let addresses) = result { done(addresses.first) } else { done(nil) }
         }
     }

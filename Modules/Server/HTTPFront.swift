@@ -29,7 +29,7 @@ final class HTTPFront {
     var connectionCount: Int { connections.count }
 
     func listen(on address: SocketAddress) throws(TransportError) {
-        listener = try server.environment.streams.listen(on: address) { [weak self] in
+        listener = try server.environment.httpStreams.listen(on: address) { [weak self] in
             self?.accepted($0)
         }
         sweeper = loop.makeTimer { [weak self] in self?.sweep() }

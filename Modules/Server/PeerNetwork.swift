@@ -60,7 +60,7 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
         life = (own.clusterID, own.recoveryEpoch)
         self.options = options
         loop = environment.loop
-        streams = environment.streams
+        streams = environment.peerStreams
         self.logger = logger
         gossip = GossipPort(
             own: own, environment: environment, seal: seal, logger: logger)

@@ -56,6 +56,7 @@ extension Server {
                 ("nomad.nomad.autopilot.warnings", Double(picture.plan.warnings.count)),
             ]
         }
+        gauges += environment.meters?.gauges ?? []
         let own = gauges.map { MetricsSummary.Gauge(name: $0.0, value: $0.1) }
         return (own + peerGauges).sorted { $0.name < $1.name }
     }
@@ -112,7 +113,7 @@ extension Server {
             ("nomad.raft.status_changes", counters.statusChanges),
             ("nomad.rpc.forwards_received", counters.forwardsReceived),
             ("nomad.rpc.forwards_sent", counters.forwardsSent),
-        ]
+        ] + (environment.meters?.counters ?? [])
     }
 }
 

@@ -199,7 +199,7 @@ extension Server: ReplicaDelegate {
         logger.info(
             "sending a snapshot",
             metadata: ["to": "\(peer)", "index": "\(offer.metadata.lastIndex.number)"])
-        sender.start(to: address, streams: environment.streams)
+        sender.start(to: address, streams: environment.peerStreams)
     }
 
     func replicaStatusChanged(_ status: Status) {

@@ -149,7 +149,10 @@ package struct HTTPServiceLimits: Sendable {
 /// The world of one server, made on its loop and used nowhere else.
 package struct ServerEnvironment {
     package let loop: any Loop
-    package let streams: any Streams
+    /// What clients are served on.
+    package let httpStreams: any Streams
+    /// What servers talk to each other on, gossip's streams included.
+    package let peerStreams: any Streams
     package let datagrams: any Datagrams
     package let crypto: any Crypto
     package let compression: any Compression
@@ -161,14 +164,18 @@ package struct ServerEnvironment {
     package let files: (any Files)?
     /// Watches the replica's steps; nil in service.
     package var observer: (any ReplicaObserver)?
+    /// What else `/v1/metrics` tells; nil for nothing.
+    package var meters: (any Meters)?
 
     package init(
-        loop: any Loop, streams: any Streams, datagrams: any Datagrams, crypto: any Crypto,
-        compression: any Compression, log: any LogStore, metadata: any MetadataStore,
-        snapshots: any SnapshotStore, files: (any Files)?
+        loop: any Loop, httpStreams: any Streams, peerStreams: any Streams,
+        datagrams: any Datagrams, crypto: any Crypto, compression: any Compression,
+        log: any LogStore, metadata: any MetadataStore, snapshots: any SnapshotStore,
+        files: (any Files)?
     ) {
         self.loop = loop
-        self.streams = streams
+        self.httpStreams = httpStreams
+        self.peerStreams = peerStreams
         self.datagrams = datagrams
         self.crypto = crypto
         self.compression = compression

@@ -313,9 +313,10 @@ private struct Life {
 
     private func environment(with stores: ServerStores) -> ServerEnvironment {
         var environment = ServerEnvironment(
-            loop: node.host.loop, streams: streams, datagrams: datagrams,
-            crypto: node.host.crypto, compression: node.host.compression, log: stores.log,
-            metadata: stores.metadata, snapshots: stores.snapshots, files: node.host.files)
+            loop: node.host.loop, httpStreams: streams, peerStreams: streams,
+            datagrams: datagrams, crypto: node.host.crypto, compression: node.host.compression,
+            log: stores.log, metadata: stores.metadata, snapshots: stores.snapshots,
+            files: node.host.files)
         environment.observer = observer
         return environment
     }
