@@ -306,10 +306,13 @@ extension Server: PeerNetworkDelegate {
     }
 
     func network(
-        forwarded request: APIRequest, from peer: ServerID,
+        forwarded request: APIRequest, of credential: Credential, from peer: ServerID,
         reply: @escaping (ForwardReply) -> Void
     ) {
         counters.forwardsReceived += 1
-        serveForwarded(request, reply: reply)
+        var caller = Caller()
+        caller.credential = credential
+        caller.server = peer
+        serveForwarded(request, of: caller, reply: reply)
     }
 }
