@@ -140,6 +140,8 @@ package struct HTTPServiceLimits: Sendable {
     package var queuedBytesMax = 1 << 20
     /// Requests being worked on in all; beyond, 429 with `Retry-After`.
     package var requestsMax = 16_384
+    /// Requests of one address being worked on; beyond, 429 with `Retry-After`.
+    package var requestsPerClientMax = 4096
     /// The longest `?wait_for_leader`.
     package var leaderHoldMax: Duration = .seconds(30)
 
