@@ -90,7 +90,7 @@ let package = Package(
         module(
             "Server",
             uses: [
-                "API", "JSON", "Raft", "Gossip", "Autopilot", "State", "HTTP", "Bytes",
+                "API", "JSON", "ACL", "Raft", "Gossip", "Autopilot", "State", "HTTP", "Bytes",
                 "Storage", "Transport",
             ], [logging]),
         module("Host", uses: ["Server", "API", "JSON", "Storage", "Transport"], [logging]),

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import MartletACL
 import MartletAPI
 import MartletHTTP
 import MartletState
@@ -7,10 +8,14 @@ import MartletState
 struct Call {
     var request: APIRequest
     let endpoint: Endpoint
+    /// The parts of the path that stand for something, in order.
+    let parameters: [String]
     var caller: Caller
     /// Answer from what this server has, however old.
     let isStale: Bool
     let isPretty: Bool
+    /// The owner of the token that is presented wants to know why it is refused.
+    let isExplained: Bool
     /// How long it may wait for a leader.
     let hold: Duration
     /// What it wants, read once by ``Server/validate(_:)``.
@@ -28,18 +33,21 @@ struct Call {
         case key(GossipKey)
         case dryRun(DryRunRequest)
         case history(HistoryFilter)
+        case acl(ACLWish)
     }
 
     /// - Throws: ``APIError`` 400 for a parameter that cannot be read.
     init(
-        _ request: APIRequest, _ endpoint: Endpoint, of caller: Caller, limits: HTTPServiceLimits,
-        default hold: Duration
+        _ request: APIRequest, _ endpoint: Endpoint, _ parameters: [Substring] = [],
+        of caller: Caller, limits: HTTPServiceLimits, default hold: Duration
     ) throws(APIError) {
         self.request = request
         self.endpoint = endpoint
+        self.parameters = parameters.map(String.init)
         self.caller = caller
         let query = request.query
         isStale = try Self.flag("stale", in: query)
+        isExplained = try Self.flag("explain", in: query)
         isPretty = query.contains("pretty") && query.first("pretty") != "0"
         guard let text = query.first("wait_for_leader") else {
             self.hold = hold
@@ -77,7 +85,9 @@ struct Call {
     /// named a read index.
     var isAnsweredFromState: Bool {
         switch endpoint {
-        case .raftConfiguration, .autopilotConfiguration, .schedulerConfiguration, .raftHistory:
+        case .raftConfiguration, .autopilotConfiguration, .schedulerConfiguration, .raftHistory,
+            .aclPolicies, .aclPolicy, .aclTokens, .aclToken, .aclOwnToken, .aclRoles, .aclRole,
+            .aclRoleByName:
             true
         default: false
         }
@@ -91,6 +101,22 @@ struct Call {
             true
         default: false
         }
+    }
+
+    /// Answered without the leader and without its index: judged once, where its head has come.
+    var isJudgedHereOnly: Bool {
+        switch endpoint {
+        case .agentSelf, .agentMembers: true
+        default: isAgentAction
+        }
+    }
+
+    /// With what was found of its caller.
+    func known(by access: Access?, because reason: Decision.Reason?) -> Call {
+        var call = self
+        call.caller.access = access
+        call.caller.reason = reason
+        return call
     }
 
     var isAboutKeyring: Bool {
@@ -109,12 +135,15 @@ extension Endpoint {
         switch self {
         case .removePeer, .transferLeadership, .setAutopilotConfiguration,
             .setSchedulerConfiguration, .restoreSnapshot, .agentJoin, .agentForceLeave,
-            .keyringInstall, .keyringUse, .keyringRemove:
+            .keyringInstall, .keyringUse, .keyringRemove, .aclBootstrap, .setACLPolicy,
+            .deleteACLPolicy, .createACLToken, .updateACLToken, .deleteACLToken, .createACLRole,
+            .updateACLRole, .deleteACLRole:
             false
         case .raftConfiguration, .autopilotConfiguration, .autopilotHealth, .autopilotState,
             .autopilotPlan, .raftHistory, .schedulerConfiguration, .statusLeader, .statusPeers,
             .regions, .agentSelf, .agentMembers, .agentHealth, .keyringList, .metrics,
-            .saveSnapshot:
+            .saveSnapshot, .aclPolicies, .aclPolicy, .aclTokens, .aclToken, .aclOwnToken,
+            .aclRoles, .aclRole, .aclRoleByName:
             true
         }
     }

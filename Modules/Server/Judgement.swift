@@ -4,14 +4,14 @@ import MartletAPI
 
 /// What the tables of one instant say of a call.
 enum Judgement {
-    /// With the token that was presented, if one was, and why.
-    case allowed(token: ACLToken?, reason: Decision.Reason?)
+    /// By what its caller may do, and why; both nil where nothing had to be decided.
+    case allowed(Access?, reason: Decision.Reason?)
     case refused(AccessRefusal)
 }
 
 /// Why a caller is not listened to. What it is told helps the honest and says nothing of what is
 /// there: ``reason`` is for the audit log, and for the owner of a token who asks about it.
-struct AccessRefusal: Equatable {
+struct AccessRefusal {
     enum Kind: Equatable {
         /// What was presented cannot be a secret.
         case malformed
@@ -25,8 +25,8 @@ struct AccessRefusal: Equatable {
     }
 
     let kind: Kind
-    /// Whose token it is that was refused; nil where none is known.
-    var token: ACLToken?
+    /// What the refused may do; nil where it is not known.
+    var access: Access?
     var reason: Decision.Reason?
 
     /// - Parameter isExplained: the owner of the token wants to know why.
@@ -37,7 +37,7 @@ struct AccessRefusal: Equatable {
             return .text(endpoint == .aclOwnToken ? 404 : 403, "ACL token not found")
         case .missing: return .text(500, "acl token lookup failed: missing secret id")
         case .denied:
-            guard isExplained, token != nil, let reason else {
+            guard isExplained, access?.token != nil, let reason else {
                 return .text(403, "Permission denied")
             }
             return .text(403, "Permission denied: \(reason)")

@@ -17,11 +17,10 @@ extension Endpoint {
     var requirement: Requirement {
         switch self {
         case .statusLeader, .statusPeers, .regions, .agentHealth, .metrics, .aclBootstrap: .nothing
-        case .raftConfiguration: .operation(.raftRead)
+        case .raftConfiguration, .raftHistory: .operation(.raftRead)
         case .removePeer: .operation(.raftRemove)
         case .transferLeadership: .operation(.leaderTransfer)
-        case .autopilotConfiguration, .autopilotHealth, .autopilotState, .autopilotPlan,
-            .raftHistory:
+        case .autopilotConfiguration, .autopilotHealth, .autopilotState, .autopilotPlan:
             .operation(.autopilotRead)
         case .setAutopilotConfiguration: .operation(.autopilotWrite)
         case .schedulerConfiguration: .operation(.schedulerRead)

@@ -18,9 +18,9 @@ import MartletState
 extension Server {
     /// By this server's tables as they are now.
     func judge(_ call: Call) -> Judgement {
-        guard options.acl.isEnabled else { return .allowed(token: nil, reason: nil) }
+        guard options.acl.isEnabled else { return .allowed(nil, reason: nil) }
         let requirement = call.endpoint.requirement
-        if requirement == .nothing { return .allowed(token: nil, reason: nil) }
+        if requirement == .nothing { return .allowed(nil, reason: nil) }
         switch call.caller.credential {
         case .malformed:
             return .refused(AccessRefusal(kind: .malformed))
@@ -28,28 +28,28 @@ extension Server {
             return judgeServer(call)
         case .anonymous:
             if requirement == .token { return .refused(AccessRefusal(kind: .missing)) }
-            return judge(requirement, access.anonymous(in: replica.state), token: nil)
+            return judge(requirement, access.anonymousAccess(in: replica.state))
         case .token(let digest):
-            guard let known = access.token(digest, in: replica.state) else {
+            guard let known = access.access(digest, in: replica.state) else {
                 return .refused(AccessRefusal(kind: .unknown))
             }
-            guard !known.token.isExpired(at: loop.wallClockNanoseconds) else {
-                return .refused(AccessRefusal(kind: .expired, token: known.token))
+            if let expiry = known.token?.expirationUnixNanoseconds,
+                expiry <= loop.wallClockNanoseconds
+            {
+                return .refused(AccessRefusal(kind: .expired, access: known))
             }
-            return judge(requirement, known.rules, token: known.token)
+            return judge(requirement, known)
         }
     }
 
-    private func judge(
-        _ requirement: Requirement, _ rules: AccessRules, token: ACLToken?
-    ) -> Judgement {
+    private func judge(_ requirement: Requirement, _ access: Access) -> Judgement {
         guard case .operation(let operation) = requirement else {
-            return .allowed(token: token, reason: nil)
+            return .allowed(access, reason: nil)
         }
-        let decision = rules.decide(operation)
+        let decision = access.rules.decide(operation)
         return decision.isAllowed
-            ? .allowed(token: token, reason: decision.reason)
-            : .refused(AccessRefusal(kind: .denied, token: token, reason: decision.reason))
+            ? .allowed(access, reason: decision.reason)
+            : .refused(AccessRefusal(kind: .denied, access: access, reason: decision.reason))
     }
 
     /// A server of the cluster may take itself out, and nothing else.
@@ -57,7 +57,7 @@ extension Server {
         guard call.endpoint == .removePeer, let peer = call.caller.server,
             call.query.all("id") == ["\(peer)"], !call.query.contains("address")
         else { return .refused(AccessRefusal(kind: .denied)) }
-        return .allowed(token: nil, reason: nil)
+        return .allowed(nil, reason: nil)
     }
 
     // MARK: Before the body
@@ -66,8 +66,8 @@ extension Server {
     /// the caller is told instead.
     func authorize(_ call: Call, done: @escaping (Result<Call, AccessDenial>) -> Void) {
         switch judge(call) {
-        case .allowed(let token, let reason) where call.isStale || !call.isJudgedHereOnly:
-            done(.success(call.known(as: token, because: reason)))
+        case .allowed(let access, let reason) where call.isStale || !call.isJudgedHereOnly:
+            done(.success(call.known(by: access, because: reason)))
         case .refused(let refusal) where call.isStale:
             done(.failure(denial(refusal, of: call)))
         case .allowed, .refused:
@@ -84,8 +84,8 @@ extension Server {
                 return done(.failure(AccessDenial(.text(503, "the server is stopping"))))
             }
             switch self.judge(call) {
-            case .allowed(let token, let reason):
-                done(.success(call.known(as: token, because: reason)))
+            case .allowed(let access, let reason):
+                done(.success(call.known(by: access, because: reason)))
             case .refused(let refusal) where isNewest || call.isJudgedHereOnly:
                 done(.failure(self.denial(refusal, of: call)))
             case .refused:

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+import MartletACL
 import MartletAPI
 import MartletHTTP
+import MartletRaft
 import MartletTransport
 
 /// Who sends a request, as far as it is known.
@@ -9,6 +11,16 @@ struct Caller {
     var address: SocketAddress?
     /// Of a request that is no read: what a read's client calls itself, nobody writes down.
     var userAgent: String?
+    /// What it presents.
+    var credential = Credential.anonymous
+    /// The secret itself, where the answer repeats it to its owner.
+    var secret: String?
+    /// The server that passes its request on, if one does.
+    var server: ServerID?
+    /// What it may do, once that was found.
+    var access: Access?
+    /// Why it is listened to, where that had to be decided.
+    var reason: Decision.Reason?
 }
 
 /// What becomes of a request of which only the head has come.
@@ -27,7 +39,16 @@ extension Server {
         _ head: RequestHead, from caller: Caller, decided: @escaping (RequestVerdict) -> Void
     ) {
         counters.requests += 1
-        decided(verdict(on: APIRequest(head), head, caller))
+        switch verdict(on: APIRequest(head), head, caller) {
+        case .proceed(let call) where options.acl.isEnabled:
+            authorize(call) { outcome in
+                switch outcome {
+                case .success(let known): decided(.proceed(known))
+                case .failure(let denial): decided(.refuse(denial.response))
+                }
+            }
+        case let verdict: decided(verdict)
+        }
     }
 
     /// A request that comes from no connection: decided on, and served.
@@ -48,17 +69,37 @@ extension Server {
             var response = APIResponse.text(405, "Invalid method")
             response.allow = allow
             return .refuse(response)
-        case .found(let endpoint, _):
+        case .found(let endpoint, let parameters):
             do throws(APIError) {
                 var call = try Call(
-                    request, endpoint, of: caller, limits: options.httpLimits,
+                    request, endpoint, parameters, of: caller, limits: options.httpLimits,
                     default: options.leaderHold)
                 try checkRegion(of: call)
+                try checkSwitch(of: call)
                 if !endpoint.isRead { call.caller.userAgent = head?.header("user-agent") }
+                if options.acl.isEnabled, let head { try identify(&call, head) }
                 return .proceed(call)
             } catch {
                 return .refuse(.text(error.status, error.message))
             }
+        }
+    }
+
+    private func identify(_ call: inout Call, _ head: RequestHead) throws(APIError) {
+        let secret = Credential.secret(in: head)
+        do throws(CryptoError) {
+            call.caller.credential = try Credential(secret: secret, crypto: environment.crypto)
+        } catch {
+            throw APIError(status: 500, message: "acl token lookup failed: \(error)")
+        }
+        if call.endpoint == .aclOwnToken || call.endpoint == .aclToken {
+            call.caller.secret = secret
+        }
+    }
+
+    func checkSwitch(of call: Call) throws(APIError) {
+        if call.endpoint.isAboutACL, !options.acl.isEnabled {
+            throw APIError(status: 400, message: "ACL support disabled")
         }
     }
 

@@ -100,6 +100,7 @@ extension Server {
 
     private var countersByName: [(String, UInt64)] {
         [
+            ("nomad.acl.refused", counters.accessRefused),
             ("nomad.http.connections_refused", counters.connectionsRefused),
             ("nomad.http.requests", counters.requests),
             ("nomad.http.requests_malformed", counters.requestsMalformed),

@@ -35,18 +35,26 @@ extension Server {
     }
 
     /// A request that another server passed on: answered here, or given back.
-    func serveForwarded(_ request: APIRequest, reply: @escaping (ForwardReply) -> Void) {
+    func serveForwarded(
+        _ request: APIRequest, of caller: Caller, reply: @escaping (ForwardReply) -> Void
+    ) {
         guard
-            case .found(let endpoint, _) = Routes.router.match(
+            case .found(let endpoint, let parameters) = Routes.router.match(
                 method: request.method, path: request.path)
         else { return reply(.answered(.text(404, "no such endpoint"))) }
         do throws(APIError) {
             var call = try Call(
-                request, endpoint, of: Caller(), limits: options.httpLimits,
+                request, endpoint, parameters, of: caller, limits: options.httpLimits,
                 default: options.leaderHold)
             try checkRegion(of: call)
+            try checkSwitch(of: call)
             try validate(&call)
-            if call.isAboutKeyring { return serveKeyring(call, reply: reply) }
+            if call.isAboutKeyring {
+                let asked = call
+                return judgedHere(asked, reply) { [weak self] in
+                    self?.serveKeyring(asked, reply: reply)
+                }
+            }
             guard replica.outlook.status.role == .leader else { return reply(.notLeader) }
             lead(call) { outcome in
                 switch outcome {
@@ -108,7 +116,7 @@ extension Server {
             }
         } else if let leader = status.leader, network.isConnected(to: leader) {
             counters.forwardsSent += 1
-            network.forward(call.request, to: leader) { [weak self] result in
+            network.forward(call.request, of: call.caller.credential, to: leader) { [weak self] result in
                 switch result {
                 case .replied(.answered(let response)): respond(response)
                 case .replied(.notLeader), .notSent: again()
@@ -154,7 +162,7 @@ extension Server {
 
     private static var waitersMax: Int { 16_384 }
 
-    private func awaitLeader(until deadline: Duration, resume: @escaping (Bool) -> Void) {
+    func awaitLeader(until deadline: Duration, resume: @escaping (Bool) -> Void) {
         guard loop.now < deadline, waitingForLeader.count < Self.waitersMax, !isStopped else {
             return resume(false)
         }

@@ -51,6 +51,8 @@ final class Server {
     let startedAt: Duration
     var counters = Counters()
     var autopilotCache: CachedBody?
+    /// Rules of tokens, ready to be asked.
+    var access = AccessCache()
     /// The first is under way, the others wait for it.
     var keyringChanges: [() -> Void] = []
     var archiveWork = ArchiveWork()

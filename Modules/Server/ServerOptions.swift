@@ -61,6 +61,7 @@ package struct ServerOptions: Sendable {
 
     /// How long a request waits for a leader before it is told that there is none.
     package var leaderHold: Duration
+    package var acl: ACLOptions
     package var httpLimits: HTTPServiceLimits
     /// Connections to the peer and gossip ports from one address; 0 for no bound but the whole's.
     package var peerConnectionsPerAddressMax: Int
@@ -101,6 +102,7 @@ package struct ServerOptions: Sendable {
         self.snapshotEntries = 8192
         self.snapshotBytes = 8 << 20
         self.leaderHold = .milliseconds(750)
+        self.acl = ACLOptions()
         self.httpLimits = HTTPServiceLimits()
         self.peerConnectionsPerAddressMax = 100
         self.greetingTimeout = .seconds(5)
@@ -120,6 +122,20 @@ package struct ServerOptions: Sendable {
 
     /// The version of this software.
     package static let softwareVersion = "0.1.0"
+}
+
+/// Whether, and how, callers are asked who they are.
+package struct ACLOptions: Sendable {
+    package var isEnabled = false
+    /// How long a token that expires may and must live.
+    package var expirationMin = GoDuration(nanoseconds: 60_000_000_000)
+    package var expirationMax = GoDuration(nanoseconds: 24 * 3_600_000_000_000)
+    /// A bootstrap that is reset takes all management tokens away that there are.
+    package var resetRevokes = false
+    /// The file that lets a bootstrap be done again; nil for none.
+    package var bootstrapResetPath: String?
+
+    package init() {}
 }
 
 /// Bounds on what clients may hold of a server.
