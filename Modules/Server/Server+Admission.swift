@@ -7,8 +7,10 @@ import MartletTransport
 struct Caller {
     /// nil for what this server asks itself, or another server passes on.
     var address: SocketAddress?
-    /// Of a request that is no read: what a read's client calls itself, nobody writes down.
-    var userAgent: String?
+    /// The name of its token, for the audit log; nil as long as it has none.
+    var identity: AuditIdentity?
+    /// Why it may do what it asks, or may not, for the audit log.
+    var reason: String?
 }
 
 /// What becomes of a request of which only the head has come.
@@ -16,7 +18,7 @@ enum RequestVerdict {
     /// Its body is read, and both go to ``Server/serve(_:body:respond:)``.
     case proceed(Call)
     /// Answered at once. The body is not looked at.
-    case refuse(APIResponse)
+    case refuse(APIResponse, Caller)
 }
 
 /// Requests are decided on before their bodies are read: nobody makes this server hold or decode
@@ -27,37 +29,35 @@ extension Server {
         _ head: RequestHead, from caller: Caller, decided: @escaping (RequestVerdict) -> Void
     ) {
         counters.requests += 1
-        decided(verdict(on: APIRequest(head), head, caller))
+        decided(verdict(on: APIRequest(head), caller))
     }
 
     /// A request that comes from no connection: decided on, and served.
     func serve(_ request: APIRequest, respond: @escaping (APIResponse) -> Void) {
-        switch verdict(on: request, nil, Caller()) {
+        switch verdict(on: request, Caller()) {
         case .proceed(let call): serve(call, body: request.body, respond: respond)
-        case .refuse(let response): respond(response)
+        case .refuse(let response, _): respond(response)
         }
     }
 
-    private func verdict(
-        on request: APIRequest, _ head: RequestHead?, _ caller: Caller
-    ) -> RequestVerdict {
+    private func verdict(on request: APIRequest, _ caller: Caller) -> RequestVerdict {
         switch Routes.router.match(method: request.method, path: request.path) {
         case .notFound:
-            return .refuse(.text(404, "no such endpoint: \(request.path.prefix(256))"))
+            return .refuse(
+                .text(404, "no such endpoint: \(request.path.prefix(256))"), caller)
         case .methodNotAllowed(let allow):
             var response = APIResponse.text(405, "Invalid method")
             response.allow = allow
-            return .refuse(response)
+            return .refuse(response, caller)
         case .found(let endpoint, _):
             do throws(APIError) {
-                var call = try Call(
+                let call = try Call(
                     request, endpoint, of: caller, limits: options.httpLimits,
                     default: options.leaderHold)
                 try checkRegion(of: call)
-                if !endpoint.isRead { call.caller.userAgent = head?.header("user-agent") }
                 return .proceed(call)
             } catch {
-                return .refuse(.text(error.status, error.message))
+                return .refuse(.text(error.status, error.message), caller)
             }
         }
     }
