@@ -115,7 +115,7 @@ struct Call {
     func known(by access: Access?, because reason: Decision.Reason?) -> Call {
         var call = self
         call.caller.access = access
-        call.caller.reason = reason
+        call.caller.decision = reason
         return call
     }
 

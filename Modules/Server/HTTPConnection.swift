@@ -123,8 +123,9 @@ final class HTTPConnection: StreamHandler {
     private func begin(_ head: RequestHead) {
         since = front.loop.now
         phase = .deciding(head)
-        if let refusal = front.refusal(for: client) { return decide(.refuse(refusal)) }
-        front.admit(head, Caller(address: stream.remoteAddress), decided)
+        let caller = Caller(address: stream.remoteAddress)
+        if let refusal = front.refusal(for: client) { return decide(.refuse(refusal, caller)) }
+        front.admit(head, caller, decided)
     }
 
     private func decide(_ verdict: RequestVerdict) {
@@ -137,7 +138,7 @@ final class HTTPConnection: StreamHandler {
             } else {
                 proceed(head, call, bytesMax)
             }
-        case .refuse(let response):
+        case .refuse(let response, _):
             refuse(response, head)
         }
         guard !isDraining else { return }

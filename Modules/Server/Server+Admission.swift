@@ -9,8 +9,6 @@ import MartletTransport
 struct Caller {
     /// nil for what this server asks itself, or another server passes on.
     var address: SocketAddress?
-    /// Of a request that is no read: what a read's client calls itself, nobody writes down.
-    var userAgent: String?
     /// What it presents.
     var credential = Credential.anonymous
     /// The secret itself, where the answer repeats it to its owner.
@@ -20,7 +18,21 @@ struct Caller {
     /// What it may do, once that was found.
     var access: Access?
     /// Why it is listened to, where that had to be decided.
-    var reason: Decision.Reason?
+    var decision: Decision.Reason?
+    /// Why it is not.
+    var refusal: AccessRefusal?
+
+    /// The name of its token, for the audit log; nil as long as it has none.
+    var identity: AuditIdentity? {
+        guard let access = access ?? refusal?.access, let token = access.token else { return nil }
+        return AuditIdentity(
+            accessorID: token.accessorID, name: token.name, policies: access.policies,
+            isGlobal: token.isGlobal,
+            createTime: Timestamp.rfc3339Nano(unixNanoseconds: token.createUnixNanoseconds))
+    }
+
+    /// Why it may do what it asks, or may not, for the audit log.
+    var reason: String? { refusal?.auditText ?? decision.map { "\($0)" } }
 }
 
 /// What becomes of a request of which only the head has come.
@@ -28,7 +40,7 @@ enum RequestVerdict {
     /// Its body is read, and both go to ``Server/serve(_:body:respond:)``.
     case proceed(Call)
     /// Answered at once. The body is not looked at.
-    case refuse(APIResponse)
+    case refuse(APIResponse, Caller)
 }
 
 /// Requests are decided on before their bodies are read: nobody makes this server hold or decode
@@ -44,7 +56,10 @@ extension Server {
             authorize(call) { outcome in
                 switch outcome {
                 case .success(let known): decided(.proceed(known))
-                case .failure(let denial): decided(.refuse(denial.response))
+                case .failure(let denial):
+                    var refused = call.caller
+                    refused.refusal = denial.refusal
+                    decided(.refuse(denial.response, refused))
                 }
             }
         case let verdict: decided(verdict)
@@ -55,7 +70,7 @@ extension Server {
     func serve(_ request: APIRequest, respond: @escaping (APIResponse) -> Void) {
         switch verdict(on: request, nil, Caller()) {
         case .proceed(let call): serve(call, body: request.body, respond: respond)
-        case .refuse(let response): respond(response)
+        case .refuse(let response, _): respond(response)
         }
     }
 
@@ -64,11 +79,12 @@ extension Server {
     ) -> RequestVerdict {
         switch Routes.router.match(method: request.method, path: request.path) {
         case .notFound:
-            return .refuse(.text(404, "no such endpoint: \(request.path.prefix(256))"))
+            return .refuse(
+                .text(404, "no such endpoint: \(request.path.prefix(256))"), caller)
         case .methodNotAllowed(let allow):
             var response = APIResponse.text(405, "Invalid method")
             response.allow = allow
-            return .refuse(response)
+            return .refuse(response, caller)
         case .found(let endpoint, let parameters):
             do throws(APIError) {
                 var call = try Call(
@@ -76,11 +92,10 @@ extension Server {
                     default: options.leaderHold)
                 try checkRegion(of: call)
                 try checkSwitch(of: call)
-                if !endpoint.isRead { call.caller.userAgent = head?.header("user-agent") }
                 if options.acl.isEnabled, let head { try identify(&call, head) }
                 return .proceed(call)
             } catch {
-                return .refuse(.text(error.status, error.message))
+                return .refuse(.text(error.status, error.message), caller)
             }
         }
     }

@@ -63,6 +63,8 @@ package struct ServerOptions: Sendable {
     package var leaderHold: Duration
     package var acl: ACLOptions
     package var httpLimits: HTTPServiceLimits
+    /// nil for a server that keeps no audit log.
+    package var audit: AuditOptions?
     /// Connections to the peer and gossip ports from one address; 0 for no bound but the whole's.
     package var peerConnectionsPerAddressMax: Int
     /// How long a connection may go on without saying who it is.
@@ -104,6 +106,7 @@ package struct ServerOptions: Sendable {
         self.leaderHold = .milliseconds(750)
         self.acl = ACLOptions()
         self.httpLimits = HTTPServiceLimits()
+        self.audit = nil
         self.peerConnectionsPerAddressMax = 100
         self.greetingTimeout = .seconds(5)
         self.autopilot = AutopilotConfiguration()
