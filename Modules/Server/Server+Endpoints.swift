@@ -351,7 +351,7 @@ extension Server {
         case .setScheduler(let configuration, let cas, _):
             return .setScheduler(configuration, cas: cas, by: author)
         case .initializeAutopilot, .initializeScheduler, .putServer, .removeServer, .restoreBegin,
-            .restoreChunk, .restoreEnd, .recordEvent, .recordLeader, .setUpgradeBaseline:
+            .restoreChunk, .restoreEnd, .recordEvent, .recordLeader, .setUpgradeBaseline, .acl:
             return command
         }
     }
@@ -368,6 +368,8 @@ extension Server {
         case .unchanged: (isUpdated, answer) = (false, index)
         case .refused(let reason):
             return .text(500, "the command was not understood: \(reason)")
+        case .aclRefused(let refusal):
+            return .text(400, refusal.description)
         }
         if isAutopilot { return encode(JSONBool(isUpdated), call) }
         var response = encode(SchedulerSetResponse(index: answer, updated: isUpdated), call)
