@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import MartletACL
 import MartletAPI
+import MartletHTTP
 import MartletJSON
 import MartletState
 
@@ -66,7 +67,7 @@ extension Server {
             return .text(404, "ACL policy not found")
         }
         return encode(
-            ACLPolicyResponse(policy, parsed: parsed(policy)), call,
+            ACLPolicyResponse(policy, parsed: nil), call,
             freshness: freshness(index: policy.modifyIndex, isLeader: isLeader))
     }
 

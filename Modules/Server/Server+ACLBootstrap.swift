@@ -56,7 +56,7 @@ extension Server {
         let token: ACLToken
         let secret: String
         do throws(APIError) {
-            secret = try request.secretID ?? freshID()
+            if let given = request.secretID { secret = given } else { secret = try freshID() }
             var made = ACLToken(
                 accessorID: try freshID(), digest: try tokenDigest(secret),
                 name: "Bootstrap Token", kind: .management, isGlobal: true,

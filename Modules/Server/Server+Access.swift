@@ -4,6 +4,7 @@ import MartletAPI
 import MartletHTTP
 import MartletRaft
 import MartletState
+import MartletTransport
 
 /// Who may do what. A call is judged where its head has come, before its body is read, and again
 /// where it is carried out: by tables as new as the state that it reads or changes. So a token that

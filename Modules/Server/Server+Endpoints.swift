@@ -260,29 +260,33 @@ extension Server {
     func readLinearizably(_ call: Call, _ done: @escaping (LeadOutcome) -> Void) {
         linearizably(done) { server in
             if let refusal = server.refusal(of: call) { return .answered(refusal) }
-            switch call.endpoint {
-            case .aclPolicies, .aclPolicy, .aclTokens, .aclToken, .aclOwnToken, .aclRoles,
-                .aclRole, .aclRoleByName:
-                .answered(server.aclAnswer(call, isLeader: true))
-            case .autopilotConfiguration:
-                .answered(server.autopilot(call, isLeader: true))
-            case .schedulerConfiguration:
-                .answered(server.scheduler(call, isLeader: true))
-            case .autopilotHealth:
-                server.health(call)
-            case .autopilotState:
-                server.autopilotState(call)
-            case .autopilotPlan:
-                server.autopilotPlan(call)
-            case .raftHistory:
-                .answered(server.history(call, isLeader: true))
-            default:
-                .answered(
-                    server.encode(
-                        server.raftConfiguration(), call,
-                        freshness: server.freshness(
-                            index: server.configurationIndex, isLeader: true)))
-            }
+            return server.readHere(call)
+        }
+    }
+
+    /// By a state that is as new as it has to be.
+    private func readHere(_ call: Call) -> LeadOutcome {
+        switch call.endpoint {
+        case .aclPolicies, .aclPolicy, .aclTokens, .aclToken, .aclOwnToken, .aclRoles, .aclRole,
+            .aclRoleByName:
+            .answered(aclAnswer(call, isLeader: true))
+        case .autopilotConfiguration:
+            .answered(autopilot(call, isLeader: true))
+        case .schedulerConfiguration:
+            .answered(scheduler(call, isLeader: true))
+        case .autopilotHealth:
+            health(call)
+        case .autopilotState:
+            autopilotState(call)
+        case .autopilotPlan:
+            autopilotPlan(call)
+        case .raftHistory:
+            .answered(history(call, isLeader: true))
+        default:
+            .answered(
+                encode(
+                    raftConfiguration(), call,
+                    freshness: freshness(index: configurationIndex, isLeader: true)))
         }
     }
 

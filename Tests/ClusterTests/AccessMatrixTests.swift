@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import MartletClient
 import MartletHarness
+import MartletSimulation
 import Testing
 
 /// Every endpoint against every kind of token (`operator-api.md`, section 5; `acl.md`, section 4.2).

@@ -199,7 +199,7 @@ private let peers = "/v1/operator/raft/configuration"
         for node in [guarded.leader, guarded.followers[0]] {
             let owner = guarded.cluster.ask(node, .get, peers + "?explain", token: secret)
             #expect(owner.status == 403)
-            #expect(owner.text == "Permission denied: no policy grants operator raft-read", "\(owner.text)")
+            #expect(owner.text == "Permission denied: no policy grants raft-read", "\(owner.text)")
             let anonymous = guarded.cluster.ask(node, .get, peers + "?explain")
             #expect(anonymous.text == "Permission denied")
         }
