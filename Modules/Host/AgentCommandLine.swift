@@ -67,6 +67,9 @@ package struct AgentCommandLine: Equatable, Sendable {
             name: "server", kind: .onOff(path: ["server", "enabled"]), value: "",
             help: "run a server"),
         Flag(
+            name: "acl-enabled", kind: .onOff(path: ["acl", "enabled"]), value: "",
+            help: "ask for tokens"),
+        Flag(
             name: "bootstrap-expect", kind: .value(path: ["server", "bootstrap_expect"]),
             value: "N", help: "how many servers start a new cluster together"),
         Flag(

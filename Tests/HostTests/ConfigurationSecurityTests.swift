@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import MartletServer
+import MartletTransport
 import Testing
 
 @testable import MartletHost
@@ -136,7 +138,7 @@ private func read(_ texts: String...) -> ConfigurationReader {
             ("tls { rpc = true }", "tls.ca_file: missing: tls.rpc is true"),
             (
                 "audit { enabled = true\nsink \"a\" {}\nsink \"b\" {}\n}",
-                "/1.hcl:3:6: audit.sink.b: writes to the same file as the sink \"a\""
+                "/1.hcl:3:6: audit.sink.b: a second sink: there is one audit log"
             ),
         ])
     func wrongs(text: String, message: String) {
@@ -167,7 +169,7 @@ private func read(_ texts: String...) -> ConfigurationReader {
     @Test("A later file's sink of the same name is a new one, others are added")
     func sinks() {
         let reader = read(
-            "audit { enabled = true\nsink \"a\" { path = \"/a\" rotate_bytes = 5 } }",
+            "audit { sink \"a\" { path = \"/a\" rotate_bytes = 5 } }",
             "audit { sink \"a\" { path = \"/b\" }\n sink \"c\" { path = \"/c\" } }",
             #"{"audit": {"sink": [{"d": {"path": "/d"}}, {"e": [{"path": "/e"}]}]}}"#)
         #expect(reader.problems == [])
@@ -176,6 +178,16 @@ private func read(_ texts: String...) -> ConfigurationReader {
         #expect(reader.configuration.audit.sinks[0].rotateBytes == 0)
         #expect(reader.origin(of: "audit.sink.a.rotate_bytes") == .none)
         #expect(reader.origin(of: "audit.sink.a.path") == .file("/2.hcl", line: 1, column: 20))
+    }
+
+    @Test("ACLs can be switched on by a flag")
+    func aclFlag() throws {
+        var reader = read("acl { enabled = false }")
+        for setting in try AgentCommandLine.parse(["-acl-enabled"]).settings {
+            reader.read(setting)
+        }
+        #expect(reader.configuration.acl.isEnabled)
+        #expect(reader.origin(of: "acl.enabled") == .flag("-acl-enabled"))
     }
 
     @Test("An audit log without a sink goes to a file in the data folder; none while it is off")
@@ -188,5 +200,38 @@ private func read(_ texts: String...) -> ConfigurationReader {
         #expect(configuration.auditPath(of: configuration.auditSinks[0]) == "/d/audit/audit.log")
         configuration.audit.sinks = [.init(name: "x")]
         #expect(configuration.auditSinks.map(\.name) == ["x"])
+    }
+}
+
+@Suite("Configuration of limits") struct ConfigurationLimitsTests {
+    @Test("Every limit reaches the server, and what nobody sets is what a server has by itself")
+    func limits() {
+        let address = SocketAddress.ipv4(0x7f00_0001, port: 0)
+        var options = ServerOptions(
+            name: "s", httpAddress: address, peerAddress: address, gossipAddress: address)
+        let standard = String(reflecting: options)
+        AgentConfiguration.Limits().apply(to: &options)
+        #expect(String(reflecting: options) == standard)
+
+        let reader = read(
+            """
+            limits {
+              http_max_conns_per_client = 1 http_max_conns = 2 http_max_requests = 3
+              http_max_requests_per_client = 4 http_header_timeout = "5s" http_body_timeout = "6s"
+              http_idle_timeout = "7s" rpc_hold_timeout = "8s" rpc_max_conns_per_client = 9
+              rpc_handshake_timeout = "10s"
+            }
+            """)
+        reader.configuration.limits.apply(to: &options)
+        #expect(options.httpLimits.connectionsPerClientMax == 1)
+        #expect(options.httpLimits.connectionsMax == 2)
+        #expect(options.httpLimits.requestsMax == 3)
+        #expect(options.httpLimits.requestsPerClientMax == 4)
+        #expect(options.httpLimits.headerTimeout == .seconds(5))
+        #expect(options.httpLimits.bodyTimeout == .seconds(6))
+        #expect(options.httpLimits.idleTimeout == .seconds(7))
+        #expect(options.leaderHold == .seconds(8))
+        #expect(options.peerConnectionsPerAddressMax == 9)
+        #expect(options.greetingTimeout == .seconds(10))
     }
 }
