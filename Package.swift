@@ -143,7 +143,8 @@ let package = Package(
         tests(
             "Host", uses: ["Host", "API", "JSON", "Server", "Transport", "Simulation"], [logging]),
         tests("UV", uses: ["UV", "Transport", "Contracts"]),
-        tests("TLS", uses: ["TLS", "Transport", "Contracts", "Simulation", "UV"]),
+        tests(
+            "TLS", uses: ["TLS", "Transport", "Contracts", "Simulation", "UV"], ["COpenSSL"]),
         tests("Zlib", uses: ["Zlib", "Transport"]),
         tests("LMDB", uses: ["LMDB", "Bytes", "Storage", "Raft", "Contracts"]),
         tests("Memory", uses: ["Memory", "Storage", "Raft", "Contracts"]),

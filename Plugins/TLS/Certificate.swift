@@ -30,7 +30,8 @@ final class Certificate {
             }
         }
         let problem = OpenSSLError.takeLast()
-        guard found.isEmpty || problem.isEndOfFile else {
+        // OpenSSL passes over a block whose lines are damaged.
+        guard found.count >= PEM.blocks(of: "CERTIFICATE", in: file), problem.isEndOfFile else {
             throw SecurityError(
                 subject, "certificate \(found.count + 1) cannot be read: \(problem.text)")
         }

@@ -28,7 +28,7 @@ final class PrivateKey {
             let problem = OpenSSLError.takeLast()
             throw SecurityError(
                 .key,
-                problem.isEndOfFile
+                PEM.blocks(of: "PRIVATE KEY", in: file) == 0
                     ? "no private key in it: it should hold a block such as "
                         + "\"-----BEGIN PRIVATE KEY-----\""
                     : "the key cannot be read, encrypted ones cannot be used: \(problem.text)")
@@ -44,6 +44,16 @@ final class PrivateKey {
             throw SecurityError(.key, "the key cannot be written: \(OpenSSLError.takeLast().text)")
         }
         return output.bytes
+    }
+}
+
+enum PEM {
+    /// How many blocks of a kind begin in a file (RFC 7468 §2).
+    static func blocks(of kind: String, in file: [UInt8]) -> Int {
+        file.split(separator: UInt8(ascii: "\n")).count { line in
+            let text = String(decoding: line, as: UTF8.self)
+            return text.hasPrefix("-----BEGIN ") && text.contains("\(kind)-----")
+        }
     }
 }
 
