@@ -78,6 +78,7 @@ let package = Package(
         // Modules: Swift only, no C, no ambient time, randomness or environment.
         module("Bytes", uses: []),
         module("JSON", uses: []),
+        module("HCL", uses: ["JSON"]),
         module("API", uses: ["JSON"]),
         module("Gossip", uses: ["Bytes"]),
         module("Raft", uses: []),
@@ -93,7 +94,7 @@ let package = Package(
                 "API", "JSON", "Raft", "Gossip", "Autopilot", "State", "HTTP", "Bytes",
                 "Storage", "Transport",
             ], [logging]),
-        module("Host", uses: ["Server", "API", "JSON", "Storage", "Transport"], [logging]),
+        module("Host", uses: ["Server", "API", "JSON", "HCL", "Storage", "Transport"], [logging]),
 
         // Plugins: the only place with C.
         system("CUV", pkgConfig: "libuv", apt: "libuv1-dev"),
@@ -125,6 +126,7 @@ let package = Package(
         tests("Bytes", uses: ["Bytes"]),
         tests("Gossip", uses: ["Gossip", "GossipWorld", "Bytes"]),
         tests("JSON", uses: ["JSON"]),
+        tests("HCL", uses: ["HCL"]),
         tests("API", uses: ["API", "JSON"]),
         tests("Raft", uses: ["Raft", "Contracts"], exclude: ["Scenarios"]),
         tests("Explorer", uses: ["Explorer"]),

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import MartletHCL
+
 /// The flags of `martlet agent`, in the forms that Go programs take: `-x`, `--x`, `-x=v`, `-x v`,
 /// and `-x=false` for those that are on or off.
 package struct AgentCommandLine: Equatable, Sendable {

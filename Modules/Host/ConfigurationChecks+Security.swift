@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// ACLs, TLS and the audit log.
+extension ConfigurationReader {
+    mutating func checkSecurity() {
+        let acl = configuration.acl
+        if acl.tokenMinExpirationTTL > acl.tokenMaxExpirationTTL {
+            report(
+                "acl.token_min_expiration_ttl",
+                "\(goText(acl.tokenMinExpirationTTL)) is more than token_max_expiration_ttl, which"
+                    + " is \(goText(acl.tokenMaxExpirationTTL))")
+        }
+        checkTLS(configuration.tls)
+        checkAudit(configuration.audit)
+    }
+
+    private mutating func checkTLS(_ tls: AgentConfiguration.TLS) {
+        if tls.http || tls.rpc {
+            let asker = tls.http ? "tls.http" : "tls.rpc"
+            for (key, file) in [
+                ("ca_file", tls.caFile), ("cert_file", tls.certFile), ("key_file", tls.keyFile),
+            ] where file == nil {
+                report("tls.\(key)", "missing: \(asker) is true, and TLS needs this file")
+            }
+        }
+        // What its writer believes to be in force, and is not.
+        if tls.verifyHTTPSClient, !tls.http {
+            warn("tls.verify_https_client", "has no effect while tls.http is not true")
+        }
+        if tls.verifyServerHostname, !tls.rpc {
+            warn("tls.verify_server_hostname", "has no effect while tls.rpc is not true")
+        }
+        if tls.rpcUpgradeMode {
+            warn(
+                "tls.rpc_upgrade_mode",
+                tls.rpc
+                    ? "servers without TLS are taken too: switch it off once all have it"
+                    : "has no effect while tls.rpc is not true")
+        }
+    }
+
+    private mutating func checkAudit(_ audit: AgentConfiguration.Audit) {
+        guard audit.isEnabled else { return }
+        // Two sinks in one file would break each other's chain of hashes.
+        var seen: [String?: String] = [:]
+        for sink in audit.sinks {
+            if let other = seen.updateValue(sink.name, forKey: sink.path) {
+                report(
+                    "audit.sink.\(sink.name)", "writes to the same file as the sink \"\(other)\"")
+            }
+        }
+    }
+
+    /// What someone relies on for safety and this version cannot do: it does not start without.
+    mutating func isSupported() -> Bool {
+        let before = problems.count
+        let noTLS =
+            "this version speaks no TLS: the connections would be open, so it does not start"
+        if configuration.acl.isEnabled {
+            report(
+                "acl.enabled",
+                "this version checks no tokens: anyone could do anything, so it does not start")
+        }
+        if configuration.tls.http { report("tls.http", noTLS) }
+        if configuration.tls.rpc { report("tls.rpc", noTLS) }
+        if configuration.audit.isEnabled {
+            report("audit.enabled", "this version keeps no audit log, so it does not start")
+        }
+        return problems.count == before
+    }
+}
