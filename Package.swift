@@ -100,7 +100,7 @@ let package = Package(
         // Plugins: the only place with C.
         system("CUV", pkgConfig: "libuv", apt: "libuv1-dev"),
         system("CLMDB", pkgConfig: "lmdb", apt: "liblmdb-dev"),
-        system("COpenSSL", pkgConfig: "libcrypto", apt: "libssl-dev"),
+        system("COpenSSL", pkgConfig: "openssl", apt: "libssl-dev"),
         system("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
         plugin("UV", uses: ["Transport"], c: ["CUV"]),
         plugin("TLS", uses: ["Transport"], c: ["COpenSSL"]),
@@ -149,7 +149,8 @@ let package = Package(
             uses: ["Host", "API", "HCL", "JSON", "Server", "Transport", "Simulation"],
             [logging], exclude: ["NomadFiles"]),
         tests("UV", uses: ["UV", "Transport", "Contracts"]),
-        tests("TLS", uses: ["TLS", "Transport", "Contracts"]),
+        tests(
+            "TLS", uses: ["TLS", "Transport", "Contracts", "Simulation", "UV"], ["COpenSSL"]),
         tests("Zlib", uses: ["Zlib", "Transport"]),
         tests("LMDB", uses: ["LMDB", "Bytes", "Storage", "Raft", "Contracts"]),
         tests("Memory", uses: ["Memory", "Storage", "Raft", "Contracts"]),

@@ -83,6 +83,8 @@ public struct SecurityPolicy: Equatable, Sendable {
     }
 
     public var versionMin: Version = .tls12
+    /// Below the newest only to find out about older ones.
+    public var versionMax: Version = .tls13
     /// Names as OpenSSL or the IANA registry write them, the first that both ends have is used; empty
     /// for the usual ones. Of TLS 1.2 only: those of TLS 1.3 are all good.
     public var cipherSuites: [String] = []
