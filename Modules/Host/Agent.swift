@@ -276,6 +276,10 @@ package enum Agent {
             leaseReads: configuration.server.raftLeaseReads,
             priority: configuration.server.raftPriority)
         configuration.limits.apply(to: &options)
+        configuration.acl.apply(
+            to: &options,
+            directory: configuration.storageBackend == .memory ? nil : directory)
+        options.audit = configuration.auditOptions(directory: directory)
         options.autopilot = autopilot(configuration.autopilot)
         return options
     }
