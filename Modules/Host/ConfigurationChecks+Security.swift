@@ -49,11 +49,6 @@ extension ConfigurationReader {
         let before = problems.count
         let noTLS =
             "this version speaks no TLS: the connections would be open, so it does not start"
-        if configuration.acl.isEnabled {
-            report(
-                "acl.enabled",
-                "this version checks no tokens: anyone could do anything, so it does not start")
-        }
         if configuration.tls.http { report("tls.http", noTLS) }
         if configuration.tls.rpc { report("tls.rpc", noTLS) }
         if configuration.audit.isEnabled {

@@ -45,6 +45,12 @@ extension Server {
         freshness(index: replica.state.index(of: table), isLeader: isLeader)
     }
 
+    private func missing(_ object: String, _ freshness: APIResponse.Freshness) -> APIResponse {
+        var response = APIResponse.text(404, "ACL \(object) not found")
+        response.freshness = freshness
+        return response
+    }
+
     // MARK: Policies
 
     private func policies(_ call: Call, _ caller: Reader, _ isLeader: Bool) -> APIResponse {
@@ -64,7 +70,7 @@ extension Server {
                 || name == ACLPolicy.anonymousName
         else { return .text(403, "Permission denied") }
         guard let policy = replica.state.policy(name) else {
-            return .text(404, "ACL policy not found")
+            return missing("policy", index(of: .policies, isLeader))
         }
         return encode(
             ACLPolicyResponse(policy, parsed: nil), call,
@@ -97,7 +103,7 @@ extension Server {
             return .text(403, "Permission denied")
         }
         guard let token = replica.state.token(accessor: accessor) else {
-            return .text(404, "ACL token not found")
+            return missing("token", index(of: .tokens, isLeader))
         }
         let isOwn = caller.token?.accessorID == accessor
         return answer(token, secret: isOwn ? call.caller.secret : nil, call, isLeader)
@@ -132,7 +138,7 @@ extension Server {
     ) -> APIResponse {
         let isOwn = role.map { caller.token?.roles.contains($0.id) == true } ?? false
         guard caller.isManagement || isOwn else { return .text(403, "Permission denied") }
-        guard let role else { return .text(404, "ACL role not found") }
+        guard let role else { return missing("role", index(of: .roles, isLeader)) }
         return encode(
             role, call, freshness: freshness(index: role.modifyIndex, isLeader: isLeader))
     }
