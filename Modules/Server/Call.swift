@@ -111,6 +111,9 @@ struct Call {
         }
     }
 
+    /// Whoever may read what is old may do so by tables that are.
+    var isJudgedByOwnTables: Bool { isStale && isRead }
+
     /// With what was found of its caller.
     func known(by access: Access?, because reason: Decision.Reason?) -> Call {
         var call = self

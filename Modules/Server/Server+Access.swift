@@ -12,7 +12,7 @@ import MartletTransport
 ///
 /// | call                | judged by                                                           |
 /// |---------------------|---------------------------------------------------------------------|
-/// | `?stale`            | this server's tables, however old                                   |
+/// | a read with `?stale` | this server's tables, however old                                  |
 /// | of the state, read  | the tables at the read index                                        |
 /// | of the leader       | the leader's tables, once it has applied an entry of its own term   |
 /// | of this server      | the tables at a read index; without a leader, this server's tables  |
@@ -67,9 +67,9 @@ extension Server {
     /// the caller is told instead.
     func authorize(_ call: Call, done: @escaping (Result<Call, AccessDenial>) -> Void) {
         switch judge(call) {
-        case .allowed(let access, let reason) where call.isStale || !call.isJudgedHereOnly:
+        case .allowed(let access, let reason) where call.isJudgedByOwnTables || !call.isJudgedHereOnly:
             done(.success(call.known(by: access, because: reason)))
-        case .refused(let refusal) where call.isStale:
+        case .refused(let refusal) where call.isJudgedByOwnTables:
             done(.failure(denial(refusal, of: call)))
         case .allowed, .refused:
             authorizeByNewest(call, until: loop.now + call.hold, done: done)
