@@ -62,13 +62,15 @@ struct ConfigurationReader {
         var values: Set<String> = []
         for item in body.items {
             let place = Origin(file, item.position)
-            guard let key = keys.first(where: { $0.name == item.key }) else {
+            // In any case, as Nomad takes them.
+            let name = item.key.lowercased()
+            guard let key = keys.first(where: { $0.name == name }) else {
                 reportUnknown(item.key, keys, under: path, at: place)
                 continue
             }
-            let full = path + [item.key]
+            let full = path + [name]
             origins[full.joined(separator: ".")] = place
-            if key.shape.isValue, !values.insert(item.key).inserted {
+            if key.shape.isValue, !values.insert(name).inserted {
                 warn(full.joined(separator: "."), "given twice in one place: the last one counts")
             }
             readItem(item, key.shape, full, file)
@@ -173,7 +175,7 @@ struct ConfigurationReader {
         case .list(let nodes): return nodes.contains { isOn($0.value) }
         case .object(let body):
             let isDisabled = body.items.contains {
-                $0.key == "enabled" && $0.node.value == .bool(false)
+                $0.key.lowercased() == "enabled" && $0.node.value == .bool(false)
             }
             return !isDisabled && body.items.contains { isOn($0.node.value) }
         }
