@@ -131,15 +131,17 @@ final class HTTPConnection: StreamHandler {
     private func decide(_ verdict: RequestVerdict) {
         guard case .deciding(let head) = phase else { return }  // It took too long.
         switch verdict {
-        case .proceed(let call):
+        case .proceed(var call):
+            if !call.isRead { call.caller.userAgent = head.header("user-agent") }
             let bytesMax = call.endpoint.bodyBytesMax
             if let length = head.contentLength, length > bytesMax {
-                refuse(.text(413, "the body is longer than \(bytesMax) bytes"), head)
+                let response = APIResponse.text(413, "the body is longer than \(bytesMax) bytes")
+                refuse(response, head, of: call.caller)
             } else {
                 proceed(head, call, bytesMax)
             }
-        case .refuse(let response, _):
-            refuse(response, head)
+        case .refuse(let response, let caller):
+            refuse(response, head, of: caller)
         }
         guard !isDraining else { return }
         resume()
@@ -157,8 +159,9 @@ final class HTTPConnection: StreamHandler {
 
     /// The answer leaves at once. A short body is then read and thrown away, so that the connection
     /// lives on; a long one, or one that may never come, ends it.
-    private func refuse(_ response: APIResponse, _ head: RequestHead) {
+    private func refuse(_ response: APIResponse, _ head: RequestHead, of caller: Caller) {
         front.server.counters.requestsRefused += 1
+        front.server.auditRefusal(response, of: head, caller)
         reader.discardBody()
         phase = .working
         answer(response, to: head, then: .skipping)

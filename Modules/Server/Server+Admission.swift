@@ -9,6 +9,8 @@ import MartletTransport
 struct Caller {
     /// nil for what this server asks itself, or another server passes on.
     var address: SocketAddress?
+    /// What its client calls itself; nil for a read, of which nobody writes that down.
+    var userAgent: String?
     /// What it presents.
     var credential = Credential.anonymous
     /// The secret itself, where the answer repeats it to its owner.

@@ -99,7 +99,7 @@ extension Server {
     }
 
     private var countersByName: [(String, UInt64)] {
-        [
+        auditCounters + [
             ("nomad.acl.refused", counters.accessRefused),
             ("nomad.http.connections_refused", counters.connectionsRefused),
             ("nomad.http.requests", counters.requests),
@@ -120,6 +120,16 @@ extension Server {
 }
 
 extension Server {
+    fileprivate var auditCounters: [(String, UInt64)] {
+        guard let counters = audit?.counters else { return [] }
+        return [
+            ("nomad.audit.changes_refused", counters.changesRefused),
+            ("nomad.audit.lines_lost", counters.lost),
+            ("nomad.audit.lines_written", counters.written),
+            ("nomad.audit.refusals_unwritten", counters.refusalsUnwritten),
+        ]
+    }
+
     fileprivate var gossipCounters: [(String, UInt64)] {
         let gossip = network.gossip.metrics
         return [

@@ -26,6 +26,15 @@ extension Server {
     func serve(_ call: Call, body: [UInt8], respond: @escaping (APIResponse) -> Void) {
         var call = call
         call.request.body = body
+        guard let audit, !call.isRead else { return perform(call, respond: respond) }
+        audited(call, in: audit, respond: respond) { [weak self] respond in
+            guard let self else { return respond(.text(503, "the server is stopping")) }
+            self.perform(call, respond: respond)
+        }
+    }
+
+    private func perform(_ call: Call, respond: @escaping (APIResponse) -> Void) {
+        var call = call
         do throws(APIError) {
             try validate(&call)
         } catch {

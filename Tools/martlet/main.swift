@@ -76,6 +76,7 @@ let usage = """
            martlet operator raft recover   recover from a lost quorum; '-h' explains
            martlet operator gossip keyring generate
                                            make a key that seals gossip
+           martlet audit verify FOLDER     follow the chain of an audit log; '-h' explains
            martlet version                 print the version
 
     """
@@ -93,6 +94,8 @@ case "operator" where arguments.dropFirst().prefix(3) == ["gossip", "keyring", "
     exit(KeygenCommand.run(arguments: Array(arguments.dropFirst(4)), plugins: plugins()))
 case "operator" where arguments.dropFirst().first == "keygen":
     exit(KeygenCommand.run(arguments: Array(arguments.dropFirst(2)), plugins: plugins()))
+case "audit" where arguments.dropFirst().first == "verify":
+    exit(AuditCommand.run(arguments: Array(arguments.dropFirst(2)), plugins: plugins()))
 case "version", "-version", "--version", "-v":
     write("Martlet v\(Agent.version)\n", to: 1)
 case "-h", "-help", "--help", "help":
