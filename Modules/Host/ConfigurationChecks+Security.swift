@@ -54,15 +54,11 @@ extension ConfigurationReader {
     /// What someone relies on for safety and this version cannot do: it does not start without.
     mutating func isSupported() -> Bool {
         let before = problems.count
-        let noTLS =
-            "this version speaks no TLS: the connections would be open, so it does not start"
         if configuration.acl.isEnabled {
             report(
                 "acl.enabled",
                 "this version checks no tokens: anyone could do anything, so it does not start")
         }
-        if configuration.tls.http { report("tls.http", noTLS) }
-        if configuration.tls.rpc { report("tls.rpc", noTLS) }
         if configuration.audit.isEnabled {
             report("audit.enabled", "this version keeps no audit log, so it does not start")
         }

@@ -99,6 +99,10 @@ extension Server {
     }
 
     private var countersByName: [(String, UInt64)] {
+        (ownCounters + (environment.meters?.counters ?? [])).sorted { $0.0 < $1.0 }
+    }
+
+    private var ownCounters: [(String, UInt64)] {
         [
             ("nomad.http.connections_refused", counters.connectionsRefused),
             ("nomad.http.requests", counters.requests),
@@ -113,7 +117,7 @@ extension Server {
             ("nomad.raft.status_changes", counters.statusChanges),
             ("nomad.rpc.forwards_received", counters.forwardsReceived),
             ("nomad.rpc.forwards_sent", counters.forwardsSent),
-        ] + (environment.meters?.counters ?? [])
+        ]
     }
 }
 

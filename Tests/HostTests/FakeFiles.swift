@@ -25,6 +25,7 @@ struct FakeFiles: Files {
     }
 
     func exists(_ path: String) -> Bool { texts[path] != nil || isDirectory(path) }
+    func isReadableByOthers(_ path: String) -> Bool { path.hasSuffix("-open") }
 
     func append(_ bytes: [UInt8], to path: String) throws(FileError) { throw .denied(path: path) }
     func makeDirectory(_ path: String) throws(FileError) { throw .denied(path: path) }

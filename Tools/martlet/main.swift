@@ -64,6 +64,7 @@ func plugins() -> HostPlugins {
         }, stopLoop: { loop.stop() },
         makeStreams: { UVStreams(loop: loop) }, makeDatagrams: { UVDatagrams(loop: loop) },
         makeProcesses: { UVProcesses(loop: loop) }, crypto: OpenSSLCrypto(),
+        security: OpenSSLSecurity(), certificates: OpenSSLCertificates(),
         compression: ZlibCompression(), files: UVFiles(),
         openStores: stores, writeOutput: { write($0, to: 1) }, writeError: { write($0, to: 2) },
         hostName: hostName(), temporaryDirectory: environment("TMPDIR") ?? "/tmp")
@@ -74,6 +75,7 @@ let usage = """
            martlet operator raft recover   recover from a lost quorum; '-h' explains
            martlet operator gossip keyring generate
                                            make a key that seals gossip
+           martlet tls ca|cert create      make an authority, and certificates by it; '-h' explains
            martlet version                 print the version
 
     """
@@ -89,6 +91,8 @@ case "operator" where arguments.dropFirst().prefix(3) == ["gossip", "keyring", "
     exit(KeygenCommand.run(arguments: Array(arguments.dropFirst(4)), plugins: plugins()))
 case "operator" where arguments.dropFirst().first == "keygen":
     exit(KeygenCommand.run(arguments: Array(arguments.dropFirst(2)), plugins: plugins()))
+case "tls":
+    exit(TLSCommand.run(arguments: Array(arguments.dropFirst()), plugins: plugins()))
 case "version", "-version", "--version", "-v":
     write("Martlet v\(Agent.version)\n", to: 1)
 case "-h", "-help", "--help", "help":
