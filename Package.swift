@@ -143,7 +143,9 @@ let package = Package(
             ], [logging]),
         tests("Client", uses: ["Client", "API", "HTTP", "Transport"]),
         tests(
-            "Host", uses: ["Host", "API", "JSON", "Server", "Transport", "Simulation"], [logging]),
+            "Host",
+            uses: ["Host", "API", "HCL", "JSON", "Server", "Transport", "Simulation"],
+            [logging], exclude: ["NomadFiles"]),
         tests("UV", uses: ["UV", "Transport", "Contracts"]),
         tests(
             "TLS", uses: ["TLS", "Transport", "Contracts", "Simulation", "UV"], ["COpenSSL"]),

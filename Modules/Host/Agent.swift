@@ -325,11 +325,7 @@ package enum Agent {
         options.setRaftOptions(
             leaseReads: configuration.server.raftLeaseReads,
             priority: configuration.server.raftPriority)
-        options.leaderHold = configuration.limits.rpcHoldTimeout
-        options.httpLimits.connectionsPerClientMax =
-            configuration.limits.httpMaxConnectionsPerClient
-        options.peerConnectionsPerAddressMax = configuration.limits.rpcMaxConnectionsPerClient
-        options.greetingTimeout = configuration.limits.rpcHandshakeTimeout
+        configuration.limits.apply(to: &options)
         options.autopilot = autopilot(configuration.autopilot)
         return options
     }

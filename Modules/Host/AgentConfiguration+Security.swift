@@ -91,6 +91,11 @@ extension AgentConfiguration {
         return audit.sinks.isEmpty ? [Audit.Sink(name: "file")] : audit.sinks
     }
 
+    /// Where a sink writes; nil only without a data folder.
+    package func auditPath(of sink: Audit.Sink) -> String? {
+        sink.path ?? dataDirectory.map { "\($0)/audit/audit.log" }
+    }
+
     /// Makes the sink of this name a new one.
     ///
     /// - Returns: where it stands.

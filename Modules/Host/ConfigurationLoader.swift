@@ -26,13 +26,9 @@ extension AgentConfiguration {
         do throws(ConfigurationFailure) {
             let line = try AgentCommandLine.parse(arguments)
             if line.wantsHelp {
-                return .failure(ConfigurationFailure(text: AgentCommandLine.help, exitCode: 0))
+                return .failure(ConfigurationFailure(text: AgentCommandLine.help(), exitCode: 0))
             }
-            var reader = ConfigurationReader(over: defaults(for: line, hostName: hostName))
-            for path in line.configurationPaths { reader.read(path, from: files) }
-            for setting in line.settings { reader.read(setting) }
-            // What does not hold together is told only once every part is right by itself.
-            if reader.problems.isEmpty { reader.checkWhole() }
+            let reader = read(line, files: files, hostName: hostName)
             guard reader.problems.isEmpty else { throw ConfigurationFailure(reader.problems) }
             return .success(
                 LoadedConfiguration(
@@ -40,6 +36,18 @@ extension AgentConfiguration {
         } catch {
             return .failure(error)
         }
+    }
+
+    /// Everything that a command line says and names, with what is wrong about it.
+    static func read(
+        _ line: AgentCommandLine, files: any Files, hostName: String
+    ) -> ConfigurationReader {
+        var reader = ConfigurationReader(over: defaults(for: line, hostName: hostName))
+        for path in line.configurationPaths { reader.read(path, from: files) }
+        for setting in line.settings { reader.read(setting) }
+        // What does not hold together is told only once every part is right by itself.
+        if reader.problems.isEmpty { reader.checkWhole() }
+        return reader
     }
 
     private static func defaults(
@@ -64,7 +72,7 @@ extension ConfigurationReader {
             let wanted = Self.configurationFiles(among: try files.list(path))
             guard wanted.count <= AgentConfiguration.filesInFolder else {
                 let limit = AgentConfiguration.filesInFolder
-                report(Problem(origin: .none, text: "\(path): more than \(limit) files"))
+                reportUnreadable("\(path): more than \(limit) files")
                 return
             }
             if wanted.isEmpty { warn(path, "no *.hcl and no *.json file in this folder") }
@@ -76,7 +84,7 @@ extension ConfigurationReader {
                 )
             }
         } catch {
-            report(Problem(origin: .none, text: "cannot read the configuration: \(error)"))
+            reportUnreadable("cannot read the configuration: \(error)")
         }
     }
 

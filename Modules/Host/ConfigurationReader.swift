@@ -9,6 +9,8 @@ struct ConfigurationReader {
     var configuration: AgentConfiguration
     private(set) var problems: [Problem] = []
     private(set) var warnings = Warnings()
+    /// Whether a file could not even be read.
+    private(set) var hasUnreadable = false
     /// Where the setting in force was written, by its path: `ports.http`.
     private(set) var origins: [String: Origin] = [:]
     private let schema = Schema.keys()
@@ -30,9 +32,13 @@ struct ConfigurationReader {
         warnings.add(path, text, at: origin(of: path))
     }
 
-    /// Something that belongs to no key, such as a file that cannot be read.
     mutating func report(_ problem: Problem) {
         problems.append(problem)
+    }
+
+    mutating func reportUnreadable(_ text: String) {
+        hasUnreadable = true
+        problems.append(Problem(origin: .none, text: text))
     }
 
     // MARK: Files

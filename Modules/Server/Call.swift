@@ -5,9 +5,9 @@ import MartletState
 
 /// A request with its query understood.
 struct Call {
-    let request: APIRequest
+    var request: APIRequest
     let endpoint: Endpoint
-    let query: Query
+    var caller: Caller
     /// Answer from what this server has, however old.
     let isStale: Bool
     let isPretty: Bool
@@ -32,13 +32,13 @@ struct Call {
 
     /// - Throws: ``APIError`` 400 for a parameter that cannot be read.
     init(
-        _ request: APIRequest, _ endpoint: Endpoint, limits: HTTPServiceLimits,
+        _ request: APIRequest, _ endpoint: Endpoint, of caller: Caller, limits: HTTPServiceLimits,
         default hold: Duration
     ) throws(APIError) {
         self.request = request
         self.endpoint = endpoint
+        self.caller = caller
         let query = request.query
-        self.query = query
         isStale = try Self.flag("stale", in: query)
         isPretty = query.contains("pretty") && query.first("pretty") != "0"
         guard let text = query.first("wait_for_leader") else {
@@ -52,6 +52,8 @@ struct Call {
             throw APIError(status: 400, message: "Invalid wait_for_leader: \(error)")
         }
     }
+
+    var query: Query { request.query }
 
     /// Absent, `false` and `0` are no; empty, `true` and `1` are yes, in any case of letters.
     func flag(_ name: String) throws(APIError) -> Bool { try Self.flag(name, in: query) }
@@ -69,19 +71,7 @@ struct Call {
     }
 
     /// Repeating it changes nothing.
-    var isRead: Bool {
-        switch endpoint {
-        case .removePeer, .transferLeadership, .setAutopilotConfiguration,
-            .setSchedulerConfiguration, .restoreSnapshot, .agentJoin, .agentForceLeave,
-            .keyringInstall, .keyringUse, .keyringRemove:
-            false
-        case .raftConfiguration, .autopilotConfiguration, .autopilotHealth, .autopilotState,
-            .autopilotPlan, .raftHistory, .schedulerConfiguration, .statusLeader, .statusPeers,
-            .regions, .agentSelf, .agentMembers, .agentHealth, .keyringList, .metrics,
-            .saveSnapshot:
-            true
-        }
-    }
+    var isRead: Bool { endpoint.isRead }
 
     /// Answered from the replicated state, which every server has; linearizable once its leader has
     /// named a read index.
@@ -110,5 +100,30 @@ struct Call {
     /// Any server may answer, provided that it knows a leader.
     var isAnsweredByAnyServerWithLeader: Bool {
         endpoint == .statusLeader || endpoint == .statusPeers
+    }
+}
+
+extension Endpoint {
+    /// Repeating it changes nothing.
+    var isRead: Bool {
+        switch self {
+        case .removePeer, .transferLeadership, .setAutopilotConfiguration,
+            .setSchedulerConfiguration, .restoreSnapshot, .agentJoin, .agentForceLeave,
+            .keyringInstall, .keyringUse, .keyringRemove:
+            false
+        case .raftConfiguration, .autopilotConfiguration, .autopilotHealth, .autopilotState,
+            .autopilotPlan, .raftHistory, .schedulerConfiguration, .statusLeader, .statusPeers,
+            .regions, .agentSelf, .agentMembers, .agentHealth, .keyringList, .metrics,
+            .saveSnapshot:
+            true
+        }
+    }
+
+    /// The longest body that is read for it.
+    var bodyBytesMax: Int {
+        switch self {
+        case .restoreSnapshot: APIRequest.bodyBytesMax
+        default: 1 << 20
+        }
     }
 }

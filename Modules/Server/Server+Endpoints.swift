@@ -18,9 +18,6 @@ enum LeadOutcome {
 extension Server {
     /// Arguments, in the order in which a client should learn of its mistakes.
     func validate(_ call: inout Call) throws(APIError) {
-        if let region = call.query.first("region"), !region.isEmpty, region != options.region {
-            throw APIError(status: 500, message: "No path to region")
-        }
         switch call.endpoint {
         case .raftConfiguration, .autopilotConfiguration, .schedulerConfiguration,
             .autopilotHealth, .autopilotState:

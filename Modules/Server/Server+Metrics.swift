@@ -107,6 +107,7 @@ extension Server {
             ("nomad.http.connections_refused", counters.connectionsRefused),
             ("nomad.http.requests", counters.requests),
             ("nomad.http.requests_malformed", counters.requestsMalformed),
+            ("nomad.http.requests_refused", counters.requestsRefused),
         ] + gossipCounters + [
             ("nomad.raft.campaigns", counters.campaigns),
             ("nomad.raft.follower_reads", counters.followerReads),

@@ -21,34 +21,17 @@ struct CachedBody {
 
 /// How a request finds its endpoint, and an endpoint its leader.
 extension Server {
-    /// Serves a client's request; `respond` is called once.
-    func serve(_ head: RequestHead, body: [UInt8], respond: @escaping (APIResponse) -> Void) {
-        counters.requests += 1
-        serve(
-            APIRequest(
-                method: head.method, path: head.path, queryText: head.query.rawText, body: body),
-            respond: respond)
-    }
-
-    func serve(_ request: APIRequest, respond: @escaping (APIResponse) -> Void) {
-        switch Routes.router.match(method: request.method, path: request.path) {
-        case .notFound:
-            respond(.text(404, "no such endpoint: \(request.path.prefix(256))"))
-        case .methodNotAllowed(let allow):
-            var response = APIResponse.text(405, "Invalid method")
-            response.allow = allow
-            respond(response)
-        case .found(let endpoint, _):
-            var call: Call
-            do throws(APIError) {
-                call = try Call(
-                    request, endpoint, limits: options.httpLimits, default: options.leaderHold)
-                try validate(&call)
-            } catch {
-                return respond(.text(error.status, error.message))
-            }
-            carryOut(call, deadline: loop.now + call.hold, respond: respond)
+    /// Serves a client's request that ``admit(_:from:decided:)`` has let in; `respond` is called
+    /// once.
+    func serve(_ call: Call, body: [UInt8], respond: @escaping (APIResponse) -> Void) {
+        var call = call
+        call.request.body = body
+        do throws(APIError) {
+            try validate(&call)
+        } catch {
+            return respond(.text(error.status, error.message))
         }
+        carryOut(call, deadline: loop.now + call.hold, respond: respond)
     }
 
     /// A request that another server passed on: answered here, or given back.
@@ -59,7 +42,9 @@ extension Server {
         else { return reply(.answered(.text(404, "no such endpoint"))) }
         do throws(APIError) {
             var call = try Call(
-                request, endpoint, limits: options.httpLimits, default: options.leaderHold)
+                request, endpoint, of: Caller(), limits: options.httpLimits,
+                default: options.leaderHold)
+            try checkRegion(of: call)
             try validate(&call)
             if call.isAboutKeyring { return serveKeyring(call, reply: reply) }
             guard replica.outlook.status.role == .leader else { return reply(.notLeader) }

@@ -62,6 +62,8 @@ package struct ServerOptions: Sendable {
     /// How long a request waits for a leader before it is told that there is none.
     package var leaderHold: Duration
     package var httpLimits: HTTPServiceLimits
+    /// nil for a server that keeps no audit log.
+    package var audit: AuditOptions?
     /// Connections to the peer and gossip ports from one address; 0 for no bound but the whole's.
     package var peerConnectionsPerAddressMax: Int
     /// How long a connection may go on without saying who it is.
@@ -102,6 +104,7 @@ package struct ServerOptions: Sendable {
         self.snapshotBytes = 8 << 20
         self.leaderHold = .milliseconds(750)
         self.httpLimits = HTTPServiceLimits()
+        self.audit = nil
         self.peerConnectionsPerAddressMax = 100
         self.greetingTimeout = .seconds(5)
         self.autopilot = AutopilotConfiguration()
@@ -140,6 +143,8 @@ package struct HTTPServiceLimits: Sendable {
     package var queuedBytesMax = 1 << 20
     /// Requests being worked on in all; beyond, 429 with `Retry-After`.
     package var requestsMax = 16_384
+    /// Requests of one address being worked on; beyond, 429 with `Retry-After`.
+    package var requestsPerClientMax = 4096
     /// The longest `?wait_for_leader`.
     package var leaderHoldMax: Duration = .seconds(30)
 

@@ -16,8 +16,9 @@ struct FakeFiles: Files {
     }
 
     func list(_ path: String) throws(FileError) -> [String] {
-        texts.keys.filter { $0.hasPrefix(path + "/") }.map { String($0.dropFirst(path.count + 1)) }
-            .sorted()
+        let names = texts.keys.filter { $0.hasPrefix(path + "/") }
+            .map { String($0.dropFirst(path.count + 1).prefix { $0 != "/" }) }
+        return Set(names).sorted()
     }
 
     func isDirectory(_ path: String) -> Bool {

@@ -72,6 +72,8 @@ func plugins() -> HostPlugins {
 
 let usage = """
     usage: martlet agent [flags]           run a server; 'martlet agent -h' lists the flags
+           martlet config validate PATH    check configuration files; 'config explain' shows
+                                           every setting and where it was set
            martlet operator raft recover   recover from a lost quorum; '-h' explains
            martlet operator gossip keyring generate
                                            make a key that seals gossip
@@ -85,6 +87,8 @@ switch arguments.first {
 case "agent":
     UVProcesses.raiseDescriptorLimit()
     exit(Agent.run(arguments: Array(arguments.dropFirst()), plugins: plugins()))
+case "config":
+    exit(ConfigCommand.run(arguments: Array(arguments.dropFirst()), plugins: plugins()))
 case "operator" where arguments.dropFirst().prefix(2) == ["raft", "recover"]:
     exit(RecoverCommand.run(arguments: Array(arguments.dropFirst(3)), plugins: plugins()))
 case "operator" where arguments.dropFirst().prefix(3) == ["gossip", "keyring", "generate"]:
