@@ -43,17 +43,4 @@ extension ConfigurationReader {
         guard audit.isEnabled, audit.sinks.count > 1 else { return }
         report("audit.sink.\(audit.sinks[1].name)", "a second sink: there is one audit log")
     }
-
-    /// What someone relies on for safety and this version cannot do: it does not start without.
-    mutating func isSupported() -> Bool {
-        let before = problems.count
-        let noTLS =
-            "this version speaks no TLS: the connections would be open, so it does not start"
-        if configuration.tls.http { report("tls.http", noTLS) }
-        if configuration.tls.rpc { report("tls.rpc", noTLS) }
-        if configuration.audit.isEnabled {
-            report("audit.enabled", "this version keeps no audit log, so it does not start")
-        }
-        return problems.count == before
-    }
 }

@@ -7,7 +7,7 @@ extension ConfigurationReader {
         checkPorts()
         checkServer()
         checkAddresses()
-        if isSupported() { checkSecurity() }
+        checkSecurity()
     }
 
     private mutating func checkIdentity() {

@@ -99,7 +99,11 @@ extension Server {
     }
 
     private var countersByName: [(String, UInt64)] {
-        auditCounters + [
+        (ownCounters + auditCounters + (environment.meters?.counters ?? [])).sorted { $0.0 < $1.0 }
+    }
+
+    private var ownCounters: [(String, UInt64)] {
+        [
             ("nomad.acl.refused", counters.accessRefused),
             ("nomad.http.connections_refused", counters.connectionsRefused),
             ("nomad.http.requests", counters.requests),
@@ -115,7 +119,7 @@ extension Server {
             ("nomad.raft.status_changes", counters.statusChanges),
             ("nomad.rpc.forwards_received", counters.forwardsReceived),
             ("nomad.rpc.forwards_sent", counters.forwardsSent),
-        ] + (environment.meters?.counters ?? [])
+        ]
     }
 }
 

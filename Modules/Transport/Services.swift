@@ -69,6 +69,8 @@ public protocol Files: Sendable {
     func list(_ path: String) throws(FileError) -> [String]
     func isDirectory(_ path: String) -> Bool
     func exists(_ path: String) -> Bool
+    /// Whether users other than the owner and the group may read a file; false where it is not known.
+    func isReadableByOthers(_ path: String) -> Bool
     /// Creates the folder and its parents, for the owner alone, and syncs each parent.
     func makeDirectory(_ path: String) throws(FileError)
     /// Temporary file, fsync, rename, fsync of the folder: a crash leaves the old or the new.

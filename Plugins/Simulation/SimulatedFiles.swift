@@ -61,6 +61,8 @@ public final class SimulatedFiles: Files, @unchecked Sendable {
 
     public func exists(_ path: String) -> Bool { files[path] != nil || isDirectory(path) }
 
+    public func isReadableByOthers(_ path: String) -> Bool { false }
+
     public func makeDirectory(_ path: String) throws(FileError) {
         var folder = Self.folder(path)
         while folder != "/" {

@@ -175,12 +175,12 @@ final class Certificate {
             UnsafeBufferPointer(start: data, count: Int(ASN1_STRING_length(string))))
     }
 
-    /// Seconds since 1970; what cannot be read lies before everything.
+    /// Seconds since 1970; what cannot be read has long been over.
     private static func seconds(of time: UnsafePointer<ASN1_TIME>?) -> Int64 {
         var (days, seconds): (Int32, Int32) = (0, 0)
         let epoch = unsafe ASN1_TIME_set(nil, 0)
         defer { unsafe ASN1_STRING_free(epoch) }
-        guard unsafe ASN1_TIME_diff(&days, &seconds, epoch, time) == 1 else { return .min }
+        guard unsafe ASN1_TIME_diff(&days, &seconds, epoch, time) == 1 else { return 0 }
         return Int64(days) * 86_400 + Int64(seconds)
     }
 }

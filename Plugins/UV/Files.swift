@@ -91,6 +91,11 @@ package struct UVFiles: Files {
 
     package func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
 
+    package func isReadableByOthers(_ path: String) -> Bool {
+        var status = stat()
+        return unsafe stat(path, &status) == 0 && status.st_mode & S_IROTH != 0
+    }
+
     package func makeDirectory(_ path: String) throws(FileError) {
         if isDirectory(path) { return }
         let parent = Self.parent(of: path)

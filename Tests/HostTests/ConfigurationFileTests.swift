@@ -265,8 +265,6 @@ import Testing
         "What a user relies on for safety is refused where it is missing, never ignored",
         arguments: [
             (#"{"acl": {"enabled": true}}"#, "/c.json:1:10: acl.enabled: "),
-            (#"{"tls": {"http": true}}"#, "/c.json:1:10: tls.http: "),
-            (#"{"tls": {"rpc": true}}"#, "/c.json:1:10: tls.rpc: "),
             (#"{"audit": {"enabled": true}}"#, "/c.json:1:12: audit.enabled: "),
         ])
     func refusals(json: String, message: String) {

@@ -26,6 +26,7 @@ struct FakeFiles: Files {
     }
 
     func exists(_ path: String) -> Bool { texts[path] != nil || isDirectory(path) }
+    func isReadableByOthers(_ path: String) -> Bool { path.hasSuffix("-open") }
 
     func readEnd(_ path: String, limitBytes: Int) throws(FileError) -> FileEnd {
         let bytes = try read(path, limitBytes: .max)

@@ -145,6 +145,7 @@ final class CrashingFiles: Files, @unchecked Sendable {
     func list(_ path: String) throws(FileError) -> [String] { try files.list(path) }
     func isDirectory(_ path: String) -> Bool { files.isDirectory(path) }
     func exists(_ path: String) -> Bool { files.exists(path) }
+    func isReadableByOthers(_ path: String) -> Bool { files.isReadableByOthers(path) }
     func lock(_ directory: String) throws(FileError) -> any FileLock { try files.lock(directory) }
 
     func readEnd(_ path: String, limitBytes: Int) throws(FileError) -> FileEnd {

@@ -64,6 +64,7 @@ func plugins() -> HostPlugins {
         }, stopLoop: { loop.stop() },
         makeStreams: { UVStreams(loop: loop) }, makeDatagrams: { UVDatagrams(loop: loop) },
         makeProcesses: { UVProcesses(loop: loop) }, crypto: OpenSSLCrypto(),
+        security: OpenSSLSecurity(), certificates: OpenSSLCertificates(),
         compression: ZlibCompression(), files: UVFiles(),
         openStores: stores, writeOutput: { write($0, to: 1) }, writeError: { write($0, to: 2) },
         hostName: hostName(), temporaryDirectory: environment("TMPDIR") ?? "/tmp")
@@ -77,6 +78,7 @@ let usage = """
            martlet operator gossip keyring generate
                                            make a key that seals gossip
            martlet audit verify FOLDER     follow the chain of an audit log; '-h' explains
+           martlet tls ca|cert create      make an authority, and certificates by it; '-h' explains
            martlet version                 print the version
 
     """
@@ -96,6 +98,8 @@ case "operator" where arguments.dropFirst().first == "keygen":
     exit(KeygenCommand.run(arguments: Array(arguments.dropFirst(2)), plugins: plugins()))
 case "audit" where arguments.dropFirst().first == "verify":
     exit(AuditCommand.run(arguments: Array(arguments.dropFirst(2)), plugins: plugins()))
+case "tls":
+    exit(TLSCommand.run(arguments: Array(arguments.dropFirst()), plugins: plugins()))
 case "version", "-version", "--version", "-v":
     write("Martlet v\(Agent.version)\n", to: 1)
 case "-h", "-help", "--help", "help":
