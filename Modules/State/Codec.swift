@@ -143,6 +143,19 @@ struct StateReader {
         }
     }
 
+    mutating func skipText() throws(StateError) {
+        try read { (bytes) throws(ByteError) in
+            try bytes.skipShortString(maxBytes: ServerIdentity.textBytesMax)
+        }
+    }
+
+    /// Bytes that were not read yet.
+    var remaining: Int { bytes.remaining }
+
+    mutating func raw(count: Int) throws(StateError) -> [UInt8] {
+        try read { (bytes) throws(ByteError) in Array(try bytes.readRaw(count: count)) }
+    }
+
     /// The bytes of one chunk of a state, with a length of 32 bits before them.
     mutating func chunk() throws(StateError) -> [UInt8] {
         try read { (bytes) throws(ByteError) in
