@@ -81,7 +81,7 @@ extension ByteWriter {
 extension StateReader {
     mutating func token() throws(StateError) -> ACLToken {
         let accessor = try uuid()
-        guard let digest = TokenDigest(Array(try raw(count: TokenDigest.bytesCount))) else {
+        guard let digest = TokenDigest(try raw(count: TokenDigest.bytesCount)) else {
             throw .malformed("no digest of token \(accessor)")
         }
         let kind = try tokenKind()
