@@ -168,7 +168,7 @@ let package = Package(
             uses: ["Host", "Storage", "Transport", "UV", "TLS", "Zlib", "LMDB", "Memory"]),
         tool("arrows", uses: []),
         tool("simulate", uses: ["Harness", "Simulation"]),
-        tool("bench", uses: ["Raft"]),
+        tool("bench", uses: ["Raft", "ACL", "API", "State", "TLS"]),
         tool("explore", uses: ["Explorer"]),
         tool("counter", uses: ["Raft"]),
         tool("pool", uses: ["Gossip", "GossipWorld"]),

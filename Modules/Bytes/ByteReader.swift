@@ -72,6 +72,16 @@ package struct ByteReader: Sendable {
         try readText(UInt16.self, max: maxBytes)
     }
 
+    /// Passes over a string as ``readShortString(maxBytes:)`` reads it, with the same checks.
+    package mutating func skipShortString(
+        maxBytes: Int = Int(UInt16.max)
+    ) throws(ByteError) {
+        let start = position
+        if Self.isASCII(try readContent(UInt16.self, max: maxBytes)) { return }
+        position = start
+        _ = try readShortString(maxBytes: maxBytes)
+    }
+
     /// Exactly `count` bytes, without a length before them; they share the reader's memory.
     package mutating func readRaw(count: Int) throws(ByteError) -> ArraySlice<UInt8> {
         guard count >= 0, count <= remaining else {

@@ -48,6 +48,9 @@ final class Steward {
     private var settingsIndex: UInt64 = 0
     /// Made of what the servers say of themselves, and kept until they say something else.
     private var identities: [ServerID: (info: MemberInfo, identity: ServerIdentity)] = [:]
+    /// Of the servers of the configuration, in its order, and what they were made of.
+    var portraits: [Portrait] = []
+    var sitting: Sitting?
     /// What was looked at when every identity was recorded last, or on its way into the log.
     private var recordedAt: RecordedPicture?
 
@@ -105,6 +108,7 @@ final class Steward {
             refused = []
             identities = [:]
             recordedAt = nil
+            sitting = nil
             let timer = loop.makeTimer { [weak self] in self?.tick() }
             self.timer = timer
             look()
