@@ -140,7 +140,8 @@ let package = Package(
         tests(
             "Server",
             uses: [
-                "Server", "API", "HTTP", "JSON", "Raft", "Gossip", "Bytes", "State", "Storage",
+                "Server", "API", "ACL", "HTTP", "JSON", "Raft", "Gossip", "Bytes", "State",
+                "Storage",
                 "Transport", "Harness", "Simulation",
             ], [logging]),
         tests("Client", uses: ["Client", "API", "HTTP", "Transport"]),
