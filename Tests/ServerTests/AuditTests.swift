@@ -156,7 +156,8 @@ extension JSONNode {
             _ = state.apply(Command.acl(command).encoded(), at: UInt64(position + 1))
         }
         var cache = AccessCache()
-        return try #require(cache.access(digest, in: state))
+        let found = cache.access(digest, in: state)
+        return try #require(found)
     }
 
     @Test("The name of a token and the reason of a decision stand in it")
