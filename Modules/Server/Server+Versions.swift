@@ -10,7 +10,6 @@ import MartletState
 /// |---------------|---------------------------------------------------------------------|
 /// | 2             | commands of version 2, joint configurations, read indexes           |
 /// | 3             | commands of version 3                                               |
-/// | 4             | commands of version 4                                               |
 extension Server {
     private static let jointProtocol: UInt16 = 2
 
