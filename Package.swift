@@ -132,7 +132,7 @@ let package = Package(
         tests("Raft", uses: ["Raft", "Contracts"], exclude: ["Scenarios"]),
         tests("Explorer", uses: ["Explorer"]),
         tests("Autopilot", uses: ["Autopilot", "API", "Simulation"]),
-        tests("ACL", uses: ["ACL", "API", "HCL", "JSON"]),
+        tests("ACL", uses: ["ACL", "API", "HCL"]),
         tests("State", uses: ["State", "API", "ACL", "Bytes"]),
         tests("HTTP", uses: ["HTTP"]),
         tests("Storage", uses: ["Storage", "Raft", "Contracts", "Memory"]),

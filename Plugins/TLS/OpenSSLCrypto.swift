@@ -49,9 +49,9 @@ package struct OpenSSLCrypto: Crypto {
 
 /// A digest of OpenSSL's; nil where the library has none of that name. Lives as long as the process.
 @safe
+// SAFETY: nothing changes a method once it was fetched, so any thread may use it; it is never freed.
 private struct DigestMethod: @unchecked Sendable {
     let pointer: OpaquePointer?
 
-    // SAFETY: nothing changes a method once it was fetched, any thread may use it, and it is never freed.
     init(_ name: String) { unsafe pointer = EVP_MD_fetch(nil, name, nil) }
 }

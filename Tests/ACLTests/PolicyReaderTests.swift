@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import MartletAPI
 import MartletHCL
-import MartletJSON
 import Testing
 
 @testable import MartletACL
@@ -188,7 +187,7 @@ private func fault(_ text: String) -> String? {
         #expect(taken > 0 && taken < 3_000)
     }
 
-    @Test("RulesJSON has what levels stand for, and null for what is not there")
+    @Test("RulesJSON has what levels stand for, and nothing for what is not there")
     func response() throws {
         let rules = try PolicyRules(
             policy: "p",
@@ -200,15 +199,17 @@ private func fault(_ text: String) -> String? {
                   variables { path "x" { capabilities = ["read"] } }
                 }
                 """)
-        let text = String(decoding: JSONWriter.encode(rules.response), as: UTF8.self)
-        #expect(
-            text
-                == #"{"Agent":null,"HostVolumes":null,"Namespaces":[{"Capabilities":"#
-                + #"["host-volume-create","host-volume-read"],"Name":"n","Policy":"","Variables":"#
-                + #"{"Paths":[{"Capabilities":["read","list"],"PathSpec":"x"}]}}],"Node":null,"#
-                + #""NodePools":[{"Capabilities":["read","write","delete"],"Name":"a","Policy":"write"}],"#
-                + #""Operator":{"Capabilities":["raft-read","autopilot-read","scheduler-read","#
-                + #""license-read"],"Policy":"read"},"Plugin":null,"Quota":null}"#)
+        let response = rules.response
+        #expect(response.agent == nil && response.plugin == nil && response.hostVolumes.isEmpty)
+        let granted = ["raft-read", "autopilot-read", "scheduler-read", "license-read"]
+        #expect(response.operator == .init(capabilities: granted, policy: "read"))
+        let pool = ACLRulesResponse.Rule(
+            capabilities: ["read", "write", "delete"], name: "a", policy: "write")
+        #expect(response.nodePools == [pool])
+        let namespace = ACLRulesResponse.Rule(
+            capabilities: ["host-volume-create", "host-volume-read"], name: "n", policy: "")
+        let path = ACLRulesResponse.Rule(capabilities: ["read", "list"], name: "x", policy: "")
+        #expect(response.namespaces == [.init(rule: namespace, variables: [path])])
     }
 }
 

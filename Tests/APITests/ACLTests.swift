@@ -109,6 +109,32 @@ private func token(
                 + #""Name":"r","Policies":[{"Name":"p"},{"Name":"q"}]}"#)
     }
 
+    @Test("RulesJSON has Nomad's names, and null for what is not there")
+    func rules() {
+        #expect(
+            encoded(ACLRulesResponse())
+                == #"{"Agent":null,"HostVolumes":null,"Namespaces":null,"Node":null,"#
+                + #""NodePools":null,"Operator":null,"Plugin":null,"Quota":null}"#)
+        var rules = ACLRulesResponse()
+        (rules.agent, rules.node, rules.plugin, rules.quota) = ("read", "write", "list", "deny")
+        rules.operator = .init(capabilities: ["raft-read"], policy: "")
+        rules.hostVolumes = [.init(capabilities: [], name: "v", policy: "scale")]
+        let path = ACLRulesResponse.Rule(capabilities: ["list"], name: "x", policy: "")
+        let namespace = ACLRulesResponse.Rule(capabilities: ["deny"], name: "n", policy: "deny")
+        rules.namespaces = [
+            .init(rule: namespace, variables: [path]), .init(rule: namespace, variables: []),
+        ]
+        let start = #"{"Capabilities":["deny"],"Name":"n","Policy":"deny","Variables":"#
+        #expect(
+            encoded(rules)
+                == #"{"Agent":{"Policy":"read"},"#
+                + #""HostVolumes":[{"Capabilities":null,"Name":"v","Policy":"scale"}],"Namespaces":["#
+                + start + #"{"Paths":[{"Capabilities":["list"],"PathSpec":"x"}]}},"# + start
+                + #"null}],"Node":{"Policy":"write"},"NodePools":null,"Operator":{"Capabilities":"#
+                + #"["raft-read"],"Policy":""},"Plugin":{"Policy":"list"},"#
+                + #""Quota":{"Policy":"deny"}}"#)
+    }
+
     @Test("What a write can change changes what the hash is made of")
     func hashes() throws {
         let token = try MartletAPITests.token()
