@@ -99,10 +99,14 @@ extension Server {
 
     private var countersByName: [(String, UInt64)] {
         auditCounters + [
+            ("nomad.http.bodies_refused", counters.bodiesRefused),
             ("nomad.http.connections_refused", counters.connectionsRefused),
             ("nomad.http.requests", counters.requests),
+            ("nomad.http.requests_deferred", counters.requestsDeferred),
             ("nomad.http.requests_malformed", counters.requestsMalformed),
             ("nomad.http.requests_refused", counters.requestsRefused),
+            ("nomad.http.requests_timed_out", counters.requestsTimedOut),
+            ("nomad.http.requests_too_many", counters.requestsTooMany),
         ] + gossipCounters + [
             ("nomad.raft.campaigns", counters.campaigns),
             ("nomad.raft.follower_reads", counters.followerReads),

@@ -58,6 +58,8 @@ package final class UVLoop: Loop, TaskExecutor, @unchecked Sendable {
     private var timerArmedFor: Int64?
     private var isFiring = false
     private var endOfTurn: [() -> Void] = []
+    /// Empty: its memory is that of the round before.
+    private var spareEndOfTurn: [() -> Void] = []
     private var spareBuffers: [OutputBuffer] = []
 
     package init() {
@@ -257,10 +259,14 @@ package final class UVLoop: Loop, TaskExecutor, @unchecked Sendable {
     private func finishTurn() {
         for _ in 0..<Self.roundsMax {
             drain()
-            let bodies = endOfTurn
-            if bodies.isEmpty, inbox.withLock({ $0.entries.isEmpty }) { return }
-            endOfTurn = []
+            if endOfTurn.isEmpty, inbox.withLock({ $0.entries.isEmpty }) { return }
+            // Two arrays in turns, so that a turn allocates nothing.
+            var bodies: [() -> Void] = []
+            swap(&bodies, &endOfTurn)
+            swap(&endOfTurn, &spareEndOfTurn)
             for body in bodies { body() }
+            bodies.removeAll(keepingCapacity: bodies.capacity <= 4096)
+            swap(&bodies, &spareEndOfTurn)
         }
         // Work that breeds work: go on in the next turn, which must not sleep before it.
         unsafe Self.succeed(uv_async_send(async))

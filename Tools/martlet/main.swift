@@ -82,8 +82,9 @@ let usage = """
 let arguments = Array(CommandLine.arguments.dropFirst())
 switch arguments.first {
 case "agent":
-    UVProcesses.raiseDescriptorLimit()
-    exit(Agent.run(arguments: Array(arguments.dropFirst()), plugins: plugins()))
+    var plugins = plugins()
+    plugins.descriptorLimit = UVProcesses.raiseDescriptorLimit()
+    exit(Agent.run(arguments: Array(arguments.dropFirst()), plugins: plugins))
 case "operator" where arguments.dropFirst().prefix(2) == ["raft", "recover"]:
     exit(RecoverCommand.run(arguments: Array(arguments.dropFirst(3)), plugins: plugins()))
 case "operator" where arguments.dropFirst().prefix(3) == ["gossip", "keyring", "generate"]:
