@@ -30,7 +30,13 @@ final class HTTPFront {
     private(set) var requestsInProgress = 0
     private var date: (second: Int64, bytes: [UInt8]) = (.min, [])
 
+    /// Those that the last sweep found late and that are not ended yet, the last comes first.
+    private var late: [UInt64] = []
+    private var endTimer: (any LoopTimer)?
+
     private static let sweepInterval: Duration = .seconds(1)
+    /// To say a last word and close costs some 30 µs.
+    private static let endedPerTurnMax = 32
 
     init(server: Server) {
         self.server = server
@@ -53,6 +59,7 @@ final class HTTPFront {
             self?.accepted($0)
         }
         restTimer = loop.makeTimer { [weak self] in self?.goOn() }
+        endTimer = loop.makeTimer { [weak self] in self?.endLate() }
         sweeper = loop.makeTimer { [weak self] in self?.sweep() }
         sweeper?.arm(at: loop.now + Self.sweepInterval)
     }
@@ -67,6 +74,8 @@ final class HTTPFront {
         sweeper?.disarm()
         restTimer?.disarm()
         resting = []
+        endTimer?.disarm()
+        late = []
         for number in connections.keys.sorted() { connections[number]?.close() }
     }
 
@@ -176,12 +185,24 @@ final class HTTPFront {
     /// One pass a second over all connections costs less than a timer for each.
     private func sweep() {
         sweeper?.arm(at: loop.now + Self.sweepInterval)
+        guard late.isEmpty else { return }
         let now = loop.now
-        var late: [UInt64] = []
         for (number, connection) in connections where connection.isLate(at: now) {
             late.append(number)
         }
-        for number in late.sorted() { connections[number]?.timedOut() }
+        late.sort(by: >)
+        endLate()
+    }
+
+    /// Some thousand that came together are late together: a few end in each turn.
+    private func endLate() {
+        let now = loop.now
+        for _ in 0..<min(late.count, Self.endedPerTurnMax) {
+            guard let connection = connections[late.removeLast()], connection.isLate(at: now)
+            else { continue }
+            connection.timedOut()
+        }
+        if !late.isEmpty { endTimer?.arm(at: .zero) }
     }
 
     /// The `Date` field of this second (RFC 9110 §6.6.1).

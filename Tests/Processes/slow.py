@@ -10,8 +10,9 @@ does falls on both.
 
     Tests/Processes/slow.py .build/release/martlet [--connections 5000] [--rounds 4] [--seconds 6]
 
-Prints p50 and p99 of both kinds of reads, and the ratios of their medians over the rounds; then whether
-the leader is the same and the term has not grown: no heartbeat was late enough for an election.
+Prints p50 and p99 of both kinds of reads, and the ratios of their medians over the rounds; then the same
+beside some clients that send reads without end; then whether the leader is the same and the term has not
+grown: no heartbeat was late enough for an election.
 """
 import argparse
 import multiprocessing
@@ -99,6 +100,41 @@ class Slow:
         self.process.join()
 
 
+class Greedy:
+    """A process with connections that send reads without end, and fetch their answers."""
+
+    COUNT = 20
+
+    def __init__(self, port):
+        self.port = port
+        self.answers = multiprocessing.Value("L", 0)
+        self.is_over = multiprocessing.Event()
+        self.process = multiprocessing.Process(target=self.run, daemon=True)
+        self.process.start()
+
+    def run(self):
+        os.nice(5)
+        requests = ("GET %s HTTP/1.1\r\nHost: a\r\n\r\n" % READS["stale"]).encode() * 200
+        chosen = selectors.DefaultSelector()
+        sent = {}
+        for _ in range(self.COUNT):
+            client = socket.create_connection(("127.0.0.1", self.port))
+            client.setblocking(False)
+            chosen.register(client, selectors.EVENT_READ | selectors.EVENT_WRITE)
+            sent[client] = 0
+        while not self.is_over.is_set():
+            for key, events in chosen.select(0.1):
+                client = key.fileobj
+                if events & selectors.EVENT_READ:
+                    self.answers.value += client.recv(1 << 18).count(b"HTTP/1.1 200")
+                if events & selectors.EVENT_WRITE:
+                    sent[client] = (sent[client] + client.send(requests[sent[client]:])) % len(requests)
+
+    def stop(self):
+        self.is_over.set()
+        self.process.join()
+
+
 def measure(port, path, seconds):
     """Latencies of reads on eight connections, one after the other, in seconds."""
     request = ("GET %s HTTP/1.1\r\nHost: a\r\n\r\n" % path).encode()
@@ -172,10 +208,21 @@ def compare(stage, servers, options):
                 found.setdefault((kind, with_slow), []).append((p50, p99))
                 print("round %d, %5d slow, %-7s: p50 %4.0f µs, p99 %4.0f µs, %d reads" % (
                     number + 1, slow.open.value if slow else 0, kind, p50 * 1e6, p99 * 1e6, count), flush=True)
+            if term(led) != term_before:
+                print("         the term is %d, it was %d" % (term(led), term_before))
             if slow:
                 slow.stop()
                 print("         %d were let go and came again" % slow.reopened.value)
                 time.sleep(1)
+    greedy = Greedy(led.http_port)
+    time.sleep(0.5)
+    for kind, path in READS.items():
+        start, before = time.monotonic(), greedy.answers.value
+        p50, p99, count = measure(led.http_port, path, options.seconds / 2)
+        print("beside %d greedy, %-7s: p50 %4.0f µs, p99 %4.0f µs, %d reads; the greedy had %.0f a second" % (
+            Greedy.COUNT, kind, p50 * 1e6, p99 * 1e6, count,
+            (greedy.answers.value - before) / (time.monotonic() - start)))
+    greedy.stop()
     is_good = True
     for kind in READS:
         for place, name in ((0, "p50"), (1, "p99")):
@@ -187,7 +234,7 @@ def compare(stage, servers, options):
     steady = stage.leader(servers) is led and term(led) == term_before
     print("leader and term %s" % ("are the same" if steady else "CHANGED"))
     counters = {c["Name"]: c["Count"] for c in led.request("GET", "/v1/metrics").json["Counters"]}
-    for name in ("connections_refused", "requests_timed_out", "requests_malformed"):
+    for name in ("connections_refused", "requests_deferred", "requests_timed_out", "requests_malformed"):
         print("%s: %d" % (name, counters["nomad.http." + name]))
     return 0 if is_good and steady else 1
 
