@@ -27,7 +27,7 @@ struct TrialShape {
 
     static let serversMax = 7
     /// Peer protocol of this version.
-    static let newestProtocol: UInt16 = 3
+    static let newestProtocol: UInt16 = 4
 
     /// - Parameter servers: how many found the cluster; nil to have it drawn.
     init(seed: UInt64, servers: Int?, clients: Int?) {
