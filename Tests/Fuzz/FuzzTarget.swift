@@ -66,7 +66,9 @@ extension FuzzTarget {
     package static let all: [FuzzTarget] =
         http + text + peers + gossip + state + archives + files
 
-    package static func named(_ name: String) -> FuzzTarget? { all.first { $0.name == name } }
+    package static func named(_ name: String) -> FuzzTarget? {
+        (all + planted).first { $0.name == name }
+    }
 
     /// A target that reads, writes, and reads again: what was written is read as equal bytes.
     ///

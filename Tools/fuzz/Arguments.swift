@@ -11,6 +11,8 @@ struct Arguments {
         case worker
         /// One input, from a file.
         case execute(String)
+        /// Looks for defects that are planted on purpose.
+        case selfTest
         /// libFuzzer's own loop.
         case coverage
     }
@@ -43,6 +45,7 @@ struct Arguments {
                fuzz --replay [--target NAME…]
                fuzz --all | --target NAME… [--seconds N] [--executions N] [--seed S] [--jobs N] [--save]
                fuzz --execute FILE --target NAME
+               fuzz --self-test
                fuzz --coverage --target NAME [-- libFuzzer's options]
 
           --replay        the corpus alone: the same every time
@@ -52,6 +55,7 @@ struct Arguments {
           --executions N  and at most so often, each target
           --seed S        of the mutations (1)
           --jobs N        targets at once (1)
+          --self-test     finds defects that are planted on purpose, one of each kind
           --execute FILE  try this input, and say what came of it
           --coverage      guided by coverage, in a build by Tools/sanitize fuzzer
           --corpus DIR    Tests/Fuzz/Corpus
@@ -74,7 +78,7 @@ struct Arguments {
                 guard arguments.targets.count == 1 else {
                     throw Problem(text: "one --target is needed here", status: 2)
                 }
-            case .list, .campaign: break
+            case .list, .campaign, .selfTest: break
             }
         } catch {
             return .failure(error)
@@ -86,6 +90,9 @@ struct Arguments {
         switch word {
         case "--list": mode = .list
         case "--replay": seconds = 0
+        case "--self-test":
+            mode = .selfTest
+            targets = FuzzTarget.planted
         case "--all": targets = FuzzTarget.all
         case "--target":
             let name = try Self.text(word, &rest)

@@ -14,6 +14,7 @@ case .success(let arguments):
     case .list:
         for target in FuzzTarget.all { print("\(padded(target.name, 18)) \(target.about)") }
     case .campaign: exit(Campaign(arguments).run())
+    case .selfTest: exit(Campaign(arguments).runSelfTest())
     case .worker: exit(Worker(arguments).run())
     case .execute(let path): exit(Worker(arguments).execute(path))
     case .coverage: exit(Coverage.run(arguments))
