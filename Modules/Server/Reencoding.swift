@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package import MartletBytes
 import MartletHTTP
-import MartletRaft
+package import MartletRaft
 package import MartletState
 import MartletStorage
 package import MartletTransport
@@ -43,6 +43,16 @@ package enum Reencoding: String, CaseIterable, Sendable {
         }
         try reader.finish()
         return writer.finish()
+    }
+
+    /// What Raft is told of a frame's payload; nil for what a server would refuse.
+    package static func raftMessage(_ bytes: [UInt8]) -> Message? {
+        var reader = ByteReader(bytes)
+        do throws(ByteError) {
+            return try RaftCodec.readMessage(&reader, protocol: Hello.protocolMax)
+        } catch {
+            return nil
+        }
     }
 
     /// Cuts a stream that comes in pieces into frames.

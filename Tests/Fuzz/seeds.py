@@ -231,6 +231,34 @@ RAFT = {
 }
 for name, content in RAFT.items():
     seed("raft-message", name, content)
+
+
+def told(how, content):
+    return u8(how) + u16(len(content)) + content
+
+
+def appended(term, previous, count, commit, previous_term=1):
+    return (u8(3) + u64(term) + u64(previous) + u64(previous_term) + u64(commit) + u64(1) + u64(1) + u32(count)
+            + b"".join(entry(previous + 1 + n, term, 1, b"\x01\x06") for n in range(count)))
+
+
+def accepted(term, match, session=1):
+    return (u8(4) + u64(term) + u8(1) + u64(match) + u64(0) + u64(0) + u64(1) + u64(session) + u64(match)
+            + u64(term) + u32(0))
+
+
+seed("raft-core", "appended", u8(0) + told(0x16, appended(2, 5, 3, 6)) + told(0, b"") + told(0x16, appended(2, 8, 1, 9, 2))
+     + told(0, b""))
+seed("raft-core", "conflict", u8(0) + told(0x16, appended(2, 4, 3, 4)) + told(0, b"") + told(0x26, appended(3, 3, 2, 5)))
+seed("raft-core", "asked", u8(0) + told(1, b"") + told(0x16, u8(1) + u64(2) + u8(0) + u64(9) + u64(1)) + told(0, b"")
+     + told(0x16, u8(2) + u64(2) + u8(2)) + told(0x16, u8(5) + u64(2)))
+seed("raft-core", "led", u8(1) + told(2, b"\x01\x06") + told(0, b"") + told(0x16, accepted(2, 6)) + told(0x26, accepted(2, 7))
+     + told(4, b"") + told(0x16, accepted(2, 7)) + told(1, b""))
+seed("raft-core", "rejected", u8(1) + told(0, b"") + told(0x16, u8(4) + u64(2) + u8(0) + u64(5) + u64(2) + u64(1) + u64(1)
+     + u64(1) + u64(3) + u64(1) + u32(0)) + told(0x15, b"") + told(1, b"") + told(0x26, u8(6) + u64(2) + u64(3) + u8(1)
+     + u64(5) + u64(1)))
+seed("raft-core", "deposed", u8(1) + told(0, b"") + told(0x16, u8(2) + u64(9) + u8(0)) + told(0x16, appended(9, 5, 2, 7))
+     + told(0, b"") + told(0x23, b""))
 OFFER = u64(5) + u64(3) + u64(10) + u64(4) + blob(configuration(3)) + u64(2) + u64(4096) + u32(0xDEADBEEF)
 seed("snapshot-offer", "usual", OFFER)
 seed("snapshot-offer", "joint", u64(5) + u64(3) + u64(10) + u64(4) + blob(configuration(5, joint=True)) + u64(2)
