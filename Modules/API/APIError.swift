@@ -12,14 +12,18 @@ package struct APIError: Error, Equatable, Sendable {
     }
 }
 
-/// What a body configures; named in the messages about bodies that are wrong.
+/// What a body holds, as the messages about bodies that are wrong name it.
 package enum ConfigurationKind: String, Sendable {
-    case autopilot
-    case scheduler
+    case autopilot = "autopilot config"
+    case scheduler = "scheduler config"
+    case token = "ACL token"
+    case policy = "ACL policy"
+    case role = "ACL role"
+    case bootstrap = "ACL bootstrap"
 
     /// A 400 that tells what is wrong with the body, in Nomad's form.
     package func malformed(_ why: String) -> APIError {
-        APIError(status: 400, message: "Error parsing \(rawValue) config: \(why)")
+        APIError(status: 400, message: "Error parsing \(rawValue): \(why)")
     }
 
     /// Of a configuration's body, some thirty times what all its fields take: the largest body that

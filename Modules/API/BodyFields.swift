@@ -60,6 +60,58 @@ struct BodyFields {
         }
     }
 
+    /// An array of strings; none if it is absent.
+    func strings(_ name: String, max: Int) throws(APIError) -> [String] {
+        var strings: [String] = []
+        for (position, element) in try elements(name, max: max).enumerated() {
+            guard case .string(let string) = element.value else {
+                throw mismatch("\(name)[\(position)]", element.value, "string")
+            }
+            strings.append(string)
+        }
+        return strings
+    }
+
+    /// The fields of each object in an array; none if it is absent.
+    func objects(_ name: String, max: Int) throws(APIError) -> [BodyFields] {
+        var objects: [BodyFields] = []
+        for (position, element) in try elements(name, max: max).enumerated() {
+            objects.append(try BodyFields(element, kind, path: "\(path)\(name)[\(position)]."))
+        }
+        return objects
+    }
+
+    private func elements(_ name: String, max: Int) throws(APIError) -> [JSONNode] {
+        guard let value = value(name) else { return [] }
+        guard case .array(let elements) = value else { throw mismatch(name, value, "array") }
+        guard elements.count <= max else {
+            throw refusal(name, "\(elements.count) elements, at most \(max) are allowed")
+        }
+        return elements
+    }
+
+    /// A span of time as Go's clients write it: a text in Go's form, or a number of nanoseconds.
+    func lenientDuration(_ name: String) throws(APIError) -> GoDuration {
+        guard case .number(let number)? = value(name) else {
+            return try duration(name, default: .zero)
+        }
+        guard let nanoseconds = number.int64 else { throw mismatch(name, .number(number), "int64") }
+        return GoDuration(nanoseconds: nanoseconds)
+    }
+
+    /// An instant in RFC 3339; nil if absent, and for Go's zero time, which stands for none.
+    func time(_ name: String) throws(APIError) -> Int64? {
+        let text = try string(name, default: "")
+        guard !text.isEmpty, text != Timestamp.goZero else { return nil }
+        guard let nanoseconds = Timestamp.unixNanoseconds(rfc3339: text) else {
+            throw refusal(name, "\(goQuoted(text)) is no time in RFC 3339 between 1678 and 2261")
+        }
+        return nanoseconds
+    }
+
+    /// Whether there is anything but `null`.
+    func has(_ name: String) -> Bool { value(name) != nil }
+
     /// The fields of the object at `name`; none if it is absent.
     func object(_ name: String) throws(APIError) -> BodyFields {
         let inner = node.member(name) ?? JSONNode(value: .null, offset: node.offset)

@@ -17,6 +17,19 @@ package enum Timestamp {
         return wholeSeconds(nanoseconds) + (digits.isEmpty ? "Z" : ".\(digits)Z")
     }
 
+    /// How Go writes the instant that stands for none.
+    package static let goZero = "0001-01-01T00:00:00Z"
+
+    /// Reads RFC 3339: a date, a time with a fraction or none, and `Z` or an offset. Digits of a
+    /// fraction beyond the ninth are dropped.
+    ///
+    /// - Returns: nanoseconds since the start of 1970; nil for another form, for a date that does not
+    ///   exist, and for years outside 1678 to 2261, which do not fit. Leap seconds do not count.
+    package static func unixNanoseconds(rfc3339 text: String) -> Int64? {
+        var reader = TimestampReader(text)
+        return reader.unixNanoseconds()
+    }
+
     private static func wholeSeconds(_ nanoseconds: Int64) -> String {
         let seconds = floored(nanoseconds, by: 1_000_000_000)
         let (year, month, day) = date(daysSince1970: floored(seconds.quotient, by: 86_400).quotient)
@@ -41,7 +54,7 @@ package enum Timestamp {
         return (400 * era + yearOfEra + (month <= 2 ? 1 : 0), month, day)
     }
 
-    private static func floored(
+    static func floored(
         _ value: Int64, by divisor: Int64
     ) -> (quotient: Int64, remainder: Int64) {
         let (quotient, remainder) = value.quotientAndRemainder(dividingBy: divisor)

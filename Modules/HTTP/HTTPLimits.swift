@@ -10,13 +10,13 @@ package struct HTTPLimits: Sendable {
     package var headerBytesMax = 64 << 10
     /// Field lines of a head. Beyond: 431.
     package var headerCountMax = 128
-    /// A body, without its chunk framing. Beyond: 413.
+    /// The longest body of any request, without its chunk framing. Beyond: 413.
     package var bodyBytesMax = 1 << 20
     /// Bytes held beyond one largest request: what a client sends ahead while its first request is
     /// worked on. Beyond: 400, after the complete requests before that point.
     package var pipelinedBytesMax = 256 << 10
     /// What is read and thrown away of a body that nobody wants, to keep its connection alive.
-    package var discardedBytesMax = 256 << 10
+    package var discardedBytesMax = 64 << 10
     /// A chunk-size line without its CR LF, extensions included. Beyond: 400.
     package var chunkLineBytesMax = 1 << 10
     /// All chunk extensions of one body: without this bound, a client could make each byte of a
@@ -49,4 +49,5 @@ package struct HTTPViolation: Error, Equatable, Sendable {
     }
 
     static func badRequest(_ reason: String) -> Self { Self(status: 400, reason: reason) }
+    package static let bodyTooLarge = Self(status: 413, reason: "body too large")
 }

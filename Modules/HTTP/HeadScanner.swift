@@ -77,5 +77,4 @@ extension HTTPViolation {
     static let headerTooLarge = Self(status: 431, reason: "header too large")
     static let tooManyFields = Self(status: 431, reason: "too many header fields")
     static let bareLineFeed = Self.badRequest("line feed without carriage return")
-    static let bodyTooLarge = Self(status: 413, reason: "body too large")
 }

@@ -36,6 +36,8 @@ package struct RequestReader: Sendable {
 
     private let limits: HTTPLimits
     private let bufferedBytesMax: Int
+    /// Of the request under way.
+    private var bodyBytesMax: Int
     private var state = State.head(HeadScanner())
     private var buffer = InputBuffer()
     private var body: [UInt8] = []
@@ -47,6 +49,7 @@ package struct RequestReader: Sendable {
     package init(limits: HTTPLimits) {
         self.limits = limits
         bufferedBytesMax = limits.bufferedBytesMax
+        bodyBytesMax = limits.bodyBytesMax
     }
 
     /// True once nothing more can be read: after a violation, or when a body to be discarded is
@@ -111,6 +114,12 @@ package struct RequestReader: Sendable {
         }
     }
 
+    /// Says, right after ``RequestEvent/head(_:)``, how long the body of this one request may be;
+    /// ``HTTPLimits/bodyBytesMax`` stays the bound of all. Beyond: 413.
+    package mutating func limitBody(to bytes: Int) {
+        bodyBytesMax = min(bytes, limits.bodyBytesMax)
+    }
+
     private mutating func step() -> RequestEvent {
         switch state {
         case .head(let scanner): readHead(scanner)
@@ -137,6 +146,7 @@ package struct RequestReader: Sendable {
                     head.isChunked
                     ? .chunkedBody(ChunkedDecoder()) : .fixedBody(length: head.contentLength ?? 0)
                 awaitsContinue = head.expectsContinue
+                bodyBytesMax = limits.bodyBytesMax
                 return .head(head)
             } catch {
                 return refuse(error)
@@ -145,6 +155,7 @@ package struct RequestReader: Sendable {
     }
 
     private mutating func readFixedBody(_ length: Int) -> RequestEvent {
+        if length > bodyBytesMax { return refuse(.bodyTooLarge) }
         // The announced length reserves nothing: memory follows what really came.
         buffer.move(min(length - body.count, buffer.count), to: &body)
         return body.count == length ? finishBody() : .needsMore
@@ -153,7 +164,7 @@ package struct RequestReader: Sendable {
     private mutating func readChunkedBody(_ decoder: ChunkedDecoder) -> RequestEvent {
         var decoder = decoder
         switch decoder.decode(
-            &buffer, into: &body, bodyBytesMax: limits.bodyBytesMax, limits: limits)
+            &buffer, into: &body, bodyBytesMax: bodyBytesMax, limits: limits)
         {
         case .needsMore:
             state = .chunkedBody(decoder)

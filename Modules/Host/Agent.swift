@@ -18,6 +18,8 @@ package struct HostPlugins: Sendable {
     package let makeDatagrams: @Sendable () -> any Datagrams
     package let makeProcesses: @Sendable () -> any Processes
     package let crypto: any Crypto
+    package let security: any StreamSecurity
+    package let certificates: any Certificates
     package let compression: any Compression
     package let files: any Files
     /// Opens the stores of a backend in a folder that exists and is locked. Blocks.
@@ -37,6 +39,7 @@ package struct HostPlugins: Sendable {
         makeStreams: @escaping @Sendable () -> any Streams,
         makeDatagrams: @escaping @Sendable () -> any Datagrams,
         makeProcesses: @escaping @Sendable () -> any Processes, crypto: any Crypto,
+        security: any StreamSecurity, certificates: any Certificates,
         compression: any Compression, files: any Files,
         openStores:
             @escaping @Sendable (AgentConfiguration.StorageBackend, String)
@@ -52,6 +55,8 @@ package struct HostPlugins: Sendable {
         self.makeDatagrams = makeDatagrams
         self.makeProcesses = makeProcesses
         self.crypto = crypto
+        self.security = security
+        self.certificates = certificates
         self.compression = compression
         self.files = files
         self.openStores = openStores
@@ -94,7 +99,7 @@ package enum Agent {
             return failure.exitCode
         case .success(let loaded):
             do {
-                return try start(loaded, plugins)
+                return try start(loaded, arguments, plugins)
             } catch {
                 plugins.writeError("Error starting agent: \(error.text)\n")
                 return 1
@@ -107,8 +112,20 @@ package enum Agent {
         let text: String
     }
 
+    /// What a start has brought together before the loop runs.
+    private struct Prepared {
+        let options: ServerOptions
+        let replica: LoadedReplica
+        let stores: ServerStores
+        /// Whether a signal leaves the cluster for good.
+        let leaves: [Int32: Bool]
+        /// nil without TLS.
+        let tls: TLSPlan?
+        let reread: TLSKeeper.Reread
+    }
+
     private static func start(
-        _ loaded: LoadedConfiguration, _ plugins: HostPlugins
+        _ loaded: LoadedConfiguration, _ arguments: [String], _ plugins: HostPlugins
     ) throws(StartError) -> Int32 {
         let configuration = loaded.configuration
         let output = LogOutput(loop: plugins.loop, write: sink(for: configuration, plugins))
@@ -124,6 +141,7 @@ package enum Agent {
             throw StartError(
                 text: "nothing to run: set server { enabled = true }, or use -dev or -server")
         }
+        let tls = try tls(for: configuration, plugins, logger)
         let directory = try dataDirectory(of: configuration, plugins)
         let lock = try lock(directory, plugins)
         defer { lock.release() }
@@ -153,11 +171,43 @@ package enum Agent {
                 metadata: ["keyring": "\(options.keyringPath ?? "")"])
         }
         output.defer()
-        let leaves = [
-            terminateSignal: configuration.leaveOnTerminate,
-            interruptSignal: configuration.leaveOnInterrupt,
-        ]
-        return serve(options, replica, stores, leaves, plugins, logger)
+        let prepared = Prepared(
+            options: options, replica: replica, stores: stores,
+            leaves: [
+                terminateSignal: configuration.leaveOnTerminate,
+                interruptSignal: configuration.leaveOnInterrupt,
+            ], tls: tls, reread: { rereadTLS(arguments, plugins) })
+        return serve(prepared, plugins, logger)
+    }
+
+    private static func tls(
+        for configuration: AgentConfiguration, _ plugins: HostPlugins, _ logger: Logger
+    ) throws(StartError) -> TLSPlan? {
+        do throws(TLSProblem) {
+            let plan = try TLSPlan.read(for: configuration, from: plugins.files)
+            for warning in plan?.warnings ?? [] { logger.warning("\(warning)") }
+            return plan
+        } catch {
+            throw StartError(text: error.text)
+        }
+    }
+
+    /// The same files and flags as at the start. Blocks.
+    private static func rereadTLS(
+        _ arguments: [String], _ plugins: HostPlugins
+    ) -> Result<TLSPlan?, TLSProblem> {
+        switch AgentConfiguration.load(
+            arguments: arguments, files: plugins.files, hostName: plugins.hostName)
+        {
+        case .failure(let failure):
+            return .failure(TLSProblem("the configuration has mistakes: \(failure.text)"))
+        case .success(let loaded):
+            do throws(TLSProblem) {
+                return .success(try TLSPlan.read(for: loaded.configuration, from: plugins.files))
+            } catch {
+                return .failure(error)
+            }
+        }
     }
 
     private static func sink(
@@ -275,11 +325,11 @@ package enum Agent {
         options.setRaftOptions(
             leaseReads: configuration.server.raftLeaseReads,
             priority: configuration.server.raftPriority)
-        options.leaderHold = configuration.limits.rpcHoldTimeout
-        options.httpLimits.connectionsPerClientMax =
-            configuration.limits.httpMaxConnectionsPerClient
-        options.peerConnectionsPerAddressMax = configuration.limits.rpcMaxConnectionsPerClient
-        options.greetingTimeout = configuration.limits.rpcHandshakeTimeout
+        configuration.limits.apply(to: &options)
+        configuration.acl.apply(
+            to: &options,
+            directory: configuration.storageBackend == .memory ? nil : directory)
+        options.audit = configuration.auditOptions(directory: directory)
         options.autopilot = autopilot(configuration.autopilot)
         return options
     }
@@ -309,35 +359,51 @@ package enum Agent {
     private static let hangupSignal: Int32 = 1
 
     private static func serve(
-        _ options: ServerOptions, _ replica: LoadedReplica, _ stores: ServerStores,
-        _ leaves: [Int32: Bool], _ plugins: HostPlugins, _ logger: Logger
+        _ prepared: Prepared, _ plugins: HostPlugins, _ logger: Logger
     ) -> Int32 {
         let door = ServerDoor(loop: plugins.loop)
         let outcome = Outcome()
         plugins.loop.enter {
-            let failure = door.assumeIsolated { door -> String? in
-                do {
-                    try door.start(options, loaded: replica, logger: logger) {
-                        ServerEnvironment(
-                            loop: plugins.loop, streams: plugins.makeStreams(),
-                            datagrams: plugins.makeDatagrams(), crypto: plugins.crypto,
-                            compression: plugins.compression, log: stores.log,
-                            metadata: stores.metadata, snapshots: stores.snapshots,
-                            files: plugins.files)
-                    }
-                    return nil
-                } catch {
-                    return "a port cannot be opened: \(error)"
-                }
-            }
-            let text = failure ?? listen(for: door, leaves, plugins, logger)
+            let text = door.assumeIsolated { door in open(door, prepared, plugins, logger) }
             guard let text else { return }
-            plugins.writeError("Error starting agent: \(text)\(ports(of: options))\n")
+            plugins.writeError("Error starting agent: \(text)\n")
             outcome.fail()
             plugins.stopLoop()
         }
         withExtendedLifetime(door) { plugins.runLoop() }
         return outcome.exitCode
+    }
+
+    /// Opens the ports, on the loop.
+    ///
+    /// - Returns: why it could not; nil for a server that runs.
+    private static func open(
+        _ door: isolated ServerDoor, _ prepared: Prepared, _ plugins: HostPlugins,
+        _ logger: Logger
+    ) -> String? {
+        let keeper: TLSKeeper
+        do throws(TLSProblem) {
+            keeper = try TLSKeeper(
+                prepared.tls, plugins, logger: logger, reread: prepared.reread)
+        } catch {
+            return error.text
+        }
+        do {
+            try door.start(prepared.options, loaded: prepared.replica, logger: logger) {
+                var environment = ServerEnvironment(
+                    loop: plugins.loop, httpStreams: keeper.httpStreams,
+                    peerStreams: keeper.peerStreams, datagrams: plugins.makeDatagrams(),
+                    crypto: plugins.crypto, compression: plugins.compression,
+                    log: prepared.stores.log, metadata: prepared.stores.metadata,
+                    snapshots: prepared.stores.snapshots, files: plugins.files)
+                environment.meters = keeper
+                return environment
+            }
+        } catch {
+            return "a port cannot be opened: \(error)\(ports(of: prepared.options))"
+        }
+        keeper.start()
+        return listen(for: door, prepared.leaves, plugins, logger) { keeper.reload() }
     }
 
     private static func ports(of options: ServerOptions) -> String {
@@ -346,7 +412,8 @@ package enum Agent {
     }
 
     private static func listen(
-        for door: ServerDoor, _ leaves: [Int32: Bool], _ plugins: HostPlugins, _ logger: Logger
+        for door: ServerDoor, _ leaves: [Int32: Bool], _ plugins: HostPlugins, _ logger: Logger,
+        reload: @escaping () -> Void
     ) -> String? {
         let processes = plugins.makeProcesses()
         do {
@@ -358,9 +425,7 @@ package enum Agent {
                     }
                 }
             }
-            try processes.onSignal(hangupSignal) {
-                logger.info("SIGHUP: nothing in this configuration can change while running")
-            }
+            try processes.onSignal(hangupSignal, received: reload)
             return nil
         } catch {
             return "signals cannot be handled: \(error)"

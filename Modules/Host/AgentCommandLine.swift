@@ -1,8 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// The flags of `martlet agent`, in the forms that Go programs take: `-x`, `--x`, `-x=v`, `-x v`,
-/// and `-x=false` for those that are on or off.
+import MartletHCL
+
+/// The flags of `martlet agent` and of what looks at its configuration, in the forms that Go
+/// programs take: `-x`, `--x`, `-x=v`, `-x v`, and `-x=false` for those that are on or off.
 package struct AgentCommandLine: Equatable, Sendable {
+    package enum Command: String, Sendable {
+        case agent = "martlet agent"
+        case validate = "martlet config validate"
+        case explain = "martlet config explain"
+    }
+
     /// A flag that sets the key at `path`.
     struct Setting: Equatable, Sendable {
         /// With one dash, as it is written in the help.
@@ -16,6 +24,8 @@ package struct AgentCommandLine: Equatable, Sendable {
     package var configurationPaths: [String] = []
     package var isDevelopment = false
     package var wantsHelp = false
+    /// Of ``Command/explain``: JSON instead of a table.
+    package var wantsJSON = false
     /// In the order of the first mention.
     var settings: [Setting] = []
 
@@ -24,7 +34,7 @@ package struct AgentCommandLine: Equatable, Sendable {
             case value(path: [String])
             case list(path: [String])
             case onOff(path: [String])
-            case config, dev, help
+            case config, dev, help, json
         }
 
         let name: String
@@ -37,7 +47,8 @@ package struct AgentCommandLine: Equatable, Sendable {
     private static let flags: [Flag] = [
         Flag(
             name: "config", kind: .config, value: "PATH",
-            help: "a JSON file, or a folder of them; may be given several times, later ones win"),
+            help: "a file of HCL or JSON, or a folder of them; may be given several times, later"
+                + " ones win"),
         Flag(
             name: "dev", kind: .dev, value: "",
             help: "one server on 127.0.0.1 in a temporary folder, for trying things out"),
@@ -55,6 +66,9 @@ package struct AgentCommandLine: Equatable, Sendable {
         Flag(
             name: "server", kind: .onOff(path: ["server", "enabled"]), value: "",
             help: "run a server"),
+        Flag(
+            name: "acl-enabled", kind: .onOff(path: ["acl", "enabled"]), value: "",
+            help: "ask for tokens"),
         Flag(
             name: "bootstrap-expect", kind: .value(path: ["server", "bootstrap_expect"]),
             value: "N", help: "how many servers start a new cluster together"),
@@ -95,43 +109,86 @@ package struct AgentCommandLine: Equatable, Sendable {
         Flag(
             name: "serf-port", kind: .value(path: ["ports", "serf"]), value: "PORT",
             help: "port for gossip"),
+        Flag(name: "json", kind: .json, value: "", help: "print JSON instead of a table"),
         Flag(name: "help", kind: .help, value: "", help: "this text"),
     ]
 
+    private static func flags(of command: Command) -> [Flag] {
+        flags.filter { flag in
+            if case .json = flag.kind { command == .explain } else { true }
+        }
+    }
+
     /// The text for `-help`.
-    package static var help: String {
-        let rows = flags.map { flag in
+    package static func help(for command: Command = .agent) -> String {
+        let rows = flags(of: command).map { flag in
             (flag.value.isEmpty ? "-\(flag.name)" : "-\(flag.name)=\(flag.value)", flag.help)
         }
         let width = (rows.map(\.0.utf8.count).max() ?? 0) + 2
         let lines = rows.map { form, help in
             "  " + form + String(repeating: " ", count: width - form.utf8.count) + help
         }
-        return "Usage: martlet agent [flags]\n\nFlags win over files.\n\n"
-            + lines.joined(separator: "\n")
+        return "Usage: \(usage(of: command))\n\n" + lines.joined(separator: "\n")
     }
 
-    /// Reads the arguments that follow `agent`.
+    private static func usage(of command: Command) -> String {
+        switch command {
+        case .agent: "\(command.rawValue) [flags]\n\nFlags win over files."
+        case .validate:
+            """
+            \(command.rawValue) [flags] PATH [PATH ...]
+
+            Checks the configuration that 'martlet agent' would read from these files and
+            folders and with these flags.
+
+            Exit status: 0 valid, 1 something cannot be read, 2 not valid or a wrong command
+            line.
+            """
+        case .explain:
+            """
+            \(command.rawValue) [flags] [PATH ...]
+
+            Prints every setting that an agent with these files, folders and flags would run
+            with, its default, and where it was set. Secrets are hidden.
+
+            Exit status: as of 'martlet config validate'.
+            """
+        }
+    }
+
+    /// Reads the arguments that follow the command.
     package static func parse(
-        _ arguments: [String]
+        _ arguments: [String], of command: Command = .agent
     ) throws(ConfigurationFailure) -> AgentCommandLine {
         var result = AgentCommandLine()
         var rest = arguments[...]
         while let argument = rest.popFirst() {
             guard argument.hasPrefix("-"), argument.utf8.count > 1 else {
-                throw wrong("unexpected argument \(quoted(argument)): settings are given as flags")
+                try result.takePath(argument, command)
+                continue
             }
             if argument == "--" {
-                if let extra = rest.first {
-                    throw wrong("unexpected argument \(quoted(extra)): settings are given as flags")
-                }
+                while let path = rest.popFirst() { try result.takePath(path, command) }
                 break
             }
             let body = argument.dropFirst(argument.hasPrefix("--") ? 2 : 1)
             let parts = body.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            try result.take(flag(named: String(parts[0])), inline: parts.dropFirst().first, &rest)
+            let flag = try flag(named: String(parts[0]), of: command)
+            try result.take(flag, inline: parts.dropFirst().first, &rest)
+        }
+        if command == .validate, result.configurationPaths.isEmpty, !result.wantsHelp {
+            throw wrong("the path of a file or folder is missing: \(command.rawValue) PATH")
         }
         return result
+    }
+
+    private mutating func takePath(
+        _ path: String, _ command: Command
+    ) throws(ConfigurationFailure) {
+        guard command != .agent, !path.isEmpty else {
+            throw Self.wrong("unexpected argument \(quoted(path)): settings are given as flags")
+        }
+        configurationPaths.append(path)
     }
 
     private mutating func take(
@@ -149,6 +206,8 @@ package struct AgentCommandLine: Equatable, Sendable {
             wantsHelp = try Self.isOn(inline, flag.name)
         case .dev:
             isDevelopment = try Self.isOn(inline, flag.name)
+        case .json:
+            wantsJSON = try Self.isOn(inline, flag.name)
         case .config:
             let path = try value()
             guard !path.isEmpty else {
@@ -179,13 +238,17 @@ package struct AgentCommandLine: Equatable, Sendable {
         }
     }
 
-    private static func flag(named name: String) throws(ConfigurationFailure) -> Flag {
+    private static func flag(
+        named name: String, of command: Command
+    ) throws(ConfigurationFailure) -> Flag {
+        let flags = flags(of: command)
         let wanted = name == "h" ? "help" : name
         if let flag = flags.first(where: { $0.name == wanted }) { return flag }
         let nearest = nearestName(to: name, among: flags.map(\.name))
         throw wrong(
             "unknown flag -\(clipped(name))"
-                + (nearest.map { ": did you mean -\($0)?" } ?? ": martlet agent -help lists them"))
+                + (nearest.map { ": did you mean -\($0)?" }
+                    ?? ": \(command.rawValue) -help lists them"))
     }
 
     /// The words that Go's flag package reads as a Boolean.

@@ -95,6 +95,17 @@ package struct AgentConfiguration: Equatable, Sendable {
         package var rpcHandshakeTimeout: Duration = .seconds(5)
         /// How long a request waits for a leader when it does not say so itself.
         package var rpcHoldTimeout: Duration = .milliseconds(750)
+        /// Connections to the HTTP API in all.
+        package var httpMaxConnections = 20_000
+        /// Requests being worked on, in all and of one address; beyond: 429.
+        package var httpMaxRequests = 16_384
+        package var httpMaxRequestsPerClient = 4096
+        /// From the first byte of a request to the end of its header.
+        package var httpHeaderTimeout: Duration = .seconds(10)
+        /// From there to the end of its body.
+        package var httpBodyTimeout: Duration = .seconds(30)
+        /// A connection on which no request has begun.
+        package var httpIdleTimeout: Duration = .seconds(300)
     }
 
     /// Not in files: `-dev`. One server on loopback, whose folder may be a temporary one.
@@ -117,6 +128,9 @@ package struct AgentConfiguration: Equatable, Sendable {
     package var server = Server()
     package var autopilot = Autopilot()
     package var limits = Limits()
+    package var acl = ACL()
+    package var tls = TLS()
+    package var audit = Audit()
     /// Whether SIGTERM leaves the cluster for good instead of only stopping.
     package var leaveOnTerminate = false
     /// The same for SIGINT.

@@ -26,13 +26,9 @@ extension AgentConfiguration {
         do throws(ConfigurationFailure) {
             let line = try AgentCommandLine.parse(arguments)
             if line.wantsHelp {
-                return .failure(ConfigurationFailure(text: AgentCommandLine.help, exitCode: 0))
+                return .failure(ConfigurationFailure(text: AgentCommandLine.help(), exitCode: 0))
             }
-            var reader = ConfigurationReader(over: defaults(for: line, hostName: hostName))
-            for path in line.configurationPaths { reader.read(path, from: files) }
-            for setting in line.settings { reader.read(setting) }
-            // What does not hold together is told only once every part is right by itself.
-            if reader.problems.isEmpty { reader.checkWhole() }
+            let reader = read(line, files: files, hostName: hostName)
             guard reader.problems.isEmpty else { throw ConfigurationFailure(reader.problems) }
             return .success(
                 LoadedConfiguration(
@@ -40,6 +36,18 @@ extension AgentConfiguration {
         } catch {
             return .failure(error)
         }
+    }
+
+    /// Everything that a command line says and names, with what is wrong about it.
+    static func read(
+        _ line: AgentCommandLine, files: any Files, hostName: String
+    ) -> ConfigurationReader {
+        var reader = ConfigurationReader(over: defaults(for: line, hostName: hostName))
+        for path in line.configurationPaths { reader.read(path, from: files) }
+        for setting in line.settings { reader.read(setting) }
+        // What does not hold together is told only once every part is right by itself.
+        if reader.problems.isEmpty { reader.checkWhole() }
+        return reader
     }
 
     private static func defaults(
@@ -52,135 +60,38 @@ extension AgentConfiguration {
 }
 
 extension ConfigurationReader {
-    /// Reads a file, or the `*.json` files of a folder in the order of their names.
+    /// Reads a file, or the `*.hcl` and `*.json` files of a folder in the order of their names.
     mutating func read(_ path: String, from files: any Files) {
         do throws(FileError) {
             guard files.isDirectory(path) else {
-                readFile(path, try files.read(path, limitBytes: AgentConfiguration.fileLimitBytes))
+                read(
+                    try files.read(path, limitBytes: AgentConfiguration.fileLimitBytes), named: path
+                )
                 return
             }
-            let names = try files.list(path)
-            let wanted = names.filter { $0.hasSuffix(".json") || $0.hasSuffix(".hcl") }
+            let wanted = Self.configurationFiles(among: try files.list(path))
             guard wanted.count <= AgentConfiguration.filesInFolder else {
                 let limit = AgentConfiguration.filesInFolder
-                report(Problem(origin: .none, text: "\(path): more than \(limit) files"))
+                reportUnreadable("\(path): more than \(limit) files")
                 return
             }
-            if wanted.isEmpty { warnings(about: path) }
+            if wanted.isEmpty { warn(path, "no *.hcl and no *.json file in this folder") }
             for name in wanted {
                 let file = path.hasSuffix("/") ? path + name : "\(path)/\(name)"
                 guard !files.isDirectory(file) else { continue }
-                readFile(file, try files.read(file, limitBytes: AgentConfiguration.fileLimitBytes))
+                read(
+                    try files.read(file, limitBytes: AgentConfiguration.fileLimitBytes), named: file
+                )
             }
         } catch {
-            report(Problem(origin: .none, text: "cannot read the configuration: \(error)"))
+            reportUnreadable("cannot read the configuration: \(error)")
         }
     }
 
-    private mutating func warnings(about folder: String) {
-        warn(folder, "no *.json file in this folder")
-    }
-
-    private mutating func readFile(_ path: String, _ bytes: [UInt8]) {
-        if path.hasSuffix(".hcl") {
-            let text =
-                "this version reads JSON only: write the same keys as JSON into a file *.json"
-            report(Problem(origin: .file(path, line: 1, column: 1), text: text))
-            return
-        }
-        read(bytes, named: path)
-    }
-
-    // MARK: What must hold together
-
-    mutating func checkWhole() {
-        checkIdentity()
-        checkPorts()
-        checkServer()
-        checkAddresses()
-    }
-
-    private mutating func checkIdentity() {
-        if origin(of: "name") == .none, Rule.name(configuration.name) != nil {
-            report(
-                "name",
-                "the host's name \(quoted(configuration.name)) cannot be the server's:"
-                    + " set \"name\" or -node")
-        }
-        if configuration.dataDirectory == nil, !configuration.isDevelopment {
-            report("data_dir", "missing: set \"data_dir\" or -data-dir to an absolute path")
-        }
-    }
-
-    private mutating func checkPorts() {
-        let services = AgentConfiguration.Service.allCases
-        for (index, service) in services.enumerated() {
-            let port = configuration.ports[service]
-            guard port != 0 else { continue }
-            for earlier in services[..<index] where configuration.ports[earlier] == port {
-                // Told where it was written: one of the two may be a default.
-                let path = "ports.\(service.rawValue)"
-                let other = "ports.\(earlier.rawValue)"
-                let shown = origin(of: path) == .none ? other : path
-                report(shown, "\(path) and \(other) are both \(port): each needs its own")
-            }
-        }
-    }
-
-    private mutating func checkServer() {
-        let server = configuration.server
-        guard server.isEnabled else {
-            report(
-                "server.enabled",
-                "must be true: this program runs servers only"
-                    + " (\"server\": {\"enabled\": true}, -server, or -dev to try it out)")
-            return
-        }
-        let expected = server.bootstrapExpect
-        if expected > 0, expected.isMultiple(of: 2) {
-            warn(
-                "server.bootstrap_expect",
-                "\(expected) servers survive no more failures than \(expected - 1):"
-                    + " an odd number is better")
-        }
-        if expected == 0, server.retryJoin.isEmpty {
-            report(
-                "server.bootstrap_expect",
-                "0 without \"retry_join\" can neither start a cluster nor find one:"
-                    + " set one of them")
-        }
-        if expected > 1, server.retryJoin.isEmpty {
-            warn(
-                "server.bootstrap_expect",
-                "\(expected) servers are expected and \"retry_join\" names none: this one waits"
-                    + " to be found")
-        }
-        if server.isNonVoting, expected > 0 {
-            report(
-                "server.non_voting_server",
-                "a server that never votes cannot start a cluster: leave out \"bootstrap_expect\"")
-        }
-        if configuration.storageBackend == .memory, !configuration.isDevelopment {
-            warn(
-                "storage.backend",
-                "\"memory\" forgets everything when the process ends: for tests only")
-        }
-    }
-
-    private mutating func checkAddresses() {
-        let isAlone =
-            configuration.server.bootstrapExpect <= 1 && configuration.server.retryJoin.isEmpty
-        for service in [AgentConfiguration.Service.rpc, .serf]
-        where configuration.advertise[service] == nil && configuration.listensEverywhere(service) {
-            let path = "advertise.\(service.rawValue)"
-            if isAlone {
-                warn(path, "missing: other servers could only reach this one on its own machine")
-            } else {
-                report(
-                    path,
-                    "missing: this server listens on every address, so others must be told one:"
-                        + " set it, or set \"bind_addr\" to the address itself")
-            }
-        }
+    /// In the order of their bytes, as Nomad reads them, without what editors leave behind.
+    private static func configurationFiles(among names: [String]) -> [String] {
+        names.filter { name in
+            (name.hasSuffix(".hcl") || name.hasSuffix(".json")) && !name.hasPrefix(".#")
+        }.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     }
 }

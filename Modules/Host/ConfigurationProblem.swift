@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import MartletHCL
+
 /// Where a setting was written.
 enum Origin: Equatable {
     /// Line and column count from 1; a column is a character (a Unicode scalar).
@@ -8,6 +10,10 @@ enum Origin: Equatable {
     case flag(String)
     /// Nowhere: the setting is missing.
     case none
+
+    init(_ file: String, _ position: HCLPosition) {
+        self = .file(file, line: position.line, column: position.column)
+    }
 
     var text: String {
         switch self {

@@ -8,7 +8,7 @@ package enum KeygenCommand {
     package static let help = """
         Usage: martlet operator gossip keyring generate
 
-          Prints 32 random bytes in base64: a key for "server": {"encrypt": ...}, or to
+          Prints 32 random bytes in base64: a key for server { encrypt = "..." }, or to
           install in a cluster that runs. The same key goes to every server.
 
         """

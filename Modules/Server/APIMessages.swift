@@ -6,25 +6,34 @@ import MartletHTTP
 struct APIRequest {
     var method: RequestHead.Method
     var path: String
-    /// The query as it was sent, without the question mark.
-    var queryText: String
+    /// Pairs that are read by name.
+    var query: Query
     var body: [UInt8]
 
-    /// Pairs that are read by name.
-    var query: Query { Query(queryText) }
+    /// The longest body that one server passes on to another.
+    static let bodyBytesMax = 2 << 20
 
     func write(to writer: inout ByteWriter) {
         writer.write(Self.number(of: method))
         writer.write(string: path)
-        writer.write(string: queryText)
+        writer.write(string: query.rawText)
         writer.write(bytes: body)
     }
 
+    /// - Parameter queryText: as it is sent, without the question mark.
     init(method: RequestHead.Method, path: String, queryText: String, body: [UInt8]) {
         self.method = method
         self.path = path
-        self.queryText = queryText
+        query = Query(queryText)
         self.body = body
+    }
+
+    /// A client's request before its body has come.
+    init(_ head: RequestHead) {
+        method = head.method
+        path = head.path
+        query = head.query
+        body = []
     }
 
     init(reading reader: inout ByteReader) throws(ByteError) {
@@ -34,8 +43,8 @@ struct APIRequest {
         }
         self.method = method
         path = try reader.readString(maxBytes: 16 << 10)
-        queryText = try reader.readString(maxBytes: 16 << 10)
-        body = try reader.readBytes(max: 2 << 20)
+        query = Query(try reader.readString(maxBytes: 16 << 10))
+        body = try reader.readBytes(max: Self.bodyBytesMax)
     }
 
     private static let methods: [(method: RequestHead.Method, number: UInt8)] = [

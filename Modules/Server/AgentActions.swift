@@ -42,7 +42,7 @@ extension Server {
         switch call.wish {
         case .join(let addresses): join(addresses, call, respond)
         case .forceLeave(let node, let prune): respond(forceLeave(node, prune: prune))
-        case .key, .answer, .command, .peer, .dryRun, .history: keyring(call, respond)
+        case .key, .answer, .command, .peer, .dryRun, .history, .acl: keyring(call, respond)
         }
     }
 
@@ -72,7 +72,7 @@ extension Server {
 
     private func resolve(_ text: String, _ done: @escaping (SocketAddress?) -> Void) {
         guard let (host, port) = Joining.split(text, defaultPort: 4648) else { return done(nil) }
-        environment.streams.resolve(host: host, port: port) { result in
+        environment.peerStreams.resolve(host: host, port: port) { result in
             if case .success(let addresses) = result { done(addresses.first) } else { done(nil) }
         }
     }

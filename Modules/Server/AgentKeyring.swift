@@ -114,7 +114,9 @@ extension Server {
         }
         finish()
         for member in others {
-            network.forward(call.request, to: member.info.id) { result in
+            network.forward(
+                call.request, of: call.caller.credential, to: member.info.id
+            ) { result in
                 response.add(KeyringOutcome(result), from: member.info.fullName)
                 left -= 1
                 finish()

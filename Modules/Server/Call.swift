@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
+import MartletACL
 import MartletAPI
 import MartletHTTP
 import MartletState
 
 /// A request with its query understood.
 struct Call {
-    let request: APIRequest
+    var request: APIRequest
     let endpoint: Endpoint
-    let query: Query
+    /// The parts of the path that stand for something, in order.
+    let parameters: [String]
+    var caller: Caller
     /// Answer from what this server has, however old.
     let isStale: Bool
     let isPretty: Bool
+    /// The owner of the token that is presented wants to know why it is refused.
+    let isExplained: Bool
     /// How long it may wait for a leader.
     let hold: Duration
     /// What it wants, read once by ``Server/validate(_:)``.
@@ -28,18 +33,21 @@ struct Call {
         case key(GossipKey)
         case dryRun(DryRunRequest)
         case history(HistoryFilter)
+        case acl(ACLWish)
     }
 
     /// - Throws: ``APIError`` 400 for a parameter that cannot be read.
     init(
-        _ request: APIRequest, _ endpoint: Endpoint, limits: HTTPServiceLimits,
-        default hold: Duration
+        _ request: APIRequest, _ endpoint: Endpoint, _ parameters: [Substring] = [],
+        of caller: Caller, limits: HTTPServiceLimits, default hold: Duration
     ) throws(APIError) {
         self.request = request
         self.endpoint = endpoint
+        self.parameters = parameters.map(String.init)
+        self.caller = caller
         let query = request.query
-        self.query = query
         isStale = try Self.flag("stale", in: query)
+        isExplained = try Self.flag("explain", in: query)
         isPretty = query.contains("pretty") && query.first("pretty") != "0"
         guard let text = query.first("wait_for_leader") else {
             self.hold = hold
@@ -52,6 +60,8 @@ struct Call {
             throw APIError(status: 400, message: "Invalid wait_for_leader: \(error)")
         }
     }
+
+    var query: Query { request.query }
 
     /// Absent, `false` and `0` are no; empty, `true` and `1` are yes, in any case of letters.
     func flag(_ name: String) throws(APIError) -> Bool { try Self.flag(name, in: query) }
@@ -69,25 +79,15 @@ struct Call {
     }
 
     /// Repeating it changes nothing.
-    var isRead: Bool {
-        switch endpoint {
-        case .removePeer, .transferLeadership, .setAutopilotConfiguration,
-            .setSchedulerConfiguration, .restoreSnapshot, .agentJoin, .agentForceLeave,
-            .keyringInstall, .keyringUse, .keyringRemove:
-            false
-        case .raftConfiguration, .autopilotConfiguration, .autopilotHealth, .autopilotState,
-            .autopilotPlan, .raftHistory, .schedulerConfiguration, .statusLeader, .statusPeers,
-            .regions, .agentSelf, .agentMembers, .agentHealth, .keyringList, .metrics,
-            .saveSnapshot:
-            true
-        }
-    }
+    var isRead: Bool { endpoint.isRead }
 
     /// Answered from the replicated state, which every server has; linearizable once its leader has
     /// named a read index.
     var isAnsweredFromState: Bool {
         switch endpoint {
-        case .raftConfiguration, .autopilotConfiguration, .schedulerConfiguration, .raftHistory:
+        case .raftConfiguration, .autopilotConfiguration, .schedulerConfiguration, .raftHistory,
+            .aclPolicies, .aclPolicy, .aclTokens, .aclToken, .aclOwnToken, .aclRoles, .aclRole,
+            .aclRoleByName:
             true
         default: false
         }
@@ -103,6 +103,25 @@ struct Call {
         }
     }
 
+    /// Answered without the leader and without its index: judged once, where its head has come.
+    var isJudgedHereOnly: Bool {
+        switch endpoint {
+        case .agentSelf, .agentMembers: true
+        default: isAgentAction
+        }
+    }
+
+    /// Whoever may read what is old may do so by tables that are.
+    var isJudgedByOwnTables: Bool { isStale && isRead }
+
+    /// With what was found of its caller.
+    func known(by access: Access?, because reason: Decision.Reason?) -> Call {
+        var call = self
+        call.caller.access = access
+        call.caller.decision = reason
+        return call
+    }
+
     var isAboutKeyring: Bool {
         isAgentAction && endpoint != .agentJoin && endpoint != .agentForceLeave
     }
@@ -110,5 +129,33 @@ struct Call {
     /// Any server may answer, provided that it knows a leader.
     var isAnsweredByAnyServerWithLeader: Bool {
         endpoint == .statusLeader || endpoint == .statusPeers
+    }
+}
+
+extension Endpoint {
+    /// Repeating it changes nothing.
+    var isRead: Bool {
+        switch self {
+        case .removePeer, .transferLeadership, .setAutopilotConfiguration,
+            .setSchedulerConfiguration, .restoreSnapshot, .agentJoin, .agentForceLeave,
+            .keyringInstall, .keyringUse, .keyringRemove, .aclBootstrap, .setACLPolicy,
+            .deleteACLPolicy, .createACLToken, .updateACLToken, .deleteACLToken, .createACLRole,
+            .updateACLRole, .deleteACLRole:
+            false
+        case .raftConfiguration, .autopilotConfiguration, .autopilotHealth, .autopilotState,
+            .autopilotPlan, .raftHistory, .schedulerConfiguration, .statusLeader, .statusPeers,
+            .regions, .agentSelf, .agentMembers, .agentHealth, .keyringList, .metrics,
+            .saveSnapshot, .aclPolicies, .aclPolicy, .aclTokens, .aclToken, .aclOwnToken,
+            .aclRoles, .aclRole, .aclRoleByName:
+            true
+        }
+    }
+
+    /// The longest body that is read for it.
+    var bodyBytesMax: Int {
+        switch self {
+        case .restoreSnapshot: APIRequest.bodyBytesMax
+        default: 1 << 20
+        }
     }
 }

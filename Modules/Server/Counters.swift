@@ -3,6 +3,10 @@
 /// What happened since the server started; shown by `/v1/metrics`. Each wraps after centuries.
 struct Counters {
     var requests: UInt64 = 0
+    /// Callers that were not who they had to be.
+    var accessRefused: UInt64 = 0
+    /// Refused before their bodies were read.
+    var requestsRefused: UInt64 = 0
     var requestsMalformed: UInt64 = 0
     var connectionsRefused: UInt64 = 0
     var forwardsSent: UInt64 = 0

@@ -52,6 +52,11 @@ package struct DataFolder: Sendable {
         package var replica: LoadedReplica
     }
 
+    /// An operator's file that lets the ACL bootstrap be done again.
+    package static func bootstrapResetPath(in directory: String) -> String {
+        "\(directory)/server/acl-bootstrap-reset"
+    }
+
     package static func keyringPath(in directory: String) -> String {
         "\(directory)/server/serf.keyring"
     }

@@ -67,7 +67,7 @@ final class GossipPort {
         self.seal = seal
         self.logger = logger
         loop = environment.loop
-        streams = environment.streams
+        streams = environment.peerStreams
         datagrams = environment.datagrams
         core = Gossip(
             own: NodeRecord(own), timing: .lan, seed: loop.makeSeed(), at: loop.now,

@@ -5,9 +5,11 @@ import MartletTransport
 /// One client's connection: requests in, one at a time, answers out in their order.
 ///
 /// ```
-///             head           body            answer
-///   idle ──────────▶ reading ─────▶ working ────────▶ idle
-///     └── violation, timeout ──▶ closing ◀── no keep-alive ┘
+///          head           let in          body            answer
+///   idle ───────▶ deciding ──────▶ reading ─────▶ working ────────▶ idle
+///    ▲               └─ refused: answer ──▶ skipping                 │
+///    └────────────────────── body over ────────┘                    │
+///     any ── violation, timeout ──▶ closing ◀──────── no keep-alive ─┘
 /// ```
 ///
 /// A request that follows while one is worked on waits in the reader, and beyond its bound in the
@@ -16,17 +18,21 @@ final class HTTPConnection: StreamHandler {
     private enum Phase {
         /// No request has begun, or its header is not complete.
         case idle
-        /// The header is complete, the body is not.
-        case reading(RequestHead)
+        /// The header is complete; whether its request is let in is being decided.
+        case deciding(RequestHead)
+        /// The request is let in; its body is not complete.
+        case reading(RequestHead, Call)
         /// The answer is being made.
         case working
+        /// The request is refused and answered; what is left of its body is thrown away.
+        case skipping
         /// Nothing more is read; what is queued leaves.
         case closing
     }
 
     private let stream: any ByteStream
     let number: UInt64
-    let client: String
+    let client: HTTPClient
     private unowned let front: HTTPFront
     private var reader: RequestReader
     private var phase = Phase.idle
@@ -35,17 +41,23 @@ final class HTTPConnection: StreamHandler {
     private var hasEnded = false
     private var isPaused = false
     private var isDraining = false
+    /// More answers are queued than the client may leave there.
+    private var awaitsClient = false
     private var output: [UInt8] = []
+    /// Made once, so that a request costs none.
+    private var decided: (RequestVerdict) -> Void = { _ in }
 
     init(
-        _ stream: any ByteStream, number: UInt64, client: String, front: HTTPFront, now: Duration
+        _ stream: any ByteStream, number: UInt64, client: HTTPClient, front: HTTPFront,
+        now: Duration
     ) {
         self.stream = stream
         self.number = number
         self.client = client
         self.front = front
-        reader = RequestReader(limits: HTTPLimits())
+        reader = RequestReader(limits: front.readerLimits)
         since = now
+        decided = { [weak self] in self?.decide($0) }
     }
 
     func start() {
@@ -78,7 +90,10 @@ final class HTTPConnection: StreamHandler {
         if case .idle = phase, !reader.isMidRequest { since = front.loop.now }
         reader.receive(bytes)
         advance()
-        if case .working = phase, reader.bufferedBytes > 0 { pause() }
+        switch phase {
+        case .deciding, .working: if reader.bufferedBytes > 0 { pause() }
+        case .idle, .reading, .skipping, .closing: break
+        }
     }
 
     /// Takes requests out of the reader until one has to be waited for.
@@ -86,45 +101,80 @@ final class HTTPConnection: StreamHandler {
         guard !isDraining else { return }
         isDraining = true
         defer { isDraining = false }
-        while true {
+        while !awaitsClient {
             switch phase {
-            case .working, .closing: return
-            case .idle, .reading: break
+            case .deciding, .working, .closing: return
+            case .idle, .reading, .skipping: break
             }
             switch reader.next() {
             case .needsMore:
-                if hasEnded { finish() }
+                if hasEnded || reader.mustClose { finish() }
                 return
             case .head(let head): begin(head)
             case .body(let body): carryOut(body)
-            case .skipped: break  // Only after a body was discarded, which is not done here.
+            case .skipped: phase = .idle
             case .violation(let violation): refuse(violation)
             }
         }
     }
 
+    /// Nothing of the body is read before it is decided what becomes of the request, and nobody is
+    /// told to send one.
     private func begin(_ head: RequestHead) {
         since = front.loop.now
-        phase = .reading(head)
-        if head.expectsContinue, !head.isVersion1_0 {
+        phase = .deciding(head)
+        let caller = Caller(address: stream.remoteAddress)
+        if let refusal = front.refusal(for: client) { return decide(.refuse(refusal, caller)) }
+        front.admit(head, caller, decided)
+    }
+
+    private func decide(_ verdict: RequestVerdict) {
+        guard case .deciding(let head) = phase else { return }  // It took too long.
+        switch verdict {
+        case .proceed(var call):
+            if !call.isRead { call.caller.userAgent = head.header("user-agent") }
+            let bytesMax = call.endpoint.bodyBytesMax
+            if let length = head.contentLength, length > bytesMax {
+                let response = APIResponse.text(413, "the body is longer than \(bytesMax) bytes")
+                refuse(response, head, of: call.caller)
+            } else {
+                proceed(head, call, bytesMax)
+            }
+        case .refuse(let response, let caller):
+            refuse(response, head, of: caller)
+        }
+        guard !isDraining else { return }
+        resume()
+        advance()
+    }
+
+    private func proceed(_ head: RequestHead, _ call: Call, _ bodyBytesMax: Int) {
+        phase = .reading(head, call)
+        reader.limitBody(to: bodyBytesMax)
+        if head.expectsContinue {
             let interim = Response.continueBytes
             stream.write(interim.span)
         }
     }
 
-    private func carryOut(_ body: [UInt8]) {
-        guard case .reading(let head) = phase else { return }
+    /// The answer leaves at once. A short body is then read and thrown away, so that the connection
+    /// lives on; a long one, or one that may never come, ends it.
+    private func refuse(_ response: APIResponse, _ head: RequestHead, of caller: Caller) {
+        front.server.counters.requestsRefused += 1
+        front.server.auditRefusal(response, of: head, caller)
+        reader.discardBody()
         phase = .working
-        guard front.requestsInProgress < front.limits.requestsMax else {
-            var response = APIResponse.text(429, "Too many requests: try again in a second")
-            response.retryAfter = 1
-            return answer(response, to: head)
-        }
-        front.requestsInProgress += 1
+        answer(response, to: head, then: .skipping)
+    }
+
+    private func carryOut(_ body: [UInt8]) {
+        guard case .reading(let head, let call) = phase else { return }
+        phase = .working
+        front.began(for: client)
         // The connection lives until its answer is written.
-        front.server.serve(head, body: body) { [self] response in
-            front.requestsInProgress -= 1
-            answer(response, to: head)
+        front.server.serve(call, body: body) { [self] response in
+            front.ended(for: client)
+            answer(response, to: head, then: .idle)
         }
     }
 
@@ -137,10 +187,10 @@ final class HTTPConnection: StreamHandler {
 
     // MARK: Answering
 
-    private func answer(_ response: APIResponse, to head: RequestHead) {
+    private func answer(_ response: APIResponse, to head: RequestHead, then next: Phase) {
         guard case .working = phase else { return }
         var framing = head.framing
-        framing.keepsAlive = framing.keepsAlive && !hasEnded
+        framing.keepsAlive = framing.keepsAlive && !hasEnded && !reader.mustClose
         var answer = Response(response)
         if head.acceptsGzip, !answer.body.isEmpty, response.content != .archive,
             let compressed = front.server.compress(answer.body)
@@ -154,7 +204,7 @@ final class HTTPConnection: StreamHandler {
             phase = .closing
             return stream.close()
         }
-        phase = .idle
+        phase = next
         guard stream.queuedBytes <= front.limits.queuedBytesMax else { return waitForClient() }
         resume()
         advance()
@@ -163,6 +213,7 @@ final class HTTPConnection: StreamHandler {
     /// The client does not fetch its answers: nothing more of it is read until it does. What was
     /// queued in this turn may all leave at its end, of which the stream says nothing.
     private func waitForClient() {
+        awaitsClient = true
         pause()
         front.loop.atEndOfTurn { [weak self] in
             guard let self, self.stream.queuedBytes == 0 else { return }
@@ -200,17 +251,18 @@ final class HTTPConnection: StreamHandler {
     func streamEnded() {
         hasEnded = true
         switch phase {
-        case .idle, .reading: finish()
-        case .working, .closing: break  // The client may still read its answer.
+        case .idle, .reading, .skipping: finish()
+        case .deciding, .working, .closing: break  // The client may still read its answer.
         }
     }
 
     func streamDrained() {
+        awaitsClient = false
         switch phase {
-        case .idle, .reading:
+        case .idle, .reading, .skipping:
             resume()
             advance()
-        case .working, .closing: break
+        case .deciding, .working, .closing: break
         }
     }
 
@@ -226,8 +278,8 @@ final class HTTPConnection: StreamHandler {
         switch phase {
         case .idle where reader.isMidRequest: return passed >= front.limits.headerTimeout
         case .idle: return passed >= front.limits.idleTimeout
-        case .reading: return passed >= front.limits.bodyTimeout
-        case .working: return passed >= front.limits.answerTimeout
+        case .reading, .skipping: return passed >= front.limits.bodyTimeout
+        case .deciding, .working: return passed >= front.limits.answerTimeout
         case .closing: return false  // The stream has a bound of its own.
         }
     }
@@ -236,6 +288,9 @@ final class HTTPConnection: StreamHandler {
         let ended = phase
         phase = .closing
         switch ended {
+        case .deciding:
+            write(
+                Response(status: 503, text: "no decision in time: nothing was done"), for: .closing)
         case .working:
             // What the request asked for may still happen: its answer comes too late for anybody.
             write(
@@ -245,7 +300,7 @@ final class HTTPConnection: StreamHandler {
                 for: .closing)
         case .idle where reader.isMidRequest, .reading:
             write(Response(status: 408, text: "The request did not arrive in time"), for: .closing)
-        case .idle, .closing:
+        case .idle, .skipping, .closing:
             break
         }
         stream.close()

@@ -2,19 +2,33 @@
 import MartletHTTP
 import MartletTransport
 
+/// What all connections from one address hold together.
+final class HTTPClient {
+    let host: String
+    var connections = 0
+    /// Requests whose answer is not made yet.
+    var requests = 0
+
+    init(host: String) { self.host = host }
+}
+
 /// The HTTP port: accepts connections within bounds, and sweeps those that take too long.
 final class HTTPFront {
     unowned let server: Server
     let loop: any Loop
     let limits: HTTPServiceLimits
+    let readerLimits: HTTPLimits
+    /// Decides on requests: the server does; tests decide when they like.
+    var admit: (RequestHead, Caller, @escaping (RequestVerdict) -> Void) -> Void
     private var listener: (any Listener)?
     /// By number of acceptance, so that their order is that of events.
     private var connections: [UInt64: HTTPConnection] = [:]
     private var nextNumber: UInt64 = 0
-    private var perClient: [String: Int] = [:]
+    /// By host.
+    private var clients: [String: HTTPClient] = [:]
     private var sweeper: (any LoopTimer)?
-    /// Requests whose answer is not written yet.
-    var requestsInProgress = 0
+    /// Requests whose answer is not made yet.
+    private(set) var requestsInProgress = 0
     private var date: (second: Int64, bytes: [UInt8]) = (.min, [])
 
     private static let sweepInterval: Duration = .seconds(1)
@@ -23,13 +37,17 @@ final class HTTPFront {
         self.server = server
         loop = server.loop
         limits = server.options.httpLimits
+        var readerLimits = HTTPLimits()
+        readerLimits.bodyBytesMax = APIRequest.bodyBytesMax
+        self.readerLimits = readerLimits
+        admit = { [unowned server] in server.admit($0, from: $1, decided: $2) }
     }
 
     var address: SocketAddress? { listener?.address }
     var connectionCount: Int { connections.count }
 
     func listen(on address: SocketAddress) throws(TransportError) {
-        listener = try server.environment.streams.listen(on: address) { [weak self] in
+        listener = try server.environment.httpStreams.listen(on: address) { [weak self] in
             self?.accepted($0)
         }
         sweeper = loop.makeTimer { [weak self] in self?.sweep() }
@@ -48,14 +66,17 @@ final class HTTPFront {
     }
 
     private func accepted(_ stream: any ByteStream) {
-        let client = stream.remoteAddress.host
-        let count = perClient[client, default: 0]
-        let isOver = limits.connectionsPerClientMax > 0 && count >= limits.connectionsPerClientMax
+        let host = stream.remoteAddress.host
+        let client = clients[host] ?? HTTPClient(host: host)
+        let isOver =
+            limits.connectionsPerClientMax > 0
+            && client.connections >= limits.connectionsPerClientMax
         guard !isOver, connections.count < limits.connectionsMax else {
             server.counters.connectionsRefused += 1
             return HTTPConnection.refuse(stream, front: self)
         }
-        perClient[client] = count + 1
+        client.connections += 1
+        clients[host] = client
         nextNumber += 1
         let connection = HTTPConnection(
             stream, number: nextNumber, client: client, front: self, now: loop.now)
@@ -65,9 +86,33 @@ final class HTTPFront {
 
     func closed(_ connection: HTTPConnection) {
         guard connections.removeValue(forKey: connection.number) != nil else { return }
-        if let count = perClient[connection.client] {
-            perClient[connection.client] = count > 1 ? count - 1 : nil
-        }
+        let client = connection.client
+        client.connections -= 1
+        if client.connections == 0 { clients[client.host] = nil }
+    }
+
+    // MARK: Requests in progress
+
+    /// Why no request of this client is taken at present, if so. As a connection has one request in
+    /// progress, those whose body is still coming pass these bounds by as many at most.
+    func refusal(for client: HTTPClient) -> APIResponse? {
+        guard
+            requestsInProgress >= limits.requestsMax
+                || client.requests >= limits.requestsPerClientMax
+        else { return nil }
+        var response = APIResponse.text(429, "Too many requests: try again in a second")
+        response.retryAfter = 1
+        return response
+    }
+
+    func began(for client: HTTPClient) {
+        requestsInProgress += 1
+        client.requests += 1
+    }
+
+    func ended(for client: HTTPClient) {
+        requestsInProgress -= 1
+        client.requests -= 1
     }
 
     /// One pass a second over all connections costs less than a timer for each.

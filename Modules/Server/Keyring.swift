@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import MartletAPI
 import MartletJSON
 
 /// A key that seals gossip: 16, 24 or 32 bytes for AES-128, -192 or -256.

@@ -60,7 +60,7 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
         life = (own.clusterID, own.recoveryEpoch)
         self.options = options
         loop = environment.loop
-        streams = environment.streams
+        streams = environment.peerStreams
         self.logger = logger
         gossip = GossipPort(
             own: own, environment: environment, seal: seal, logger: logger)
@@ -296,9 +296,10 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
     /// What this server and that one speak, or spoke last; nil before they met.
     func agreedProtocol(with peer: ServerID) -> UInt16? { links[peer]?.agreedProtocol }
 
-    /// Asks `peer` to carry out a request; `done` is called once.
+    /// Asks `peer` to carry out a request in the name of who made it; `done` is called once.
     func forward(
-        _ request: APIRequest, to peer: ServerID, done: @escaping (ForwardResult) -> Void
+        _ request: APIRequest, of credential: Credential, to peer: ServerID,
+        done: @escaping (ForwardResult) -> Void
     ) {
         guard let link = links[peer], link.isOpen, forwards.count < Self.forwardsMax else {
             return done(.notSent)
@@ -309,6 +310,7 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
         let wasSent = link.send(.forward) {
             $0.write(id)
             request.write(to: &$0)
+            if link.agreedProtocol ?? 1 >= Hello.credentialProtocol { credential.write(to: &$0) }
         }
         if !wasSent { forwards.removeValue(forKey: id)?.done(.notSent) }
     }
@@ -550,6 +552,8 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
     ) throws(ByteError) {
         let id = try payload.readUInt64()
         let request = try APIRequest(reading: &payload)
+        let isNamed = session.agreedProtocol >= Hello.credentialProtocol
+        let credential = isNamed ? try Credential(reading: &payload) : .anonymous
         try payload.finish()
         let answer = { (reply: ForwardReply) in
             session.send(.forwardReply) {
@@ -562,7 +566,7 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
             return answer(
                 .answered(.text(403, "the server that passes this on is not of this cluster")))
         }
-        delegate?.network(forwarded: request, from: peer, reply: answer)
+        delegate?.network(forwarded: request, of: credential, from: peer, reply: answer)
     }
 
     /// Whether requests are taken of it: it is of this life of this cluster, or both wait for one.

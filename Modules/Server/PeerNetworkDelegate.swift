@@ -16,7 +16,7 @@ protocol PeerNetworkDelegate: AnyObject {
     func network(toldCluster clusterID: ServerID, by peer: MemberInfo)
     func networkMembersChanged()
     func network(
-        forwarded request: APIRequest, from peer: ServerID,
+        forwarded request: APIRequest, of credential: Credential, from peer: ServerID,
         reply: @escaping (ForwardReply) -> Void)
     func network(
         founding kind: FrameKind, _ payload: inout ByteReader, from peer: MemberInfo,

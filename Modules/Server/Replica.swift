@@ -132,6 +132,12 @@ final class Replica {
         failEverything(with: .unknown)
     }
 
+    /// Whether this server leads and ``state`` holds all that any leader before it has committed:
+    /// a leader's own first entry comes behind that.
+    var hasAppliedOwnTerm: Bool {
+        outlook.status.role == .leader && appliedTerm == outlook.status.term
+    }
+
     // MARK: Wishes
 
     /// Puts a command into the log; `done` is called once, when it is applied or is lost.

@@ -29,6 +29,23 @@ enum Endpoint: Sendable, Equatable {
     case keyringUse
     case keyringRemove
     case metrics
+    case aclBootstrap
+    case aclPolicies
+    case aclPolicy
+    case setACLPolicy
+    case deleteACLPolicy
+    case aclTokens
+    case aclToken
+    case aclOwnToken
+    case createACLToken
+    case updateACLToken
+    case deleteACLToken
+    case aclRoles
+    case aclRole
+    case aclRoleByName
+    case createACLRole
+    case updateACLRole
+    case deleteACLRole
 }
 
 /// The HTTP surface, as a table. The operator's paths are also served without `/v1`, as the
@@ -73,6 +90,35 @@ enum Routes {
         ("/agent/keyring/use", [.put: .keyringUse, .post: .keyringUse]),
         ("/agent/keyring/remove", [.put: .keyringRemove, .post: .keyringRemove]),
         ("/metrics", [.get: .metrics]),
+        ("/acl/bootstrap", [.put: .aclBootstrap, .post: .aclBootstrap]),
+        ("/acl/policies", [.get: .aclPolicies]),
+        (
+            "/acl/policy/:name",
+            [
+                .get: .aclPolicy, .put: .setACLPolicy, .post: .setACLPolicy,
+                .delete: .deleteACLPolicy,
+            ]
+        ),
+        ("/acl/tokens", [.get: .aclTokens]),
+        ("/acl/token", [.put: .createACLToken, .post: .createACLToken]),
+        ("/acl/token/self", [.get: .aclOwnToken]),
+        (
+            "/acl/token/:accessor",
+            [
+                .get: .aclToken, .put: .updateACLToken, .post: .updateACLToken,
+                .delete: .deleteACLToken,
+            ]
+        ),
+        ("/acl/roles", [.get: .aclRoles]),
+        ("/acl/role", [.put: .createACLRole, .post: .createACLRole]),
+        ("/acl/role/name/:name", [.get: .aclRoleByName]),
+        (
+            "/acl/role/:id",
+            [
+                .get: .aclRole, .put: .updateACLRole, .post: .updateACLRole,
+                .delete: .deleteACLRole,
+            ]
+        ),
     ]
 
     static let router = Router<Endpoint>(

@@ -18,9 +18,6 @@ enum LeadOutcome {
 extension Server {
     /// Arguments, in the order in which a client should learn of its mistakes.
     func validate(_ call: inout Call) throws(APIError) {
-        if let region = call.query.first("region"), !region.isEmpty, region != options.region {
-            throw APIError(status: 500, message: "No path to region")
-        }
         switch call.endpoint {
         case .raftConfiguration, .autopilotConfiguration, .schedulerConfiguration,
             .autopilotHealth, .autopilotState:
@@ -54,6 +51,10 @@ extension Server {
                 .setScheduler(configuration, cas: try call.checkAndSetIndex()))
         case .agentJoin, .agentForceLeave, .keyringInstall, .keyringUse, .keyringRemove:
             call.wish = try agentWish(call)
+        case .aclBootstrap, .aclPolicies, .aclPolicy, .setACLPolicy, .deleteACLPolicy, .aclTokens,
+            .aclToken, .aclOwnToken, .createACLToken, .updateACLToken, .deleteACLToken, .aclRoles,
+            .aclRole, .aclRoleByName, .createACLRole, .updateACLRole, .deleteACLRole:
+            call.wish = try aclWish(call)
         case .statusLeader, .statusPeers, .regions, .agentSelf, .agentMembers, .agentHealth,
             .keyringList, .metrics, .saveSnapshot, .restoreSnapshot:
             break
@@ -140,6 +141,9 @@ extension Server {
             encode(JSONString(leaderAddress ?? ""), call)
         case .statusPeers where call.isStale: answerWithLeader(call)
         case .raftHistory where call.isStale: history(call, isLeader: false)
+        case .aclPolicies, .aclPolicy, .aclTokens, .aclToken, .aclOwnToken, .aclRoles, .aclRole,
+            .aclRoleByName:
+            call.isStale ? aclAnswer(call, isLeader: false) : nil
         default: nil
         }
     }
@@ -219,10 +223,21 @@ extension Server {
 
 extension Server {
     func lead(_ call: Call, done: @escaping (LeadOutcome) -> Void) {
+        judged(call, done) { [weak self] in
+            guard let self else { return done(.notLeader) }
+            self.leadJudged(call, done: done)
+        }
+    }
+
+    private func leadJudged(_ call: Call, done: @escaping (LeadOutcome) -> Void) {
         switch call.endpoint {
         case .raftConfiguration, .autopilotConfiguration, .schedulerConfiguration,
-            .autopilotHealth, .autopilotState, .autopilotPlan, .raftHistory:
+            .autopilotHealth, .autopilotState, .autopilotPlan, .raftHistory, .aclPolicies,
+            .aclPolicy, .aclTokens, .aclToken, .aclOwnToken, .aclRoles, .aclRole, .aclRoleByName:
             readLinearizably(call, done)
+        case .aclBootstrap, .setACLPolicy, .deleteACLPolicy, .createACLToken, .updateACLToken,
+            .deleteACLToken, .createACLRole, .updateACLRole, .deleteACLRole:
+            changeACL(call, done)
         case .setAutopilotConfiguration, .setSchedulerConfiguration:
             write(call, done)
         case .removePeer:
@@ -244,26 +259,34 @@ extension Server {
     /// Here if this server leads, or with a read index of its leader: the answer is the same.
     func readLinearizably(_ call: Call, _ done: @escaping (LeadOutcome) -> Void) {
         linearizably(done) { server in
-            switch call.endpoint {
-            case .autopilotConfiguration:
-                .answered(server.autopilot(call, isLeader: true))
-            case .schedulerConfiguration:
-                .answered(server.scheduler(call, isLeader: true))
-            case .autopilotHealth:
-                server.health(call)
-            case .autopilotState:
-                server.autopilotState(call)
-            case .autopilotPlan:
-                server.autopilotPlan(call)
-            case .raftHistory:
-                .answered(server.history(call, isLeader: true))
-            default:
-                .answered(
-                    server.encode(
-                        server.raftConfiguration(), call,
-                        freshness: server.freshness(
-                            index: server.configurationIndex, isLeader: true)))
-            }
+            if let refusal = server.refusal(of: call) { return .answered(refusal) }
+            return server.readHere(call)
+        }
+    }
+
+    /// By a state that is as new as it has to be.
+    private func readHere(_ call: Call) -> LeadOutcome {
+        switch call.endpoint {
+        case .aclPolicies, .aclPolicy, .aclTokens, .aclToken, .aclOwnToken, .aclRoles, .aclRole,
+            .aclRoleByName:
+            .answered(aclAnswer(call, isLeader: true))
+        case .autopilotConfiguration:
+            .answered(autopilot(call, isLeader: true))
+        case .schedulerConfiguration:
+            .answered(scheduler(call, isLeader: true))
+        case .autopilotHealth:
+            health(call)
+        case .autopilotState:
+            autopilotState(call)
+        case .autopilotPlan:
+            autopilotPlan(call)
+        case .raftHistory:
+            .answered(history(call, isLeader: true))
+        default:
+            .answered(
+                encode(
+                    raftConfiguration(), call,
+                    freshness: freshness(index: configurationIndex, isLeader: true)))
         }
     }
 
@@ -288,11 +311,22 @@ extension Server {
         guard case .command(let command) = call.wish else {
             preconditionFailure("\(call.endpoint) was not validated")
         }
-        replica.propose(signed(command).encoded()) { [weak self] outcome in
+        propose(signed(command), done) { server, result, index in
+            server.written(call, result, at: index)
+        }
+    }
+
+    /// Puts a command into the log; `done` is called once, with what `answer` makes of its result and
+    /// its index, or with why there is none.
+    func propose(
+        _ command: Command, _ done: @escaping (LeadOutcome) -> Void,
+        answer: @escaping (Server, CommandResult, UInt64) -> APIResponse
+    ) {
+        replica.propose(command.encoded()) { [weak self] outcome in
             guard let self else { return done(.notLeader) }
             switch outcome {
             case .applied(let result, let index):
-                done(.answered(self.written(call, result, at: index.number)))
+                done(.answered(answer(self, result, index.number)))
             case .refused(.busy):
                 var response = APIResponse.text(503, self.replica.busyReason)
                 response.retryAfter = 1
@@ -321,7 +355,7 @@ extension Server {
         case .setScheduler(let configuration, let cas, _):
             return .setScheduler(configuration, cas: cas, by: author)
         case .initializeAutopilot, .initializeScheduler, .putServer, .removeServer, .restoreBegin,
-            .restoreChunk, .restoreEnd, .recordEvent, .recordLeader, .setUpgradeBaseline:
+            .restoreChunk, .restoreEnd, .recordEvent, .recordLeader, .setUpgradeBaseline, .acl:
             return command
         }
     }
@@ -338,6 +372,8 @@ extension Server {
         case .unchanged: (isUpdated, answer) = (false, index)
         case .refused(let reason):
             return .text(500, "the command was not understood: \(reason)")
+        case .aclRefused(let refusal):
+            return .text(400, refusal.description)
         }
         if isAutopilot { return encode(JSONBool(isUpdated), call) }
         var response = encode(SchedulerSetResponse(index: answer, updated: isUpdated), call)

@@ -56,6 +56,7 @@ extension Server {
                 ("nomad.nomad.autopilot.warnings", Double(picture.plan.warnings.count)),
             ]
         }
+        gauges += environment.meters?.gauges ?? []
         let own = gauges.map { MetricsSummary.Gauge(name: $0.0, value: $0.1) }
         return (own + peerGauges).sorted { $0.name < $1.name }
     }
@@ -98,10 +99,16 @@ extension Server {
     }
 
     private var countersByName: [(String, UInt64)] {
+        (ownCounters + auditCounters + (environment.meters?.counters ?? [])).sorted { $0.0 < $1.0 }
+    }
+
+    private var ownCounters: [(String, UInt64)] {
         [
+            ("nomad.acl.refused", counters.accessRefused),
             ("nomad.http.connections_refused", counters.connectionsRefused),
             ("nomad.http.requests", counters.requests),
             ("nomad.http.requests_malformed", counters.requestsMalformed),
+            ("nomad.http.requests_refused", counters.requestsRefused),
         ] + gossipCounters + [
             ("nomad.raft.campaigns", counters.campaigns),
             ("nomad.raft.follower_reads", counters.followerReads),
@@ -117,6 +124,16 @@ extension Server {
 }
 
 extension Server {
+    fileprivate var auditCounters: [(String, UInt64)] {
+        guard let counters = audit?.counters else { return [] }
+        return [
+            ("nomad.audit.changes_refused", counters.changesRefused),
+            ("nomad.audit.lines_lost", counters.lost),
+            ("nomad.audit.lines_written", counters.written),
+            ("nomad.audit.refusals_unwritten", counters.refusalsUnwritten),
+        ]
+    }
+
     fileprivate var gossipCounters: [(String, UInt64)] {
         let gossip = network.gossip.metrics
         return [

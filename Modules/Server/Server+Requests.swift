@@ -21,47 +21,49 @@ struct CachedBody {
 
 /// How a request finds its endpoint, and an endpoint its leader.
 extension Server {
-    /// Serves a client's request; `respond` is called once.
-    func serve(_ head: RequestHead, body: [UInt8], respond: @escaping (APIResponse) -> Void) {
-        counters.requests += 1
-        serve(
-            APIRequest(
-                method: head.method, path: head.path, queryText: head.query.rawText, body: body),
-            respond: respond)
-    }
-
-    func serve(_ request: APIRequest, respond: @escaping (APIResponse) -> Void) {
-        switch Routes.router.match(method: request.method, path: request.path) {
-        case .notFound:
-            respond(.text(404, "no such endpoint: \(request.path.prefix(256))"))
-        case .methodNotAllowed(let allow):
-            var response = APIResponse.text(405, "Invalid method")
-            response.allow = allow
-            respond(response)
-        case .found(let endpoint, _):
-            var call: Call
-            do throws(APIError) {
-                call = try Call(
-                    request, endpoint, limits: options.httpLimits, default: options.leaderHold)
-                try validate(&call)
-            } catch {
-                return respond(.text(error.status, error.message))
-            }
-            carryOut(call, deadline: loop.now + call.hold, respond: respond)
+    /// Serves a client's request that ``admit(_:from:decided:)`` has let in; `respond` is called
+    /// once.
+    func serve(_ call: Call, body: [UInt8], respond: @escaping (APIResponse) -> Void) {
+        var call = call
+        call.request.body = body
+        guard let audit, !call.isRead else { return perform(call, respond: respond) }
+        audited(call, in: audit, respond: respond) { [weak self] respond in
+            guard let self else { return respond(.text(503, "the server is stopping")) }
+            self.perform(call, respond: respond)
         }
     }
 
+    private func perform(_ call: Call, respond: @escaping (APIResponse) -> Void) {
+        var call = call
+        do throws(APIError) {
+            try validate(&call)
+        } catch {
+            return respond(.text(error.status, error.message))
+        }
+        carryOut(call, deadline: loop.now + call.hold, respond: respond)
+    }
+
     /// A request that another server passed on: answered here, or given back.
-    func serveForwarded(_ request: APIRequest, reply: @escaping (ForwardReply) -> Void) {
+    func serveForwarded(
+        _ request: APIRequest, of caller: Caller, reply: @escaping (ForwardReply) -> Void
+    ) {
         guard
-            case .found(let endpoint, _) = Routes.router.match(
+            case .found(let endpoint, let parameters) = Routes.router.match(
                 method: request.method, path: request.path)
         else { return reply(.answered(.text(404, "no such endpoint"))) }
         do throws(APIError) {
             var call = try Call(
-                request, endpoint, limits: options.httpLimits, default: options.leaderHold)
+                request, endpoint, parameters, of: caller, limits: options.httpLimits,
+                default: options.leaderHold)
+            try checkRegion(of: call)
+            try checkSwitch(of: call)
             try validate(&call)
-            if call.isAboutKeyring { return serveKeyring(call, reply: reply) }
+            if call.isAboutKeyring {
+                let asked = call
+                return judgedHere(asked, reply) { [weak self] in
+                    self?.serveKeyring(asked, reply: reply)
+                }
+            }
             guard replica.outlook.status.role == .leader else { return reply(.notLeader) }
             lead(call) { outcome in
                 switch outcome {
@@ -123,7 +125,7 @@ extension Server {
             }
         } else if let leader = status.leader, network.isConnected(to: leader) {
             counters.forwardsSent += 1
-            network.forward(call.request, to: leader) { [weak self] result in
+            network.forward(call.request, of: call.caller.credential, to: leader) { [weak self] result in
                 switch result {
                 case .replied(.answered(let response)): respond(response)
                 case .replied(.notLeader), .notSent: again()
@@ -169,7 +171,7 @@ extension Server {
 
     private static var waitersMax: Int { 16_384 }
 
-    private func awaitLeader(until deadline: Duration, resume: @escaping (Bool) -> Void) {
+    func awaitLeader(until deadline: Duration, resume: @escaping (Bool) -> Void) {
         guard loop.now < deadline, waitingForLeader.count < Self.waitersMax, !isStopped else {
             return resume(false)
         }

@@ -96,12 +96,7 @@ extension Server {
         guard !archiveWork.isRestoring else {
             return done(.busy("another restore is under way: try again"))
         }
-        if let old = serverThatCannotApply(Command.restoreVersion) {
-            return done(
-                .refused(
-                    "server \(steward.name(of: old)) is not known to run a version that can "
-                        + "restore: all servers of the configuration must"))
-        }
+        if let refusal = cannotRestore(Command.restoreVersion) { return done(refusal) }
         archiveWork.isRestoring = true
         snapshotLane.submit(reading) { [weak self] result in
             guard let self else { return done(.notLeader) }
@@ -110,6 +105,10 @@ extension Server {
                 self.archiveWork.isRestoring = false
                 done(.refused(error.description))
             case .success(let bytes):
+                if let refusal = self.cannotRestore(StateRestore.commandVersion(for: bytes)) {
+                    self.archiveWork.isRestoring = false
+                    return done(refusal)
+                }
                 self.logger.info("restoring a snapshot", metadata: ["bytes": "\(bytes.count)"])
                 StateRestorer(bytes, server: self) { [weak self] outcome in
                     self?.archiveWork.isRestoring = false
@@ -117,6 +116,14 @@ extension Server {
                     done(outcome)
                 }.start()
             }
+        }
+    }
+
+    private func cannotRestore(_ version: UInt8) -> RestoreOutcome? {
+        serverThatCannotApply(version).map {
+            .refused(
+                "server \(steward.name(of: $0)) is not known to run a version that can "
+                    + "restore: all servers of the configuration must")
         }
     }
 

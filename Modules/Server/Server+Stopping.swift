@@ -62,7 +62,7 @@ extension Server {
         }
         let request = APIRequest(
             method: .delete, path: "/v1/operator/raft/peer", queryText: "id=\(id)", body: [])
-        network.forward(request, to: leader) { [weak self] result in
+        network.forward(request, of: .server, to: leader) { [weak self] result in
             // 404: the leader was faster, it sees that this server has left.
             if case .replied(.answered(let response)) = result,
                 response.status == 200 || response.status == 404
@@ -101,6 +101,11 @@ extension Server {
 
     /// What is with the disk is finished before the stores are closed.
     private func drainLanes() {
+        guard let audit else { return drainStores() }
+        audit.finish { [self] in drainStores() }
+    }
+
+    private func drainStores() {
         let log = environment.log
         snapshotLane.submit({ true }) { [self] _ in
             logLane.submit({

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Logging
+import MartletACL
 import MartletAPI
 import MartletBytes
 import MartletHTTP
@@ -26,6 +27,7 @@ final class Server {
     private(set) lazy var steward = Steward(server: self)
     private(set) var metadata: ServerMetadata
     var front: HTTPFront?
+    let audit: AuditLog?
     let logLane: any Lane
     let snapshotLane: any Lane
 
@@ -51,6 +53,8 @@ final class Server {
     let startedAt: Duration
     var counters = Counters()
     var autopilotCache: CachedBody?
+    /// Rules of tokens, ready to be asked.
+    var access = AccessCache()
     /// The first is under way, the others wait for it.
     var keyringChanges: [() -> Void] = []
     var archiveWork = ArchiveWork()
@@ -86,6 +90,7 @@ final class Server {
         seal = GossipSeal(keyring: options.keyring, crypto: environment.crypto)
         network = PeerNetwork(
             own: own, options: options, environment: environment, seal: seal, logger: logger)
+        audit = Self.makeAuditLog(options, environment, logger)
         logLane = environment.loop.makeLane(named: "log")
         snapshotLane = environment.loop.makeLane(named: "snapshots")
         replica = Replica(
@@ -199,7 +204,7 @@ extension Server: ReplicaDelegate {
         logger.info(
             "sending a snapshot",
             metadata: ["to": "\(peer)", "index": "\(offer.metadata.lastIndex.number)"])
-        sender.start(to: address, streams: environment.streams)
+        sender.start(to: address, streams: environment.peerStreams)
     }
 
     func replicaStatusChanged(_ status: Status) {
@@ -306,10 +311,13 @@ extension Server: PeerNetworkDelegate {
     }
 
     func network(
-        forwarded request: APIRequest, from peer: ServerID,
+        forwarded request: APIRequest, of credential: Credential, from peer: ServerID,
         reply: @escaping (ForwardReply) -> Void
     ) {
         counters.forwardsReceived += 1
-        serveForwarded(request, reply: reply)
+        var caller = Caller()
+        caller.credential = credential
+        caller.server = peer
+        serveForwarded(request, of: caller, reply: reply)
     }
 }

@@ -20,7 +20,7 @@ package actor ServerDoor {
     /// - Throws: ``TransportError`` when a port cannot be opened.
     package func start(
         _ options: ServerOptions, loaded: LoadedReplica, logger: Logger = .silent,
-        environment: @Sendable () -> ServerEnvironment
+        environment: () -> ServerEnvironment
     ) throws(TransportError) {
         precondition(server == nil, "a door leads to one server")
         let server = Server(

@@ -61,7 +61,10 @@ package struct ServerOptions: Sendable {
 
     /// How long a request waits for a leader before it is told that there is none.
     package var leaderHold: Duration
+    package var acl: ACLOptions
     package var httpLimits: HTTPServiceLimits
+    /// nil for a server that keeps no audit log.
+    package var audit: AuditOptions?
     /// Connections to the peer and gossip ports from one address; 0 for no bound but the whole's.
     package var peerConnectionsPerAddressMax: Int
     /// How long a connection may go on without saying who it is.
@@ -101,7 +104,9 @@ package struct ServerOptions: Sendable {
         self.snapshotEntries = 8192
         self.snapshotBytes = 8 << 20
         self.leaderHold = .milliseconds(750)
+        self.acl = ACLOptions()
         self.httpLimits = HTTPServiceLimits()
+        self.audit = nil
         self.peerConnectionsPerAddressMax = 100
         self.greetingTimeout = .seconds(5)
         self.autopilot = AutopilotConfiguration()
@@ -122,6 +127,20 @@ package struct ServerOptions: Sendable {
     package static let softwareVersion = "0.1.0"
 }
 
+/// Whether, and how, callers are asked who they are.
+package struct ACLOptions: Sendable {
+    package var isEnabled = false
+    /// How long a token that expires may and must live.
+    package var expirationMin = GoDuration(nanoseconds: 60_000_000_000)
+    package var expirationMax = GoDuration(nanoseconds: 24 * 3_600_000_000_000)
+    /// A bootstrap that is reset takes all management tokens away that there are.
+    package var resetRevokes = false
+    /// The file that lets a bootstrap be done again; nil for none.
+    package var bootstrapResetPath: String?
+
+    package init() {}
+}
+
 /// Bounds on what clients may hold of a server.
 package struct HTTPServiceLimits: Sendable {
     /// Connections from one address; 0 for no bound.
@@ -140,6 +159,8 @@ package struct HTTPServiceLimits: Sendable {
     package var queuedBytesMax = 1 << 20
     /// Requests being worked on in all; beyond, 429 with `Retry-After`.
     package var requestsMax = 16_384
+    /// Requests of one address being worked on; beyond, 429 with `Retry-After`.
+    package var requestsPerClientMax = 4096
     /// The longest `?wait_for_leader`.
     package var leaderHoldMax: Duration = .seconds(30)
 
@@ -149,7 +170,10 @@ package struct HTTPServiceLimits: Sendable {
 /// The world of one server, made on its loop and used nowhere else.
 package struct ServerEnvironment {
     package let loop: any Loop
-    package let streams: any Streams
+    /// What clients are served on.
+    package let httpStreams: any Streams
+    /// What servers talk to each other on, gossip's streams included.
+    package let peerStreams: any Streams
     package let datagrams: any Datagrams
     package let crypto: any Crypto
     package let compression: any Compression
@@ -161,14 +185,18 @@ package struct ServerEnvironment {
     package let files: (any Files)?
     /// Watches the replica's steps; nil in service.
     package var observer: (any ReplicaObserver)?
+    /// What else `/v1/metrics` tells; nil for nothing.
+    package var meters: (any Meters)?
 
     package init(
-        loop: any Loop, streams: any Streams, datagrams: any Datagrams, crypto: any Crypto,
-        compression: any Compression, log: any LogStore, metadata: any MetadataStore,
-        snapshots: any SnapshotStore, files: (any Files)?
+        loop: any Loop, httpStreams: any Streams, peerStreams: any Streams,
+        datagrams: any Datagrams, crypto: any Crypto, compression: any Compression,
+        log: any LogStore, metadata: any MetadataStore, snapshots: any SnapshotStore,
+        files: (any Files)?
     ) {
         self.loop = loop
-        self.streams = streams
+        self.httpStreams = httpStreams
+        self.peerStreams = peerStreams
         self.datagrams = datagrams
         self.crypto = crypto
         self.compression = compression

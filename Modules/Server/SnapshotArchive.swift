@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import MartletAPI
 import MartletJSON
 import MartletRaft
 import MartletState

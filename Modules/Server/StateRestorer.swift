@@ -54,7 +54,7 @@ final class StateRestorer {
             switch outcome {
             case .applied(.applied(let index), _): self.go(on: step, index)
             case .applied(.refused(let reason), _): self.done(.refused(reason))
-            case .applied(.casFailed, _), .applied(.unchanged, _):
+            case .applied(.casFailed, _), .applied(.unchanged, _), .applied(.aclRefused, _):
                 preconditionFailure("no result of \(step)")
             case .refused(.busy): self.wait(step, triesLeft)
             case .refused(.tooLarge(let limit)):
@@ -74,7 +74,8 @@ final class StateRestorer {
             .restoreChunk(
                 restore: restore, number: UInt32(number),
                 bytes: StateRestore.chunk(number, of: bytes))
-        case .end(let restore): .restoreEnd(restore: restore)
+        case .end(let restore):
+            .restoreEnd(restore: restore, hasACL: StateRestore.hasACL(bytes))
         }
     }
 

@@ -168,6 +168,7 @@ final class Steward {
         recordIdentities()
         look()
         considerRound()
+        server.reapExpiredTokens()
     }
 
     /// Sees and judges, and does nothing. Synchronous: a leader's health is there as soon as

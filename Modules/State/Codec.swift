@@ -132,9 +132,7 @@ struct StateReader {
 
     /// An id with a length of 32 bits before it.
     mutating func longText() throws(StateError) -> String {
-        try read { (bytes) throws(ByteError) in
-            try bytes.readString(maxBytes: ServerIdentity.textBytesMax)
-        }
+        try text(max: ServerIdentity.textBytesMax)
     }
 
     mutating func text() throws(StateError) -> String {
@@ -143,11 +141,23 @@ struct StateReader {
         }
     }
 
+    /// A text with a length of 32 bits before it.
+    mutating func text(max: Int) throws(StateError) -> String {
+        try read { (bytes) throws(ByteError) in try bytes.readString(maxBytes: max) }
+    }
+
+    /// Bytes with a length of 32 bits before them.
+    mutating func bytes(max: Int) throws(StateError) -> [UInt8] {
+        try read { (bytes) throws(ByteError) in try bytes.readBytes(max: max) }
+    }
+
+    mutating func raw(count: Int) throws(StateError) -> ArraySlice<UInt8> {
+        try read { (bytes) throws(ByteError) in try bytes.readRaw(count: count) }
+    }
+
     /// The bytes of one chunk of a state, with a length of 32 bits before them.
     mutating func chunk() throws(StateError) -> [UInt8] {
-        try read { (bytes) throws(ByteError) in
-            try bytes.readBytes(max: StateRestore.chunkBytes)
-        }
+        try bytes(max: StateRestore.chunkBytes)
     }
 
     mutating func duration() throws(StateError) -> GoDuration {

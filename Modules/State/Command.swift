@@ -25,10 +25,12 @@ import MartletBytes
 /// | 11   | recordLeader        | the leadership term                               |
 /// | 12   | setUpgradeBaseline  | 1: whether cas follows; 8: cas;                   |
 /// |      |                     | 1: whether a number follows; 8: the number        |
+/// | 13…  | acl                 | those of ``ACLCommand``                           |
 ///
-/// Kinds 1 to 6 came with version 1, 7 to 9 with version 2, 10 to 12 with version 3. Version 3 also
-/// has kinds 1 and 3 with an author before the configuration, and kind 5 with a zone or an upgrade
-/// version; without those they stay what they are in version 1.
+/// Kinds 1 to 6 came with version 1, 7 to 9 with version 2, 10 to 12 with version 3, 13 to 22 with
+/// version 4. Version 3 also has kinds 1 and 3 with an author before the configuration, and kind 5
+/// with a zone or an upgrade version; version 4 has kind 7 of a state beyond the bound of version 2,
+/// and kind 9 of a state with ACL tables. Without those they stay what they were.
 ///
 /// A kind that is added, or a field, takes the next version. It is proposed only once every server
 /// of the configuration reads that version: an older one would refuse what the others apply.
@@ -47,17 +49,19 @@ package enum Command: Equatable, Sendable {
     case restoreBegin(sizeBytes: UInt64, checksum: UInt32)
     /// The chunk with this number, from 0, of the restore that began at this log index.
     case restoreChunk(restore: UInt64, number: UInt32, bytes: [UInt8])
-    /// Puts the restore that began at this log index in force.
-    case restoreEnd(restore: UInt64)
+    /// Puts the restore that began at this log index in force; `hasACL` says whether it may have the
+    /// tables of tokens, policies and roles, which then take the place of the present ones.
+    case restoreEnd(restore: UInt64, hasACL: Bool = false)
     case recordEvent(HistoryEvent)
     /// Nothing where the term was recorded already, or a later one.
     case recordLeader(LeadershipTerm)
     /// How many voters there were when an upgrade began, or that none is under way; if `cas` is nil or
     /// ``State/upgradeBaselineIndex``.
     case setUpgradeBaseline(UInt64?, cas: UInt64?)
+    case acl(ACLCommand)
 
     /// The newest version that this program reads.
-    package static let version: UInt8 = 3
+    package static let version: UInt8 = 4
 
     /// The oldest version whose programs can apply this command.
     package var minimumReaderVersion: UInt8 {
@@ -66,8 +70,12 @@ package enum Command: Equatable, Sendable {
         case .setAutopilot(_, _, let author), .setScheduler(_, _, let author):
             author == nil ? 1 : Self.historyVersion
         case .putServer(let server): server.hasLabels ? Self.historyVersion : 1
-        case .restoreBegin, .restoreChunk, .restoreEnd: Self.restoreVersion
+        case .restoreBegin(let size, _):
+            size > StateRestore.olderBytesMax ? Self.aclVersion : Self.restoreVersion
+        case .restoreChunk: Self.restoreVersion
+        case .restoreEnd(_, let hasACL): hasACL ? Self.aclVersion : Self.restoreVersion
         case .recordEvent, .recordLeader, .setUpgradeBaseline: Self.historyVersion
+        case .acl: Self.aclVersion
         }
     }
 
@@ -75,6 +83,8 @@ package enum Command: Equatable, Sendable {
     package static let restoreVersion: UInt8 = 2
     /// The version that brought the history, zones and upgrades.
     package static let historyVersion: UInt8 = 3
+    /// The version that brought tokens, policies and roles.
+    package static let aclVersion: UInt8 = 4
 
     private var kind: UInt8 {
         switch self {
@@ -90,6 +100,7 @@ package enum Command: Equatable, Sendable {
         case .recordEvent: 10
         case .recordLeader: 11
         case .setUpgradeBaseline: 12
+        case .acl(let command): command.kind
         }
     }
 
@@ -119,12 +130,13 @@ package enum Command: Equatable, Sendable {
             writer.write(restore)
             writer.write(number)
             writer.write(bytes: bytes)
-        case .restoreEnd(let restore): writer.write(restore)
+        case .restoreEnd(let restore, _): writer.write(restore)
         case .recordEvent(let event): writer.write(event)
         case .recordLeader(let leader): writer.write(leader)
         case .setUpgradeBaseline(let voters, let cas):
             Self.write(optional: cas, to: &writer)
             Self.write(optional: voters, to: &writer)
+        case .acl(let command): writer.write(command)
         }
         return writer.finish()
     }
@@ -148,8 +160,12 @@ package enum Command: Equatable, Sendable {
         case (1, 4): self = .initializeScheduler(try reader.scheduler())
         case (1, 5): self = .putServer(try reader.server(version: version))
         case (1, 6): self = .removeServer(id: try reader.longText())
-        case (2, 7):
-            self = .restoreBegin(sizeBytes: try reader.uint64(), checksum: try reader.uint32())
+        case (2, 7), (4, 7):
+            let size = try reader.uint64()
+            guard (size > StateRestore.olderBytesMax) == (version == 4) else {
+                throw .malformed("a state of \(size) bytes in version \(version)")
+            }
+            self = .restoreBegin(sizeBytes: size, checksum: try reader.uint32())
         case (2, 8):
             self = .restoreChunk(
                 restore: try reader.uint64(), number: try reader.uint32(),
@@ -174,13 +190,16 @@ package enum Command: Equatable, Sendable {
         case (3, 12):
             let cas = try reader.optional()
             self = .setUpgradeBaseline(try reader.optional(), cas: cas)
+        case (4, 9): self = .restoreEnd(restore: try reader.uint64(), hasACL: true)
+        case (4, let kind) where ACLCommand.kinds.contains(kind):
+            self = .acl(try reader.aclCommand(kind))
         case (let version, let kind):
             throw .malformed("no command \(kind) in version \(version)")
         }
         try reader.finish()
     }
 
-    private static func write(optional number: UInt64?, to writer: inout ByteWriter) {
+    static func write(optional number: UInt64?, to writer: inout ByteWriter) {
         writer.write(number != nil)
         if let number { writer.write(number) }
     }
@@ -196,4 +215,6 @@ package enum CommandResult: Equatable, Sendable {
     case unchanged
     /// It could not be read, or breaks a bound; the reason is for people.
     case refused(String)
+    /// It does not fit the tokens, policies and roles that there are.
+    case aclRefused(ACLRefusal)
 }

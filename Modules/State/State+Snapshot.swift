@@ -34,14 +34,18 @@ import MartletBytes
 /// | 8     | index of the last change to the upgrade's baseline, 0 for none       |
 /// | 1     | whether a baseline follows; 8: the baseline                          |
 ///
-/// Values are written as `Codec.swift` and `HistoryCodec.swift` say.
+/// Version 4, written once there was a token, policy or role: all of version 3, and behind it what
+/// `State+ACLSnapshot.swift` says.
+///
+/// Values are written as `Codec.swift`, `HistoryCodec.swift` and `ACLCodec.swift` say.
 extension State {
     /// The newest version that this program reads.
-    package static let snapshotVersion: UInt8 = 3
+    package static let snapshotVersion: UInt8 = 4
 
     /// Equal states give equal bytes. O(n): meant for a worker, on a copy.
     package func encoded() -> [UInt8] {
-        var writer = ByteWriter(reservingBytes: 256 + 128 * serverTable.count)
+        var writer = ByteWriter(
+            reservingBytes: 256 + 128 * serverTable.count + acl.bytesCount)
         let version = neededVersion
         writer.write(version)
         writer.write(lastAppliedIndex)
@@ -65,11 +69,13 @@ extension State {
         }
         if version > 1 { writeRestores(to: &writer) }
         if version > 2 { writeHistory(to: &writer) }
+        if version > 3 { acl.write(to: &writer) }
         return writer.finish()
     }
 
     /// The oldest version that can hold this state.
     private var neededVersion: UInt8 {
+        if acl.isKnown { return 4 }
         if historyIndex > 0 || upgradeBaselineIndex > 0
             || serverTable.contains(where: { $0.value.hasLabels })
         {
@@ -105,6 +111,7 @@ extension State {
         try readServers(&reader, version: version)
         if version > 1 { try readRestores(&reader) }
         if version > 2 { try readHistory(&reader) }
+        if version > 3 { acl = try ACLTables(&reader, lastApplied: lastAppliedIndex) }
         try reader.finish()
         // One state has one encoding.
         guard version == neededVersion else {

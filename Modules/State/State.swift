@@ -15,6 +15,9 @@ package struct State: Equatable, Sendable {
         case scheduler
         case servers
         case history
+        case policies
+        case tokens
+        case roles
     }
 
     /// Bound of the servers table: far above any Raft configuration.
@@ -37,6 +40,8 @@ package struct State: Equatable, Sendable {
     package internal(set) var upgradeBaseline: UInt64?
     /// Log index of the last change to it; 0 before any. For check-and-set.
     package internal(set) var upgradeBaselineIndex: UInt64 = 0
+    /// Who may do what.
+    package internal(set) var acl = ACLTables()
 
     package init() {}
 
@@ -55,6 +60,9 @@ package struct State: Equatable, Sendable {
         case .scheduler: max(scheduler?.modifyIndex ?? 0, restoredIndex)
         case .servers: serverTableIndex
         case .history: historyIndex
+        case .policies: acl.policyIndex
+        case .tokens: acl.tokenIndex
+        case .roles: acl.roleIndex
         }
     }
 
@@ -113,8 +121,8 @@ package struct State: Equatable, Sendable {
             return try beginRestore(size: sizeBytes, checksum: checksum, at: index)
         case .restoreChunk(let restore, let number, let bytes):
             return try addChunk(bytes, number: number, to: restore, at: index)
-        case .restoreEnd(let restore):
-            return try endRestore(restore, at: index)
+        case .restoreEnd(let restore, let hasACL):
+            return try endRestore(restore, hasACL: hasACL, at: index)
         case .recordEvent(let event):
             record(event, at: index)
         case .recordLeader(let leader):
@@ -126,6 +134,8 @@ package struct State: Equatable, Sendable {
             guard voters != upgradeBaseline else { return .unchanged }
             upgradeBaseline = voters
             upgradeBaselineIndex = index
+        case .acl(let command):
+            return acl.apply(command, at: index)
         }
         return .applied(modifyIndex: index)
     }

@@ -8,16 +8,30 @@ import MartletBytes
 /// restoreBegin(size, checksum) → restoreChunk 0, 1, … → restoreEnd. The log index of restoreBegin is
 /// the restore's name. Nothing is in force before restoreEnd, which takes all or nothing.
 package enum StateRestore {
-    /// Bound of a state that can be restored. The largest archive, of ``State/serversMax`` servers
-    /// whose texts are all at their bound, has 7.6 MB.
-    package static let bytesMax = 16 << 20
+    /// Bound of a state that can be restored. The largest archive has 33 MB: ``State/serversMax``
+    /// servers whose texts are all at their bound, 7.6 MB, and ``ACLTables/bytesMax``.
+    package static let bytesMax = 32 << 20
+    /// Bound of what restoreBegin of command version 2 announces.
+    static let olderBytesMax: UInt64 = 16 << 20
     /// Each chunk but the last has exactly this size: a state cuts in one way only.
     package static let chunkBytes = 256 << 10
     /// A restore that has not ended so many entries after its begin is dropped: its leader is gone.
     package static let entriesMax: UInt64 = 1 << 20
     /// The newest format of a state that restoreEnd of command version 2 takes. A newer format needs
     /// a newer command: all servers must agree on what can be read.
-    static let formatMax: UInt8 = 2
+    static let olderFormatMax: UInt8 = 2
+    /// The newest format that restoreEnd takes with `hasACL`.
+    static let formatMax: UInt8 = 4
+
+    /// Whether the state in these bytes needs restoreEnd with `hasACL`.
+    package static func hasACL(_ bytes: [UInt8]) -> Bool {
+        bytes.first.map { $0 > olderFormatMax } ?? false
+    }
+
+    /// The oldest version of commands that can restore the state in these bytes.
+    package static func commandVersion(for bytes: [UInt8]) -> UInt8 {
+        hasACL(bytes) || bytes.count > olderBytesMax ? Command.aclVersion : Command.restoreVersion
+    }
 
     /// Number of chunks of a state.
     package static func chunkCount(ofBytes size: Int) -> Int {
@@ -74,7 +88,7 @@ struct PendingRestore: Equatable, Sendable {
     /// The state that the chunks hold.
     ///
     /// - Throws: ``StateError`` unless they are complete and what was meant to be sent.
-    func state() throws(StateError) -> State {
+    func state(hasACL: Bool) throws(StateError) -> State {
         guard isComplete else {
             throw .malformed("restore \(index) ends after \(chunks.count) chunks")
         }
@@ -85,9 +99,8 @@ struct PendingRestore: Equatable, Sendable {
             throw .malformed("restore \(index) has a wrong checksum")
         }
         // Not empty: its size is at least 1.
-        guard bytes[0] <= StateRestore.formatMax else {
-            throw .newerVersion(bytes[0], known: StateRestore.formatMax)
-        }
+        let known = hasACL ? StateRestore.formatMax : StateRestore.olderFormatMax
+        guard bytes[0] <= known else { throw .newerVersion(bytes[0], known: known) }
         return try State(decoding: bytes)
     }
 }
@@ -96,9 +109,10 @@ extension State {
     /// Log index of the restoreBegin under way; nil without one.
     package var restoreIndex: UInt64? { pendingRestore?.index }
 
-    /// The state as a file to restore from, in a format that ``StateRestore/formatMax`` allows: without
-    /// a restore that is under way, and without what a restore does not take and that format does not
-    /// know, which is the history, the baseline of an upgrade and the labels of servers.
+    /// The state as a file to restore from: without a restore that is under way, and without what a
+    /// restore does not take, which is the history, the baseline of an upgrade and the labels of
+    /// servers. Where there was never a token, policy or role, programs of command version 2 can
+    /// restore it.
     package func archived() -> [UInt8] {
         var settled = self
         settled.pendingRestore = nil
@@ -133,14 +147,17 @@ extension State {
     ///
     /// The servers stay: they name those that run, as Raft's configuration does, not those that ran
     /// when the state was saved. So do the history, which is this cluster's, and an upgrade's baseline.
-    mutating func endRestore(_ restore: UInt64, at index: UInt64) throws(StateError)
-        -> CommandResult
-    {
+    ///
+    /// Tokens, policies and roles are those of the saved state, if there ever were any in it: one that
+    /// knows of none would open the cluster to the first who bootstraps.
+    mutating func endRestore(
+        _ restore: UInt64, hasACL: Bool, at index: UInt64
+    ) throws(StateError) -> CommandResult {
         guard let pending = pendingRestore, pending.index == restore else {
             throw notUnderWay(restore)
         }
         pendingRestore = nil
-        let saved = try pending.state()
+        let saved = try pending.state(hasACL: hasACL)
         autopilot = saved.autopilot
         autopilot?.createIndex = index
         autopilot?.modifyIndex = index
@@ -148,6 +165,7 @@ extension State {
         scheduler?.createIndex = index
         scheduler?.modifyIndex = index
         restoredIndex = index
+        if saved.acl.isKnown { acl = saved.acl.restored(at: index) }
         return .applied(modifyIndex: index)
     }
 

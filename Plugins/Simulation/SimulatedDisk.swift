@@ -54,6 +54,11 @@ public final class SimulatedDisk {
     unowned var host: SimulatedHost?
     /// Every write that needs space is refused as full while this is true; nothing breaks.
     public var isFull = false
+    /// The log's payloads and the bytes of every snapshot: where a test looks for what must not be
+    /// on a disk.
+    public var everything: [UInt8] {
+        log.entries.flatMap(\.payload) + snapshots.flatMap(\.bytes) + (partial?.bytes ?? [])
+    }
     /// Durable steps since the world began: what ``crash(atStep:isDone:)`` counts in.
     public private(set) var stepCount: UInt64 = 0
     private var crashPoint: (step: UInt64, isDone: Bool)?

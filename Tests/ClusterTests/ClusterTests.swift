@@ -13,15 +13,6 @@ private let scheduler = "/v1/operator/scheduler/configuration"
 /// The autopilot configuration with this many trailing logs allowed, which no other write has.
 private func body(_ number: Int) -> String { "{\"MaxTrailingLogs\":\(number)}" }
 
-extension Result where Success == ClientResponse {
-    fileprivate var response: ClientResponse? {
-        if case .success(let response) = self { response } else { nil }
-    }
-
-    fileprivate var status: Int { response?.status ?? 0 }
-    fileprivate var text: String { String(decoding: response?.body ?? [], as: UTF8.self) }
-}
-
 extension SimulatedCluster {
     fileprivate func trailingLogs(of node: Node) -> Int? {
         let text = ask(node, .get, autopilot).text
@@ -146,7 +137,7 @@ extension SimulatedCluster {
         ] {
             #expect(request.status == 503)
             #expect(request.text.hasPrefix("No cluster leader"))
-            #expect(request.response?.header("Retry-After") == "1")
+            #expect(request.answered?.header("Retry-After") == "1")
         }
         let before = cluster.world.now
         _ = cluster.ask(leader, .get, autopilot)

@@ -162,10 +162,3 @@ private let historyPath = "/v1/operator/raft/history"
         #expect(removed != nil)
     }
 }
-
-extension Result where Success == ClientResponse {
-    /// 0 for no answer.
-    fileprivate var status: Int {
-        if case .success(let response) = self { response.status } else { 0 }
-    }
-}

@@ -198,18 +198,18 @@ package final class SimulatedCluster {
 
     // MARK: Asking
 
-    package func client(of node: Node) -> APIClient {
+    package func client(of node: Node, token: String? = nil) -> APIClient {
         APIClient(
             loop: clientHost.loop, streams: clientHost.streams, address: node.httpAddress,
-            token: nil)
+            token: token)
     }
 
     /// One request to one server, and its answer; the world turns until it is there.
     package func ask(
         _ node: Node, _ method: ClientMethod, _ target: String, body: String? = nil,
-        timeout: Duration = .seconds(10)
+        token: String? = nil, timeout: Duration = .seconds(10)
     ) -> Result<ClientResponse, ClientError> {
-        let client = client(of: node)
+        let client = client(of: node, token: token)
         let answer = UncheckedBox<Result<ClientResponse, ClientError>?>(value: nil)
         let sender = UncheckedBox(value: client)
         let content = body.map { Array($0.utf8) }
@@ -313,9 +313,10 @@ private struct Life {
 
     private func environment(with stores: ServerStores) -> ServerEnvironment {
         var environment = ServerEnvironment(
-            loop: node.host.loop, streams: streams, datagrams: datagrams,
-            crypto: node.host.crypto, compression: node.host.compression, log: stores.log,
-            metadata: stores.metadata, snapshots: stores.snapshots, files: node.host.files)
+            loop: node.host.loop, httpStreams: streams, peerStreams: streams,
+            datagrams: datagrams, crypto: node.host.crypto, compression: node.host.compression,
+            log: stores.log, metadata: stores.metadata, snapshots: stores.snapshots,
+            files: node.host.files)
         environment.observer = observer
         return environment
     }

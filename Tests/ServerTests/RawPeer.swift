@@ -39,6 +39,12 @@ final class RawPeer {
         return talk
     }
 
+    /// Sends more on a connection that was kept open.
+    func say(_ bytes: [UInt8], on talk: Talk, for duration: Duration = .milliseconds(5)) {
+        host.perform { talk.write(bytes) }
+        cluster.world.run(for: duration)
+    }
+
     /// Answers whoever connects to this machine's gossip port with these bytes.
     func answer(with bytes: [UInt8]) throws -> SocketAddress {
         let address = host.address(port: 4648)
@@ -64,6 +70,8 @@ final class RawPeer {
     final class Talk: StreamHandler {
         private(set) var answer: [UInt8] = []
         private(set) var isClosed = false
+        /// The other side says no more.
+        private(set) var hasEnded = false
         private var stream: (any ByteStream)?
 
         func begin(on stream: any ByteStream, saying bytes: [UInt8]) {
@@ -73,6 +81,9 @@ final class RawPeer {
             stream.write(bytes.span)
         }
 
+        /// Goes on: to be called as a turn of the raw host.
+        func write(_ bytes: [UInt8]) { stream?.write(bytes.span) }
+
         func end() {
             stream?.handler = nil
             stream?.close()
@@ -80,10 +91,11 @@ final class RawPeer {
         }
 
         func streamReceived(_ bytes: Span<UInt8>) { answer.append(copying: bytes) }
-        func streamEnded() {}
+        func streamEnded() { hasEnded = true }
         func streamDrained() {}
         func streamClosed(_ error: TransportError?) {
             isClosed = true
+            hasEnded = true
             stream = nil
         }
     }

@@ -15,7 +15,7 @@ import Testing
                 .initializeScheduler(unusualScheduler),
                 .putServer(try server(1, name: "é", isNonVoter: true)),
                 .removeServer(id: serverID(1)),
-                .restoreBegin(sizeBytes: 1 << 40, checksum: 7),
+                .restoreBegin(sizeBytes: 16 << 20, checksum: 7),
                 .restoreChunk(restore: 5, number: 2, bytes: [1, 2, 3]),
                 .restoreEnd(restore: .max),
                 .setAutopilot(
@@ -89,7 +89,7 @@ import Testing
                 == [1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2] + [UInt8](repeating: 3, count: 12))
         #expect(
             Self.commands.allSatisfy { $0.encoded()[0] == $0.minimumReaderVersion }
-                && Command.version == 3)
+                && Command.version == 4)
         #expect(
             Command.restoreEnd(restore: 5).encoded() == [2, 9, 5, 0, 0, 0, 0, 0, 0, 0])
     }
@@ -131,7 +131,8 @@ import Testing
             [1, 4, 0, 2, 0, 0, 0, 0, 0, 0] + [UInt8](repeating: 0, count: 8),
             [1, 4, 0, 1, 0, 0, 0, 0, 0, 0] + [UInt8](repeating: 255, count: 8),
             [1, 6, 255, 255, 255, 255], [1, 5, 0, 0],
-            [2, 11], [3, 2], [3, 4], [3, 6], [3, 7], [3, 13], [3, 12, 2, 0], [3, 12, 0, 2],
+            [2, 11], [3, 2], [3, 4], [3, 6], [3, 7], [3, 13], [4, 12], [4, 23], [3, 12, 2, 0],
+            [3, 12, 0, 2],
             [3, 10] + [UInt8](repeating: 0, count: 8) + [3]
                 + [UInt8](repeating: 0, count: 36),
         ] as [[UInt8]])

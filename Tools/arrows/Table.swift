@@ -154,7 +154,9 @@ enum Table {
             "MartletSimulation",
         ]
         func addTests(_ name: String, folder: String, subject: String) {
-            let subjects = (direct[subject] ?? []).union(["Martlet\(subject)"])
+            // What decorates streams is tried over those that are there.
+            let decorated: Set<String> = subject == "TLS" ? ["MartletUV"] : []
+            let subjects = (direct[subject] ?? []).union(["Martlet\(subject)"]).union(decorated)
             rows.append(
                 Target(
                     name: name, kind: .test, folder: folder,

@@ -64,6 +64,7 @@ func plugins() -> HostPlugins {
         }, stopLoop: { loop.stop() },
         makeStreams: { UVStreams(loop: loop) }, makeDatagrams: { UVDatagrams(loop: loop) },
         makeProcesses: { UVProcesses(loop: loop) }, crypto: OpenSSLCrypto(),
+        security: OpenSSLSecurity(), certificates: OpenSSLCertificates(),
         compression: ZlibCompression(), files: UVFiles(),
         openStores: stores, writeOutput: { write($0, to: 1) }, writeError: { write($0, to: 2) },
         hostName: hostName(), temporaryDirectory: environment("TMPDIR") ?? "/tmp")
@@ -71,9 +72,13 @@ func plugins() -> HostPlugins {
 
 let usage = """
     usage: martlet agent [flags]           run a server; 'martlet agent -h' lists the flags
+           martlet config validate PATH    check configuration files; 'config explain' shows
+                                           every setting and where it was set
            martlet operator raft recover   recover from a lost quorum; '-h' explains
            martlet operator gossip keyring generate
                                            make a key that seals gossip
+           martlet audit verify FOLDER     follow the chain of an audit log; '-h' explains
+           martlet tls ca|cert create      make an authority, and certificates by it; '-h' explains
            martlet version                 print the version
 
     """
@@ -85,12 +90,18 @@ switch arguments.first {
 case "agent":
     UVProcesses.raiseDescriptorLimit()
     exit(Agent.run(arguments: Array(arguments.dropFirst()), plugins: plugins()))
+case "config":
+    exit(ConfigCommand.run(arguments: Array(arguments.dropFirst()), plugins: plugins()))
 case "operator" where arguments.dropFirst().prefix(2) == ["raft", "recover"]:
     exit(RecoverCommand.run(arguments: Array(arguments.dropFirst(3)), plugins: plugins()))
 case "operator" where arguments.dropFirst().prefix(3) == ["gossip", "keyring", "generate"]:
     exit(KeygenCommand.run(arguments: Array(arguments.dropFirst(4)), plugins: plugins()))
 case "operator" where arguments.dropFirst().first == "keygen":
     exit(KeygenCommand.run(arguments: Array(arguments.dropFirst(2)), plugins: plugins()))
+case "audit" where arguments.dropFirst().first == "verify":
+    exit(AuditCommand.run(arguments: Array(arguments.dropFirst(2)), plugins: plugins()))
+case "tls":
+    exit(TLSCommand.run(arguments: Array(arguments.dropFirst()), plugins: plugins()))
 case "version", "-version", "--version", "-v":
     write("Martlet v\(Agent.version)\n", to: 1)
 case "-h", "-help", "--help", "help":

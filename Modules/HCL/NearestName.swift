@@ -4,7 +4,7 @@
 /// neighbours counted once; nil when even the nearest shares too little to be a help.
 ///
 /// - Complexity: the product of both lengths for each name; names over 64 bytes have no neighbour.
-func nearestName(to text: String, among names: [String]) -> String? {
+package func nearestName(to text: String, among names: [String]) -> String? {
     guard text.utf8.count <= 64 else { return nil }
     let wanted = Array(text.lowercased().utf8)
     var best: (name: String, distance: Int)?

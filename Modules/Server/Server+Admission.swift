@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+import MartletACL
+import MartletAPI
+import MartletHTTP
+import MartletRaft
+import MartletTransport
+
+/// Who sends a request, as far as it is known.
+struct Caller {
+    /// nil for what this server asks itself, or another server passes on.
+    var address: SocketAddress?
+    /// What its client calls itself; nil for a read, of which nobody writes that down.
+    var userAgent: String?
+    /// What it presents.
+    var credential = Credential.anonymous
+    /// The secret itself, where the answer repeats it to its owner.
+    var secret: String?
+    /// The server that passes its request on, if one does.
+    var server: ServerID?
+    /// What it may do, once that was found.
+    var access: Access?
+    /// Why it is listened to, where that had to be decided.
+    var decision: Decision.Reason?
+    /// Why it is not.
+    var refusal: AccessRefusal?
+
+    /// The name of its token, for the audit log; nil as long as it has none.
+    var identity: AuditIdentity? {
+        guard let access = access ?? refusal?.access, let token = access.token else { return nil }
+        return AuditIdentity(
+            accessorID: token.accessorID, name: token.name, policies: access.policies,
+            isGlobal: token.isGlobal,
+            createTime: Timestamp.rfc3339Nano(unixNanoseconds: token.createUnixNanoseconds))
+    }
+
+    /// Why it may do what it asks, or may not, for the audit log.
+    var reason: String? { refusal?.auditText ?? decision.map { "\($0)" } }
+}
+
+/// What becomes of a request of which only the head has come.
+enum RequestVerdict {
+    /// Its body is read, and both go to ``Server/serve(_:body:respond:)``.
+    case proceed(Call)
+    /// Answered at once. The body is not looked at.
+    case refuse(APIResponse, Caller)
+}
+
+/// Requests are decided on before their bodies are read: nobody makes this server hold or decode
+/// what it is not going to do.
+extension Server {
+    /// Calls `decided` once, in this call or later.
+    func admit(
+        _ head: RequestHead, from caller: Caller, decided: @escaping (RequestVerdict) -> Void
+    ) {
+        counters.requests += 1
+        switch verdict(on: APIRequest(head), head, caller) {
+        case .proceed(let call) where options.acl.isEnabled:
+            authorize(call) { outcome in
+                switch outcome {
+                case .success(let known): decided(.proceed(known))
+                case .failure(let denial):
+                    var refused = call.caller
+                    refused.refusal = denial.refusal
+                    decided(.refuse(denial.response, refused))
+                }
+            }
+        case let verdict: decided(verdict)
+        }
+    }
+
+    /// A request that comes from no connection: decided on, and served.
+    func serve(_ request: APIRequest, respond: @escaping (APIResponse) -> Void) {
+        switch verdict(on: request, nil, Caller()) {
+        case .proceed(let call): serve(call, body: request.body, respond: respond)
+        case .refuse(let response, _): respond(response)
+        }
+    }
+
+    private func verdict(
+        on request: APIRequest, _ head: RequestHead?, _ caller: Caller
+    ) -> RequestVerdict {
+        switch Routes.router.match(method: request.method, path: request.path) {
+        case .notFound:
+            return .refuse(
+                .text(404, "no such endpoint: \(request.path.prefix(256))"), caller)
+        case .methodNotAllowed(let allow):
+            var response = APIResponse.text(405, "Invalid method")
+            response.allow = allow
+            return .refuse(response, caller)
+        case .found(let endpoint, let parameters):
+            do throws(APIError) {
+                var call = try Call(
+                    request, endpoint, parameters, of: caller, limits: options.httpLimits,
+                    default: options.leaderHold)
+                try checkRegion(of: call)
+                try checkSwitch(of: call)
+                if options.acl.isEnabled, let head { try identify(&call, head) }
+                return .proceed(call)
+            } catch {
+                return .refuse(.text(error.status, error.message), caller)
+            }
+        }
+    }
+
+    private func identify(_ call: inout Call, _ head: RequestHead) throws(APIError) {
+        let secret = Credential.secret(in: head)
+        do throws(CryptoError) {
+            call.caller.credential = try Credential(secret: secret, crypto: environment.crypto)
+        } catch {
+            throw APIError(status: 500, message: "acl token lookup failed: \(error)")
+        }
+        if call.endpoint == .aclOwnToken || call.endpoint == .aclToken {
+            call.caller.secret = secret
+        }
+    }
+
+    func checkSwitch(of call: Call) throws(APIError) {
+        if call.endpoint.isAboutACL, !options.acl.isEnabled {
+            throw APIError(status: 400, message: "ACL support disabled")
+        }
+    }
+
+    func checkRegion(of call: Call) throws(APIError) {
+        if let region = call.query.first("region"), !region.isEmpty, region != options.region {
+            throw APIError(status: 500, message: "No path to region")
+        }
+    }
+}

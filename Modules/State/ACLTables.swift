@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+import MartletAPI
+
+/// Tokens, policies and roles: who may do what. Changed by ``ACLCommand`` only.
+///
+/// - Invariant: `accessors`, `roleIDs` and `expiries` say what tokens and roles say, for lookups by
+///   another key; `bytesCount` is the sum of all weights and at most ``bytesMax``.
+package struct ACLTables: Sendable {
+    package static let tokensMax = 65_536
+    package static let policiesMax = 4096
+    package static let rolesMax = 4096
+    /// Bound of all three together, as ``weight`` counts: what is in the state must fit an archive.
+    package static let bytesMax = 24 << 20
+    /// What of these bounds only a bootstrap may use: who has lost every token must get in.
+    static let resetTokens = 64
+    static let resetBytes = 64 << 10
+
+    /// By name.
+    var policyTable = OrderedTable<String, ACLPolicy>()
+    /// By accessor id.
+    var tokenTable = OrderedTable<String, ACLToken>()
+    /// By id.
+    var roleTable = OrderedTable<String, ACLRole>()
+    private var accessors = OrderedTable<TokenDigest, String>()
+    private var roleIDs = OrderedTable<String, String>()
+    private var expiries = OrderedTable<Expiry, Void>()
+    private(set) var bytesCount = 0
+
+    /// Log index of the last change to the table; 0 before any.
+    var policyIndex: UInt64 = 0
+    var tokenIndex: UInt64 = 0
+    var roleIndex: UInt64 = 0
+    /// Log index of the bootstrap in force; 0 before the first.
+    var bootstrapIndex: UInt64 = 0
+
+    /// Orders tokens by when they expire.
+    private struct Expiry: Comparable, Sendable {
+        let unixNanoseconds: Int64
+        let accessor: String
+
+        static func < (left: Self, right: Self) -> Bool {
+            (left.unixNanoseconds, left.accessor) < (right.unixNanoseconds, right.accessor)
+        }
+    }
+
+    init() {}
+
+    /// Whether there ever was anything in them.
+    var isKnown: Bool { policyIndex > 0 || tokenIndex > 0 || roleIndex > 0 }
+
+    // MARK: Tokens
+
+    mutating func insert(_ token: ACLToken) {
+        removeToken(token.accessorID)
+        tokenTable.insert(token, at: token.accessorID)
+        accessors.insert(token.accessorID, at: token.digest)
+        if let expiry = Self.expiry(of: token) { expiries.insert((), at: expiry) }
+        bytesCount += token.weight
+    }
+
+    @discardableResult
+    mutating func removeToken(_ accessor: String) -> ACLToken? {
+        guard let token = tokenTable.remove(accessor) else { return nil }
+        accessors.remove(token.digest)
+        if let expiry = Self.expiry(of: token) { expiries.remove(expiry) }
+        bytesCount -= token.weight
+        return token
+    }
+
+    /// The first to expire of those that have expired by then.
+    func accessors(expiredAt unixNanoseconds: Int64, limit: Int) -> [String] {
+        var expired: [String] = []
+        for element in expiries {
+            guard element.key.unixNanoseconds <= unixNanoseconds, expired.count < limit else {
+                break
+            }
+            expired.append(element.key.accessor)
+        }
+        return expired
+    }
+
+    /// When the next token expires, in nanoseconds since 1970; nil if none will.
+    var nextExpiry: Int64? {
+        var iterator = expiries.makeIterator()
+        return iterator.next()?.key.unixNanoseconds
+    }
+
+    /// O(log n). The digest that is found is compared as a whole.
+    func token(_ digest: TokenDigest) -> ACLToken? {
+        guard let accessor = accessors[digest], let token = tokenTable[accessor],
+            token.digest == digest
+        else { return nil }
+        return token
+    }
+
+    private static func expiry(of token: ACLToken) -> Expiry? {
+        token.expirationUnixNanoseconds.map {
+            Expiry(unixNanoseconds: $0, accessor: token.accessorID)
+        }
+    }
+
+    // MARK: Policies and roles
+
+    mutating func insert(_ policy: ACLPolicy) {
+        removePolicy(policy.name)
+        policyTable.insert(policy, at: policy.name)
+        bytesCount += policy.weight
+    }
+
+    @discardableResult
+    mutating func removePolicy(_ name: String) -> ACLPolicy? {
+        guard let policy = policyTable.remove(name) else { return nil }
+        bytesCount -= policy.weight
+        return policy
+    }
+
+    /// - Precondition: no other role has its name.
+    mutating func insert(_ role: ACLRole) {
+        removeRole(role.id)
+        roleTable.insert(role, at: role.id)
+        let other = roleIDs.insert(role.id, at: role.name)
+        precondition(other == nil, "two roles named \(role.name)")
+        bytesCount += role.weight
+    }
+
+    @discardableResult
+    mutating func removeRole(_ id: String) -> ACLRole? {
+        guard let role = roleTable.remove(id) else { return nil }
+        roleIDs.remove(role.name)
+        bytesCount -= role.weight
+        return role
+    }
+
+    func role(named name: String) -> ACLRole? { roleIDs[name].flatMap { roleTable[$0] } }
+
+    // MARK: Restoring
+
+    /// The same, as if written at `index`. A reset of the bootstrap that was prepared before fails.
+    func restored(at index: UInt64) -> ACLTables {
+        var restored = ACLTables()
+        for element in policyTable {
+            var policy = element.value
+            (policy.createIndex, policy.modifyIndex) = (index, index)
+            restored.insert(policy)
+        }
+        for element in tokenTable {
+            var token = element.value
+            (token.createIndex, token.modifyIndex) = (index, index)
+            restored.insert(token)
+        }
+        for element in roleTable {
+            var role = element.value
+            (role.createIndex, role.modifyIndex) = (index, index)
+            restored.insert(role)
+        }
+        restored.policyIndex = index
+        restored.tokenIndex = index
+        restored.roleIndex = index
+        restored.bootstrapIndex = bootstrapIndex > 0 ? index : 0
+        return restored
+    }
+}
+
+extension ACLTables: Equatable {
+    package static func == (left: Self, right: Self) -> Bool {
+        left.policyIndex == right.policyIndex && left.tokenIndex == right.tokenIndex
+            && left.roleIndex == right.roleIndex && left.bootstrapIndex == right.bootstrapIndex
+            && left.policyTable == right.policyTable && left.tokenTable == right.tokenTable
+            && left.roleTable == right.roleTable
+    }
+}
+
+// What one takes in a snapshot, in bytes: 4 for each length, 16 for the two indexes.
+
+extension ACLToken {
+    var weight: Int {
+        36 + 32 + 19 + 16 + 5 * 4 + name.utf8.count + hash.count + ACLTables.weight(policies)
+            + ACLTables.weight(roles)
+    }
+}
+
+extension ACLPolicy {
+    var weight: Int {
+        16 + 4 * 4 + name.utf8.count + description.utf8.count + rules.utf8.count + hash.count
+    }
+}
+
+extension ACLRole {
+    var weight: Int {
+        16 + 36 + 5 * 4 + name.utf8.count + description.utf8.count + hash.count
+            + ACLTables.weight(policies)
+    }
+}
+
+extension ACLTables {
+    fileprivate static func weight(_ texts: [String]) -> Int {
+        texts.reduce(0) { $0 + 4 + $1.utf8.count }
+    }
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+import MartletClient
+import MartletHarness
+import MartletSimulation
+import Testing
+
+/// Every endpoint against every kind of token (`operator-api.md`, section 5; `acl.md`, section 4.2).
+@Suite("Access matrix") struct AccessMatrixTests {
+    /// The tokens, by what they may do. What no row names, a token may not.
+    private static let tokens: [(name: String, rules: String)] = [
+        ("read", #"operator { policy = "read" }"#),
+        ("write", #"operator { policy = "write" }"#),
+        ("deny", #"operator { policy = "deny" }"#),
+        ("agent-read", #"agent { policy = "read" }"#),
+        ("agent-write", #"agent { policy = "write" }"#),
+        ("node-read", #"node { policy = "read" }"#),
+        ("node-write", #"node { policy = "write" }"#),
+        ("other", #"namespace "default" { policy = "write" }"#),
+        ("raft-read", #"operator { capabilities = ["raft-read"] }"#),
+        ("raft-remove", #"operator { capabilities = ["raft-remove"] }"#),
+        ("leader-transfer", #"operator { capabilities = ["leader-transfer"] }"#),
+        ("autopilot-read", #"operator { capabilities = ["autopilot-read"] }"#),
+        ("autopilot-write", #"operator { capabilities = ["autopilot-write"] }"#),
+        ("scheduler-read", #"operator { capabilities = ["scheduler-read"] }"#),
+        ("scheduler-write", #"operator { capabilities = ["scheduler-write"] }"#),
+        ("snapshot-save", #"operator { capabilities = ["snapshot-save"] }"#),
+        ("snapshot-restore", #"operator { capabilities = ["snapshot-restore"] }"#),
+        ("keyring", #"operator { capabilities = ["keyring"] }"#),
+    ]
+
+    struct Row: Sendable, CustomTestStringConvertible {
+        let method: ClientMethod
+        let path: String
+        var body: String?
+        /// Beside management, which may do everything.
+        let allowed: Set<String>
+
+        var testDescription: String { "\(method) \(path)" }
+    }
+
+    private static let anybody: Set<String> = Set(tokens.map(\.name))
+        .union(["read+deny", "read+write", "unknown policy"])
+        .union(["none", "garbage", "unknown", "accessor"])
+    private static let anyToken = anybody.subtracting(["none", "garbage", "unknown", "accessor"])
+
+    static let rows: [Row] = {
+        let op = "/v1/operator"
+        let gone = "00000000-0000-4000-8000-000000000000"
+        let autopilotReaders: Set<String> = ["read", "write", "read+write", "autopilot-read"]
+        let schedulerReaders: Set<String> = ["read", "write", "read+write", "scheduler-read"]
+        let readers: [Row] = [
+            Row(method: .get, path: "\(op)/raft/configuration", allowed: ["raft-read"]),
+            Row(method: .get, path: "\(op)/raft/history", allowed: ["raft-read"]),
+            Row(
+                method: .get, path: "\(op)/autopilot/configuration", allowed: autopilotReaders),
+            Row(method: .get, path: "\(op)/autopilot/health", allowed: autopilotReaders),
+            Row(method: .get, path: "\(op)/autopilot/state", allowed: autopilotReaders),
+            Row(method: .get, path: "\(op)/autopilot/plan", allowed: autopilotReaders),
+            Row(
+                method: .get, path: "\(op)/scheduler/configuration", allowed: schedulerReaders),
+            Row(method: .get, path: "\(op)/snapshot", allowed: ["snapshot-save"]),
+            Row(method: .get, path: "/v1/agent/self", allowed: ["agent-read", "agent-write"]),
+            Row(method: .get, path: "/v1/agent/members", allowed: ["node-read", "node-write"]),
+            Row(method: .get, path: "/v1/acl/tokens", allowed: []),
+            Row(method: .get, path: "/v1/acl/policy/matrix-read", allowed: ["read", "read+deny", "read+write"]),
+            Row(method: .get, path: "/v1/acl/token/\(gone)", allowed: []),
+            Row(method: .get, path: "/v1/acl/role/\(gone)", allowed: []),
+            Row(method: .get, path: "/v1/acl/policies", allowed: anyToken.union(["none"])),
+            Row(method: .get, path: "/v1/acl/roles", allowed: anyToken.union(["none"])),
+            Row(method: .get, path: "/v1/status/leader", allowed: anybody),
+            Row(method: .get, path: "/v1/status/peers", allowed: anybody),
+            Row(method: .get, path: "/v1/regions", allowed: anybody),
+            Row(method: .get, path: "/v1/agent/health", allowed: anybody),
+            Row(method: .get, path: "/v1/metrics", allowed: anybody),
+        ]
+        // The same, asked of whoever answers from what it has.
+        let stale = readers.map {
+            Row(method: $0.method, path: $0.path + "?stale", allowed: $0.allowed)
+        }
+        let writers: [Row] = [
+            Row(method: .delete, path: "\(op)/raft/peer?id=\(gone)", allowed: ["raft-remove"]),
+            Row(
+                method: .put, path: "\(op)/raft/transfer-leadership?id=\(gone)",
+                allowed: ["leader-transfer"]),
+            Row(
+                method: .put, path: "\(op)/autopilot/configuration", body: "{}",
+                allowed: ["write", "read+write", "autopilot-write"]),
+            Row(
+                method: .put, path: "\(op)/scheduler/configuration", body: "{}",
+                allowed: ["write", "read+write", "scheduler-write"]),
+            Row(
+                method: .put, path: "\(op)/snapshot", body: "no archive",
+                allowed: ["snapshot-restore"]),
+            Row(
+                method: .put, path: "/v1/agent/force-leave?node=nobody",
+                allowed: ["agent-write"]),
+            Row(
+                method: .put, path: "/v1/agent/join?address=nowhere", allowed: ["agent-write"]),
+            Row(
+                method: .put, path: "/v1/agent/keyring/use", body: #"{"Key":"no key"}"#,
+                allowed: ["agent-write", "keyring"]),
+            Row(method: .get, path: "/v1/agent/keyring/list", allowed: ["agent-write", "keyring"]),
+            Row(method: .put, path: "/v1/acl/policy/x", body: "{}", allowed: []),
+            Row(method: .delete, path: "/v1/acl/policy/x", allowed: []),
+            Row(method: .put, path: "/v1/acl/token", body: "{}", allowed: []),
+            Row(method: .put, path: "/v1/acl/token/\(gone)", body: "{}", allowed: []),
+            Row(method: .delete, path: "/v1/acl/token/\(gone)", allowed: []),
+            Row(method: .put, path: "/v1/acl/role", body: "{}", allowed: []),
+            Row(method: .put, path: "/v1/acl/role/\(gone)", body: "{}", allowed: []),
+            Row(method: .delete, path: "/v1/acl/role/\(gone)", allowed: []),
+        ]
+        return readers + stale + writers
+    }()
+
+    @Test("Each endpoint listens to those that it names, on leader and followers, stale or not")
+    func matrix() throws {
+        let guarded = try GuardedCluster(seed: 71)
+        var secrets: [(name: String, secret: String?)] = [
+            ("none", nil), ("garbage", "garbage"),
+            ("unknown", "11111111-2222-4333-8444-555555555555"),
+        ]
+        for token in Self.tokens {
+            secrets.append((token.name, try guarded.token(of: "matrix-\(token.name)", token.rules)))
+        }
+        for (name, policies) in [
+            ("read+deny", ["matrix-read", "matrix-deny"]),
+            ("read+write", ["matrix-read", "matrix-write"]), ("unknown policy", ["not-there"]),
+        ] {
+            let made = try guarded.makeToken(policies: policies)
+            secrets.append((name, made.secret))
+            if name == "read+deny" { secrets.append(("accessor", made.accessor)) }
+        }
+        guarded.cluster.world.run(for: .seconds(1))
+        for node in [guarded.leader, guarded.followers[0]] {
+            for row in Self.rows {
+                for (name, secret) in secrets {
+                    let answer = guarded.cluster.ask(
+                        node, row.method, row.path, body: row.body, token: secret)
+                    let isListenedTo = answer.status != 403
+                    #expect(
+                        isListenedTo == row.allowed.contains(name) && answer.status > 0,
+                        "\(row.testDescription) at \(node.name) with \(name): \(answer.status) \(answer.text)")
+                }
+                let answer = guarded.cluster.ask(
+                    node, row.method, row.path, body: row.body, token: guarded.management)
+                #expect(answer.status != 403 && answer.status > 0, "\(row.testDescription): management")
+            }
+        }
+    }
+
+    @Test("Nothing tells a refused caller whether what it asks for is there")
+    func silence() throws {
+        let guarded = try GuardedCluster(seed: 72)
+        let secret = try guarded.token(of: "small", #"node { policy = "read" }"#)
+        try guarded.putPolicy("hidden", #"node { policy = "read" }"#)
+        for path in ["/v1/acl/policy/hidden", "/v1/acl/policy/not-there"] {
+            let answer = guarded.cluster.ask(guarded.leader, .get, path, token: secret)
+            #expect(answer.status == 403)
+            #expect(answer.text == "Permission denied")
+        }
+    }
+}
