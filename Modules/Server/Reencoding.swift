@@ -10,7 +10,7 @@ package import MartletTransport
 /// again. Fuzzers call it; nothing that a server does goes through here.
 package enum Reencoding: String, CaseIterable, Sendable {
     case hello, helloReply
-    case forward, forwardReply
+    case forward, forwardReply, credential
     case raftMessage, snapshotOffer
     case memberInfo, gossipMessage
     case founding
@@ -26,6 +26,7 @@ package enum Reencoding: String, CaseIterable, Sendable {
         case .hello: try Hello(reading: &reader).write(to: &writer)
         case .helloReply: try HelloReply(reading: &reader).write(to: &writer)
         case .forward: try APIRequest(reading: &reader).write(to: &writer)
+        case .credential: try Credential(reading: &reader).write(to: &writer)
         case .forwardReply: try ForwardReply(reading: &reader).write(to: &writer)
         case .raftMessage:
             let version = Hello.protocolMax

@@ -158,6 +158,81 @@ for name, content in {
     seed("socket-address", name, content)
 
 
+# MARK: Access control
+
+
+def ident(n):
+    return "00000000-0000-4000-8000-%012x" % n
+
+
+AGENT = """
+# An agent's file.
+name = "s1"  // the node's
+data_dir = "/var/lib/nomad"
+bind_addr = "0.0.0.0"
+ports { http = 4646, rpc = 4647 serf = 4648 }
+server {
+  enabled          = true
+  bootstrap_expect = 3
+  server_join { retry_join = ["10.0.0.1", "10.0.0.2:4648"] retry_interval = "15s" }
+}
+telemetry = { prometheus_metrics = true }
+/* and so on */
+audit { enabled = true
+  sink "audit" { type = "file" format = "json" }
+}
+text = <<-EOF
+    indented \\ "quoted"
+  EOF
+numbers = [0, -1, 0x1F, 1.5e3, 010, true, false, "a\\n\\u00e9\\"${b}"]
+"""
+seed("hcl", "agent", AGENT)
+seed("hcl", "json", "{\"server\":{\"enabled\":true,\"server_join\":[{\"retry_join\":[\"a\"]}]},\"x\":null,\"n\":-0.5}")
+seed("hcl", "heredoc", "a = <<EOF\nb\n  EOF\nEOF\nc = <<X\nX\n")
+seed("hcl", "labels", "a \"b\" \"c\" { d \"e\" {} }\n\"f\" = [{g = 1}, [[]]]\n")
+seed("hcl", "deep", "a = " + "[" * 17 + "]" * 17)
+seed("hcl", "cut", "a { b = \"c")
+POLICIES = {
+    "read": "operator { policy = \"read\" }\nagent { policy = \"read\" }\nnode { policy = \"read\" }\n",
+    "write": "operator { policy = \"write\" capabilities = [\"raft-remove\", \"snapshot-save\"] }\nagent { policy = \"write\" }",
+    "namespaces": "namespace \"*\" { policy = \"read\" }\nnamespace \"prod-*\" { capabilities = [\"submit-job\", \"read-logs\"]\n"
+    "  variables { path \"a/*\" { capabilities = [\"read\", \"write\"] } path \"*\" { capabilities = [\"deny\"] } } }\n"
+    "namespace \"prod-x\" { policy = \"deny\" }",
+    "others": "host_volume \"prod-*\" { policy = \"write\" }\nnode_pool \"all\" { capabilities = [\"read\"] }\n"
+    "quota { policy = \"read\" }\nplugin { policy = \"list\" }",
+    "deny": "operator { policy = \"deny\" }\nnamespace \"default\" { capabilities = [\"deny\"] }",
+    "json": "{\"operator\":{\"policy\":\"read\"},\"namespace\":{\"default\":{\"policy\":\"write\"}}}",
+    "unknown": "operater { policy = \"read\" }",
+}
+for name, content in POLICIES.items():
+    seed("policy", name, content)
+    seed("hcl", "policy-" + name, content)
+seed("policy", "several", "\0".join([POLICIES["read"], POLICIES["namespaces"], POLICIES["deny"]]))
+for name, content in {
+    "exact": "prod\0prod", "star": "prod-api-1\0prod-*-1", "stars": "aaabaaab\0*a*aab*", "none": "prod\0dev*",
+    "overlap": "aba\0ab*ba", "every": "x\0***",
+}.items():
+    seed("policy-glob", name, content)
+TOKEN = ("{\"AccessorID\":\"%s\",\"Name\":\"ops\",\"Type\":\"client\",\"Policies\":[\"read\",\"write\"],\"Roles\":"
+         "[{\"ID\":\"%s\"},{\"Name\":\"deployers\"}],\"Global\":true,\"ExpirationTTL\":\"8h\"}" % (ident(1), ident(2)))
+seed("api-token", "client", TOKEN)
+seed("api-token", "management", "{\"Type\":\"management\",\"ExpirationTime\":\"2030-01-02T03:04:05.678+01:00\"}")
+seed("api-token", "wrong", "{\"Type\":\"root\",\"Policies\":[\"a b\"],\"ExpirationTTL\":-1}")
+seed("api-policy", "whole", "{\"Name\":\"read\",\"Description\":\"d\",\"Rules\":\"operator { policy = \\\"read\\\" }\"}")
+seed("api-policy", "wrong", "{\"Name\":\"a b\",\"JobACL\":null}")
+seed("api-role", "whole", "{\"Name\":\"deployers\",\"Policies\":[{\"Name\":\"read\"},{\"Name\":\"read\"}]}")
+seed("api-role", "wrong", "{\"Name\":\"\",\"Policies\":[]}")
+seed("api-bootstrap", "secret", "{\"BootstrapSecret\":\"%s\"}" % ident(3))
+seed("api-bootstrap", "none", "{}")
+for name, content in {
+    "zulu": "2026-11-25T23:59:59Z", "nanoseconds": "2024-02-29T00:00:00.123456789Z", "offset": "1969-12-31T19:00:00-05:00",
+    "first": "1678-01-01T00:00:00Z", "last": "2261-12-31T23:59:59.999999999Z", "none": "0001-01-01T00:00:00Z",
+    "leap": "2023-02-29T00:00:00Z",
+}.items():
+    seed("timestamp", name, content)
+seed("audit-lines", "foreign", "{\"created_at\":\"2026-11-25T23:00:00Z\",\"event_type\":\"audit\",\"payload\":{\"id\":\"a\"}}\n{}\n")
+seed("audit-lines", "torn", "{\"a\":1\n\n{\"a\":")
+
 # MARK: Between servers
 
 
@@ -212,6 +287,9 @@ seed("forward-reply", "busy", u8(0) + u16(429) + u8(2) + blob(b"try again") + u8
 seed("forward-reply", "archive", u8(0) + u16(200) + u8(3) + blob(b"\x1f\x8b") + u8(0) + u8(0) + text("") + u16(0)
      + text("47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="))
 seed("forward-reply", "not-leader", u8(1))
+seed("credential", "anonymous", u8(0))
+seed("credential", "token", u8(1) + bytes(range(32)))
+seed("credential", "malformed", u8(2))
 
 RAFT = {
     "vote-request": u8(1) + u64(5) + u8(3) + u64(10) + u64(4),
@@ -388,6 +466,40 @@ COMMANDS = {
     "upgrade-baseline": u8(3) + u8(12) + u8(1) + u64(0) + u8(1) + u64(3),
     "newer": u8(200) + u8(1),
 }
+
+
+def texts(*words):
+    return u32(len(words)) + b"".join(text(word) for word in words)
+
+
+def token(n, management=False, expires=None):
+    return (text(ident(n)) + hashlib.sha256(b"%d" % n).digest() + u8(management) + u8(1) + text("token %d" % n)
+            + (texts() + texts() if management else texts("read", "write") + texts(ident(50)))
+            + u64(1_700_000_000_000_000_000) + (u8(0) if expires is None else u8(1) + u64(expires)) + blob(b""))
+
+
+def policy(name):
+    return text(name) + text("about " + name) + text(POLICIES[name]) + blob(hashlib.sha256(name.encode()).digest())
+
+
+def role(n):
+    return text(ident(50)) + text("deployers") + text("") + texts("read", "deny") + blob(b"")
+
+
+COMMANDS.update({
+    "upsert-policies": u8(4) + u8(13) + u32(2) + policy("read") + policy("deny"),
+    "delete-policies": u8(4) + u8(14) + texts("deny"),
+    "create-token": u8(4) + u8(15) + token(1),
+    "create-expiring-token": u8(4) + u8(15) + token(2, expires=1_700_000_100_000_000_000),
+    "update-token": u8(4) + u8(16) + text(ident(1)) + u8(0) + u8(1) + text("other") + texts("read") + texts() + blob(b""),
+    "delete-tokens": u8(4) + u8(17) + texts(ident(1)),
+    "delete-expired-tokens": u8(4) + u8(18) + u64(1_800_000_000_000_000_000) + u32(10),
+    "create-role": u8(4) + u8(19) + role(50),
+    "update-role": u8(4) + u8(20) + role(50),
+    "delete-roles": u8(4) + u8(21) + texts(ident(50)),
+    "bootstrap": u8(4) + u8(22) + u8(0) + token(3, management=True) + u8(0),
+    "bootstrap-again": u8(4) + u8(22) + u8(1) + u64(1) + token(4, management=True) + u8(1),
+})
 for name, content in COMMANDS.items():
     seed("command", name, content)
 
@@ -397,7 +509,10 @@ def log(*names):
     return b"".join(u16(len(COMMANDS[name])) + COMMANDS[name] for name in names)
 
 
-seed("commands", "all", log(*COMMANDS))
+seed("commands", "all", log(*list(COMMANDS)[:18]))
+seed("commands", "access", log("bootstrap", "upsert-policies", "create-role", "create-token", "create-expiring-token",
+                               "update-token", "update-role", "bootstrap-again", "delete-expired-tokens"))
+seed("commands", "no-access", log("create-role", "create-token", "delete-tokens", "delete-roles", "delete-policies"))
 seed("commands", "configurations", log("initialize-autopilot", "set-autopilot-cas", "set-autopilot-by",
                                        "initialize-scheduler", "set-scheduler", "set-scheduler-by"))
 seed("commands", "servers", log("put-server", "put-server-with-labels", "put-server", "remove-server"))
@@ -422,6 +537,11 @@ SNAPSHOTS = {
     + u32(2) + u64(13) + event("promote", u8(0)) + u64(14) + event("remove", u8(1) + short("a"))
     + u64(15) + u8(1) + u64(3),
 }
+SNAPSHOTS["access"] = (
+    u8(4) + u64(20) + u8(0) + u8(0) + labelled + u64(0) + u8(0) + u64(0) + u32(0) + u32(0) + u64(0) + u8(0)
+    + u64(3) + u64(7) + u32(2) + b"".join(u64(7) + u64(7) + policy(name) for name in ("deny", "read"))
+    + u64(8) + u32(2) + u64(8) + u64(8) + token(1) + u64(3) + u64(3) + token(3, management=True)
+    + u64(9) + u32(1) + u64(9) + u64(9) + role(50))
 for name, content in SNAPSHOTS.items():
     seed("state-snapshot", name, content)
     seed("snapshot-archive", name, content)

@@ -8,6 +8,7 @@ extension FuzzTarget {
             reencoding(.helloReply, "the answer to a greeting", isCanonical: false),
             reencoding(.forward, "a request that another server passes on", isCanonical: true),
             reencoding(.forwardReply, "the answer to one", isCanonical: false),
+            reencoding(.credential, "whose request is passed on", isCanonical: true),
             reencoding(.raftMessage, "what Raft says to Raft", isCanonical: false),
             reencoding(.snapshotOffer, "the announcement of a snapshot", isCanonical: false),
             reencoding(.memberInfo, "what a server says of itself", isCanonical: false),

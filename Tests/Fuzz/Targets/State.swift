@@ -45,6 +45,7 @@ extension FuzzTarget {
         case .casFailed: 2
         case .unchanged: 3
         case .refused(let why): Features.text(why)
+        case .aclRefused(let refusal): Features.text("\(refusal)")
         }
     }
 
@@ -65,7 +66,8 @@ extension FuzzTarget {
         let bytes = state.archived()
         let steps: [Command] = [
             .restoreBegin(sizeBytes: UInt64(bytes.count), checksum: CRC32C.checksum(bytes)),
-            .restoreChunk(restore: 1, number: 0, bytes: bytes), .restoreEnd(restore: 1),
+            .restoreChunk(restore: 1, number: 0, bytes: bytes),
+            .restoreEnd(restore: 1, hasACL: StateRestore.hasACL(bytes)),
         ]
         guard bytes.count <= StateRestore.chunkBytes else { return }
         for (step, command) in steps.enumerated() {
