@@ -19,10 +19,13 @@ The last line is "attack: N attacks, N failed"; exit status 1 when one failed.
 """
 import argparse
 import gzip
+import json
 import os
 import random
 import socket
+import ssl
 import struct
+import subprocess
 import sys
 import threading
 import time
@@ -474,7 +477,66 @@ def oversized(stand, count):
             s.close()
 
 
-ATTACKS = [smuggling, bombs, slow, numbers, pipelining, resets, garbage, datagrams, oversized]
+def secured(stand, count):
+    """A server that speaks TLS alone: noise, plain requests, and handshakes that are never finished."""
+    number = 60 if stand.is_short else 1_500
+    server = stand.secured_server()
+    context = ssl.create_default_context(cafile=os.path.join(server.root, "nomad-agent-ca.pem"))
+    context.check_hostname = False
+
+    def ask():
+        start = time.monotonic()
+        with connect(server.http_port) as plain, context.wrap_socket(plain) as s:
+            s.sendall(GET.replace(HOST, HOST + b"Connection: close\r\n"))
+            if statuses(read_all(s, 5)) != [200]:
+                raise Failed("a client with TLS is not answered")
+        if time.monotonic() - start > ANSWER_SECONDS_MAX:
+            raise Failed("a client with TLS waited %.1f s" % (time.monotonic() - start))
+        count.served += 1
+
+    held = []
+    try:
+        for n in range(number):
+            port = (server.http_port, server.rpc_port, server.serf_port)[n % 3]
+            data = [CLIENT_HELLO, CLIENT_HELLO[:n % 200], b"\x16\x03\x01\xff\xff" + b"\0" * 300, GET,
+                    b"\x16\x03\x01\x00\x02\x01\x00", CLIENT_HELLO[:5] + stand.dice.randbytes(200),
+                    b"\x15\x03\x03\x00\x02\x02\x00", b"\x17\x03\x03\x40\x00" + b"\0" * 16384][n // 3 % 8]
+            s = connect(port, own(400 + n % 100))
+            held.append(s)
+            s.settimeout(0.02)
+            count.sent += 1
+            try:
+                s.sendall(data)
+                if s.recv(4096):
+                    count.refused += 1
+            except OSError:
+                pass
+            if n % 20 == 0:
+                ask()
+        # A handshake has five seconds.
+        if not stand.is_short:
+            stand.watch(8)
+            for n, s in enumerate(held):
+                s.settimeout(0.01)
+                try:
+                    while s.recv(4096):
+                        pass
+                except TimeoutError:
+                    raise Failed("connection %d is still held after a handshake's time" % n)
+                except OSError:
+                    pass
+    finally:
+        for s in held:
+            s.close()
+    ask()
+    if server.process.poll() is not None:
+        raise Failed("it ended with %s\n%s" % (server.process.returncode, server.tail()))
+    if resident(server) > MEMORY_MEBIBYTES_MAX:
+        raise Failed("it took %d MiB" % resident(server))
+    server.kill()
+
+
+ATTACKS = [smuggling, bombs, slow, numbers, pipelining, resets, garbage, datagrams, oversized, secured]
 
 
 class Stand:
@@ -493,6 +555,41 @@ class Stand:
     def watch(self, seconds):
         """Lets the others ask while an attack only stands there."""
         time.sleep(seconds)
+
+    def secured_server(self):
+        """One more server, alone, with certificates of its own making."""
+        root = os.path.join(self.case.root, "secured")
+        os.makedirs(root)
+        for words in (["ca", "create"], ["cert", "create", "-server", "-region", "global"]):
+            subprocess.run([processes.OPTIONS.binary, "tls"] + words, cwd=root, check=True,
+                           stdout=subprocess.DEVNULL)
+        ports = processes.free_ports(3)
+        server = processes.Server(root, "secured", ports)
+        path = os.path.join(root, "agent.json")
+        with open(path, "w") as file:
+            json.dump({
+                "name": "secured", "data_dir": server.data, "bind_addr": "127.0.0.1",
+                "ports": {"http": ports[0], "rpc": ports[1], "serf": ports[2]},
+                "server": {"enabled": True, "bootstrap_expect": 1},
+                "tls": {"http": True, "rpc": True, "ca_file": os.path.join(root, "nomad-agent-ca.pem"),
+                        "cert_file": os.path.join(root, "global-server-nomad.pem"),
+                        "key_file": os.path.join(root, "global-server-nomad-key.pem"),
+                        "verify_server_hostname": True, "verify_https_client": False}}, file)
+        server.arguments = ["-config", path]
+        self.case.servers.append(server)
+        server.start()
+        context = ssl.create_default_context(cafile=os.path.join(root, "nomad-agent-ca.pem"))
+
+        def answers():
+            try:
+                with connect(server.http_port) as plain, context.wrap_socket(
+                        plain, server_hostname="localhost") as s:
+                    s.sendall(GET.replace(HOST, HOST + b"Connection: close\r\n"))
+                    return statuses(read_all(s, 5)) == [200]
+            except OSError:
+                return False
+        processes.wait_until(lambda: "an answer with TLS\n" + server.tail(), answers, 30)
+        return server
 
     def attack(self, attack):
         others = Others(self.servers)

@@ -6,6 +6,7 @@
 
 Options and verdict are those of processes.py.
 """
+import gzip
 import os
 import stat
 import sys
@@ -84,6 +85,36 @@ class Hardening(ProcessTest):
             self.assertNotIn(secret, log)
         self.assertNotIn(wrong, output)
         self.done()
+
+    def test_no_token_is_on_the_disk_or_in_the_log(self):
+        server = self.dev_with_key("-acl-enabled").start()
+        answer = wait_until("a bootstrap", lambda: self.answered(server, "/v1/acl/bootstrap"), 30)
+        manager = answer.json["SecretID"]
+        made = server.request("PUT", "/v1/acl/token", {"Type": "management", "Name": "other"},
+                              headers={"X-Nomad-Token": manager})
+        self.assertEqual(made.status, 200, made)
+        other = made.json["SecretID"]
+        for headers in ({"X-Nomad-Token": other}, {"Authorization": "Bearer " + other}):
+            for method, path, body in (("GET", AUTOPILOT, None), ("PUT", AUTOPILOT, '{"MinQuorum":1}'),
+                                       ("GET", "/v1/acl/token/self?explain", None), ("PUT", AUTOPILOT, "{")):
+                server.request(method, path, body, headers=headers)
+        archive = server.request("GET", SNAPSHOT, headers={"X-Nomad-Token": manager})
+        self.assertEqual(archive.status, 200)
+        self.assertEqual(server.terminate(), 0)
+        kept = [gzip.decompress(archive.body), open(server.log, "rb").read()]
+        for folder, _, names in os.walk(server.data):
+            kept += [open(os.path.join(folder, name), "rb").read() for name in names]
+        self.assertGreater(len(kept), 8)
+        accessor = made.json["AccessorID"].encode()
+        self.assertTrue(any(accessor in content for content in kept))
+        for secret in (manager, other):
+            self.assertFalse(any(secret.encode() in content for content in kept))
+        self.done()
+
+    @staticmethod
+    def answered(server, path):
+        answer = server.try_request("PUT", path)
+        return answer if answer is not None and answer.status == 200 else None
 
 
 if __name__ == "__main__":
