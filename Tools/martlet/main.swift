@@ -83,7 +83,9 @@ let usage = """
 
     """
 
-let arguments = Array(CommandLine.arguments.dropFirst())
+// What is created is the owner's alone, whoever starts this.
+umask(0o077)
+let arguments = Array(SecretFlags.takeArguments().dropFirst())
 switch arguments.first {
 case "agent":
     var plugins = plugins()
