@@ -23,7 +23,7 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
     /// Of ``own``: what each message is checked against.
     private var life: (clusterID: ServerID?, epoch: UInt64)
     private(set) var members = Members()
-    private var links: [ServerID: PeerLink] = [:]
+    private var links = PeerLinks()
     /// By number of acceptance, so that their order is that of events.
     private var sessions: [UInt64: PeerSession] = [:]
     private var nextSession: UInt64 = 0
@@ -108,8 +108,8 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
         ticker?.disarm()
         joining?.stop()
         gossip.stop()
-        for id in links.keys.sorted() { links[id]?.close() }
-        links = [:]
+        for link in links.inOrder { link.close() }
+        links = PeerLinks()
         for listener in listeners { listener.close() }
         listeners = []
         for number in sessions.keys.sorted() { sessions[number]?.close() }
@@ -129,7 +129,7 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
         changed.revision += 1
         own = changed
         _ = members.learn(own, at: loop.now)
-        for id in links.keys.sorted() { links[id]?.send(.member) { own.write(to: &$0) } }
+        for link in links.inOrder { link.send(.member) { own.write(to: &$0) } }
         gossip.update(own)
     }
 
@@ -165,7 +165,7 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
         guard let gone = members.makeRoom(keeping: { $0 == own.id || needed.contains($0) }) else {
             return
         }
-        links.removeValue(forKey: gone)?.close()
+        links.remove(gone)?.close()
     }
 
     /// Makes sure that there is a link to a server of the configuration. What it says itself of
@@ -176,10 +176,14 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
 
     /// Makes sure that there is a link to this server, at this address.
     func connect(to id: ServerID, at address: String) {
-        guard !isStopped, id != own.id, let address = SocketAddress(address) else { return }
-        if let link = links[id] { return link.move(to: address) }
+        guard !isStopped, id != own.id else { return }
+        let known = links[id]
+        if known?.addressText == address { return }
+        guard let place = SocketAddress(address) else { return }
+        if let known { return known.move(to: place, named: address) }
         guard links.count < Members.countMax else { return }
-        let link = PeerLink(to: id, at: address, loop: loop, streams: streams, owner: self)
+        let link = PeerLink(
+            to: id, at: place, named: address, loop: loop, streams: streams, owner: self)
         links[id] = link
         link.start()
     }
@@ -198,7 +202,7 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
             lastPing = now
             // A founding goes on although a word of it was lost.
             if own.clusterID == nil { delegate?.networkMembersChanged() }
-            for id in links.keys.sorted() { links[id]?.send(.ping) { _ in } }
+            for link in links.inOrder { link.send(.ping) { _ in } }
             meetUnmet()
         }
         members.contacted(own.id, at: now)
@@ -269,7 +273,7 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
         let gone = members.ids(.left)
         guard !gone.isEmpty else { return }
         let needed = delegate?.networkConfiguredServers() ?? []
-        for id in gone where !needed.contains(id) { links.removeValue(forKey: id)?.close() }
+        for id in gone where !needed.contains(id) { links.remove(id)?.close() }
     }
 
     func gossipForgot(_ id: ServerID) {
@@ -277,7 +281,7 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
             _ = members.set(.none, of: id)
         } else {
             members.forget(id)
-            links.removeValue(forKey: id)?.close()
+            links.remove(id)?.close()
         }
         delegate?.networkMembersChanged()
     }

@@ -273,9 +273,9 @@ final class Replica {
         var work: [Effect] = []
         swap(&work, &effects)
         outlook = Self.step(&core, input, at: loop.now, seenBy: observer, into: &work)
-        // Looked at where they stand: to copy an effect costs more than to carry out most.
-        for position in work.indices { carryOut(work.span[position]) }
-        while !work.isEmpty { work.removeLast() }
+        // Moved out, the last one first: to copy an effect costs more than to carry out most.
+        if work.count > 1 { work.reverse() }
+        while let effect = work.popLast() { carryOut(effect) }
         swap(&work, &effects)
     }
 
@@ -288,7 +288,7 @@ final class Replica {
         return core.outlook()
     }
 
-    private func carryOut(_ effect: Effect) {
+    private func carryOut(_ effect: consuming Effect) {
         switch effect {
         case .persist(let write):
             writes.add(write)

@@ -187,10 +187,18 @@ final class Steward {
 
     /// Somebody's status or the settings changed.
     private static func isNews(_ view: ClusterView, since before: ClusterView) -> Bool {
-        view.configuration != before.configuration
-            || !view.servers.elementsEqual(before.servers) {
-                $0.serfStatus == $1.serfStatus && $0.id == $1.id
-            }
+        guard view.configuration == before.configuration,
+            view.servers.count == before.servers.count
+        else { return true }
+        // In place: an observation is large.
+        let (now, then) = (view.servers.span, before.servers.span)
+        for position in now.indices
+        where now[position].serfStatus != then[position].serfStatus
+            || now[position].id != then[position].id
+        {
+            return true
+        }
+        return false
     }
 
     /// Said once in a leadership.
