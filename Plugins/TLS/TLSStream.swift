@@ -104,7 +104,7 @@ final class TLSStream: ByteStream, StreamHandler {
     /// Once. From here on the stream below holds this, until it has closed.
     func begin() {
         inner.handler = self
-        let timer = streams.loop.makeTimer { [weak self] in self?.timedOut() }
+        let timer = streams.loop.makeTimer { [unowned self] in timedOut() }
         timer.arm(at: deadline)
         self.timer = timer
         inner.resumeReading()
@@ -188,6 +188,30 @@ final class TLSStream: ByteStream, StreamHandler {
         }
     }
 
+    /// OpenSSL's buffers are there, and were used since they were looked at.
+    private var isWarm = false
+    private var wasUsed = false
+
+    private func use() {
+        wasUsed = true
+        guard !isWarm else { return }
+        isWarm = true
+        streams.warmed(self)
+    }
+
+    /// Lets go of the buffers if nothing was read or written since the last time.
+    ///
+    /// - Returns: whether there are none.
+    func cool() -> Bool {
+        guard wasUsed, phase != .over else {
+            isWarm = false
+            session?.freeBuffers()
+            return true
+        }
+        wasUsed = false
+        return false
+    }
+
     private var isOpenEnded: Bool { if case .open = ending { true } else { false } }
 
     private func timedOut() {
@@ -253,6 +277,7 @@ final class TLSStream: ByteStream, StreamHandler {
     private func read(_ bytes: UnsafeRawBufferPointer) {
         guard phase != .plain else { return unsafe readPlainly(bytes) }
         guard let session else { return }
+        use()
         unsafe session.input = bytes
         if phase == .open || phase == .shakingHands && shakeHands(session) {
             readContent(session)
@@ -347,7 +372,7 @@ final class TLSStream: ByteStream, StreamHandler {
 
     func write(_ bytes: Span<UInt8>) {
         guard case .open = ending, phase != .over, !bytes.isEmpty else { return }
-        if phase == .plain { return inner.write(bytes) }
+        if phase == .plain, output.isEmpty { return inner.write(bytes) }
         if output.capacity == 0 { output = streams.takeBuffer() }
         unsafe bytes.withUnsafeBufferPointer { unsafe output.append(contentsOf: $0) }
         scheduleFlush()
@@ -422,6 +447,7 @@ final class TLSStream: ByteStream, StreamHandler {
         while outputStart < output.count, inner.queuedBytes < Self.windowBytes {
             let end = min(outputStart + Self.sliceBytes, output.count)
             if let session {
+                use()
                 let failure = unsafe output.withUnsafeBytes { bytes in
                     unsafe session.write(UnsafeRawBufferPointer(rebasing: bytes[outputStart..<end]))
                 }
@@ -432,14 +458,13 @@ final class TLSStream: ByteStream, StreamHandler {
             outputStart = end
         }
         guard outputStart == output.count else { return }
-        streams.giveBack(output)
-        output = []
+        streams.giveBack(&output)
         outputStart = 0
     }
 
     private func limitClosing() {
         guard timer == nil else { return }
-        let timer = streams.loop.makeTimer { [weak self] in self?.timedOut() }
+        let timer = streams.loop.makeTimer { [unowned self] in timedOut() }
         timer.arm(at: streams.loop.now + Self.flushMax)
         self.timer = timer
     }

@@ -19,6 +19,11 @@ final class TLSStreams: SecuredStreams {
     let readBuffer = UnsafeMutableRawBufferPointer.allocate(
         byteCount: 4 * TLSSession.recordBytesMax, alignment: 16)
     private var spareBuffers: [[UInt8]] = []
+    /// Connections whose buffers are there.
+    private var warm: [TLSStream] = []
+    private var cooler: (any LoopTimer)?
+    private var isCooling = false
+    private static let coolingTime = Duration.seconds(1)
     private static let spareBuffersMax = 64
     private static let spareBufferBytesMax = 64 << 10
 
@@ -150,12 +155,32 @@ final class TLSStreams: SecuredStreams {
     /// An empty buffer for output; streams own one only while they have output.
     func takeBuffer() -> [UInt8] { spareBuffers.popLast() ?? [] }
 
-    func giveBack(_ buffer: consuming [UInt8]) {
+    func giveBack(_ buffer: inout [UInt8]) {
+        var spare: [UInt8] = []
+        swap(&spare, &buffer)
         guard spareBuffers.count < Self.spareBuffersMax,
-            buffer.capacity <= Self.spareBufferBytesMax
+            spare.capacity <= Self.spareBufferBytesMax
         else { return }
-        buffer.removeAll(keepingCapacity: true)
-        spareBuffers.append(buffer)
+        spare.removeAll(keepingCapacity: true)
+        spareBuffers.append(spare)
+    }
+
+    /// A connection in use keeps OpenSSL's buffers, some 34 KB; one that has been idle for a while has none.
+    func warmed(_ stream: TLSStream) {
+        warm.append(stream)
+        guard !isCooling else { return }
+        isCooling = true
+        let timer = cooler ?? loop.makeTimer { [unowned self] in cool() }
+        cooler = timer
+        timer.arm(at: loop.now + Self.coolingTime)
+    }
+
+    private func cool() {
+        var left: [TLSStream] = []
+        for stream in warm where !stream.cool() { left.append(stream) }
+        warm = left
+        isCooling = !warm.isEmpty
+        if isCooling { cooler?.arm(at: loop.now + Self.coolingTime) }
     }
 }
 

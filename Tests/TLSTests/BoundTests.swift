@@ -110,6 +110,21 @@ import Testing
         #expect(network.serverNotices.isEmpty)
     }
 
+    @Test("What was written to a connection before it turned out plain leaves first")
+    func order() throws {
+        var policy = TestNetwork.mutual
+        policy.plaintext = .taken
+        try network.listen(policy)
+        let client = try network.connectPlainly()
+        #expect(network.turn { network.accepted.count == 1 })
+        let server = network.accepted[0]
+        server.onBytes = { server.write([2]) }
+        server.write([1])
+        client.write([9])
+        #expect(network.turn { client.bytes.count == 2 })
+        #expect(client.bytes == [1, 2])
+    }
+
     @Test(
         "Who may fall back does where nobody speaks TLS, however that shows",
         arguments: ["resets", "ends", "answers", "says nothing"])
