@@ -105,6 +105,9 @@ public struct SecurityPolicy: Equatable, Sendable {
     /// Accepted connections in their handshakes, in all and of one address; more are reset.
     public var handshakesMax = 1024
     public var handshakesPerAddressMax = 256
+    /// Steps of accepted connections' handshakes that a turn of the loop takes, half a millisecond each;
+    /// more have turns of their own, so that nothing else waits for a crowd of newcomers.
+    public var handshakeStepsPerTurnMax = 8
 
     public init() {}
 }

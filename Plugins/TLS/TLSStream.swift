@@ -74,6 +74,9 @@ final class TLSStream: ByteStream, StreamHandler {
     private var timer: (any LoopTimer)?
     private let deadline: Duration
     private var isCounted: Bool
+    /// See ``TLSStreams/postpone(_:)``.
+    private var isWaiting = false
+    private var hasTurn = false
     private var closeError: TransportError?
     /// While connecting: told how it went, once.
     private var connected: ((Result<any ByteStream, ConnectFailure>) -> Void)?
@@ -170,6 +173,26 @@ final class TLSStream: ByteStream, StreamHandler {
             becomeUsable()
             return phase == .open
         }
+    }
+
+    /// Whether the next step of an accepted connection's handshake has to wait for its turn.
+    private func isPostponed() -> Bool {
+        if isWaiting { return true }
+        guard !isOutgoing, !hasTurn, !streams.mayStep() else { return false }
+        isWaiting = true
+        inner.pauseReading()
+        streams.postpone(self)
+        return true
+    }
+
+    /// It is its turn.
+    func goOn() {
+        isWaiting = false
+        guard phase == .shakingHands else { return }
+        inner.resumeReading()
+        hasTurn = true
+        read()
+        hasTurn = false
     }
 
     private func handshakeEnded() {
@@ -277,6 +300,7 @@ final class TLSStream: ByteStream, StreamHandler {
     private func read(_ bytes: UnsafeRawBufferPointer) {
         guard phase != .plain else { return unsafe readPlainly(bytes) }
         guard let session else { return }
+        if phase == .shakingHands, isPostponed() { return unsafe input = Array(bytes) }
         use()
         unsafe session.input = bytes
         if phase == .open || phase == .shakingHands && shakeHands(session) {
@@ -303,6 +327,11 @@ final class TLSStream: ByteStream, StreamHandler {
                     into: UnsafeMutableRawBufferPointer(rebasing: streams.readBuffer[filled...]))
                 guard case .bytes(let count) = last else { break reading }
                 filled += count
+                // OpenSSL reads no further than the record that it gives: nothing is left in it.
+                guard unsafe !session.input.isEmpty else {
+                    last = .needsMore
+                    break reading
+                }
             }
             if filled > 0 {
                 bytesReadAtContent = session.bytesRead

@@ -15,6 +15,12 @@ final class TLSStreams: SecuredStreams {
     private var handshakes = 0
     private var handshakesByAddress: [SocketAddress: Int] = [:]
 
+    private var stepsOfTurn = 0
+    private var postponed: [TLSStream] = []
+    private var stepper: (any LoopTimer)?
+    /// Time enough for the loop to look at its sockets.
+    private static let betweenSteps = Duration.milliseconds(1)
+
     /// Plaintext on its way from OpenSSL to a handler: one for all, as one thread reads.
     let readBuffer = UnsafeMutableRawBufferPointer.allocate(
         byteCount: 4 * TLSSession.recordBytesMax, alignment: 16)
@@ -149,6 +155,38 @@ final class TLSStreams: SecuredStreams {
     }
 
     func notePlaintext() { counts.plaintext &+= 1 }
+
+    // MARK: Handshakes, a few at a time
+
+    /// Whether a handshake may go on in this turn. If not, it is to be put off.
+    func mayStep() -> Bool {
+        guard postponed.isEmpty, stepsOfTurn < context.policy.handshakeStepsPerTurnMax else {
+            return false
+        }
+        if stepsOfTurn == 0 { loop.atEndOfTurn { [self] in stepsOfTurn = 0 } }
+        stepsOfTurn += 1
+        return true
+    }
+
+    /// Goes on with it in a turn to come, after those that wait already.
+    func postpone(_ stream: TLSStream) {
+        postponed.append(stream)
+        if postponed.count == 1 { armStepper() }
+    }
+
+    private func armStepper() {
+        let timer = stepper ?? loop.makeTimer { [unowned self] in stepPostponed() }
+        stepper = timer
+        timer.arm(at: loop.now + Self.betweenSteps)
+    }
+
+    private func stepPostponed() {
+        let count = min(postponed.count, max(1, context.policy.handshakeStepsPerTurnMax))
+        let next = postponed[..<count]
+        postponed.removeFirst(count)
+        if !postponed.isEmpty { armStepper() }
+        for stream in next { stream.goOn() }
+    }
 
     // MARK: Buffers
 
