@@ -62,13 +62,16 @@ struct ConfigurationReader {
         var values: Set<String> = []
         for item in body.items {
             let place = Origin(file, item.position)
-            guard let key = keys.first(where: { $0.name == item.key }) else {
+            // In any case, as Nomad takes them.
+            let name = item.key.lowercased()
+            guard let key = keys.first(where: { $0.name == name }) else {
                 reportUnknown(item.key, keys, under: path, at: place)
                 continue
             }
-            let full = path + [item.key]
+            if item.node.value == .null { continue }  // Says nothing.
+            let full = path + [name]
             origins[full.joined(separator: ".")] = place
-            if key.shape.isValue, !values.insert(item.key).inserted {
+            if key.shape.isValue, !values.insert(name).inserted {
                 warn(full.joined(separator: "."), "given twice in one place: the last one counts")
             }
             readItem(item, key.shape, full, file)
@@ -112,8 +115,7 @@ struct ConfigurationReader {
             }
             origins[target.joined(separator: ".")] = place
             readItem(item, shape, path, file)
-        default:
-            if item.node.value != .null { readValue(item.node, shape, path, file) }
+        default: readValue(item.node, shape, path, file)
         }
     }
 
@@ -122,7 +124,6 @@ struct ConfigurationReader {
         _ node: HCLNode, _ keys: [Key], under path: [String], _ file: String
     ) {
         switch node.value {
-        case .null: break
         case .object(let body): readBody(body, keys, under: path, file)
         case .list(let nodes):
             for element in nodes {
@@ -132,7 +133,7 @@ struct ConfigurationReader {
                     mismatch(element, "a block: {…}", path, file)
                 }
             }
-        case .bool, .number, .string: mismatch(node, "a block: {…}", path, file)
+        case .null, .bool, .number, .string: mismatch(node, "a block: {…}", path, file)
         }
     }
 
@@ -173,7 +174,7 @@ struct ConfigurationReader {
         case .list(let nodes): return nodes.contains { isOn($0.value) }
         case .object(let body):
             let isDisabled = body.items.contains {
-                $0.key == "enabled" && $0.node.value == .bool(false)
+                $0.key.lowercased() == "enabled" && $0.node.value == .bool(false)
             }
             return !isDisabled && body.items.contains { isOn($0.node.value) }
         }

@@ -12,7 +12,8 @@ extension Schema {
             "csi_plugin_gc_threshold", "acl_token_gc_threshold", "root_key_gc_interval",
             "root_key_gc_threshold", "root_key_rotation_threshold", "job_default_priority",
             "job_max_priority", "job_max_source_size", "job_max_count", "job_tracked_versions",
-            "plan_rejection_tracker", "event_buffer_size", "deployment_query_rate_limit", "search",
+            "plan_rejection_tracker", "event_buffer_size", "deploy_query_rate_limit",
+            "deployment_query_rate_limit", "search",
             "raft_boltdb", "raft_logstore", "raft_trailing_logs", "raft_snapshot_interval",
             "raft_snapshot_threshold", "license_path", "license_env", "start_timeout",
         ]

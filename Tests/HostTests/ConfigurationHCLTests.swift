@@ -142,6 +142,14 @@ private func problem(in text: String) -> String {
         #expect(loaded.configuration.server.retryJoin == ["10.0.0.2"])
     }
 
+    @Test("Keys are known in any case, as in Nomad")
+    func anyCase() throws {
+        let loaded = try loadHCL("Region = \"eu\"\nSERVER { Raft_Multiplier = 5 }")
+        #expect(loaded.configuration.region == "eu")
+        #expect(loaded.configuration.server.raftMultiplier == 5)
+        #expect(problem(in: "PORTS { HTTP = -1 }").hasPrefix("/c.hcl:1:16: ports.http: -1 must"))
+    }
+
     @Test("A folder without configuration gets a warning")
     func emptyFolder() throws {
         let loaded = try AgentConfiguration.load(
