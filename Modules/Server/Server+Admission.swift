@@ -7,6 +7,8 @@ import MartletTransport
 struct Caller {
     /// nil for what this server asks itself, or another server passes on.
     var address: SocketAddress?
+    /// What its client calls itself; nil for a read, of which nobody writes that down.
+    var userAgent: String?
     /// The name of its token, for the audit log; nil as long as it has none.
     var identity: AuditIdentity?
     /// Why it may do what it asks, or may not, for the audit log.

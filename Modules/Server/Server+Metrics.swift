@@ -103,11 +103,15 @@ extension Server {
     }
 
     private var ownCounters: [(String, UInt64)] {
-        [
+        auditCounters + [
+            ("nomad.http.bodies_refused", counters.bodiesRefused),
             ("nomad.http.connections_refused", counters.connectionsRefused),
             ("nomad.http.requests", counters.requests),
+            ("nomad.http.requests_deferred", counters.requestsDeferred),
             ("nomad.http.requests_malformed", counters.requestsMalformed),
             ("nomad.http.requests_refused", counters.requestsRefused),
+            ("nomad.http.requests_timed_out", counters.requestsTimedOut),
+            ("nomad.http.requests_too_many", counters.requestsTooMany),
         ] + gossipCounters + [
             ("nomad.raft.campaigns", counters.campaigns),
             ("nomad.raft.follower_reads", counters.followerReads),
@@ -123,6 +127,16 @@ extension Server {
 }
 
 extension Server {
+    fileprivate var auditCounters: [(String, UInt64)] {
+        guard let counters = audit?.counters else { return [] }
+        return [
+            ("nomad.audit.changes_refused", counters.changesRefused),
+            ("nomad.audit.lines_lost", counters.lost),
+            ("nomad.audit.lines_written", counters.written),
+            ("nomad.audit.refusals_unwritten", counters.refusalsUnwritten),
+        ]
+    }
+
     fileprivate var gossipCounters: [(String, UInt64)] {
         let gossip = network.gossip.metrics
         return [

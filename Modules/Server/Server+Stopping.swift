@@ -101,6 +101,11 @@ extension Server {
 
     /// What is with the disk is finished before the stores are closed.
     private func drainLanes() {
+        guard let audit else { return drainStores() }
+        audit.finish { [self] in drainStores() }
+    }
+
+    private func drainStores() {
         let log = environment.log
         snapshotLane.submit({ true }) { [self] _ in
             logLane.submit({

@@ -26,6 +26,7 @@ final class Server {
     private(set) lazy var steward = Steward(server: self)
     private(set) var metadata: ServerMetadata
     var front: HTTPFront?
+    let audit: AuditLog?
     let logLane: any Lane
     let snapshotLane: any Lane
 
@@ -86,6 +87,7 @@ final class Server {
         seal = GossipSeal(keyring: options.keyring, crypto: environment.crypto)
         network = PeerNetwork(
             own: own, options: options, environment: environment, seal: seal, logger: logger)
+        audit = Self.makeAuditLog(options, environment, logger)
         logLane = environment.loop.makeLane(named: "log")
         snapshotLane = environment.loop.makeLane(named: "snapshots")
         replica = Replica(

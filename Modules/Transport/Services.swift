@@ -58,8 +58,13 @@ public enum CompressionError: Error, Equatable, Sendable {
 public protocol Files: Sendable {
     /// - Throws: ``FileError/tooLarge(path:limitBytes:)`` for a file over the limit.
     func read(_ path: String, limitBytes: Int) throws(FileError) -> [UInt8]
+    /// The last bytes of a file of any size: at most so many.
+    func readEnd(_ path: String, limitBytes: Int) throws(FileError) -> FileEnd
     /// Appends, creating the file; not synced.
     func append(_ bytes: [UInt8], to path: String) throws(FileError)
+    /// Appends, creating the file, and returns when the bytes are durable, and the file's name if it
+    /// is new. After an error some of them may be in the file.
+    func appendDurably(_ bytes: [UInt8], to path: String) throws(FileError)
     /// Names in a folder, sorted by bytes; without `.` and `..`.
     func list(_ path: String) throws(FileError) -> [String]
     func isDirectory(_ path: String) -> Bool
@@ -76,6 +81,18 @@ public protocol Files: Sendable {
     ///
     /// - Throws: ``FileError/locked(path:holder:)`` with the process id of the holder, if known.
     func lock(_ directory: String) throws(FileError) -> any FileLock
+}
+
+/// See ``Files/readEnd(_:limitBytes:)``.
+public struct FileEnd: Equatable, Sendable {
+    public let bytes: [UInt8]
+    /// Of the whole file.
+    public let sizeBytes: Int
+
+    public init(bytes: [UInt8], sizeBytes: Int) {
+        self.bytes = bytes
+        self.sizeBytes = sizeBytes
+    }
 }
 
 public protocol FileLock: AnyObject, Sendable {

@@ -2,8 +2,9 @@
 import MartletStorage
 public import MartletTransport
 
-/// A file system in memory. Only ``replace(_:with:)`` is durable: a crash takes back every append,
-/// and with it a file that was never replaced. Folders, renames and removals survive.
+/// A file system in memory. Only ``replace(_:with:)`` and ``appendDurably(_:to:)`` are durable: a
+/// crash takes back what else was appended, and with it a file that had nothing durable. Folders,
+/// renames and removals survive.
 // SAFETY: guarded by the world's single thread.
 public final class SimulatedFiles: Files, @unchecked Sendable {
     private struct File {
@@ -28,9 +29,23 @@ public final class SimulatedFiles: Files, @unchecked Sendable {
         return file.bytes
     }
 
+    public func readEnd(_ path: String, limitBytes: Int) throws(FileError) -> FileEnd {
+        guard let file = files[path] else { throw .notFound(path: path) }
+        return FileEnd(bytes: Array(file.bytes.suffix(limitBytes)), sizeBytes: file.bytes.count)
+    }
+
     public func append(_ bytes: [UInt8], to path: String) throws(FileError) {
         try requireParent(of: path)
         files[path, default: File(bytes: [], durable: nil)].bytes += bytes
+    }
+
+    public func appendDurably(_ bytes: [UInt8], to path: String) throws(FileError) {
+        try requireParent(of: path)
+        try admit(path)
+        var file = files[path] ?? File(bytes: [], durable: nil)
+        file.bytes += bytes
+        file.durable = file.bytes.count
+        files[path] = file
     }
 
     public func list(_ path: String) throws(FileError) -> [String] {

@@ -32,9 +32,40 @@ package struct UVFiles: Files {
         }
     }
 
+    package func readEnd(_ path: String, limitBytes: Int) throws(FileError) -> FileEnd {
+        let file = try Descriptor.open(path, O_RDONLY)
+        var status = stat()
+        guard unsafe fstat(file.number, &status) == 0 else { throw .lastError(path) }
+        let size = max(0, Int(status.st_size))
+        var bytes = [UInt8](repeating: 0, count: min(size, limitBytes))
+        let start = size - bytes.count
+        var filled = 0
+        while filled < bytes.count {
+            let count = unsafe bytes.withUnsafeMutableBytes { buffer in
+                let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[filled...])
+                return retrying {
+                    unsafe pread(file.number, rest.baseAddress, rest.count, off_t(start + filled))
+                }
+            }
+            guard count >= 0 else { throw .lastError(path) }
+            // Somebody cuts it while it is read.
+            guard count > 0 else { throw .failed(path: path, reason: "it became shorter") }
+            filled += count
+        }
+        return FileEnd(bytes: bytes, sizeBytes: size)
+    }
+
     package func append(_ bytes: [UInt8], to path: String) throws(FileError) {
         let file = try Descriptor.open(path, O_WRONLY | O_APPEND | O_CREAT)
         try file.write(bytes, path)
+    }
+
+    package func appendDurably(_ bytes: [UInt8], to path: String) throws(FileError) {
+        let isNew = !exists(path)
+        let file = try Descriptor.open(path, O_WRONLY | O_APPEND | O_CREAT)
+        try file.write(bytes, path)
+        guard fsync(file.number) == 0 else { throw .lastError(path) }
+        if isNew { try Self.sync(folder: Self.parent(of: path)) }
     }
 
     package func list(_ path: String) throws(FileError) -> [String] {

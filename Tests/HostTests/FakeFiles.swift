@@ -28,7 +28,15 @@ struct FakeFiles: Files {
     func exists(_ path: String) -> Bool { texts[path] != nil || isDirectory(path) }
     func isReadableByOthers(_ path: String) -> Bool { path.hasSuffix("-open") }
 
+    func readEnd(_ path: String, limitBytes: Int) throws(FileError) -> FileEnd {
+        let bytes = try read(path, limitBytes: .max)
+        return FileEnd(bytes: Array(bytes.suffix(limitBytes)), sizeBytes: bytes.count)
+    }
+
     func append(_ bytes: [UInt8], to path: String) throws(FileError) { throw .denied(path: path) }
+    func appendDurably(_ bytes: [UInt8], to path: String) throws(FileError) {
+        throw .denied(path: path)
+    }
     func makeDirectory(_ path: String) throws(FileError) { throw .denied(path: path) }
     func replace(_ path: String, with bytes: [UInt8]) throws(FileError) {
         throw .denied(path: path)

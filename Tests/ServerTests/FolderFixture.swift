@@ -148,6 +148,12 @@ final class CrashingFiles: Files, @unchecked Sendable {
     func isReadableByOthers(_ path: String) -> Bool { files.isReadableByOthers(path) }
     func lock(_ directory: String) throws(FileError) -> any FileLock { try files.lock(directory) }
 
+    func readEnd(_ path: String, limitBytes: Int) throws(FileError) -> FileEnd {
+        try files.readEnd(path, limitBytes: limitBytes)
+    }
+    func appendDurably(_ bytes: [UInt8], to path: String) throws(FileError) {
+        try change { () throws(FileError) in try files.appendDurably(bytes, to: path) }
+    }
     func append(_ bytes: [UInt8], to path: String) throws(FileError) {
         try change { () throws(FileError) in try files.append(bytes, to: path) }
     }

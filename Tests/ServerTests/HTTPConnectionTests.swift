@@ -8,58 +8,12 @@ import Testing
 
 private let configurationPath = "/v1/operator/autopilot/configuration"
 
-/// One server, and a raw connection to its HTTP port.
-private struct Stage {
-    let cluster: SimulatedCluster
-    let node: SimulatedCluster.Node
-    let client: RawPeer
-
-    init(seed: UInt64, configure: (inout ServerOptions) -> Void = { _ in }) throws {
-        cluster = SimulatedCluster(seed: seed, count: 1, configure: configure)
-        cluster.startAll()
-        node = try #require(cluster.settle())
-        client = RawPeer(cluster)
-    }
-
-    func open(_ text: String) -> RawPeer.Talk {
-        client.say(
-            Array(text.utf8), to: node, port: 4646, for: .milliseconds(50), keepsOpen: true)
-    }
-
-    func say(_ text: String, on talk: RawPeer.Talk) {
-        client.say(Array(text.utf8), on: talk, for: .milliseconds(50))
-    }
-
-    /// Enters the server.
-    func with(_ body: @escaping (Server) -> Void) throws {
-        let door = try #require(node.door)
-        let boxed = Boxed(value: body)
-        node.host.perform {
-            door.assumeIsolated { door in
-                if let server = door.server { boxed.value(server) }
-            }
-        }
-    }
-}
-
-/// Everything of a simulated world runs on the test's one thread.
-// SAFETY: never leaves that thread.
-private struct Boxed<Value>: @unchecked Sendable { let value: Value }
-
-extension RawPeer.Talk {
-    fileprivate var text: String { String(decoding: answer, as: UTF8.self) }
-    /// The status lines that came, in order.
-    fileprivate var statuses: [String] {
-        text.split(separator: "HTTP/1.1 ").map { String($0.prefix(3)) }
-    }
-}
-
 @Suite("Requests are decided on before their bodies are read") struct HTTPConnectionTests {
     private static let get = "GET \(configurationPath)?stale HTTP/1.1\r\nHost: a\r\n\r\n"
 
     @Test("Who waits to be told to continue is told so after the request was let in")
     func continues() throws {
-        let stage = try Stage(seed: 11)
+        let stage = try HTTPStage(seed: 11)
         let talk = stage.open(
             "PUT \(configurationPath) HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n"
                 + "Expect: 100-continue\r\n\r\n")
@@ -78,7 +32,7 @@ extension RawPeer.Talk {
             (configurationPath, "1048577", "413"),
         ])
     func refusedBeforeContinue(path: String, length: String, status: String) throws {
-        let stage = try Stage(seed: 12)
+        let stage = try HTTPStage(seed: 12)
         let talk = stage.open(
             "PUT \(path) HTTP/1.1\r\nHost: a\r\nContent-Length: \(length)\r\n"
                 + "Expect: 100-continue\r\n\r\n")
@@ -90,7 +44,7 @@ extension RawPeer.Talk {
 
     @Test("A refused request's short body is thrown away, and the connection lives on")
     func shortBody() throws {
-        let stage = try Stage(seed: 13)
+        let stage = try HTTPStage(seed: 13)
         let talk = stage.open("PUT /v1/none HTTP/1.1\r\nHost: a\r\nContent-Length: 65536\r\n\r\n")
         #expect(talk.statuses == ["404"], "before any of its body came")
         #expect(!talk.text.contains("Connection: close"))
@@ -101,7 +55,7 @@ extension RawPeer.Talk {
 
     @Test("A refused request with a long body is answered, and the connection ends")
     func longBody() throws {
-        let stage = try Stage(seed: 14)
+        let stage = try HTTPStage(seed: 14)
         let talk = stage.open("PUT /v1/none HTTP/1.1\r\nHost: a\r\nContent-Length: 65537\r\n\r\n")
         #expect(talk.statuses == ["404"])
         #expect(talk.text.contains("Connection: close"))
@@ -111,7 +65,7 @@ extension RawPeer.Talk {
 
     @Test("A refused chunked body is thrown away up to a bound, and ends the connection beyond it")
     func chunkedBody() throws {
-        let stage = try Stage(seed: 15)
+        let stage = try HTTPStage(seed: 15)
         let head = "PUT /v1/none HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
         let short = stage.open(head)
         stage.say("3\r\nabc\r\n0\r\n\r\n" + Self.get, on: short)
@@ -126,7 +80,7 @@ extension RawPeer.Talk {
 
     @Test("A body has the bound of its endpoint, chunked too")
     func bodyBound() throws {
-        let stage = try Stage(seed: 16)
+        let stage = try HTTPStage(seed: 16)
         for (path, count, status) in [
             (configurationPath, 1 << 20, "400"), (configurationPath, 1 << 20 + 1, "413"),
             ("/v1/operator/snapshot", 1 << 20 + 1, "500"),
@@ -143,9 +97,9 @@ extension RawPeer.Talk {
 
     @Test("What comes while a request is decided on waits, and the order is kept")
     func decidedLater() throws {
-        let stage = try Stage(seed: 17)
+        let stage = try HTTPStage(seed: 17)
         var pending: [() -> Void] = []
-        try stage.with { server in
+        try stage.enter { server in
             server.front?.admit = { head, caller, decided in
                 pending.append { server.admit(head, from: caller, decided: decided) }
             }
@@ -157,7 +111,7 @@ extension RawPeer.Talk {
             try #require(pending.count == 1)
             #expect(talk.statuses == Array(expected.dropLast()))
             let decide = pending.removeLast()
-            try stage.with { _ in decide() }
+            try stage.enter { _ in decide() }
             stage.cluster.world.run(for: .milliseconds(50))
             #expect(talk.statuses == expected)
         }
@@ -165,9 +119,9 @@ extension RawPeer.Talk {
 
     @Test("A decision that comes after the client has gone, or too late, changes nothing")
     func decidedTooLate() throws {
-        let stage = try Stage(seed: 18)
+        let stage = try HTTPStage(seed: 18)
         var pending: [() -> Void] = []
-        try stage.with { server in
+        try stage.enter { server in
             server.front?.admit = { head, caller, decided in
                 pending.append { server.admit(head, from: caller, decided: decided) }
             }
@@ -177,10 +131,10 @@ extension RawPeer.Talk {
         stage.cluster.world.run(for: .seconds(62))
         #expect(patient.statuses == ["503"])
         #expect(pending.count == 2)
-        try stage.with { _ in for decide in pending { decide() } }
+        try stage.enter { _ in for decide in pending { decide() } }
         stage.cluster.world.run(for: .seconds(1))
         #expect(patient.statuses == ["503"])
-        try stage.with { #expect($0.front?.connectionCount == 0) }
-        try stage.with { #expect($0.front?.requestsInProgress == 0) }
+        try stage.enter { #expect($0.front?.connectionCount == 0) }
+        try stage.enter { #expect($0.front?.requestsInProgress == 0) }
     }
 }

@@ -41,7 +41,7 @@ import Testing
         }
     }
 
-    @Test("A crash takes back appends, and leaves what was replaced")
+    @Test("A crash takes back appends, and leaves what was replaced or appended durably")
     func files() throws {
         let world = SimulatedWorld(seed: 1)
         let host = world.makeHost("a")
@@ -49,10 +49,13 @@ import Testing
         try host.files.replace("/data/id", with: [1])
         try host.files.append([2], to: "/data/id")
         try host.files.append([3], to: "/data/log")
-        #expect(try host.files.list("/data") == ["b", "id", "log"])
+        try host.files.appendDurably([4], to: "/data/audit")
+        try host.files.append([5], to: "/data/audit")
+        #expect(try host.files.list("/data") == ["audit", "b", "id", "log"])
         host.crash()
         host.restart()
-        #expect(try host.files.list("/data") == ["b", "id"])
+        #expect(try host.files.list("/data") == ["audit", "b", "id"])
+        #expect(try host.files.readEnd("/data/audit", limitBytes: 9).bytes == [4])
         #expect(try host.files.read("/data/id", limitBytes: 9) == [1])
     }
 }

@@ -48,6 +48,28 @@ import Testing
         #expect(try files.read(path, limitBytes: 10) == [1, 2, 3])
     }
 
+    @Test("Appending durably does so too, and new files are for the owner alone")
+    func appendDurably() throws {
+        let path = "\(folder.path)/journal"
+        try files.appendDurably([1], to: path)
+        try files.appendDurably([2, 3], to: path)
+        #expect(try files.read(path, limitBytes: 10) == [1, 2, 3])
+        var status = stat()
+        try #require(unsafe stat(path, &status) == 0)
+        #expect(status.st_mode & 0o777 == 0o600)
+        #expect(throws: FileError.notFound(path: "\(folder.path)/none/x")) {
+            try files.appendDurably([1], to: "\(folder.path)/none/x")
+        }
+    }
+
+    @Test("The end of a file is read without what is before it", arguments: [0, 2, 3, 9])
+    func readEnd(limit: Int) throws {
+        let path = "\(folder.path)/journal"
+        try files.append([1, 2, 3], to: path)
+        let end = try files.readEnd(path, limitBytes: limit)
+        #expect(end == FileEnd(bytes: Array([1, 2, 3].suffix(limit)), sizeBytes: 3))
+    }
+
     @Test("Names are listed in the order of their bytes")
     func list() throws {
         for name in ["b", "a", "B", "\u{e9}", "aa"] {
@@ -95,6 +117,7 @@ import Testing
         let path = "\(folder.path)/missing"
         let error = FileError.notFound(path: path)
         #expect(throws: error) { try files.read(path, limitBytes: 1) }
+        #expect(throws: error) { try files.readEnd(path, limitBytes: 1) }
         #expect(throws: error) { try files.list(path) }
         #expect(throws: error) { try files.remove(path) }
         #expect(throws: error) { try files.rename(path, to: "\(folder.path)/x") }

@@ -77,6 +77,7 @@ let usage = """
            martlet operator raft recover   recover from a lost quorum; '-h' explains
            martlet operator gossip keyring generate
                                            make a key that seals gossip
+           martlet audit verify FOLDER     follow the chain of an audit log; '-h' explains
            martlet tls ca|cert create      make an authority, and certificates by it; '-h' explains
            martlet version                 print the version
 
@@ -85,8 +86,9 @@ let usage = """
 let arguments = Array(CommandLine.arguments.dropFirst())
 switch arguments.first {
 case "agent":
-    UVProcesses.raiseDescriptorLimit()
-    exit(Agent.run(arguments: Array(arguments.dropFirst()), plugins: plugins()))
+    var plugins = plugins()
+    plugins.descriptorLimit = UVProcesses.raiseDescriptorLimit()
+    exit(Agent.run(arguments: Array(arguments.dropFirst()), plugins: plugins))
 case "config":
     exit(ConfigCommand.run(arguments: Array(arguments.dropFirst()), plugins: plugins()))
 case "operator" where arguments.dropFirst().prefix(2) == ["raft", "recover"]:
@@ -95,6 +97,8 @@ case "operator" where arguments.dropFirst().prefix(3) == ["gossip", "keyring", "
     exit(KeygenCommand.run(arguments: Array(arguments.dropFirst(4)), plugins: plugins()))
 case "operator" where arguments.dropFirst().first == "keygen":
     exit(KeygenCommand.run(arguments: Array(arguments.dropFirst(2)), plugins: plugins()))
+case "audit" where arguments.dropFirst().first == "verify":
+    exit(AuditCommand.run(arguments: Array(arguments.dropFirst(2)), plugins: plugins()))
 case "tls":
     exit(TLSCommand.run(arguments: Array(arguments.dropFirst()), plugins: plugins()))
 case "version", "-version", "--version", "-v":

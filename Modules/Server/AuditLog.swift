@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+import Logging
+import MartletTransport
+
+/// The audit log as the loop sees it: lines are gathered, and written by a lane, one write for all
+/// that came in a turn or while the disk was busy.
+///
+/// ```
+///   received ──▶ waiting ──▶ with the disk ──▶ durable: the request goes on
+///                   └── full, or the disk refuses ──▶ enforced: refused · best effort: counted
+/// ```
+final class AuditLog {
+    private struct Line {
+        let object: [UInt8]
+        let written: ((FileError?) -> Void)?
+    }
+
+    /// What happened since the start.
+    struct Counters {
+        var written: UInt64 = 0
+        /// Lines that could not be written.
+        var lost: UInt64 = 0
+        /// Changes that were refused since their line could not be written.
+        var changesRefused: UInt64 = 0
+        /// Refusals that were too many to be written: a stranger shall not fill the log.
+        var refusalsUnwritten: UInt64 = 0
+    }
+
+    private let options: AuditOptions
+    private let loop: any Loop
+    private let lane: any Lane
+    private let logger: Logger
+    private var file: AuditFile
+    private var waiting: [Line] = []
+    private var waitingBytes = 0
+    private var isWriting = false
+    private var isScheduled = false
+    private var failure: FileError?
+    private var endings: [() -> Void] = []
+    private(set) var counters = Counters()
+
+    /// Refusals in this second.
+    private var refusals: (second: Int64, count: Int) = (.min, 0)
+    private var refusalsUnwrittenSince: UInt64 = 0
+
+    /// Beyond, the disk does not keep up: a line more is refused.
+    static let waitingBytesMax = 4 << 20
+    private static let refusalsPerSecondMax = 100
+
+    init(
+        _ options: AuditOptions, node: String, files: any Files, crypto: any Crypto,
+        loop: any Loop, logger: Logger
+    ) {
+        self.options = options
+        self.loop = loop
+        self.logger = logger
+        lane = loop.makeLane(named: "audit")
+        file = AuditFile(options, node: node, files: files, crypto: crypto)
+    }
+
+    /// Before a change is begun. `go` is called once: with nil when it may be begun.
+    func received(_ record: AuditRecord, go: @escaping (FileError?) -> Void) {
+        let line = record.line(.received, nil, unixNanoseconds: loop.wallClockNanoseconds)
+        switch options.guarantee {
+        case .bestEffort:
+            add(Line(object: line, written: nil))
+            go(nil)
+        case .enforced:
+            add(
+                Line(object: line) { [weak self] error in
+                    if error != nil { self?.counters.changesRefused += 1 }
+                    go(error)
+                })
+        }
+    }
+
+    /// After it was carried out, or was found impossible.
+    func completed(_ record: AuditRecord, _ outcome: AuditRecord.Outcome) {
+        let now = loop.wallClockNanoseconds
+        add(Line(object: record.line(.complete, outcome, unixNanoseconds: now), written: nil))
+    }
+
+    /// A request that was refused before it did anything: both lines at once, of so many a second.
+    func refused(_ makeRecord: () -> AuditRecord?, _ outcome: AuditRecord.Outcome) {
+        let now = loop.wallClockNanoseconds
+        let second = now / 1_000_000_000
+        if refusals.second != second { refusals = (second, 0) }
+        guard refusals.count < Self.refusalsPerSecondMax, let record = makeRecord() else {
+            counters.refusalsUnwritten += 1
+            refusalsUnwrittenSince += 1
+            return
+        }
+        refusals.count += 1
+        var outcome = outcome
+        outcome.unwritten = refusalsUnwrittenSince
+        refusalsUnwrittenSince = 0
+        add(Line(object: record.line(.received, nil, unixNanoseconds: now), written: nil))
+        add(Line(object: record.line(.complete, outcome, unixNanoseconds: now), written: nil))
+    }
+
+    /// Calls `done` when all that was added is written, or cannot be.
+    func finish(_ done: @escaping () -> Void) {
+        guard isWriting || !waiting.isEmpty else { return done() }
+        endings.append(done)
+        flush()
+    }
+
+    // MARK: Writing
+
+    private func add(_ line: Line) {
+        guard waitingBytes < Self.waitingBytesMax else {
+            counters.lost += 1
+            line.written?(.failed(path: options.path, reason: "too many lines wait for the disk"))
+            return
+        }
+        waiting.append(line)
+        waitingBytes += line.object.count
+        guard !isScheduled, !isWriting else { return }
+        isScheduled = true
+        loop.atEndOfTurn { [weak self] in
+            self?.isScheduled = false
+            self?.flush()
+        }
+    }
+
+    private func flush() {
+        guard !isWriting, !waiting.isEmpty else { return }
+        isWriting = true
+        let batch = waiting
+        waiting = []
+        waitingBytes = 0
+        let objects = batch.map(\.object)
+        let now = loop.wallClockNanoseconds
+        let start = file
+        lane.submit({ () -> (AuditFile, FileError?) in
+            var file = start
+            do throws(FileError) {
+                try file.write(objects, at: now)
+                return (file, nil)
+            } catch {
+                return (file, error)
+            }
+        }) { [self] file, error in
+            self.file = file
+            isWriting = false
+            finished(batch, error)
+        }
+    }
+
+    private func finished(_ batch: [Line], _ error: FileError?) {
+        if let error {
+            counters.lost &+= UInt64(batch.count)
+            if failure == nil { tell(of: error) }
+        } else {
+            counters.written &+= UInt64(batch.count)
+            if failure != nil { logger.notice("the audit log is written again") }
+        }
+        failure = error
+        for line in batch { line.written?(error) }
+        flush()
+        guard !isWriting, waiting.isEmpty else { return }
+        let done = endings
+        endings = []
+        for each in done { each() }
+    }
+
+    private func tell(of error: FileError) {
+        let consequence =
+            switch options.guarantee {
+            case .enforced: "no change is taken until it can be"
+            case .bestEffort: "changes go on without it"
+            }
+        logger.error(
+            "the audit log cannot be written: \(consequence)", metadata: ["error": "\(error)"])
+    }
+}

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+import MartletAPI
+import MartletHarness
+import MartletJSON
+import MartletSimulation
+import MartletState
+import MartletTransport
+import Testing
+
+@testable import MartletServer
+
+private let configurationPath = "/v1/operator/autopilot/configuration"
+private let logPath = "/audit/audit.log"
+
+private func put(_ path: String, _ body: String, _ fields: String = "") -> String {
+    "PUT \(path) HTTP/1.1\r\nHost: a\r\nUser-Agent: tester/1\r\n\(fields)"
+        + "Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
+}
+
+extension HTTPStage {
+    fileprivate init(audited seed: UInt64, _ change: (inout AuditOptions) -> Void = { _ in }) throws
+    {
+        var options = AuditOptions(path: logPath)
+        change(&options)
+        try self.init(seed: seed) { $0.audit = options }
+    }
+
+    /// The lines of requests, without the log's own.
+    fileprivate var lines: [JSONNode] {
+        get throws {
+            guard node.host.files.exists(logPath) else { return [] }
+            return try node.host.files.read(logPath, limitBytes: 16 << 20)
+                .split(separator: UInt8(ascii: "\n")).map { try JSONReader.parse(Array($0)) }
+                .filter { $0.text("event_type") == "audit" }
+        }
+    }
+
+    fileprivate var text: String {
+        get throws {
+            String(
+                decoding: try node.host.files.read(logPath, limitBytes: 16 << 20), as: UTF8.self)
+        }
+    }
+
+    fileprivate func findings() throws -> [AuditVerifier.Finding] {
+        var verifier = AuditVerifier(crypto: node.host.crypto)
+        try verifier.check(try node.host.files.read(logPath, limitBytes: 16 << 20), of: logPath)
+        return verifier.findings
+    }
+
+    fileprivate func counters() throws -> AuditLog.Counters {
+        var counters = AuditLog.Counters()
+        try enter { if let audit = $0.audit { counters = audit.counters } }
+        return counters
+    }
+
+    /// What the server has applied.
+    fileprivate func trailingLogsMax() throws -> UInt64? {
+        var number: UInt64?
+        try enter { number = $0.replica.state.autopilot?.maxTrailingLogs }
+        return number
+    }
+}
+
+extension JSONNode {
+    fileprivate func at(_ path: String) -> JSONNode? {
+        path.split(separator: ".").reduce(JSONNode?.some(self)) { $0?.member(String($1)) }
+    }
+    fileprivate func text(_ path: String) -> String? {
+        if case .string(let text) = at(path)?.value { text } else { nil }
+    }
+    fileprivate func number(_ path: String) -> Int64? {
+        if case .number(let number) = at(path)?.value { number.int64 } else { nil }
+    }
+}
+
+@Suite("The audit log of a server") struct AuditTests {
+    @Test("A change has a line before and one after, in Nomad's shape")
+    func change() throws {
+        let stage = try HTTPStage(audited: 31)
+        let talk = stage.open(
+            put(
+                "\(configurationPath)?cas=0&secret=s3cr3t", #"{"MaxTrailingLogs":300}"#,
+                "X-Nomad-Token: s3cr3t\r\n"))
+        stage.cluster.world.run(for: .milliseconds(50))
+        #expect(talk.statuses == ["200"])
+        let lines = try stage.lines
+        try #require(lines.count == 2)
+        #expect(
+            lines.map { $0.text("payload.stage") } == ["OperationReceived", "OperationComplete"])
+        for line in lines {
+            #expect(line.text("payload.type") == "audit")
+            #expect(line.number("payload.version") == 1)
+            #expect(line.text("payload.request.operation") == "PUT")
+            #expect(line.text("payload.request.endpoint") == configurationPath)
+            #expect(line.text("payload.request.target.cas") == "0")
+            #expect(line.text("payload.request.namespace.id") == "default")
+            #expect(line.text("payload.request.request_meta.user_agent") == "tester/1")
+            #expect(
+                line.text("payload.request.request_meta.remote_address")?.hasPrefix("10.") == true)
+            #expect(line.text("payload.request.node_meta.ip") == "\(stage.node.httpAddress)")
+            #expect(line.at("payload.auth.accessor_id") != nil)
+            #expect(line.text("payload.id") == lines[0].text("payload.id"))
+            #expect(line.text("created_at")?.hasSuffix("Z") == true)
+        }
+        #expect(lines[0].at("payload.response") == nil)
+        #expect(lines[1].number("payload.response.status_code") == 200)
+        #expect(lines[1].text("payload.response.error") == "")
+        #expect(
+            try !stage.text.contains("s3cr3t"), "no token, and no parameter that names no target")
+        #expect(try !stage.text.contains("MaxTrailingLogs"), "no body")
+        #expect(try stage.findings() == [])
+    }
+
+    @Test("A read leaves no line, and neither does what a stranger gets wrong")
+    func reads() throws {
+        let stage = try HTTPStage(audited: 32)
+        for request in [
+            "GET \(configurationPath) HTTP/1.1\r\nHost: a\r\n\r\n",
+            "GET \(configurationPath)?stale=x HTTP/1.1\r\nHost: a\r\n\r\n",
+            put("/v1/none", "{}"), put("/v1/agent/members", "{}"), "nonsense\r\n\r\n",
+        ] {
+            _ = stage.open(request)
+        }
+        stage.cluster.world.run(for: .seconds(1))
+        #expect(try stage.lines.isEmpty)
+    }
+
+    @Test("A change that is refused has both lines: before its body was read, and after")
+    func refused() throws {
+        let stage = try HTTPStage(audited: 33)
+        _ = stage.open(put("\(configurationPath)?stale=x", "{}"))
+        _ = stage.open(put(configurationPath, "no JSON"))
+        stage.cluster.world.run(for: .milliseconds(50))
+        let lines = try stage.lines
+        #expect(lines.map { $0.number("payload.response.status_code") } == [nil, 400, nil, 400])
+        #expect(lines[1].text("payload.response.error")?.contains("stale") == true)
+        #expect(lines[1].text("payload.request.request_meta.user_agent") == "tester/1")
+        #expect(try stage.findings() == [])
+    }
+
+    @Test("The name of a token and the reason of a decision stand in it")
+    func identity() throws {
+        let stage = try HTTPStage(audited: 34)
+        try stage.enter { server in
+            server.front?.admit = { head, caller, decided in
+                var caller = caller
+                caller.identity = AuditIdentity(
+                    accessorID: "a-1", name: "alice", policies: ["ops", "dev"], isGlobal: true,
+                    createTime: "2026-01-01T00:00:00Z")
+                caller.reason = "no policy allows it"
+                decided(.refuse(.text(403, "Permission denied"), caller))
+            }
+        }
+        _ = stage.open("GET \(configurationPath) HTTP/1.1\r\nHost: a\r\n\r\n")
+        stage.cluster.world.run(for: .milliseconds(50))
+        let lines = try stage.lines
+        try #require(lines.count == 2)
+        #expect(lines[1].text("payload.auth.accessor_id") == "a-1")
+        #expect(lines[1].text("payload.auth.name") == "alice")
+        #expect(lines[1].text("payload.reason") == "no policy allows it")
+        #expect(lines[1].text("payload.response.error") == "Permission denied")
+        #expect(try stage.text.contains(#""policies":["ops","dev"],"global":true"#))
+    }
+
+    @Test("A stranger that is refused again and again does not fill the log, which says how often")
+    func flood() throws {
+        let stage = try HTTPStage(audited: 35)
+        let request = put("\(configurationPath)?stale=x", "{}")
+        _ = stage.open(String(repeating: request, count: 300))
+        stage.cluster.world.run(for: .milliseconds(200))
+        #expect(try stage.lines.count == 200)
+        #expect(try stage.counters().refusalsUnwritten == 200)
+        stage.cluster.world.run(for: .seconds(1))
+        _ = stage.open(request)
+        stage.cluster.world.run(for: .milliseconds(50))
+        #expect(try stage.lines.last?.number("payload.refusals_unwritten") == 200)
+        #expect(try stage.findings() == [])
+    }
+
+    @Test("Enforced: what cannot be written is not done, and is again when it can be")
+    func enforced() throws {
+        let stage = try HTTPStage(audited: 36)
+        let before = try stage.trailingLogsMax()
+        try stage.node.host.files.makeDirectory("/audit")
+        try stage.node.host.files.replace(logPath, with: Array("in the way".utf8))
+        let request = put(configurationPath, #"{"MaxTrailingLogs":301}"#)
+        let refused = stage.open(request)
+        #expect(refused.statuses == ["500"])
+        #expect(refused.text.contains("the audit log cannot be written, nothing was done"))
+        #expect(try stage.trailingLogsMax() == before)
+        #expect(try stage.counters().changesRefused == 1)
+        let read = stage.open("GET \(configurationPath) HTTP/1.1\r\nHost: a\r\n\r\n")
+        #expect(read.statuses == ["200"], "reads go on")
+        try stage.node.host.files.remove(logPath)
+        let done = stage.open(request)
+        stage.cluster.world.run(for: .milliseconds(50))
+        #expect(done.statuses == ["200"])
+        #expect(try stage.trailingLogsMax() == 301)
+    }
+
+    @Test("Best effort: what cannot be written is counted, and done")
+    func bestEffort() throws {
+        let stage = try HTTPStage(audited: 37) { $0.guarantee = .bestEffort }
+        try stage.node.host.files.makeDirectory("/audit")
+        try stage.node.host.files.replace(logPath, with: Array("in the way".utf8))
+        let talk = stage.open(put(configurationPath, #"{"MaxTrailingLogs":302}"#))
+        stage.cluster.world.run(for: .milliseconds(50))
+        #expect(talk.statuses == ["200"])
+        #expect(try stage.trailingLogsMax() == 302)
+        #expect(try stage.counters().lost == 2)
+    }
+
+    @Test("Enforced: when the power goes, each change that was begun has its line")
+    func durable() throws {
+        for microseconds in stride(from: 100, to: 4000, by: 130) {
+            let stage = try HTTPStage(audited: 38)
+            try #require(try stage.trailingLogsMax() != 303)
+            stage.client.say(
+                Array(put(configurationPath, #"{"MaxTrailingLogs":303}"#).utf8), to: stage.node,
+                port: 4646, for: .microseconds(microseconds), keepsOpen: true)
+            let isDone = try stage.trailingLogsMax() == 303
+            stage.cluster.cutPower(of: stage.node)
+            let lines = try stage.lines
+            #expect(!isDone || lines.first?.text("payload.stage") == "OperationReceived")
+            if !lines.isEmpty { #expect(try stage.findings() == []) }
+        }
+    }
+
+    @Test("The lines of many requests in one turn are one write")
+    func batched() throws {
+        let stage = try HTTPStage(audited: 39)
+        var steps: [UInt64] = [stage.node.host.disk.stepCount]
+        for number in 1...40 {
+            stage.client.say(
+                Array(put("/v1/agent/join?address=x\(number)", "").utf8), to: stage.node,
+                port: 4646, for: .zero, keepsOpen: true)
+        }
+        stage.cluster.world.run(for: .milliseconds(200))
+        steps.append(stage.node.host.disk.stepCount)
+        #expect(try stage.lines.count == 80)
+        #expect(steps[1] - steps[0] < 60, "durable steps for 80 lines")
+    }
+
+    @Test("A server that stops writes what it has to tell before")
+    func stopping() throws {
+        let stage = try HTTPStage(audited: 40)
+        _ = stage.open(put("\(configurationPath)?stale=x", "{}"))
+        _ = stage.open(put(configurationPath, #"{"MaxTrailingLogs":304}"#))
+        stage.cluster.stop(stage.node, isLeaving: false)
+        #expect(try stage.lines.count == 4)
+        stage.cluster.start(stage.node)
+        _ = stage.cluster.settle()
+        _ = stage.open(put("\(configurationPath)?stale=x", "{}"))
+        stage.cluster.world.run(for: .milliseconds(50))
+        #expect(try stage.lines.count == 6)
+        #expect(try stage.findings() == [])
+    }
+}
