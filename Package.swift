@@ -140,7 +140,7 @@ let package = Package(
         tests("Raft", uses: ["Raft", "Contracts"], exclude: ["Scenarios"]),
         tests("Explorer", uses: ["Explorer"]),
         tests("Autopilot", uses: ["Autopilot", "API", "Simulation"]),
-        tests("ACL", uses: ["ACL", "API", "HCL", "JSON"]),
+        tests("ACL", uses: ["ACL", "API", "HCL"]),
         tests("State", uses: ["State", "API", "ACL", "Bytes"]),
         tests("HTTP", uses: ["HTTP"]),
         tests("Storage", uses: ["Storage", "Raft", "Contracts", "Memory"]),
@@ -148,13 +148,14 @@ let package = Package(
         tests(
             "Server",
             uses: [
-                "Server", "API", "HTTP", "JSON", "Raft", "Gossip", "Bytes", "State", "Storage",
+                "Server", "API", "ACL", "HTTP", "JSON", "Raft", "Gossip", "Bytes", "State",
+                "Storage",
                 "Transport", "Harness", "Simulation",
             ], [logging]),
         tests("Client", uses: ["Client", "API", "HTTP", "Transport"]),
         tests(
             "Host",
-            uses: ["Host", "API", "HCL", "JSON", "Server", "Transport", "Simulation"],
+            uses: ["Host", "API", "HCL", "JSON", "Server", "Storage", "Transport", "Simulation"],
             [logging], exclude: ["NomadFiles"]),
         tests("UV", uses: ["UV", "Transport", "Contracts"]),
         tests(
@@ -176,7 +177,7 @@ let package = Package(
             uses: ["Host", "Storage", "Transport", "UV", "TLS", "Zlib", "LMDB", "Memory"]),
         tool("arrows", uses: []),
         tool("simulate", uses: ["Harness", "Simulation"]),
-        tool("bench", uses: ["Raft"]),
+        tool("bench", uses: ["Raft", "ACL", "API", "State", "TLS"]),
         tool("explore", uses: ["Explorer"]),
         tool("fuzz", uses: ["Fuzz"]),
         tool("counter", uses: ["Raft"]),

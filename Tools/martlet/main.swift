@@ -88,8 +88,9 @@ umask(0o077)
 let arguments = Array(SecretFlags.takeArguments().dropFirst())
 switch arguments.first {
 case "agent":
-    UVProcesses.raiseDescriptorLimit()
-    exit(Agent.run(arguments: Array(arguments.dropFirst()), plugins: plugins()))
+    var plugins = plugins()
+    plugins.descriptorLimit = UVProcesses.raiseDescriptorLimit()
+    exit(Agent.run(arguments: Array(arguments.dropFirst()), plugins: plugins))
 case "config":
     exit(ConfigCommand.run(arguments: Array(arguments.dropFirst()), plugins: plugins()))
 case "operator" where arguments.dropFirst().prefix(2) == ["raft", "recover"]:

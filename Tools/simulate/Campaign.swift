@@ -54,6 +54,7 @@ final class Campaign {
     private var common: [String] {
         (arguments.servers.map { ["--servers", "\($0)"] } ?? [])
             + (arguments.clients.map { ["--clients", "\($0)"] } ?? [])
+            + ["--load", arguments.load.rawValue]
             + ["--seconds", "\(arguments.seconds)"]
     }
 
