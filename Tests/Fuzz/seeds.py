@@ -91,6 +91,9 @@ seed("http-request", "many-headers", "GET / HTTP/1.1\r\nHost: a\r\n" + "".join(
     "X%d: y\r\n" % n for n in range(17)) + "\r\n")
 seed("http-request", "body-at-bound", "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 1024\r\n\r\n" + "x" * 1024)
 
+# How it was cut decided whether this was refused at once.
+seed("http-request", "noise-after-empty-line", "\r\n \r\n")
+seed("http-response", "noise-after-empty-line", "\r\n HP\n")
 seed("http-response", "fixed", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc")
 seed("http-response", "interim", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 \r\nTransfer-Encoding: chunked\r\n\r\n"
      "3\r\nabc\r\n0\r\nT: u\r\n\r\n")
@@ -227,7 +230,7 @@ seed("api-bootstrap", "none", "{}")
 for name, content in {
     "zulu": "2026-11-25T23:59:59Z", "nanoseconds": "2024-02-29T00:00:00.123456789Z", "offset": "1969-12-31T19:00:00-05:00",
     "first": "1678-01-01T00:00:00Z", "last": "2261-12-31T23:59:59.999999999Z", "none": "0001-01-01T00:00:00Z",
-    "leap": "2023-02-29T00:00:00Z",
+    "leap": "2023-02-29T00:00:00Z", "offset-out-of-range": "2261-12-31T23:30:00-01:00",
 }.items():
     seed("timestamp", name, content)
 seed("audit-lines", "foreign", "{\"created_at\":\"2026-11-25T23:00:00Z\",\"event_type\":\"audit\",\"payload\":{\"id\":\"a\"}}\n{}\n")

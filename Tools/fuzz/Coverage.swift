@@ -12,6 +12,7 @@ enum Coverage {
             UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?>, Callback
         ) -> Int32
 
+    // SAFETY: set once, before libFuzzer's loop starts on the same thread, the only one that reads it.
     nonisolated(unsafe) private static var target: FuzzTarget?
 
     static func run(_ arguments: Arguments) -> Int32 {
@@ -21,7 +22,6 @@ enum Coverage {
             return 2
         }
         let drive = unsafe unsafeBitCast(symbol, to: Driver.self)
-        // SAFETY: set before the only thread that reads it goes on.
         unsafe target = arguments.targets[0]
         let name = arguments.targets[0].name
         let words =

@@ -51,8 +51,9 @@ struct Worker {
         let end = Self.now() + Int64(arguments.seconds) * 1_000_000_000
         let limit = arguments.executionsMax
         var saved = 0
+        let parent = getppid()  // Another one takes its place when it ends before its child.
         while limit == 0 || run.executions < limit {
-            if run.executions & 255 == 0, Self.now() >= end { break }
+            if run.executions & 255 == 0, Self.now() >= end || getppid() != parent { break }
             let input = mutator.mutated(
                 mutator.random.pick(run.pool), with: mutator.random.pick(run.pool))
             if let status = run.execute(input) { return status }
