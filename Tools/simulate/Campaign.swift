@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
+import MartletHarness
 
 /// Many seeds, shared between worker processes: a trap in one seed is a failure of that seed, and
 /// the others go on.
