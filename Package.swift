@@ -146,7 +146,7 @@ let package = Package(
         tests("Client", uses: ["Client", "API", "HTTP", "Transport"]),
         tests(
             "Host",
-            uses: ["Host", "API", "HCL", "JSON", "Server", "Transport", "Simulation"],
+            uses: ["Host", "API", "HCL", "JSON", "Server", "Storage", "Transport", "Simulation"],
             [logging], exclude: ["NomadFiles"]),
         tests("UV", uses: ["UV", "Transport", "Contracts"]),
         tests(
