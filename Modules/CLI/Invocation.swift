@@ -59,11 +59,9 @@ package final class Invocation {
         case .success(let response): return response
         case .failure(let failure):
             let isSure = method == .get || !failure.isUncertain
-            let hint =
-                isSure
-                ? ": is a server running there? -address or NOMAD_ADDR names another"
-                : ": it may have been carried out: look before you try again"
-            throw CLIFailure("\(failing): \(failure.text)\(hint)", failure.exitCode)
+            let hint = isSure ? failure.hint : "it may have been carried out: look, then try again"
+            throw CLIFailure(
+                "\(failing): \(failure.text)" + (hint.isEmpty ? "" : ": \(hint)"), failure.exitCode)
         }
     }
 
@@ -104,6 +102,12 @@ package final class Invocation {
                 hasToken == nil
                 ? ": give a token by -token or NOMAD_TOKEN"
                 : ": the token that was given does not allow it"
+        }
+        if response.status == 400, reason.contains("HTTP request to an HTTPS server") {
+            text += ": begin its address with https://"
+        }
+        if response.saysNoLeader, command.flags.contains(Commands.stale) {
+            text += ": -stale asks for what the server itself knows"
         }
         return CLIFailure(text, .refused)
     }

@@ -12,6 +12,8 @@ final class ServerConnection {
         let exitCode: ExitCode
         /// Nobody knows whether the request was carried out.
         let isUncertain: Bool
+        /// What to try; empty where the text says it.
+        var hint = ""
     }
 
     private static let timeoutWithOthers: Duration = .seconds(5)
@@ -175,18 +177,26 @@ final class ServerConnection {
 
     private func failure(of error: ClientError, _ place: ServerAddress) -> Failure {
         let why: String
+        var hint = ""
         switch error.code {
         case .cannotConnect:
             why = lastNotice.text ?? Self.reason(in: error.detail)
-        case .timedOut: why = "no answer in time"
-        case .connectionLost: why = "it ended the connection within its answer: \(error.detail)"
+            hint = "is a server running there? -address or NOMAD_ADDR names another"
+        case .timedOut:
+            why = "no answer in time"
+            hint = "it hangs, or has much to do; -address asks another, -timeout waits longer"
+        case .connectionLost:
+            why = lastNotice.text ?? "the connection ended before the answer did: \(error.detail)"
         case .badResponse: why = "its answer is no HTTP: \(error.detail)"
         default: why = "\(error)"
+        }
+        if place.isSecured, why.contains("certificate") {
+            hint = "-ca-cert, -tls-server-name and -client-cert say who believes whom"
         }
         return Failure(
             text: "\(place): \(Text.line(why))",
             exitCode: error.code == .badResponse ? .refused : .unable,
-            isUncertain: error.mayHaveBeenSent)
+            isUncertain: error.mayHaveBeenSent, hint: hint)
     }
 
     /// The client says which address it was before the reason.
@@ -201,7 +211,8 @@ final class ServerConnection {
             text: "none of \(failures.count) servers answered: "
                 + failures.map(\.1.text).joined(separator: "; "),
             exitCode: failures.contains { $0.1.exitCode == .refused } ? .refused : .unable,
-            isUncertain: failures.contains { $0.1.isUncertain })
+            isUncertain: failures.contains { $0.1.isUncertain },
+            hint: "-address or NOMAD_ADDR names others")
     }
 }
 

@@ -13,6 +13,8 @@ struct Template {
     static let bytesMax = 64 << 10
     static let depthMax = 32
     static let outputBytesMax = 16 << 20
+    /// Texts and actions that are shown: lists inside lists multiply.
+    static let stepsMax = 1 << 20
 
     indirect enum Node {
         case text(String)
@@ -50,9 +52,16 @@ struct Template {
     private struct Renderer {
         let top: JSONNode
         var output = ""
+        private var steps = 0
+
+        init(top: JSONNode) { self.top = top }
 
         mutating func render(_ nodes: [Node], _ dot: JSONNode) throws(CLIFailure) {
             for node in nodes { try render(node, dot) }
+            steps += nodes.count + 1
+            guard steps <= Template.stepsMax else {
+                throw .usage("-t: more than \(Template.stepsMax) steps")
+            }
             guard output.utf8.count <= Template.outputBytesMax else {
                 throw .usage("-t: an output of over \(Template.outputBytesMax) bytes")
             }

@@ -89,8 +89,10 @@ enum AgentCommands {
         let response = try invocation.response(
             method.method, path, body: body, failing: "Error sending the request")
         invocation.environment.writeOutput(response.body)
+        let endsLine = response.body.last == 0x0a || response.body.isEmpty
+        if invocation.environment.isTerminal, !endsLine { invocation.line("") }
         guard (200..<300).contains(response.status) else {
-            if response.body.last != 0x0a { invocation.note("") }
+            if !invocation.environment.isTerminal, !endsLine { invocation.note("") }
             invocation.note("Unexpected response code: \(response.status)")
             return .refused
         }

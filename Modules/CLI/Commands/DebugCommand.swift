@@ -14,7 +14,8 @@ enum DebugCommand {
             flags: [
                 Flag(
                     "output", .text("FOLDER"),
-                    "Where the archive goes; the present folder if it is not given.")
+                    "Where the archive goes, made if it is missing; the present folder if it is not given."
+                )
             ], run: run)
     ]
 
@@ -38,8 +39,15 @@ enum DebugCommand {
         let now = environment.wallClockNanoseconds()
         let time = Timestamp.rfc3339(unixNanoseconds: now).filter { $0 != ":" && $0 != "-" }
         let name = "martlet-debug-\(time)"
-        let folder = invocation.values.text("output").map { $0 + "/" } ?? ""
-        let path = "\(folder)\(name).tar.gz"
+        var path = "\(name).tar.gz"
+        if let folder = invocation.values.text("output"), !folder.isEmpty {
+            path = "\(folder)/\(path)"
+            do throws(FileError) {
+                try environment.files.makeDirectory(folder)
+            } catch {
+                throw CLIFailure("\(error)", .unable)
+            }
+        }
         try invocation.checkAbsence(of: path)
         invocation.line("Starting debugger...")
         var files: [Tar.File] = []
