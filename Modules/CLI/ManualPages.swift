@@ -4,6 +4,8 @@
 struct ManualPages {
     let tree: CommandTree
     let version: String
+    /// Of the pages, as `2026-11-26`.
+    let date: String
 
     struct Page: Equatable {
         let name: String
@@ -55,7 +57,7 @@ struct ManualPages {
 
     private func head(_ name: String, _ synopsis: String) -> String {
         """
-        .TH \(name.uppercased().replacing("-", with: "\\-")) 1 "" "Martlet \(version)" "Martlet"
+        .TH \(name.uppercased().replacing("-", with: "\\-")) 1 \(date) "Martlet \(version)" "Martlet"
         .SH NAME
         \(Self.escaped(name)) \\- \(Self.escaped(synopsis))
 

@@ -189,7 +189,7 @@ import Testing
             }
             #expect(script.contains("keygen"))
         }
-        let pages = ManualPages(tree: Self.tree, version: "1").all
+        let pages = ManualPages(tree: Self.tree, version: "1", date: "2026-01-02").all
         #expect(Set(pages.map(\.name)).count == pages.count)
         #expect(pages[0].name == "martlet")
         for command in Self.commands {
@@ -205,7 +205,12 @@ import Testing
     func man() {
         let desk = Desk()
         #expect(desk.run("man operator raft list-peers") == 0)
-        #expect(desk.text.hasPrefix(".TH MARTLET\\-OPERATOR\\-RAFT\\-LIST\\-PEERS 1"))
+        #expect(
+            desk.text.hasPrefix(
+                ".TH MARTLET\\-OPERATOR\\-RAFT\\-LIST\\-PEERS 1 2026-11-23 \"Martlet 1.2.3\""))
+        desk.variables["SOURCE_DATE_EPOCH"] = "0"
+        desk.run("man")
+        #expect(desk.text.hasPrefix(".TH MARTLET 1 1970-01-01 "))
         #expect(desk.run("man nope") == 2)
         #expect(desk.run("man -output-dir /pages") == 0)
         #expect(desk.file("/pages/martlet.1") != nil)

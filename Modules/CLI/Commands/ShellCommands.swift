@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import MartletAPI
 import MartletTransport
 
 /// What needs no server: the version, completions and manual pages.
@@ -34,9 +35,19 @@ enum ShellCommands {
         return .fine
     }
 
+    /// Of today, or as reproducible builds ask for it.
+    private static func date(_ environment: CLIEnvironment) -> String {
+        let asked = environment.variable("SOURCE_DATE_EPOCH").flatMap { Int64($0) }
+        let (nanoseconds, isTooLarge) = (asked ?? 0).multipliedReportingOverflow(by: 1_000_000_000)
+        let time =
+            asked == nil || isTooLarge ? environment.wallClockNanoseconds() : nanoseconds
+        return String(Timestamp.rfc3339(unixNanoseconds: time).prefix(10))
+    }
+
     private static let man: Command.Run = { (invocation) throws(CLIFailure) in
         let pages = ManualPages(
-            tree: invocation.tree, version: invocation.environment.version
+            tree: invocation.tree, version: invocation.environment.version,
+            date: date(invocation.environment)
         ).all
         guard let folder = invocation.values.text("output-dir") else {
             let name = (["martlet"] + invocation.values.operands).joined(separator: "-")
