@@ -20,13 +20,13 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 /// A Swift target named `Martlet<name>` that lives in `<folder>/<name>`.
 func swift(
     _ name: String, in folder: String, uses: [String], _ others: [Target.Dependency] = [],
-    c: [String] = []
+    c: [String] = [], exclude: [String] = []
 ) -> Target {
     .target(
         name: "Martlet\(name)",
         dependencies: uses.map { .init(stringLiteral: "Martlet\($0)") }
             + c.map { .init(stringLiteral: $0) } + others,
-        path: "\(folder)/\(name)", swiftSettings: settings)
+        path: "\(folder)/\(name)", exclude: exclude, swiftSettings: settings)
 }
 
 func module(_ name: String, uses: [String], _ others: [Target.Dependency] = []) -> Target {
@@ -129,6 +129,14 @@ let package = Package(
         // Gossip cores and a network between them.
         swift("GossipWorld", in: "Tests", uses: ["Gossip"]),
 
+        // Every parser of bytes from outside, and what must hold of each.
+        swift(
+            "Fuzz", in: "Tests",
+            uses: [
+                "Server", "State", "Gossip", "API", "HTTP", "JSON", "HCL", "ACL", "Raft", "Bytes",
+                "Transport", "TLS", "Zlib",
+            ], exclude: ["Corpus", "seeds.py"]),
+
         tests("Bytes", uses: ["Bytes"]),
         tests("Gossip", uses: ["Gossip", "GossipWorld", "Bytes"]),
         tests("JSON", uses: ["JSON"]),
@@ -137,7 +145,7 @@ let package = Package(
         tests("Raft", uses: ["Raft", "Contracts"], exclude: ["Scenarios"]),
         tests("Explorer", uses: ["Explorer"]),
         tests("Autopilot", uses: ["Autopilot", "API", "Simulation"]),
-        tests("ACL", uses: ["ACL", "API", "HCL", "JSON"]),
+        tests("ACL", uses: ["ACL", "API", "HCL"]),
         tests("State", uses: ["State", "API", "ACL", "Bytes"]),
         tests("HTTP", uses: ["HTTP"]),
         tests("Storage", uses: ["Storage", "Raft", "Contracts", "Memory"]),
@@ -145,7 +153,8 @@ let package = Package(
         tests(
             "Server",
             uses: [
-                "Server", "API", "HTTP", "JSON", "Raft", "Gossip", "Bytes", "State", "Storage",
+                "Server", "API", "ACL", "HTTP", "JSON", "Raft", "Gossip", "Bytes", "State",
+                "Storage",
                 "Transport", "Harness", "Simulation",
             ], [logging]),
         tests("Client", uses: ["Client", "API", "HTTP", "Transport"]),
@@ -181,8 +190,9 @@ let package = Package(
             ]),
         tool("arrows", uses: []),
         tool("simulate", uses: ["Harness", "Simulation"]),
-        tool("bench", uses: ["Raft"]),
+        tool("bench", uses: ["Raft", "ACL", "API", "State", "TLS"]),
         tool("explore", uses: ["Explorer"]),
+        tool("fuzz", uses: ["Fuzz"]),
         tool("counter", uses: ["Raft"]),
         tool("pool", uses: ["Gossip", "GossipWorld"]),
     ]

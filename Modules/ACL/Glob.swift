@@ -27,14 +27,26 @@ struct Glob: Sendable {
         middle = parts.dropFirst().dropLast().filter { !$0.isEmpty }.map(Part.init)
     }
 
-    func matches(_ name: String) -> Bool {
-        let bytes = name.utf8
-        guard hasStar else { return bytes.elementsEqual(prefix) }
-        guard bytes.count >= literalCount, bytes.starts(with: prefix),
-            bytes.suffix(suffix.count).elementsEqual(suffix)
+    func matches(_ name: String) -> Bool { matches(name.utf8Span.span) }
+
+    /// - Parameter name: its bytes of UTF-8.
+    func matches(_ name: Span<UInt8>) -> Bool {
+        guard hasStar ? name.count >= literalCount : name.count == literalCount,
+            Self.holds(prefix, at: 0, of: name),
+            Self.holds(suffix, at: name.count - suffix.count, of: name)
         else { return false }
-        var rest = bytes.dropFirst(prefix.count).dropLast(suffix.count)
-        return middle.allSatisfy { $0.take(from: &rest) }
+        var position = prefix.count
+        for part in middle {
+            guard let next = part.end(in: name, from: position, to: name.count - suffix.count)
+            else { return false }
+            position = next
+        }
+        return true
+    }
+
+    private static func holds(_ bytes: [UInt8], at start: Int, of name: Span<UInt8>) -> Bool {
+        for offset in bytes.indices where name[start + offset] != bytes[offset] { return false }
+        return true
     }
 
     /// What stands between two stars. Not empty.
@@ -55,21 +67,16 @@ struct Glob: Sendable {
             self.borders = borders
         }
 
-        /// Goes on behind the first place where the part stands; false if it stands nowhere.
-        func take(from rest: inout Substring.UTF8View) -> Bool {
+        /// Where the first place ends at which the part stands; nil if it stands nowhere between.
+        func end(in name: Span<UInt8>, from start: Int, to end: Int) -> Int? {
             var length = 0
-            var position = rest.startIndex
-            while position != rest.endIndex {
-                let byte = rest[position]
+            for position in start..<max(start, end) {
+                let byte = name[position]
                 while length > 0, bytes[length] != byte { length = borders[length - 1] }
                 if bytes[length] == byte { length += 1 }
-                position = rest.index(after: position)
-                guard length < bytes.count else {
-                    rest = rest[position...]
-                    return true
-                }
+                if length == bytes.count { return position + 1 }
             }
-            return false
+            return nil
         }
     }
 }

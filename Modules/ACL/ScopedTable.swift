@@ -93,7 +93,10 @@ struct ScopedTable<Element: Capability>: Sendable {
     /// A name that has a star is no glob: it comes from a request.
     private func place(of name: String) -> Int? {
         if let place = places[name], !rules[place].glob.hasStar { return place }
-        return globs.first { rules[$0].glob.matches(name) }
+        guard !globs.isEmpty else { return nil }
+        let bytes = name.utf8Span.span
+        for place in globs where rules[place].glob.matches(bytes) { return place }
+        return nil
     }
 }
 
@@ -147,11 +150,11 @@ struct VariableTable: Sendable {
         _ namespace: String, _ path: String, _ capability: VariableCapability,
         _ operation: Operation
     ) -> Decision {
-        guard
-            let rule = rules.first(where: {
-                $0.namespace.matches(namespace) && $0.path.matches(path)
-            })
-        else { return .refused(.notGranted(operation)) }
-        return rule.grants.decide(.variables, rule.path.text, capability, operation)
+        let (namespaceBytes, pathBytes) = (namespace.utf8Span.span, path.utf8Span.span)
+        for rule in rules where rule.namespace.matches(namespaceBytes) {
+            guard rule.path.matches(pathBytes) else { continue }
+            return rule.grants.decide(.variables, rule.path.text, capability, operation)
+        }
+        return .refused(.notGranted(operation))
     }
 }

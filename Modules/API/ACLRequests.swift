@@ -23,7 +23,7 @@ package struct ACLTokenRequest: Equatable, Sendable {
 
     /// - Throws: 400 that names the field, or in Nomad's words `token 0 invalid: …`.
     package static func parse(
-        body: [UInt8], limits: JSONLimits = JSONLimits()
+        body: [UInt8], limits: JSONLimits = ConfigurationKind.bodyLimits
     ) throws(APIError) -> ACLTokenRequest {
         let kind = ConfigurationKind.token
         let fields = try BodyFields(try kind.parse(body: body, limits: limits), of: kind)
@@ -120,10 +120,14 @@ package struct ACLPolicyRequest: Equatable, Sendable {
     package let description: String
     package let rules: String
 
+    /// The longest rules have room, every character of them escaped.
+    package static let bodyLimits = JSONLimits(
+        depthMax: 16, bytesMax: 6 * ACLBounds.rulesBytesMax + (16 << 10), valuesMax: 4096)
+
     /// - Throws: 400 that names the field, or in Nomad's words `policy 0 invalid: …`. The rules are not
     ///   looked into.
     package static func parse(
-        body: [UInt8], limits: JSONLimits = JSONLimits()
+        body: [UInt8], limits: JSONLimits = ACLPolicyRequest.bodyLimits
     ) throws(APIError) -> ACLPolicyRequest {
         let kind = ConfigurationKind.policy
         let fields = try BodyFields(try kind.parse(body: body, limits: limits), of: kind)
@@ -159,7 +163,7 @@ package struct ACLRoleRequest: Equatable, Sendable {
 
     /// - Throws: 400 that names the field, or in Nomad's words `role 0 invalid: …`.
     package static func parse(
-        body: [UInt8], limits: JSONLimits = JSONLimits()
+        body: [UInt8], limits: JSONLimits = ConfigurationKind.bodyLimits
     ) throws(APIError) -> ACLRoleRequest {
         let kind = ConfigurationKind.role
         let fields = try BodyFields(try kind.parse(body: body, limits: limits), of: kind)
@@ -192,7 +196,7 @@ package struct ACLBootstrapRequest: Equatable, Sendable {
 
     /// - Throws: 400 for a secret that is not a UUID: a weak one would be open to all.
     package static func parse(
-        body: [UInt8], limits: JSONLimits = JSONLimits()
+        body: [UInt8], limits: JSONLimits = ConfigurationKind.bodyLimits
     ) throws(APIError) -> ACLBootstrapRequest {
         guard !body.isEmpty else { return ACLBootstrapRequest(secretID: nil) }
         let kind = ConfigurationKind.bootstrap

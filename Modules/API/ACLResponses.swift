@@ -79,18 +79,18 @@ extension ACLToken {
         writer.member("Hash", Base64.encoded(hash))
         writer.member("ModifyIndex", modifyIndex)
         writer.member("Name", name)
-        writer.memberOrNull("Policies", policies.map(JSONText.init))
+        writer.memberOrNull("Policies", policies)
         writer.memberOrNull("Roles", roles)
     }
 }
 
 /// A policy as its own endpoint answers it.
-package struct ACLPolicyResponse: JSONWritable {
+package struct ACLPolicyResponse: Equatable, Sendable, JSONWritable {
     package let policy: ACLPolicy
     /// What its rules come to; nil where they cannot be read.
-    package let parsed: (any JSONWritable)?
+    package let parsed: ACLRulesResponse?
 
-    package init(_ policy: ACLPolicy, parsed: (any JSONWritable)?) {
+    package init(_ policy: ACLPolicy, parsed: ACLRulesResponse?) {
         self.policy = policy
         self.parsed = parsed
     }
@@ -150,22 +150,5 @@ extension ACLRole: JSONWritable {
             writer.member("Name", name)
             writer.endObject()
         }
-    }
-}
-
-private struct JSONText: JSONWritable {
-    let text: String
-
-    init(_ text: String) { self.text = text }
-
-    func write(to writer: inout JSONWriter) { writer.string(text) }
-}
-
-extension JSONWriter {
-    /// An array, or null for an empty one, as Go writes an array that was never made.
-    fileprivate mutating func memberOrNull(_ name: String, _ values: [some JSONWritable]) {
-        guard values.isEmpty else { return member(name, values) }
-        key(name)
-        null()
     }
 }

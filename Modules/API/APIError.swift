@@ -26,11 +26,17 @@ package enum ConfigurationKind: String, Sendable {
         APIError(status: 400, message: "Error parsing \(rawValue): \(why)")
     }
 
+    /// Of a configuration's body, some thirty times what all its fields take: the largest body that
+    /// a request may have would be read, and quoted in the refusal, for a tenth of a second in which
+    /// the loop does nothing else.
+    package static let bodyLimits = JSONLimits(
+        depthMax: 16, bytesMax: 64 << 10, valuesMax: 4096)
+
     /// Reads a body to its tree.
     ///
     /// - Throws: 400 for a body that is empty or not one JSON document within `limits`.
     package func parse(
-        body: [UInt8], limits: JSONLimits = JSONLimits()
+        body: [UInt8], limits: JSONLimits = ConfigurationKind.bodyLimits
     ) throws(APIError) -> JSONNode {
         guard !body.isEmpty else { throw malformed("Request body is empty") }
         do throws(JSONError) {

@@ -50,7 +50,7 @@ package struct AutopilotConfiguration: Equatable, Sendable {
 
     /// Reads a request's body; see ``decode(from:)``.
     package static func parse(
-        body: [UInt8], limits: JSONLimits = JSONLimits()
+        body: [UInt8], limits: JSONLimits = ConfigurationKind.bodyLimits
     ) throws(APIError) -> AutopilotConfiguration {
         try decode(
             from: try ConfigurationKind.autopilot.parse(body: body, limits: limits))

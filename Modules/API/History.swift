@@ -130,16 +130,10 @@ package struct History: Equatable, Sendable {
     package var events: [HistoryEvent] { newestEvents.inOrder }
     package var leaders: [LeadershipTerm] { newestLeaders.inOrder }
     package var isEmpty: Bool { newestEvents.isEmpty && newestLeaders.isEmpty }
-    package var eventCount: Int { newestEvents.count }
     package var leaderCount: Int { newestLeaders.count }
     /// Log index of the newest record; 0 for none.
     package var newestIndex: UInt64 {
         max(newestEventIndex, newestLeaders.last?.index ?? 0)
-    }
-
-    /// In order, and where they stand: an event is large.
-    package func forEachEvent(_ body: (borrowing HistoryEvent) -> Void) {
-        newestEvents.forEach(body)
     }
 
     /// The oldest goes where there is no room.
@@ -178,12 +172,6 @@ private struct Newest<Element: Equatable & Sendable>: Equatable, Sendable {
 
     var count: Int { elements.count }
     var isEmpty: Bool { elements.isEmpty }
-
-    func forEach(_ body: (borrowing Element) -> Void) {
-        let span = elements.span
-        for position in start..<span.count { body(span[position]) }
-        for position in 0..<start { body(span[position]) }
-    }
 
     var inOrder: [Element] { Array(elements[start...] + elements[..<start]) }
 

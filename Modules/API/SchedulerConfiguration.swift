@@ -72,7 +72,7 @@ package struct SchedulerConfiguration: Equatable, Sendable {
 
     /// Reads a request's body; see ``decode(from:)``.
     package static func parse(
-        body: [UInt8], limits: JSONLimits = JSONLimits()
+        body: [UInt8], limits: JSONLimits = ConfigurationKind.bodyLimits
     ) throws(APIError) -> SchedulerConfiguration {
         try decode(
             from: try ConfigurationKind.scheduler.parse(body: body, limits: limits))

@@ -6,11 +6,16 @@ struct TimestampReader {
 
     init(_ text: String) { rest = text.utf8[...] }
 
+    /// The years 1678 to 2261 in UTC, in seconds since 1970: an offset may lead out of them, to an
+    /// instant that is written as one that cannot be read.
+    private static let instants: Range<Int64> = -9_214_560_000..<9_214_646_400
+
     mutating func unixNanoseconds() -> Int64? {
         guard let days = date(), take("T") || take("t"), let second = clock() else { return nil }
         let nanoseconds = fraction()
         guard let nanoseconds, let offset = offset(), rest.isEmpty else { return nil }
         let seconds = Int64(days * 86_400 + second - offset)
+        guard Self.instants.contains(seconds) else { return nil }
         let (scaled, isTooLarge) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
         let (sum, isSumTooLarge) = scaled.addingReportingOverflow(nanoseconds)
         return isTooLarge || isSumTooLarge ? nil : sum

@@ -11,18 +11,17 @@ package struct TokenDigest: Sendable {
     package static let bytesCount = 32
 
     /// nil unless there are 32 bytes.
-    package init?(_ bytes: some RandomAccessCollection<UInt8>) {
+    package init?(_ bytes: [UInt8]) {
         guard bytes.count == Self.bytesCount else { return nil }
-        var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
-        for (position, byte) in bytes.enumerated() {
-            switch position / 8 {
-            case 0: words.0 = words.0 << 8 | UInt64(byte)
-            case 1: words.1 = words.1 << 8 | UInt64(byte)
-            case 2: words.2 = words.2 << 8 | UInt64(byte)
-            default: words.3 = words.3 << 8 | UInt64(byte)
-            }
-        }
-        self.words = words
+        words = (
+            Self.word(bytes, 0), Self.word(bytes, 8), Self.word(bytes, 16), Self.word(bytes, 24)
+        )
+    }
+
+    private static func word(_ bytes: [UInt8], _ start: Int) -> UInt64 {
+        var word: UInt64 = 0
+        for position in start..<start + 8 { word = word << 8 | UInt64(bytes[position]) }
+        return word
     }
 
     package var bytes: [UInt8] {

@@ -34,7 +34,8 @@ package struct HealthTracker: Sendable {
     /// How long the installing of a snapshot raises no alarm: 1 GiB at 4 MiB/s, rounded up.
     package static let snapshotGrace: Duration = .seconds(300)
 
-    private var memories: [String: Memory] = [:]
+    /// Of each server by its id, in the order of the view before.
+    private var memories: [(id: String, of: Memory)] = []
     /// The leader's last index at the last update, and at the one before.
     private var newest: (index: UInt64, at: Duration)?
     private var previous: UInt64?
@@ -60,9 +61,10 @@ package struct HealthTracker: Sendable {
     ) -> ClusterHealth {
         update(leaderIndex: view.leader.lastIndex, at: now)
         let known = memories
-        memories.removeAll(keepingCapacity: true)
+        memories = []
+        memories.reserveCapacity(view.servers.count)
         let servers = view.servers.map { server in
-            var memory = known[server.id]
+            var memory = Self.memory(of: server.id, in: known, at: memories.count)
             let reason = judge(server, in: view, memory: &memory, at: now)
             let isHealthy = reason == nil
             var next =
@@ -75,10 +77,18 @@ package struct HealthTracker: Sendable {
                 next.sinceUnixNanoseconds = wallClockNanoseconds
             }
             next.snapshotSince = server.isReceivingSnapshot ? next.snapshotSince ?? now : nil
-            memories[server.id] = next
+            memories.append((server.id, next))
             return Self.assessment(of: server, reason: reason, memory: next, at: now)
         }
         return ClusterHealth(servers: servers)
+    }
+
+    /// - Parameter place: where it most likely is.
+    private static func memory(
+        of id: String, in known: [(id: String, of: Memory)], at place: Int
+    ) -> Memory? {
+        if place < known.count, known[place].id == id { return known[place].of }
+        return known.first { $0.id == id }?.of
     }
 
     private mutating func update(leaderIndex: UInt64, at now: Duration) {

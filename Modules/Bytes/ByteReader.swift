@@ -18,28 +18,40 @@ package struct ByteError: Error, Equatable, Sendable, CustomStringConvertible {
 /// is left and against the caller's bound before anything is allocated, and nothing traps. A read
 /// that throws leaves the position where it was.
 package struct ByteReader: Sendable {
-    private let bytes: ArraySlice<UInt8>
-    private var position: Int
+    @usableFromInline let bytes: [UInt8]
+    /// What is read lies between these two.
+    @usableFromInline let start: Int
+    @usableFromInline let end: Int
+    @usableFromInline var position: Int
 
-    package init(_ bytes: [UInt8]) { self.init(bytes[...]) }
+    package init(_ bytes: [UInt8]) { self.init(bytes, in: 0..<bytes.count) }
 
-    package init(_ bytes: ArraySlice<UInt8>) {
+    /// Of a copy.
+    package init(_ bytes: ArraySlice<UInt8>) { self.init(Array(bytes)) }
+
+    /// - Precondition: the range is one of `bytes`.
+    package init(_ bytes: [UInt8], in range: Range<Int>) {
+        precondition(range.upperBound <= bytes.count && range.lowerBound >= 0, "\(range)")
         self.bytes = bytes
-        position = bytes.startIndex
+        start = range.lowerBound
+        end = range.upperBound
+        position = range.lowerBound
     }
 
     /// Bytes that were not read yet.
-    package var remaining: Int { bytes.endIndex - position }
+    package var remaining: Int { end - position }
 
-    package mutating func readUInt8() throws(ByteError) -> UInt8 { try readInteger() }
+    // Most of what servers say to each other is words: reading one is part of whoever reads it.
 
-    package mutating func readUInt16() throws(ByteError) -> UInt16 { try readInteger() }
+    @inlinable package mutating func readUInt8() throws(ByteError) -> UInt8 { try readInteger() }
 
-    package mutating func readUInt32() throws(ByteError) -> UInt32 { try readInteger() }
+    @inlinable package mutating func readUInt16() throws(ByteError) -> UInt16 { try readInteger() }
 
-    package mutating func readUInt64() throws(ByteError) -> UInt64 { try readInteger() }
+    @inlinable package mutating func readUInt32() throws(ByteError) -> UInt32 { try readInteger() }
 
-    package mutating func readInt64() throws(ByteError) -> Int64 {
+    @inlinable package mutating func readUInt64() throws(ByteError) -> UInt64 { try readInteger() }
+
+    @inlinable package mutating func readInt64() throws(ByteError) -> Int64 {
         Int64(bitPattern: try readInteger())
     }
 
@@ -72,13 +84,24 @@ package struct ByteReader: Sendable {
         try readText(UInt16.self, max: maxBytes)
     }
 
+    /// Passes over a string as ``readShortString(maxBytes:)`` reads it, with the same checks.
+    package mutating func skipShortString(
+        maxBytes: Int = Int(UInt16.max)
+    ) throws(ByteError) {
+        let start = position
+        if Self.isASCII(try readContent(UInt16.self, max: maxBytes)) { return }
+        position = start
+        _ = try readShortString(maxBytes: maxBytes)
+    }
+
     /// Exactly `count` bytes, without a length before them; they share the reader's memory.
     package mutating func readRaw(count: Int) throws(ByteError) -> ArraySlice<UInt8> {
         guard count >= 0, count <= remaining else {
             throw failure("\(count) bytes wanted, \(remaining) left")
         }
-        defer { position += count }
-        return bytes[position..<position + count]
+        let first = position
+        position += count
+        return bytes[first..<position]
     }
 
     /// - Throws: unless everything was read.
@@ -135,28 +158,30 @@ package struct ByteReader: Sendable {
         return try readRaw(count: Int(length))
     }
 
-    private mutating func readInteger<Value: FixedWidthInteger & UnsignedInteger & BitwiseCopyable>()
+    @inlinable @inline(__always)
+    mutating func readInteger<Value: FixedWidthInteger & UnsignedInteger & BitwiseCopyable>()
         throws(ByteError) -> Value
     {
         let width = Value.bitWidth / 8
-        guard remaining >= width else {
-            throw failure("\(width) bytes wanted, \(remaining) left")
-        }
+        guard end - position >= width else { throw shortage(of: width) }
         let value: Value = load()
         position += width
         return value
     }
 
-    private func load<Value: FixedWidthInteger & BitwiseCopyable>() -> Value {
-        let span = bytes.span
-        let raw = unsafe span.bytes  // Any bytes may be seen as raw ones.
+    @inlinable @inline(__always)
+    func load<Value: FixedWidthInteger & BitwiseCopyable>() -> Value {
+        let raw = unsafe bytes.span.bytes  // Any bytes may be seen as raw ones.
         // SAFETY: every pattern of bits is an integer; the load checks its bounds.
-        let loaded = unsafe raw.unsafeLoadUnaligned(
-            fromByteOffset: position - bytes.startIndex, as: Value.self)
+        let loaded = unsafe raw.unsafeLoadUnaligned(fromByteOffset: position, as: Value.self)
         return Value(littleEndian: loaded)
     }
 
+    @usableFromInline func shortage(of width: Int) -> ByteError {
+        failure("\(width) bytes wanted, \(remaining) left")
+    }
+
     private func failure(_ reason: String) -> ByteError {
-        ByteError(offset: position - bytes.startIndex, reason: reason)
+        ByteError(offset: position - start, reason: reason)
     }
 }

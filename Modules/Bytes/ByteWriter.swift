@@ -13,8 +13,11 @@
 /// ``clear()`` keeps the memory, so that one writer serves many messages.
 package struct ByteWriter: Sendable {
     /// What is written, then room for more.
-    private var storage: [UInt8]
-    package private(set) var count = 0
+    @usableFromInline var storage: [UInt8]
+    @usableFromInline var written = 0
+
+    /// Bytes that are written.
+    @inlinable package var count: Int { written }
 
     package init(reservingBytes: Int = 0) {
         storage = [UInt8](repeating: 0, count: reservingBytes)
@@ -22,7 +25,7 @@ package struct ByteWriter: Sendable {
 
     /// What is written, where it stands.
     package var span: Span<UInt8> {
-        @_lifetime(borrow self) get { storage.span.extracting(..<count) }
+        @_lifetime(borrow self) get { storage.span.extracting(..<written) }
     }
 
     /// A copy of what is written.
@@ -36,24 +39,24 @@ package struct ByteWriter: Sendable {
 
     /// Replaces four bytes that are written already: a length or checksum that follows from what
     /// came after it.
-    package mutating func patch(_ value: UInt32, at offset: Int) {
+    @inlinable package mutating func patch(_ value: UInt32, at offset: Int) {
         precondition(offset >= 0 && offset + 4 <= count, "patch at \(offset) of \(count)")
         store(value, at: offset)
     }
 
-    package mutating func clear() { count = 0 }
+    package mutating func clear() { written = 0 }
 
-    package mutating func write(_ value: UInt8) { append(value) }
+    @inlinable package mutating func write(_ value: UInt8) { append(value) }
 
-    package mutating func write(_ value: UInt16) { append(value) }
+    @inlinable package mutating func write(_ value: UInt16) { append(value) }
 
-    package mutating func write(_ value: UInt32) { append(value) }
+    @inlinable package mutating func write(_ value: UInt32) { append(value) }
 
-    package mutating func write(_ value: UInt64) { append(value) }
+    @inlinable package mutating func write(_ value: UInt64) { append(value) }
 
-    package mutating func write(_ value: Int64) { append(UInt64(bitPattern: value)) }
+    @inlinable package mutating func write(_ value: Int64) { append(UInt64(bitPattern: value)) }
 
-    package mutating func write(_ value: Bool) { append(value ? 1 : 0 as UInt8) }
+    @inlinable package mutating func write(_ value: Bool) { append(value ? 1 : 0 as UInt8) }
 
     /// - Precondition: fewer than 2^32 bytes.
     package mutating func write(bytes content: [UInt8]) {
@@ -82,16 +85,16 @@ package struct ByteWriter: Sendable {
         return length
     }
 
-    @inline(__always)
-    private mutating func append<Value: FixedWidthInteger & BitwiseCopyable>(_ value: Value) {
+    @inlinable @inline(__always)
+    mutating func append<Value: FixedWidthInteger & BitwiseCopyable>(_ value: Value) {
         let width = Value.bitWidth / 8
-        if storage.count - count < width { makeRoom(for: width) }
-        store(value, at: count)
-        count += width
+        if storage.count - written < width { makeRoom(for: width) }
+        store(value, at: written)
+        written += width
     }
 
-    @inline(__always)
-    private mutating func store<Value: FixedWidthInteger & BitwiseCopyable>(
+    @inlinable @inline(__always)
+    mutating func store<Value: FixedWidthInteger & BitwiseCopyable>(
         _ value: Value, at offset: Int
     ) {
         // SAFETY: any bytes may be an integer's; whoever calls has seen that they are in the storage.
@@ -104,20 +107,20 @@ package struct ByteWriter: Sendable {
         let isDone: Void? = content.withContiguousStorageIfAvailable { source in
             guard let from = source.baseAddress else { return }
             if storage.count - count < source.count { makeRoom(for: source.count) }
-            let place = count
+            let place = written
             // SAFETY: there is room for all of them behind `place`, and the two do not overlap.
             unsafe storage.withUnsafeMutableBufferPointer { target in
                 guard let to = target.baseAddress else { return }
                 unsafe (to + place).update(from: from, count: source.count)
             }
-            count += source.count
+            written += source.count
         }
         if isDone == nil { for byte in content { append(byte) } }
     }
 
     private static let bytesMin = 64
 
-    private mutating func makeRoom(for more: Int) {
+    @usableFromInline mutating func makeRoom(for more: Int) {
         let wanted = max(Self.bytesMin, count + more, storage.count * 2)
         storage.append(contentsOf: repeatElement(0, count: wanted - storage.count))
     }

@@ -35,6 +35,16 @@ package enum CRC32C {
                 state = low ^ high
                 offset += 8
             }
+            if raw.byteCount - offset >= 4 {
+                // SAFETY: as above.
+                let loaded = unsafe raw.unsafeLoadUnaligned(
+                    fromByteOffset: offset, as: UInt32.self)
+                let word = UInt64(UInt32(littleEndian: loaded) ^ state)
+                state =
+                    unsafe tables[768 + byte(word, 0)] ^ tables[512 + byte(word, 1)]
+                    ^ tables[256 + byte(word, 2)] ^ tables[byte(word, 3)]
+                offset += 4
+            }
             while offset < raw.byteCount {
                 let index = Int((state ^ UInt32(bytes[offset])) & 0xFF)
                 state = unsafe tables[index] ^ state >> 8

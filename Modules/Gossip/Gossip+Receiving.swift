@@ -78,7 +78,7 @@ extension Gossip {
 
     /// Whoever is known by this very record was admitted before.
     func admitted(_ record: NodeRecord) -> Bool {
-        table[record.id]?.record == record || admits(record, own)
+        table.isKnown(record) || admits(record, own)
     }
 
     /// A sender that does not know what is said of it is told; one of whom less is known answers

@@ -40,6 +40,12 @@ struct MemberTable: Sendable {
 
     subscript(id: NodeID) -> Entry? { position(of: id).map { entries[$0] } }
 
+    /// Whether this very record is here.
+    func isKnown(_ record: NodeRecord) -> Bool {
+        guard let position = position(of: record.id) else { return false }
+        return entries.span[position].record == record
+    }
+
     /// - Precondition: an entry has the same id in its place before and after.
     mutating func update(_ position: Int, _ change: (inout Entry) -> Void) {
         let id = entries[position].id

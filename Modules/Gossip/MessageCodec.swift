@@ -26,7 +26,7 @@ enum MessageCodec {
         guard let version = bytes.first else { throw .malformed }
         guard version == Message.version else { throw .version }
         do {
-            var reader = ByteReader(bytes[1...])
+            var reader = ByteReader(bytes, in: 1..<bytes.count)
             let message = try Message(reading: &reader)
             try reader.finish()
             guard message.isWellFormed else { throw GossipRefusal.malformed }

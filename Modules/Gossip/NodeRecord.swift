@@ -45,6 +45,20 @@ package struct NodeRecord: Hashable, Sendable {
         self.payload = payload
     }
 
+    /// Most records that are compared are equal, and most of a record is its payload.
+    package static func == (left: NodeRecord, right: NodeRecord) -> Bool {
+        left.id == right.id && left.incarnation == right.incarnation
+            && left.address == right.address && areEqual(left.payload, right.payload)
+    }
+
+    private static func areEqual(_ left: [UInt8], _ right: [UInt8]) -> Bool {
+        guard left.count == right.count else { return false }
+        let (left, right) = (left.span, right.span)
+        var difference: UInt8 = 0
+        for position in left.indices { difference |= left[position] ^ right[position] }
+        return difference == 0
+    }
+
     /// Whether others would take it: an address of printable ASCII within its bound, a payload
     /// within its own.
     package var isWellFormed: Bool {

@@ -18,16 +18,18 @@ struct HeadScanner: Sendable {
     private var blankLines = 0
 
     mutating func scan(_ buffer: inout InputBuffer, limits: HTTPLimits) -> Result {
-        // Tells a peer that speaks TLS or nonsense at once, not at a time-out.
-        if fieldsStart == nil, buffer.count > 0, !buffer[0].isTokenCharacter,
-            buffer[0] != .carriageReturn
-        {
-            return .violation(.badRequest("not HTTP"))
-        }
-        while let lineFeed = buffer.nextLineFeed() {
+        while true {
+            // Tells a peer that speaks TLS or nonsense at once, not at a time-out.
+            if fieldsStart == nil, buffer.count > 0, !buffer[0].isTokenCharacter,
+                buffer[0] != .carriageReturn
+            {
+                return .violation(.badRequest("not HTTP"))
+            }
+            guard let lineFeed = buffer.nextLineFeed() else {
+                return boundsOfUnfinishedLine(available: buffer.count, limits: limits)
+            }
             if let end = end(ofLineAt: lineFeed, in: &buffer, limits: limits) { return end }
         }
-        return boundsOfUnfinishedLine(available: buffer.count, limits: limits)
     }
 
     private mutating func end(

@@ -30,6 +30,8 @@ package struct HostPlugins: Sendable {
     package let writeOutput: @Sendable (String) -> Void
     package let writeError: @Sendable (String) -> Void
     package let hostName: String
+    /// Files and sockets that this process may have open; nil if that is not known.
+    package var descriptorLimit: Int?
     /// Where a development server without a data folder puts one.
     package let temporaryDirectory: String
 
@@ -154,6 +156,7 @@ package enum Agent {
                 "version": "\(ServerOptions.softwareVersion)",
             ])
         var options = try options(for: configuration, directory)
+        if let limit = plugins.descriptorLimit { options.setDescriptorLimit(limit) }
         do throws(KeyringError) {
             if let problem = try options.readPoolFiles(from: plugins.files) {
                 logger.warning(

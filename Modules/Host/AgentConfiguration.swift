@@ -121,6 +121,8 @@ package struct AgentConfiguration: Equatable, Sendable {
     package var ports = Ports()
     /// What others are told to connect to: `ip` or `ip:port`.
     package var advertise = Hosts()
+    /// Not in files: what others are told instead of "any address"; nil for loopback.
+    package var privateAddress: String?
     package var logLevel = LogLevel.info
     package var logJSON = false
     /// Appended to besides standard output; nil for none.
@@ -159,7 +161,8 @@ package struct AgentConfiguration: Equatable, Sendable {
     }
 
     /// What others are told: the `advertise` entry, its port from `ports` unless it names one;
-    /// otherwise the address the service listens on, and loopback where that is "any address".
+    /// otherwise the address the service listens on, and ``privateAddress`` or loopback where that
+    /// is "any address".
     ///
     /// - Returns: nil only for a configuration that was not checked.
     package func advertisedAddress(of service: Service) -> SocketAddress? {
@@ -169,7 +172,7 @@ package struct AgentConfiguration: Equatable, Sendable {
         }
         switch listenAddress(of: service) {
         case .ipv4(0, port: let port):
-            return .ipv4(0x7f00_0001, port: port)
+            return SocketAddress(host: privateAddress ?? "127.0.0.1", port: port)
         case .ipv6(high: 0, low: 0, port: let port):
             return .ipv6(high: 0, low: 1, port: port)
         case let address:

@@ -78,13 +78,16 @@ extension ConfigurationReader {
     }
 
     private mutating func checkAddresses() {
-        let isAlone =
-            configuration.server.bootstrapExpect <= 1 && configuration.server.retryJoin.isEmpty
         for service in [AgentConfiguration.Service.rpc, .serf]
-        where configuration.advertise[service] == nil && configuration.listensEverywhere(service) {
+        where configuration.lacksAddress(service) {
             let path = "advertise.\(service.rawValue)"
-            if isAlone {
+            if configuration.isAlone {
                 warn(path, "missing: other servers could only reach this one on its own machine")
+            } else if let address = configuration.privateAddress {
+                warn(
+                    path,
+                    "missing: others are told \(address), the private address of the interface"
+                        + " with the default route")
             } else {
                 report(
                     path,
@@ -92,5 +95,15 @@ extension ConfigurationReader {
                         + " set it, or set \"bind_addr\" to the address itself")
             }
         }
+    }
+}
+
+extension AgentConfiguration {
+    /// Whether no other server is expected.
+    var isAlone: Bool { server.bootstrapExpect <= 1 && server.retryJoin.isEmpty }
+
+    /// Whether nobody said what others are to be told of a service that listens on every address.
+    func lacksAddress(_ service: Service) -> Bool {
+        advertise[service] == nil && listensEverywhere(service)
     }
 }

@@ -92,10 +92,11 @@ extension AgentConfiguration {
             let service = Service(rawValue: name)
             return (.string(service.flatMap { addresses[$0] } ?? bindAddress), "bind_addr")
         case ("advertise", let name?):
-            guard let address = Service(rawValue: name).flatMap(advertisedAddress(of:)) else {
-                return nil
-            }
-            return (.string(address.description), "addresses.\(name)")
+            guard let service = Service(rawValue: name),
+                let address = advertisedAddress(of: service)
+            else { return nil }
+            let isFound = privateAddress != nil && lacksAddress(service)
+            return (.string(address.description), isFound ? "default route" : "addresses.\(name)")
         case ("audit", "path"):
             let sink = audit.sinks.first { $0.name == parts[2] }
             guard let sink, let path = auditPath(of: sink) else { return nil }

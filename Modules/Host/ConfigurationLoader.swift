@@ -45,6 +45,10 @@ extension AgentConfiguration {
         var reader = ConfigurationReader(over: defaults(for: line, hostName: hostName))
         for path in line.configurationPaths { reader.read(path, from: files) }
         for setting in line.settings { reader.read(setting) }
+        let lacking = Service.allCases.filter(reader.configuration.lacksAddress)
+        if !lacking.isEmpty, !reader.configuration.isAlone {
+            reader.configuration.privateAddress = PrivateAddress.find(in: files)
+        }
         // What does not hold together is told only once every part is right by itself.
         if reader.problems.isEmpty { reader.checkWhole() }
         return reader

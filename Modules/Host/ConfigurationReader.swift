@@ -68,6 +68,7 @@ struct ConfigurationReader {
                 reportUnknown(item.key, keys, under: path, at: place)
                 continue
             }
+            if item.node.value == .null { continue }  // Says nothing.
             let full = path + [name]
             origins[full.joined(separator: ".")] = place
             if key.shape.isValue, !values.insert(name).inserted {
@@ -114,8 +115,7 @@ struct ConfigurationReader {
             }
             origins[target.joined(separator: ".")] = place
             readItem(item, shape, path, file)
-        default:
-            if item.node.value != .null { readValue(item.node, shape, path, file) }
+        default: readValue(item.node, shape, path, file)
         }
     }
 
@@ -124,7 +124,6 @@ struct ConfigurationReader {
         _ node: HCLNode, _ keys: [Key], under path: [String], _ file: String
     ) {
         switch node.value {
-        case .null: break
         case .object(let body): readBody(body, keys, under: path, file)
         case .list(let nodes):
             for element in nodes {
@@ -134,7 +133,7 @@ struct ConfigurationReader {
                     mismatch(element, "a block: {…}", path, file)
                 }
             }
-        case .bool, .number, .string: mismatch(node, "a block: {…}", path, file)
+        case .null, .bool, .number, .string: mismatch(node, "a block: {…}", path, file)
         }
     }
 

@@ -69,6 +69,7 @@ struct TLSPlan: Equatable, Sendable {
     private static func httpPolicy(_ configuration: AgentConfiguration) -> SecurityPolicy {
         var policy = common(configuration.tls)
         policy.asksClients = configuration.tls.verifyHTTPSClient
+        policy.connects = false
         policy.plaintext = .answered(Array(httpAnswer.utf8))
         policy.handshakeTimeout = bound(configuration.limits.httpsHandshakeTimeout)
         return policy

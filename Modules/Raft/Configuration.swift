@@ -175,7 +175,7 @@ public struct Configuration: Equatable, Sendable {
             let length = Int(bytes[offset + 17])
             offset += 18
             guard bytes.count - offset >= length,
-                let address = String(validating: bytes[offset..<offset + length], as: UTF8.self),
+                let address = Self.text(bytes[offset..<offset + length]),
                 !contains(id), !leaving.contains(where: { $0.id == id })
             else { return nil }
             offset += length
@@ -199,6 +199,13 @@ public struct Configuration: Equatable, Sendable {
         for shift in stride(from: UInt64(0), to: 64, by: 8) {
             bytes.append(UInt8(truncatingIfNeeded: word >> shift))
         }
+    }
+
+    /// nil for what is not UTF-8. Decoding repairs that, and so shows it: to validate alone takes five
+    /// times as long.
+    private static func text(_ bytes: ArraySlice<UInt8>) -> String? {
+        let text = String(decoding: bytes, as: UTF8.self)
+        return bytes.allSatisfy { $0 < 0x80 } || text.utf8.elementsEqual(bytes) ? text : nil
     }
 
     private static func word(of bytes: [UInt8], at offset: Int) -> UInt64 {

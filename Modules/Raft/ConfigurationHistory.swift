@@ -33,9 +33,21 @@ struct ConfigurationHistory: Sendable {
 
     var newest: Version { versions[versions.count - 1] }
     /// Without the rest of the newest, which is more to copy than to know.
-    var newestIndex: LogIndex { versions[versions.count - 1].index }
+    var newestIndex: LogIndex { versions.span[versions.count - 1].index }
+    var newestConfiguration: Configuration { versions.span[versions.count - 1].configuration }
     /// What truncating the newest would bring back.
     var previous: Version? { versions.count > 1 ? versions[versions.count - 2] : nil }
+
+    /// A voter of the configuration in force, while that is joint of either side; and, until it is
+    /// committed, of the one before. If such a server has the entry that removes it and those that stay
+    /// do not, nobody else can win: they need its vote, and its log is ahead (dissertation §4.2.2).
+    func mayCampaign(_ id: ServerID, committed: LogIndex) -> Bool {
+        let versions = versions.span
+        let newest = versions.count - 1
+        if versions[newest].configuration.isVoter(id) { return true }
+        return versions[newest].index > committed && newest > 0
+            && versions[newest - 1].configuration.isVoter(id)
+    }
 
     /// Takes the configurations among `entries`; what is not newer than the base is known already.
     mutating func append(_ entries: [Entry]) {

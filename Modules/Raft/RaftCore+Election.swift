@@ -14,17 +14,9 @@ extension RaftCore {
     /// durable write in one data centre, so that usually one survivor is done before the next begins.
     static let jitterMax = Duration.milliseconds(20)
 
-    /// Only a voter of the configuration in force may look for votes, while that is joint of either
-    /// side; and, until it is committed, a voter of the one before. If such a server has the entry
-    /// that removes it and those that stay do not, nobody else can win: they need its vote, and its
-    /// log is ahead (dissertation §4.2.2).
+    /// Only a voter may look for votes (``ConfigurationHistory/mayCampaign(_:committed:)``).
     var canCampaign: Bool {
-        guard !isRecovering else { return false }
-        if configuration.isVoter(id) { return true }
-        guard !isConfigurationCommitted, let previous = configurations.previous else {
-            return false
-        }
-        return previous.configuration.isVoter(id)
+        !isRecovering && configurations.mayCampaign(id, committed: commitIndex)
     }
 
     /// Between once and twice the timeout (Raft §5.2).
@@ -36,7 +28,9 @@ extension RaftCore {
 
     /// The part of `span` by which this server lets others go first: nothing with full priority, and
     /// nothing in later attempts, for the others may be down.
-    private func reluctance(of span: Duration) -> Duration {
+    ///
+    /// `mutating`, or the whole core would be copied for the look.
+    private mutating func reluctance(of span: Duration) -> Duration {
         guard attempts == 0, options.priority < Options.priorityMax else { return .zero }
         // Plain integers, as in ``Generator/duration(from:to:)``.
         let share = span.attoseconds * Int128(Options.priorityMax - options.priority)

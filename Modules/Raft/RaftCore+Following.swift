@@ -58,9 +58,10 @@ extension RaftCore {
             return
         }
         // A disk that is far behind: the leader sees from the answer that they were not taken.
-        var request = request
-        if isWriteQueueFull { request.entries = [] }
-        guard store(request) else { return refuse(.contradiction, from: server) }
+        let entries = isWriteQueueFull ? [] : request.entries
+        guard store(entries, after: request.previousIndex) else {
+            return refuse(.contradiction, from: server)
+        }
         following.leaderCommit = max(following.leaderCommit, request.commit)
         commitIndex = max(commitIndex, min(following.leaderCommit, following.verified))
         endRecovery(told: request.recovered)
@@ -69,7 +70,7 @@ extension RaftCore {
         }
         // A heartbeat is answered at once: a slow disk is no silence. Entries are when durable.
         let isDurable = following.verified <= durableIndex
-        if isDurable || request.entries.isEmpty, writes.isHardStateDurable {
+        if isDurable || entries.isEmpty, writes.isHardStateDurable {
             acknowledge(to: server)
         }
     }
@@ -120,16 +121,16 @@ extension RaftCore {
 
     /// Rules 3 and 4: what differs goes, with all that follows it; what is there stays. False, and
     /// nothing is done, if that would undo a promise: no leader sends such a thing.
-    private mutating func store(_ request: AppendRequest) -> Bool {
-        let last = LogIndex(request.previousIndex.number + UInt64(request.entries.count))
-        let known = request.entries.firstIndex { entry in
+    private mutating func store(_ entries: [Entry], after previous: LogIndex) -> Bool {
+        let last = LogIndex(previous.number + UInt64(entries.count))
+        let known = entries.firstIndex { entry in
             entry.index > log.previousIndex && log.term(at: entry.index) != entry.term
         }
         if let known {
-            let first = request.entries[known].index
+            let first = entries[known].index
             guard first > following.verified, first > commitIndex else { return false }
             if first <= log.lastIndex { truncate(after: first.previous) }
-            append(known == 0 ? request.entries : Array(request.entries[known...]))
+            append(known == 0 ? entries : Array(entries[known...]))
         }
         // Below what is compacted nothing was compared: it is committed, and so verified, already.
         if last > log.previousIndex { following.verified = max(following.verified, last) }

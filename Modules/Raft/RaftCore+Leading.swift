@@ -141,7 +141,7 @@ extension RaftCore {
 
     /// Whether this server, if it votes, and the voters that pass are a majority; while the
     /// configuration is joint, one of each side. Who is recovering passes nothing.
-    func hasMajority(_ passes: (Peer) -> Bool) -> Bool {
+    func hasMajority(_ passes: (borrowing Peer) -> Bool) -> Bool {
         var incoming = leadership.votesIncoming ? 1 : 0
         var outgoing = leadership.votesOutgoing ? 1 : 0
         let peers = leadership.peers.span

@@ -54,14 +54,16 @@ extension RaftCore {
     /// over: the target must find the end of the log, and goes on with this when it leads.
     mutating func continueMembership() {
         guard leadership.transfer == nil else { return }
+        let hasRecovering = leadership.hasRecovering
+        guard hasRecovering || leadership.outgoingQuorum != nil else { return }
         if hasCommittedOwnTerm, isConfigurationCommitted, leadership.isVoter {
             if leadership.outgoingQuorum != nil {
                 adopt(configuration.incoming)
-            } else if leadership.hasRecovering, let demoted = configurationWithoutRecovering {
+            } else if hasRecovering, let demoted = configurationWithoutRecovering {
                 adopt(demoted)
             }
         }
-        if leadership.hasRecovering { proveLeadership() }
+        if hasRecovering { proveLeadership() }
     }
 
     /// Feeds whoever is in the configuration in force, and whoever it removes until it is committed.

@@ -129,12 +129,15 @@ extension RaftCore {
     /// so that it is accepted whatever became of the entries in flight; or, after a while, on what it
     /// said that it has.
     mutating func sendEmpty(to position: Int) {
-        let peer = leadership.peers[position]
-        var previous = peer.isTailUnsure ? sharedIndex(of: peer) : peer.match
-        if case .probe = peer.state { previous = peer.next.previous }
-        leadership.peers[position].isTailUnsure = false
+        let end = leadership.peers.span[position].next.previous
+        var previous = leadership.peers.span[position].match
+        if leadership.peers.span[position].isTailUnsure {
+            previous = sharedIndex(of: leadership.peers[position])
+            leadership.peers[position].isTailUnsure = false
+        }
+        if case .probe = leadership.peers.span[position].state { previous = end }
         send([], after: log.term(at: previous) == nil ? .zero : previous, to: position)
-        leadership.peers[position].commitSent = min(commitIndex, peer.next.previous)
+        leadership.peers[position].commitSent = min(commitIndex, end)
     }
 
     private mutating func send(_ entries: [Entry], after previous: LogIndex, to position: Int) {

@@ -244,7 +244,7 @@ public struct RaftCore: Sendable {
     }
 
     /// The configuration in force: the latest in the log, committed or not (dissertation §4.1).
-    public var configuration: Configuration { configurations.newest.configuration }
+    public var configuration: Configuration { configurations.newestConfiguration }
     /// The entry that put it in force; what a compare-and-set change names.
     public var configurationIndex: LogIndex { configurations.newestIndex }
     /// This server lost log or vote records, and counts for no majority (``Restored/isRecovering``).

@@ -40,22 +40,36 @@ package struct Outlook: Sendable, Equatable {
 }
 
 extension RaftCore {
-    // Both are `mutating` although they change nothing: so a core that is a class's property is
+    // All are `mutating` although they change nothing: so a core that is a class's property is
     // looked at in place, and not copied.
 
     package mutating func view() -> ReplicaView {
         ReplicaView(
-            status: status, firstIndex: firstIndex, lastIndex: lastIndex, lastTerm: lastTerm,
+            status: lastStatus, firstIndex: firstIndex, lastIndex: lastIndex, lastTerm: lastTerm,
             snapshotIndex: snapshotIndex, commitIndex: commitIndex, durableIndex: durableIndex)
     }
 
     package mutating func outlook() -> Outlook {
-        let base = snapshotIndex
+        let base = snapshot?.lastIndex ?? .zero
+        let index = configurations.newestIndex
         return Outlook(
-            deadline: deadline,
+            deadline: nextDeadline(),
             entriesSinceSnapshot: commitIndex > base ? commitIndex.number - base.number : 0,
-            isDurable: commitIndex <= durableIndex, status: status, configuration: configuration,
-            configurationIndex: configurationIndex,
-            isConfigurationCommitted: isConfigurationCommitted)
+            isDurable: commitIndex <= writes.durableIndex, status: lastStatus,
+            configuration: configurations.newestConfiguration, configurationIndex: index,
+            isConfigurationCommitted: index <= commitIndex)
+    }
+
+    /// ``deadline``, seen in place.
+    private mutating func nextDeadline() -> Duration? {
+        if role == .leader {
+            guard let transfer = leadership.transfer else { return leadership.heartbeatDeadline }
+            return min(leadership.heartbeatDeadline, transfer.deadline)
+        }
+        let reads = following.reads.isEmpty ? nil : following.reads.deadline
+        guard recovery == nil, configurations.mayCampaign(id, committed: commitIndex) else {
+            return reads
+        }
+        return min(electionDeadline, reads ?? electionDeadline)
     }
 }

@@ -63,6 +63,11 @@ struct Call {
 
     var query: Query { request.query }
 
+    consuming func with(_ body: [UInt8]) -> Call {
+        request.body = body
+        return self
+    }
+
     /// Absent, `false` and `0` are no; empty, `true` and `1` are yes, in any case of letters.
     func flag(_ name: String) throws(APIError) -> Bool { try Self.flag(name, in: query) }
 

@@ -7,6 +7,14 @@ struct Counters {
     var accessRefused: UInt64 = 0
     /// Refused before their bodies were read.
     var requestsRefused: UInt64 = 0
+    /// Put off to another turn, since their sender had had its share.
+    var requestsDeferred: UInt64 = 0
+    /// Over the bound on those in progress.
+    var requestsTooMany: UInt64 = 0
+    /// They, their bodies or their answers took too long.
+    var requestsTimedOut: UInt64 = 0
+    /// Bodies over the bound on all that are held.
+    var bodiesRefused: UInt64 = 0
     var requestsMalformed: UInt64 = 0
     var connectionsRefused: UInt64 = 0
     var forwardsSent: UInt64 = 0

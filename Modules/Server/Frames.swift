@@ -98,7 +98,7 @@ struct FrameReader {
         guard let kind = FrameKind(rawValue: buffer[start + 8]) else {
             throw ByteError(offset: start, reason: "a frame of unknown kind \(buffer[start + 8])")
         }
-        let payload = ByteReader(buffer[(start + Frame.headerBytes)..<end])
+        let payload = ByteReader(buffer, in: (start + Frame.headerBytes)..<end)
         start = end
         return (kind, payload)
     }
@@ -117,7 +117,9 @@ struct FrameReader {
     }
 
     private func word(at offset: Int) -> UInt32 {
-        UInt32(buffer[offset]) | UInt32(buffer[offset + 1]) << 8
-            | UInt32(buffer[offset + 2]) << 16 | UInt32(buffer[offset + 3]) << 24
+        let raw = unsafe buffer.span.bytes  // Any bytes may be seen as raw ones.
+        // SAFETY: every pattern of bits is an integer; the load checks its bounds.
+        let loaded = unsafe raw.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt32.self)
+        return UInt32(littleEndian: loaded)
     }
 }

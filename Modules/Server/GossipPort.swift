@@ -55,7 +55,14 @@ final class GossipPort {
     private var places: [String: SocketAddress] = [:]
     private var texts: [SocketAddress: String] = [:]
 
+    /// Addresses that somebody named for himself, and who that was: a stranger may name one where
+    /// nobody answers.
+    private var meetings: [String: String] = [:]
+
     private static let callsMax = 64
+    /// Of ``callsMax``, what those whom nobody has met yet may take, and one host of them.
+    private static let meetingsMax = 32
+    private static let meetingsPerHostMax = 4
     private static let placesMax = 128
 
     /// - Precondition: `own` fits a record: its addresses and texts are those of a checked
@@ -126,6 +133,21 @@ final class GossipPort {
         let text = "\(address)"
         joins[text, default: []].append(done)
         if joins[text]?.count == 1 { step(.joinRequested(address: text)) }
+    }
+
+    /// Asks the gossip port of somebody who has said himself where that is.
+    ///
+    /// - Parameter host: who said so. One host is believed a few addresses at a time.
+    /// - Returns: false if it, or all of them, are being asked at enough addresses already.
+    func meet(at address: SocketAddress, saidBy host: String) -> Bool {
+        let text = "\(address)"
+        if meetings[text] != nil { return true }
+        guard meetings.count < Self.meetingsMax,
+            meetings.values.count(where: { $0 == host }) < Self.meetingsPerHostMax
+        else { return false }
+        meetings[text] = host
+        join(address) { [weak self] _ in self?.meetings[text] = nil }
+        return true
     }
 
     /// Says that this server leaves; `done` when the others know, or had their time, or nothing can

@@ -13,7 +13,8 @@ import MartletTransport
 /// ```
 ///
 /// A request that follows while one is worked on waits in the reader, and beyond its bound in the
-/// kernel: a client that sends faster than it reads stops itself.
+/// kernel: a client that sends faster than it reads stops itself. One that sends many requests ahead
+/// rests when it has had its share of the loop's turn.
 final class HTTPConnection: StreamHandler {
     private enum Phase {
         /// No request has begun, or its header is not complete.
@@ -43,6 +44,13 @@ final class HTTPConnection: StreamHandler {
     private var isDraining = false
     /// More answers are queued than the client may leave there.
     private var awaitsClient = false
+    /// The rest of its requests is for another turn.
+    private var isResting = false
+    private var share = Share()
+    /// Whether a request ever came.
+    private var isFresh = true
+    /// Bytes of the body under way, as the front counts them.
+    private var bodyBytes = 0
     private var output: [UInt8] = []
     /// Made once, so that a request costs none.
     private var decided: (RequestVerdict) -> Void = { _ in }
@@ -70,19 +78,6 @@ final class HTTPConnection: StreamHandler {
         stream.close()
     }
 
-    /// One connection too many: told so, and closed (RFC 6585 §4).
-    static func refuse(_ stream: any ByteStream, front: HTTPFront) {
-        var output: [UInt8] = []
-        var response = APIResponse.text(
-            429,
-            "Too many connections from this address: close some, or raise "
-                + "limits.http_max_conns_per_client")
-        response.retryAfter = 1
-        Response(response).write(to: &output, for: .closing, dateHeader: front.dateHeader())
-        stream.write(output.span)
-        stream.close()
-    }
-
     // MARK: Reading
 
     func streamReceived(_ bytes: Span<UInt8>) {
@@ -92,8 +87,34 @@ final class HTTPConnection: StreamHandler {
         advance()
         switch phase {
         case .deciding, .working: if reader.bufferedBytes > 0 { pause() }
-        case .idle, .reading, .skipping, .closing: break
+        case .reading(let head, _): countBody(of: head)
+        case .idle, .skipping, .closing: break
         }
+    }
+
+    /// Bodies that are not complete share a bound: many that come slowly must not fill the memory.
+    private func countBody(of head: RequestHead) {
+        let more = reader.bufferedBytes - bodyBytes
+        bodyBytes += more
+        guard !front.holdsBody(more) else { return }
+        front.server.counters.bodiesRefused += 1
+        var response = APIResponse.text(503, "Too many bodies at once: try again in a second")
+        response.retryAfter = 1
+        end(with: Response(response))
+    }
+
+    private func forgetBody() {
+        guard bodyBytes > 0 else { return }
+        _ = front.holdsBody(-bodyBytes)
+        bodyBytes = 0
+    }
+
+    /// The last that is said here.
+    private func end(with response: Response) {
+        forgetBody()
+        phase = .closing
+        write(response, for: .closing)
+        stream.close()
     }
 
     /// Takes requests out of the reader until one has to be waited for.
@@ -101,9 +122,11 @@ final class HTTPConnection: StreamHandler {
         guard !isDraining else { return }
         isDraining = true
         defer { isDraining = false }
-        while !awaitsClient {
+        while !awaitsClient, !isResting {
             switch phase {
             case .deciding, .working, .closing: return
+            case .idle where reader.bufferedBytes > 0 && !front.budget.allows(client, share):
+                return rest()
             case .idle, .reading, .skipping: break
             }
             switch reader.next() {
@@ -118,10 +141,25 @@ final class HTTPConnection: StreamHandler {
         }
     }
 
+    private func rest() {
+        isResting = true
+        pause()
+        front.rest(self)
+    }
+
+    /// Its turn has come.
+    func goOn() {
+        isResting = false
+        resume()
+        advance()
+    }
+
     /// Nothing of the body is read before it is decided what becomes of the request, and nobody is
     /// told to send one.
     private func begin(_ head: RequestHead) {
         since = front.loop.now
+        isFresh = false
+        front.budget.take(client, &share)
         phase = .deciding(head)
         let caller = Caller(address: stream.remoteAddress)
         if let refusal = front.refusal(for: client) { return decide(.refuse(refusal, caller)) }
@@ -169,6 +207,7 @@ final class HTTPConnection: StreamHandler {
 
     private func carryOut(_ body: [UInt8]) {
         guard case .reading(let head, let call) = phase else { return }
+        forgetBody()
         phase = .working
         front.began(for: client)
         // The connection lives until its answer is written.
@@ -180,9 +219,7 @@ final class HTTPConnection: StreamHandler {
 
     private func refuse(_ violation: HTTPViolation) {
         front.server.counters.requestsMalformed += 1
-        phase = .closing
-        write(Response(violation), for: .closing)
-        stream.close()
+        end(with: Response(violation))
     }
 
     // MARK: Answering
@@ -241,7 +278,7 @@ final class HTTPConnection: StreamHandler {
     }
 
     private func resume() {
-        guard isPaused else { return }
+        guard isPaused, !isResting, !awaitsClient else { return }
         isPaused = false
         stream.resumeReading()
     }
@@ -267,6 +304,7 @@ final class HTTPConnection: StreamHandler {
     }
 
     func streamClosed(_ error: TransportError?) {
+        forgetBody()
         phase = .closing
         front.closed(self)
     }
@@ -274,35 +312,48 @@ final class HTTPConnection: StreamHandler {
     // MARK: Time
 
     func isLate(at now: Duration) -> Bool {
+        let limits = front.limits
         let passed = now - since
         switch phase {
-        case .idle where reader.isMidRequest: return passed >= front.limits.headerTimeout
-        case .idle: return passed >= front.limits.idleTimeout
-        case .reading, .skipping: return passed >= front.limits.bodyTimeout
-        case .deciding, .working: return passed >= front.limits.answerTimeout
+        case .idle where awaitsClient: return passed >= limits.fetchTimeout
+        case .idle where isResting: return false
+        case .idle where reader.isMidRequest: return passed >= limits.headerTimeout
+        case .idle where isFresh || front.isCrowded: return passed >= limits.firstTimeout
+        case .idle: return passed >= limits.idleTimeout
+        case .reading, .skipping:
+            return passed >= limits.bodyTimeout || isBodySlow(after: passed, limits)
+        case .deciding, .working: return passed >= limits.answerTimeout
         case .closing: return false  // The stream has a bound of its own.
         }
     }
 
+    /// Of a body there must have come so much a second, once a moment has passed.
+    private func isBodySlow(after passed: Duration, _ limits: HTTPServiceLimits) -> Bool {
+        guard passed >= limits.bodyGrace, case .reading = phase else { return false }
+        return bodyBytes < limits.bodyBytesPerSecondMin * Int(passed.components.seconds)
+    }
+
     func timedOut() {
-        let ended = phase
-        phase = .closing
-        switch ended {
+        switch phase {
+        case .idle where !reader.isMidRequest && !awaitsClient, .closing: break
+        case .idle, .deciding, .reading, .working, .skipping:
+            front.server.counters.requestsTimedOut += 1
+        }
+        switch phase {
         case .deciding:
-            write(
-                Response(status: 503, text: "no decision in time: nothing was done"), for: .closing)
+            end(with: Response(status: 503, text: "no decision in time: nothing was done"))
         case .working:
             // What the request asked for may still happen: its answer comes too late for anybody.
-            write(
-                Response(
+            end(
+                with: Response(
                     status: 500, text: "no answer in time: a write may or may not have been applied"
-                ),
-                for: .closing)
-        case .idle where reader.isMidRequest, .reading:
-            write(Response(status: 408, text: "The request did not arrive in time"), for: .closing)
+                ))
+        case .idle where reader.isMidRequest && !awaitsClient, .reading:
+            end(with: Response(status: 408, text: "The request did not arrive in time"))
+        case .idle where awaitsClient:
+            stream.reset()
         case .idle, .skipping, .closing:
-            break
+            finish()
         }
-        stream.close()
     }
 }

@@ -2,16 +2,6 @@
 import MartletHTTP
 import MartletTransport
 
-/// What all connections from one address hold together.
-final class HTTPClient {
-    let host: String
-    var connections = 0
-    /// Requests whose answer is not made yet.
-    var requests = 0
-
-    init(host: String) { self.host = host }
-}
-
 /// The HTTP port: accepts connections within bounds, and sweeps those that take too long.
 final class HTTPFront {
     unowned let server: Server
@@ -27,16 +17,32 @@ final class HTTPFront {
     /// By host.
     private var clients: [String: HTTPClient] = [:]
     private var sweeper: (any LoopTimer)?
+    let budget: TurnBudget
+    /// Connections with more requests than this turn had room for, in the order of their turns.
+    private var resting: [HTTPConnection] = []
+    private var restTimer: (any LoopTimer)?
+    private var isRestTimerArmed = false
+    /// Bytes of bodies that are not complete.
+    private var bodyBytes = 0
+    /// Connections that are told that they are too many, and are not gone yet.
+    private var turnedAway = 0
     /// Requests whose answer is not made yet.
     private(set) var requestsInProgress = 0
     private var date: (second: Int64, bytes: [UInt8]) = (.min, [])
 
+    /// Those that the last sweep found late and that are not ended yet, the last comes first.
+    private var late: [UInt64] = []
+    private var endTimer: (any LoopTimer)?
+
     private static let sweepInterval: Duration = .seconds(1)
+    /// To say a last word and close costs some 30 µs.
+    private static let endedPerTurnMax = 32
 
     init(server: Server) {
         self.server = server
         loop = server.loop
         limits = server.options.httpLimits
+        budget = TurnBudget(loop: server.loop)
         var readerLimits = HTTPLimits()
         readerLimits.bodyBytesMax = APIRequest.bodyBytesMax
         self.readerLimits = readerLimits
@@ -45,11 +51,15 @@ final class HTTPFront {
 
     var address: SocketAddress? { listener?.address }
     var connectionCount: Int { connections.count }
+    /// So many connections that those which are not used make room.
+    var isCrowded: Bool { connections.count > limits.connectionsMax / 4 * 3 }
 
     func listen(on address: SocketAddress) throws(TransportError) {
         listener = try server.environment.httpStreams.listen(on: address) { [weak self] in
             self?.accepted($0)
         }
+        restTimer = loop.makeTimer { [weak self] in self?.goOn() }
+        endTimer = loop.makeTimer { [weak self] in self?.endLate() }
         sweeper = loop.makeTimer { [weak self] in self?.sweep() }
         sweeper?.arm(at: loop.now + Self.sweepInterval)
     }
@@ -62,6 +72,10 @@ final class HTTPFront {
     func stop() {
         stopAccepting()
         sweeper?.disarm()
+        restTimer?.disarm()
+        resting = []
+        endTimer?.disarm()
+        late = []
         for number in connections.keys.sorted() { connections[number]?.close() }
     }
 
@@ -73,7 +87,7 @@ final class HTTPFront {
             && client.connections >= limits.connectionsPerClientMax
         guard !isOver, connections.count < limits.connectionsMax else {
             server.counters.connectionsRefused += 1
-            return HTTPConnection.refuse(stream, front: self)
+            return turnAway(stream)
         }
         client.connections += 1
         clients[host] = client
@@ -84,6 +98,22 @@ final class HTTPFront {
         connection.start()
     }
 
+    /// One connection too many: told so, and closed (RFC 6585 §4); without a word when many are.
+    private func turnAway(_ stream: any ByteStream) {
+        guard turnedAway < limits.turnedAwayMax else { return stream.reset() }
+        turnedAway += 1
+        stream.handler = TurnedAway { [weak self] in self?.turnedAway -= 1 }
+        var output: [UInt8] = []
+        var response = APIResponse.text(
+            429,
+            "Too many connections from this address: close some, or raise "
+                + "limits.http_max_conns_per_client")
+        response.retryAfter = 1
+        Response(response).write(to: &output, for: .closing, dateHeader: dateHeader())
+        stream.write(output.span)
+        stream.close()
+    }
+
     func closed(_ connection: HTTPConnection) {
         guard connections.removeValue(forKey: connection.number) != nil else { return }
         let client = connection.client
@@ -91,7 +121,43 @@ final class HTTPFront {
         if client.connections == 0 { clients[client.host] = nil }
     }
 
+    // MARK: Turns
+
+    /// Goes on with this connection in a turn that has room for it.
+    func rest(_ connection: HTTPConnection) {
+        server.counters.requestsDeferred += 1
+        resting.append(connection)
+        armRestTimer()
+    }
+
+    private func armRestTimer() {
+        guard !isRestTimerArmed, !resting.isEmpty else { return }
+        isRestTimerArmed = true
+        // In the past: the loop does not sleep, and asks all sockets before it fires.
+        restTimer?.arm(at: .zero)
+    }
+
+    private func goOn() {
+        isRestTimerArmed = false
+        let waiting = resting
+        resting = []
+        var reached = 0
+        while reached < waiting.count, !budget.isUsedUp {
+            waiting[reached].goOn()
+            reached += 1
+        }
+        // Who was not reached comes before who was.
+        resting = waiting[reached...] + resting
+        armRestTimer()
+    }
+
     // MARK: Requests in progress
+
+    /// Whether so many more bytes of bodies are held.
+    func holdsBody(_ bytes: Int) -> Bool {
+        bodyBytes += bytes
+        return bodyBytes <= limits.bodyBytesMax
+    }
 
     /// Why no request of this client is taken at present, if so. As a connection has one request in
     /// progress, those whose body is still coming pass these bounds by as many at most.
@@ -100,6 +166,7 @@ final class HTTPFront {
             requestsInProgress >= limits.requestsMax
                 || client.requests >= limits.requestsPerClientMax
         else { return nil }
+        server.counters.requestsTooMany += 1
         var response = APIResponse.text(429, "Too many requests: try again in a second")
         response.retryAfter = 1
         return response
@@ -118,12 +185,24 @@ final class HTTPFront {
     /// One pass a second over all connections costs less than a timer for each.
     private func sweep() {
         sweeper?.arm(at: loop.now + Self.sweepInterval)
+        guard late.isEmpty else { return }
         let now = loop.now
-        var late: [UInt64] = []
         for (number, connection) in connections where connection.isLate(at: now) {
             late.append(number)
         }
-        for number in late.sorted() { connections[number]?.timedOut() }
+        late.sort(by: >)
+        endLate()
+    }
+
+    /// Some thousand that came together are late together: a few end in each turn.
+    private func endLate() {
+        let now = loop.now
+        for _ in 0..<min(late.count, Self.endedPerTurnMax) {
+            guard let connection = connections[late.removeLast()], connection.isLate(at: now)
+            else { continue }
+            connection.timedOut()
+        }
+        if !late.isEmpty { endTimer?.arm(at: .zero) }
     }
 
     /// The `Date` field of this second (RFC 9110 §6.6.1).
@@ -135,4 +214,16 @@ final class HTTPFront {
         }
         return date.bytes
     }
+}
+
+/// Waits for the end of a connection that was one too many.
+private final class TurnedAway: StreamHandler {
+    private let closed: () -> Void
+
+    init(closed: @escaping () -> Void) { self.closed = closed }
+
+    func streamReceived(_ bytes: Span<UInt8>) {}
+    func streamEnded() {}
+    func streamDrained() {}
+    func streamClosed(_ error: TransportError?) { closed() }
 }

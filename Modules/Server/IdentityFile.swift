@@ -83,6 +83,16 @@ struct IdentityFile: Sendable {
         return writer.finish()
     }
 
+    /// What a file of this format holds, of any origin.
+    static func decoded(_ bytes: [UInt8]) throws(ByteError) -> ServerMetadata {
+        var reader = try verified(bytes)
+        let found = try reader.readUInt32()
+        guard found == format else {
+            throw ByteError(offset: magic.count, reason: "format \(found)")
+        }
+        return try metadata(&reader)
+    }
+
     /// A reader of what follows the magic word, up to the checksum.
     private static func verified(_ bytes: [UInt8]) throws(ByteError) -> ByteReader {
         var reader = ByteReader(bytes)

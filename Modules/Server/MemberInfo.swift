@@ -99,7 +99,7 @@ package struct MemberInfo: Equatable, Sendable {
 
     /// Reads what gossip carried, to its end.
     init(payload: [UInt8]) throws(ByteError) {
-        var reader = ByteReader(payload[...])
+        var reader = ByteReader(payload)
         try self.init(reading: &reader)
         try reader.finish()
     }

@@ -39,6 +39,8 @@ final class PeerLink: StreamHandler {
     /// Whom this leads to; a reply from anybody else is refused.
     let id: ServerID
     private(set) var address: SocketAddress
+    /// As whoever told of it wrote it.
+    private(set) var addressText: String
     private let loop: any Loop
     private let streams: any Streams
     private weak var owner: (any PeerLinkOwner)?
@@ -61,11 +63,12 @@ final class PeerLink: StreamHandler {
     private static let queuedBytesMax = 32 << 20
 
     init(
-        to id: ServerID, at address: SocketAddress, loop: any Loop, streams: any Streams,
-        owner: any PeerLinkOwner
+        to id: ServerID, at address: SocketAddress, named addressText: String, loop: any Loop,
+        streams: any Streams, owner: any PeerLinkOwner
     ) {
         self.id = id
         self.address = address
+        self.addressText = addressText
         self.loop = loop
         self.streams = streams
         self.owner = owner
@@ -80,7 +83,8 @@ final class PeerLink: StreamHandler {
     }
 
     /// The peer moved: connects to where it is now.
-    func move(to newAddress: SocketAddress) {
+    func move(to newAddress: SocketAddress, named text: String) {
+        addressText = text
         guard newAddress != address else { return }
         address = newAddress
         reconnect()

@@ -23,7 +23,7 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
     /// Of ``own``: what each message is checked against.
     private var life: (clusterID: ServerID?, epoch: UInt64)
     private(set) var members = Members()
-    private var links: [ServerID: PeerLink] = [:]
+    private var links = PeerLinks()
     /// By number of acceptance, so that their order is that of events.
     private var sessions: [UInt64: PeerSession] = [:]
     private var nextSession: UInt64 = 0
@@ -48,6 +48,8 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
     private static let pingsPerSearch: UInt64 = 5
     /// Connections from peers and strangers in all; a stranger beyond is refused.
     private static let sessionsMax = 512
+    /// Of ``sessionsMax``, those that only servers of the configuration get.
+    private static let sessionsReserved = 64
     private static let forwardsMax = 16_384
     /// No forwarded request waits longer for its answer.
     private static let forwardTimeout: Duration = .seconds(5)
@@ -106,8 +108,8 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
         ticker?.disarm()
         joining?.stop()
         gossip.stop()
-        for id in links.keys.sorted() { links[id]?.close() }
-        links = [:]
+        for link in links.inOrder { link.close() }
+        links = PeerLinks()
         for listener in listeners { listener.close() }
         listeners = []
         for number in sessions.keys.sorted() { sessions[number]?.close() }
@@ -127,7 +129,7 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
         changed.revision += 1
         own = changed
         _ = members.learn(own, at: loop.now)
-        for id in links.keys.sorted() { links[id]?.send(.member) { own.write(to: &$0) } }
+        for link in links.inOrder { link.send(.member) { own.write(to: &$0) } }
         gossip.update(own)
     }
 
@@ -155,7 +157,7 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
         guard info.id != own.id, !members.contains(info.id),
             Admission.refusal(of: info, by: own) == nil, takeUp(info)
         else { return }
-        meet(info)
+        meet(info, saidBy: nil)
     }
 
     private func makeRoom() {
@@ -163,7 +165,7 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
         guard let gone = members.makeRoom(keeping: { $0 == own.id || needed.contains($0) }) else {
             return
         }
-        links.removeValue(forKey: gone)?.close()
+        links.remove(gone)?.close()
     }
 
     /// Makes sure that there is a link to a server of the configuration. What it says itself of
@@ -174,10 +176,14 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
 
     /// Makes sure that there is a link to this server, at this address.
     func connect(to id: ServerID, at address: String) {
-        guard !isStopped, id != own.id, let address = SocketAddress(address) else { return }
-        if let link = links[id] { return link.move(to: address) }
+        guard !isStopped, id != own.id else { return }
+        let known = links[id]
+        if known?.addressText == address { return }
+        guard let place = SocketAddress(address) else { return }
+        if let known { return known.move(to: place, named: address) }
         guard links.count < Members.countMax else { return }
-        let link = PeerLink(to: id, at: address, loop: loop, streams: streams, owner: self)
+        let link = PeerLink(
+            to: id, at: place, named: address, loop: loop, streams: streams, owner: self)
         links[id] = link
         link.start()
     }
@@ -196,7 +202,7 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
             lastPing = now
             // A founding goes on although a word of it was lost.
             if own.clusterID == nil { delegate?.networkMembersChanged() }
-            for id in links.keys.sorted() { links[id]?.send(.ping) { _ in } }
+            for link in links.inOrder { link.send(.ping) { _ in } }
             meetUnmet()
         }
         members.contacted(own.id, at: now)
@@ -215,18 +221,27 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
     /// Whoever gossip has not met is asked again, if it is connected or every few seconds.
     private func meetUnmet() {
         pings += 1
-        for id in members.ids(.none) {
+        let unmet = members.ids(.none)
+        let configured = unmet.isEmpty ? [] : delegate?.networkConfiguredServers() ?? []
+        for position in unmet.indices {
+            // Another first each time: a few are asked, and whoever made up the others is patient.
+            let id = unmet[(position + Int(pings % UInt64(unmet.count))) % unmet.count]
             guard pings % Self.pingsPerSearch == 0 || isConnected(to: id),
                 let member = members[id]
             else { continue }
-            meet(member.info)
+            meet(member.info, saidBy: configured.contains(id) ? nil : "")
         }
     }
 
-    private func meet(_ info: MemberInfo) {
+    /// - Parameter host: who said where it is; empty for somebody, nil for this server's own
+    ///   configuration.
+    private func meet(_ info: MemberInfo, saidBy host: String?) {
         guard gossip.status(of: info.id) == .none, let address = SocketAddress(info.gossipAddress)
         else { return }
-        gossip.join(address) { _ in }
+        guard let host else { return gossip.join(address) { _ in } }
+        if !gossip.meet(at: address, saidBy: host), !host.isEmpty {
+            refuse(.tooManyAddresses, from: host, "it says that it is at \(address)")
+        }
     }
 
     private func contacted(_ id: ServerID) { members.contacted(id, at: loop.now) }
@@ -258,7 +273,7 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
         let gone = members.ids(.left)
         guard !gone.isEmpty else { return }
         let needed = delegate?.networkConfiguredServers() ?? []
-        for id in gone where !needed.contains(id) { links.removeValue(forKey: id)?.close() }
+        for id in gone where !needed.contains(id) { links.remove(id)?.close() }
     }
 
     func gossipForgot(_ id: ServerID) {
@@ -266,7 +281,7 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
             _ = members.set(.none, of: id)
         } else {
             members.forget(id)
-            links.removeValue(forKey: id)?.close()
+            links.remove(id)?.close()
         }
         delegate?.networkMembersChanged()
     }
@@ -353,7 +368,7 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
         Hello(purpose: purpose, sender: own, protocolMax: protocolMax)
     }
 
-    func greet(_ hello: Hello) -> HelloReply {
+    func greet(_ hello: Hello, from session: PeerSession) -> HelloReply {
         var verdict = HelloReply.Verdict.welcome
         if let reason = Admission.refusal(of: hello.sender, by: own) {
             verdict = .refused(reason)
@@ -361,17 +376,17 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
                 refuse(.unwelcome, from: hello.sender.fullName, reason)
             }
         } else {
-            met(hello.sender)
+            met(hello.sender, at: session.stream.remoteAddress.host)
         }
         return HelloReply(
             verdict: verdict, sender: own, agreedProtocol: min(protocolMax, hello.protocolMax))
     }
 
     /// Somebody who belongs here is at the other end of a connection.
-    private func met(_ info: MemberInfo) {
+    private func met(_ info: MemberInfo, at host: String) {
         learn(info)
         contacted(info.id)
-        meet(info)
+        meet(info, saidBy: host)
         tellCluster(info)
     }
 
@@ -400,7 +415,7 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
             refuse(.unwelcome, from: reply.sender.fullName, reason)
             return false
         }
-        met(reply.sender)
+        met(reply.sender, at: link.address.host)
         return true
     }
 
@@ -485,7 +500,7 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
 
     private func accepted(_ stream: any ByteStream) {
         guard !isStopped else { return stream.reset() }
-        guard sessions.count < Self.sessionsMax, hasRoom(for: stream.remoteAddress) else {
+        guard hasRoom(for: stream.remoteAddress) else {
             refuse(.crowded, from: stream.remoteAddress.host, "\(sessions.count) in all")
             return stream.reset()
         }
@@ -495,11 +510,21 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
         session.start()
     }
 
-    /// Members have what they need; of anybody else only so many connections are kept.
+    /// Of one address only so many connections are kept, and the last of all are for the servers of
+    /// the configuration: strangers from many addresses do not keep them out.
     private func hasRoom(for address: SocketAddress) -> Bool {
+        if sessions.count >= Self.sessionsMax - Self.sessionsReserved {
+            guard sessions.count < Self.sessionsMax, isOfConfigured(address) else { return false }
+        }
         guard options.peerConnectionsPerAddressMax > 0 else { return true }
         let count = sessions.values.count { $0.stream.remoteAddress.isSameHost(as: address) }
         return count < options.peerConnectionsPerAddressMax
+    }
+
+    private func isOfConfigured(_ address: SocketAddress) -> Bool {
+        (delegate?.networkConfiguredServers() ?? []).contains {
+            links[$0]?.address.isSameHost(as: address) == true
+        }
     }
 
     func sessionOpened(_ session: PeerSession) {

@@ -7,7 +7,7 @@ import MartletTransport
 protocol PeerSessionOwner: AnyObject {
     /// The highest protocol that this server speaks.
     var protocolMax: UInt16 { get }
-    func greet(_ hello: Hello) -> HelloReply
+    func greet(_ hello: Hello, from session: PeerSession) -> HelloReply
     /// A stranger's only message, for the gossip port.
     func gossip(_ bytes: [UInt8], from session: PeerSession) -> GossipReply
     /// A peer's connection stands; its messages follow.
@@ -179,7 +179,7 @@ final class PeerSession: StreamHandler {
 
     private func greeted(by hello: Hello) {
         guard let owner else { return stream.reset() }
-        let reply = owner.greet(hello)
+        let reply = owner.greet(hello, from: self)
         agreedProtocol = reply.agreedProtocol
         let isWelcome = reply.verdict == .welcome
         var receiver: SnapshotReceiver?

@@ -190,7 +190,7 @@ enum RaftCodec {
         guard count <= entriesMax, count <= reader.remaining / 21 else {
             throw ByteError(offset: 0, reason: "\(count) entries in \(reader.remaining) bytes")
         }
-        request.entries.reserveCapacity(count)
+        if count > 0 { request.entries.reserveCapacity(count) }
         for _ in 0..<count { request.entries.append(try readEntry(&reader)) }
         if flagged & recoveryFlag != 0 { request.recovered = try reader.readUInt64() }
         return request

@@ -12,6 +12,8 @@ struct Refusals {
         case oversized
         /// More connections than one address, or all of them, may have.
         case crowded = "too_many_connections"
+        /// A host that says of more servers than can be asked at once where they are.
+        case tooManyAddresses = "too_many_addresses"
         /// No greeting in time.
         case silent = "no_greeting"
         /// A Raft message, a request or a snapshot from a server that is not of this cluster.

@@ -245,8 +245,8 @@ final class Replica {
         guard failure == nil else { return }
         guard !isStepping else { return inputs.append(input) }
         isStepping = true
-        var outlook = carryOutStep(input)
-        if !inputs.isEmpty { outlook = stepWhatWaits() ?? outlook }
+        carryOutStep(input)
+        if !inputs.isEmpty { stepWhatWaits() }
         isStepping = false
         guard failure == nil else { return }
         submitWrites()
@@ -259,28 +259,24 @@ final class Replica {
         }
     }
 
-    private func stepWhatWaits() -> Outlook? {
-        var outlook: Outlook?
+    private func stepWhatWaits() {
         var position = 0
         while position < inputs.count, failure == nil {
-            outlook = carryOutStep(inputs[position])
+            carryOutStep(inputs[position])
             position += 1
         }
         inputs.removeAll(keepingCapacity: true)
-        return outlook
     }
 
-    private func carryOutStep(_ input: Input) -> Outlook {
+    private func carryOutStep(_ input: Input) {
         // Out of the property: what is carried out may ask for the next step.
         var work: [Effect] = []
         swap(&work, &effects)
-        let outlook = Self.step(&core, input, at: loop.now, seenBy: observer, into: &work)
-        self.outlook = outlook
-        // Looked at where they stand: to copy an effect costs more than to carry out most.
-        for position in work.indices { carryOut(work.span[position]) }
-        while !work.isEmpty { work.removeLast() }
+        outlook = Self.step(&core, input, at: loop.now, seenBy: observer, into: &work)
+        // Moved out, the last one first: to copy an effect costs more than to carry out most.
+        if work.count > 1 { work.reverse() }
+        while let effect = work.popLast() { carryOut(effect) }
         swap(&work, &effects)
-        return outlook
     }
 
     private static func step(
@@ -292,7 +288,7 @@ final class Replica {
         return core.outlook()
     }
 
-    private func carryOut(_ effect: Effect) {
+    private func carryOut(_ effect: consuming Effect) {
         switch effect {
         case .persist(let write):
             writes.add(write)

@@ -73,14 +73,14 @@ extension Server {
             return missing("policy", index(of: .policies, isLeader))
         }
         return encode(
-            ACLPolicyResponse(policy, parsed: nil), call,
+            ACLPolicyResponse(policy, parsed: parsed(policy)), call,
             freshness: freshness(index: policy.modifyIndex, isLeader: isLeader))
     }
 
     /// A policy of another version may hold rules that this one does not know.
-    private func parsed(_ policy: ACLPolicy) -> PolicyRules? {
+    private func parsed(_ policy: ACLPolicy) -> ACLRulesResponse? {
         do {
-            return try PolicyRules(policy: policy.name, rules: policy.rules)
+            return try PolicyRules(policy: policy.name, rules: policy.rules).response
         } catch {
             return nil
         }

@@ -105,10 +105,14 @@ extension Server {
     private var ownCounters: [(String, UInt64)] {
         [
             ("nomad.acl.refused", counters.accessRefused),
+            ("nomad.http.bodies_refused", counters.bodiesRefused),
             ("nomad.http.connections_refused", counters.connectionsRefused),
             ("nomad.http.requests", counters.requests),
+            ("nomad.http.requests_deferred", counters.requestsDeferred),
             ("nomad.http.requests_malformed", counters.requestsMalformed),
             ("nomad.http.requests_refused", counters.requestsRefused),
+            ("nomad.http.requests_timed_out", counters.requestsTimedOut),
+            ("nomad.http.requests_too_many", counters.requestsTooMany),
         ] + gossipCounters + [
             ("nomad.raft.campaigns", counters.campaigns),
             ("nomad.raft.follower_reads", counters.followerReads),

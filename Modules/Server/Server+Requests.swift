@@ -24,9 +24,15 @@ extension Server {
     /// Serves a client's request that ``admit(_:from:decided:)`` has let in; `respond` is called
     /// once.
     func serve(_ call: Call, body: [UInt8], respond: @escaping (APIResponse) -> Void) {
-        var call = call
-        call.request.body = body
+        let call = call.with(body)
         guard let audit, !call.isRead else { return perform(call, respond: respond) }
+        performAudited(call, in: audit, respond: respond)
+    }
+
+    /// A method of its own: what its closures hold is made for no read.
+    private func performAudited(
+        _ call: Call, in audit: AuditLog, respond: @escaping (APIResponse) -> Void
+    ) {
         audited(call, in: audit, respond: respond) { [weak self] respond in
             guard let self else { return respond(.text(503, "the server is stopping")) }
             self.perform(call, respond: respond)

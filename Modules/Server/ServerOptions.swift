@@ -117,6 +117,17 @@ package struct ServerOptions: Sendable {
         timing = .scaled(by: multiplier)
     }
 
+    /// Descriptors that this process may have open. Clients get what a reserve for peers, gossip,
+    /// stores and files leaves of them.
+    package mutating func setDescriptorLimit(_ limit: Int) {
+        let reserve = min(Self.descriptorsReserved, limit / 2)
+        httpLimits.connectionsMax = max(1, min(httpLimits.connectionsMax, limit - reserve))
+    }
+
+    /// ``PeerNetwork``'s 512 sessions, 128 links and 64 calls, as many connections that are being
+    /// turned away, and 64 for stores, files, listeners and the loop.
+    private static let descriptorsReserved = 1024
+
     /// `priority`: 0 to 10.
     package mutating func setRaftOptions(leaseReads: Bool, priority: Int) {
         raftOptions.leaseReads = leaseReads
@@ -151,12 +162,24 @@ package struct HTTPServiceLimits: Sendable {
     package var headerTimeout: Duration = .seconds(10)
     /// From the end of the header to the end of the body.
     package var bodyTimeout: Duration = .seconds(30)
-    /// A connection on which no request has begun.
+    /// After so long, a body must have come at ``bodyBytesPerSecondMin`` or more.
+    package var bodyGrace: Duration = .seconds(10)
+    package var bodyBytesPerSecondMin = 128
+    /// Bodies that are not complete, all together; beyond, 503 with `Retry-After`.
+    package var bodyBytesMax = 128 << 20
+    /// A connection between two requests.
     package var idleTimeout: Duration = .seconds(300)
+    /// A connection on which no request ever came; and any that is idle, when three quarters of
+    /// ``connectionsMax`` are taken.
+    package var firstTimeout: Duration = .seconds(30)
+    /// How long a client with more than ``queuedBytesMax`` of answers may take to fetch them.
+    package var fetchTimeout: Duration = .seconds(60)
+    /// Connections beyond a bound that are told so at a time; others are reset.
+    package var turnedAwayMax = 256
     /// From the end of the header to the answer: only a disk or a quorum that hangs takes so long.
     package var answerTimeout: Duration = .seconds(60)
     /// Answers that a client does not fetch: no further request of it is read beyond this.
-    package var queuedBytesMax = 1 << 20
+    package var queuedBytesMax = 256 << 10
     /// Requests being worked on in all; beyond, 429 with `Retry-After`.
     package var requestsMax = 16_384
     /// Requests of one address being worked on; beyond, 429 with `Retry-After`.

@@ -28,9 +28,10 @@ extension Steward {
         let progress = core.progress
         let leader = LeaderView(lastTerm: core.lastTerm.number, lastIndex: core.lastIndex.number)
         let configuration = replica.outlook.configuration
+        refreshPortraits(of: configuration)
         var view = ClusterView(
-            servers: configuration.members.enumerated().map { position, server in
-                observe(server, position < progress.count ? progress[position] : nil, leader)
+            servers: configuration.members.indices.map { position in
+                observe(position, position < progress.count ? progress[position] : nil, leader)
             },
             leader: leader, configuration: replica.state.autopilot ?? options.autopilot)
         view.outsiders = outsiders(of: configuration)
@@ -41,31 +42,68 @@ extension Steward {
         return view
     }
 
-    private func observe(
-        _ server: Configuration.Server, _ progress: Progress?, _ leader: LeaderView
-    ) -> ServerObservation {
+    /// What follows from what the servers say of themselves and from the configuration: made again
+    /// when that changes, which is seldom.
+    struct Portrait {
+        let id: ServerID
+        /// All but how it does.
+        var seen: ServerObservation
+        let isStopping: Bool
+    }
+
+    /// What the portraits were made of.
+    struct Sitting: Equatable {
+        let members: UInt64
+        let servers: UInt64
+        let configuration: LogIndex
+    }
+
+    private func refreshPortraits(of configuration: Configuration) {
+        let sitting = Sitting(
+            members: network.members.revision, servers: replica.state.index(of: .servers),
+            configuration: replica.outlook.configurationIndex)
+        guard sitting != self.sitting else { return }
+        self.sitting = sitting
+        portraits = configuration.members.map(portrait)
+    }
+
+    private func portrait(of server: Configuration.Server) -> Portrait {
         let isSelf = server.id == self.server.id
-        let member = isSelf ? nil : network.members[server.id]
-        let info = isSelf ? network.own : member?.info
+        let info = isSelf ? network.own : network.members[server.id]?.info
         let id = server.id.description
         let identity = replica.state.server(id)
         var seen = ServerObservation(
             id: id, name: name(of: info, identity), address: server.address,
-            version: info?.version ?? identity?.version ?? "",
-            serfStatus: isSelf ? .alive : member?.status ?? .none,
-            isLeader: isSelf, isVoter: server.role == .voter,
-            lastContact: isSelf ? .zero : contact(of: progress),
-            lastTerm: isSelf ? leader.lastTerm : lastTerm(of: progress, leader),
-            lastIndex: isSelf ? leader.lastIndex : lastIndex(of: progress, leader))
-        seen.isReceivingSnapshot = progress?.isReceivingSnapshot ?? false
-        seen.isCaughtUp = isSelf || progress?.isCaughtUp ?? false
+            version: info?.version ?? identity?.version ?? "", serfStatus: .alive,
+            isLeader: isSelf, isVoter: server.role == .voter, lastContact: .zero, lastTerm: 0,
+            lastIndex: 0)
         seen.isReadReplica = info?.isNonVoter ?? identity?.isNonVoter ?? false
         seen.zone = info?.redundancyZone ?? identity?.redundancyZone ?? ""
         seen.upgradeVersion = info?.upgradeVersion ?? identity?.upgradeVersion ?? ""
         seen.advertisedAddress = info?.peerAddress
-        if info?.isStopping == true, let since = network.gossip.since(server.id) {
+        return Portrait(id: server.id, seen: seen, isStopping: info?.isStopping == true)
+    }
+
+    /// - Parameter position: of the server in the configuration.
+    private func observe(
+        _ position: Int, _ progress: Progress?, _ leader: LeaderView
+    ) -> ServerObservation {
+        let id = portraits[position].id
+        var seen = portraits[position].seen
+        if portraits[position].isStopping, let since = network.gossip.since(id) {
             seen.stoppedFor = loop.now - since
         }
+        if seen.isLeader {
+            seen.lastTerm = leader.lastTerm
+            seen.lastIndex = leader.lastIndex
+        } else {
+            seen.serfStatus = network.members.status(of: id) ?? .none
+            seen.lastContact = contact(of: progress)
+            seen.lastTerm = lastTerm(of: progress, leader)
+            seen.lastIndex = lastIndex(of: progress, leader)
+            seen.isCaughtUp = progress?.isCaughtUp ?? false
+        }
+        seen.isReceivingSnapshot = progress?.isReceivingSnapshot ?? false
         return seen
     }
 

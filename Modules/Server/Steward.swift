@@ -48,6 +48,9 @@ final class Steward {
     private var settingsIndex: UInt64 = 0
     /// Made of what the servers say of themselves, and kept until they say something else.
     private var identities: [ServerID: (info: MemberInfo, identity: ServerIdentity)] = [:]
+    /// Of the servers of the configuration, in its order, and what they were made of.
+    var portraits: [Portrait] = []
+    var sitting: Sitting?
     /// What was looked at when every identity was recorded last, or on its way into the log.
     private var recordedAt: RecordedPicture?
 
@@ -105,6 +108,7 @@ final class Steward {
             refused = []
             identities = [:]
             recordedAt = nil
+            sitting = nil
             let timer = loop.makeTimer { [weak self] in self?.tick() }
             self.timer = timer
             look()
@@ -183,10 +187,18 @@ final class Steward {
 
     /// Somebody's status or the settings changed.
     private static func isNews(_ view: ClusterView, since before: ClusterView) -> Bool {
-        view.configuration != before.configuration
-            || !view.servers.elementsEqual(before.servers) {
-                $0.serfStatus == $1.serfStatus && $0.id == $1.id
-            }
+        guard view.configuration == before.configuration,
+            view.servers.count == before.servers.count
+        else { return true }
+        // In place: an observation is large.
+        let (now, then) = (view.servers.span, before.servers.span)
+        for position in now.indices
+        where now[position].serfStatus != then[position].serfStatus
+            || now[position].id != then[position].id
+        {
+            return true
+        }
+        return false
     }
 
     /// Said once in a leadership.

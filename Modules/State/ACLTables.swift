@@ -4,7 +4,7 @@ import MartletAPI
 /// Tokens, policies and roles: who may do what. Changed by ``ACLCommand`` only.
 ///
 /// - Invariant: `accessors`, `roleIDs` and `expiries` say what tokens and roles say, for lookups by
-///   another key; `bytesCount` is the sum of all weights and at most ``bytesMax``.
+///   another key; `bytesCount` is what all rows take in a snapshot, and at most ``bytesMax``.
 package struct ACLTables: Sendable {
     package static let tokensMax = 65_536
     package static let policiesMax = 4096
@@ -174,7 +174,8 @@ extension ACLTables: Equatable {
 
 extension ACLToken {
     var weight: Int {
-        36 + 32 + 19 + 16 + 5 * 4 + name.utf8.count + hash.count + ACLTables.weight(policies)
+        16 + 36 + 32 + 11 + (expirationUnixNanoseconds == nil ? 0 : 8) + 5 * 4 + name.utf8.count
+            + hash.count + ACLTables.weight(policies)
             + ACLTables.weight(roles)
     }
 }

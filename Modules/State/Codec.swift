@@ -151,8 +151,17 @@ struct StateReader {
         try read { (bytes) throws(ByteError) in try bytes.readBytes(max: max) }
     }
 
-    mutating func raw(count: Int) throws(StateError) -> ArraySlice<UInt8> {
-        try read { (bytes) throws(ByteError) in try bytes.readRaw(count: count) }
+    mutating func skipText() throws(StateError) {
+        try read { (bytes) throws(ByteError) in
+            try bytes.skipShortString(maxBytes: ServerIdentity.textBytesMax)
+        }
+    }
+
+    /// Bytes that were not read yet.
+    var remaining: Int { bytes.remaining }
+
+    mutating func raw(count: Int) throws(StateError) -> [UInt8] {
+        try read { (bytes) throws(ByteError) in Array(try bytes.readRaw(count: count)) }
     }
 
     /// The bytes of one chunk of a state, with a length of 32 bits before them.

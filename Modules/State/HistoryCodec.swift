@@ -77,6 +77,28 @@ extension StateReader {
             newConfigurationIndex: try uint64(), outcome: try text())
     }
 
+    /// Checks all that ``event()`` does, and makes nothing of it.
+    mutating func skipEvent() throws(StateError) {
+        _ = try int64()
+        switch try uint8() {
+        case 0, 2: break
+        case 1: try skipText()
+        case let other: throw .malformed("unknown actor \(other)")
+        }
+        for _ in 0..<5 { try skipText() }
+        for _ in 0..<3 { _ = try uint64() }
+        try skipText()
+    }
+
+    /// The log index of a record.
+    mutating func recordIndex(after previous: UInt64, last: UInt64) throws(StateError) -> UInt64 {
+        let index = try uint64()
+        guard previous < index, index <= last else {
+            throw .malformed("a record of \(index) after \(previous) at \(last)")
+        }
+        return index
+    }
+
     mutating func leader() throws(StateError) -> LeadershipTerm {
         LeadershipTerm(
             term: try uint64(), leaderID: try text(), leaderName: try text(),

@@ -1,18 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
-import MartletAPI
+package import MartletAPI
 
 extension State {
+    /// O(n): meant for whoever asks for it.
+    package internal(set) var history: History {
+        get {
+            var whole = terms
+            for event in eventLog.events { whole.record(event) }
+            return whole
+        }
+        set {
+            terms = History()
+            for leader in newValue.leaders { _ = terms.record(leader) }
+            eventLog = EventLog()
+            for event in newValue.events { eventLog.append(event) }
+        }
+    }
+
     mutating func record(_ event: HistoryEvent, at index: UInt64) {
         var event = event
         event.index = index
-        history.record(event)
+        eventLog.append(event)
         historyIndex = index
     }
 
     mutating func record(_ leader: LeadershipTerm, at index: UInt64) -> CommandResult {
         var leader = leader
         leader.index = index
-        guard history.record(leader) else { return .unchanged }
+        guard terms.record(leader) else { return .unchanged }
         historyIndex = index
         return .applied(modifyIndex: index)
     }

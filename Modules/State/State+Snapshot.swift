@@ -149,16 +149,13 @@ extension State {
 
     private func writeHistory(to writer: inout ByteWriter) {
         writer.write(historyIndex)
-        writer.write(UInt32(history.leaderCount))
-        for leader in history.leaders {
+        writer.write(UInt32(terms.leaderCount))
+        for leader in terms.leaders {
             writer.write(leader.index)
             writer.write(leader)
         }
-        writer.write(UInt32(history.eventCount))
-        history.forEachEvent { event in
-            writer.write(event.index)
-            writer.write(event)
-        }
+        writer.write(UInt32(eventLog.count))
+        writer.write(raw: eventLog.encoded)
         writer.write(upgradeBaselineIndex)
         writer.write(upgradeBaseline != nil)
         if let upgradeBaseline { writer.write(upgradeBaseline) }
@@ -170,23 +167,17 @@ extension State {
         guard leaders <= History.leadersMax else { throw .malformed("\(leaders) terms") }
         var previous: UInt64 = 0
         for _ in 0..<leaders {
-            previous = try readRecordIndex(&reader, after: previous)
+            previous = try reader.recordIndex(after: previous, last: lastAppliedIndex)
             var leader = try reader.leader()
             leader.index = previous
-            guard history.record(leader) else {
+            guard terms.record(leader) else {
                 throw .malformed("term \(leader.term) is out of order")
             }
         }
         let events = try reader.uint32()
         guard events <= History.eventsMax else { throw .malformed("\(events) events") }
-        previous = 0
-        for _ in 0..<events {
-            previous = try readRecordIndex(&reader, after: previous)
-            var event = try reader.event()
-            event.index = previous
-            history.record(event)
-        }
-        let newest = history.newestIndex
+        eventLog = try EventLog(&reader, count: events, last: lastAppliedIndex)
+        let newest = max(terms.newestIndex, eventLog.newestIndex)
         guard historyIndex == newest else {
             throw .malformed("history changed at \(historyIndex), its newest is of \(newest)")
         }
@@ -197,16 +188,6 @@ extension State {
         else {
             throw .malformed("a baseline of \(upgradeBaselineIndex) at \(lastAppliedIndex)")
         }
-    }
-
-    private func readRecordIndex(
-        _ reader: inout StateReader, after previous: UInt64
-    ) throws(StateError) -> UInt64 {
-        let index = try reader.uint64()
-        guard previous < index, index <= lastAppliedIndex else {
-            throw .malformed("a record of \(index) after \(previous) at \(lastAppliedIndex)")
-        }
-        return index
     }
 
     private func readIndexes(

@@ -34,7 +34,9 @@ package struct State: Equatable, Sendable {
     /// Log index of the last restore that took effect; 0 before any.
     package internal(set) var restoredIndex: UInt64 = 0
     var pendingRestore: PendingRestore?
-    package internal(set) var history = History()
+    /// Of the history the terms; the events beside them as bytes.
+    var terms = History()
+    var eventLog = EventLog()
     var historyIndex: UInt64 = 0
     /// How many voters there were when the upgrade that is under way began; nil while there is none.
     package internal(set) var upgradeBaseline: UInt64?

@@ -27,7 +27,8 @@ public protocol SecuredStreams: Streams {
     ///
     /// - Throws: ``SecurityError`` for files that cannot be read as what they should be, a key that is
     ///   not the certificate's, a certificate that is not of the authorities, not valid at the time of
-    ///   the loop's wall clock, or without the name that ``SecurityPolicy/peerName`` asks of others.
+    ///   the loop's wall clock, not good for what this side does, or without the name that
+    ///   ``SecurityPolicy/peerName`` asks of others.
     func prepare(
         _ policy: SecurityPolicy, _ material: SecurityMaterial
     ) throws(SecurityError) -> SecurityReplacement
@@ -103,6 +104,9 @@ public struct SecurityPolicy: Equatable, Sendable {
     /// Whether who connects must show a certificate of the authorities. Who is connected to always
     /// must.
     public var asksClients = true
+    /// What this side's own certificate has to be good for.
+    public var listens = true
+    public var connects = true
     /// A DNS name, or for a client an address, that each certificate shown must have, in either
     /// direction; nil for any.
     public var peerName: String?
@@ -114,6 +118,9 @@ public struct SecurityPolicy: Equatable, Sendable {
     /// Accepted connections in their handshakes, in all and of one address; more are reset.
     public var handshakesMax = 1024
     public var handshakesPerAddressMax = 256
+    /// Steps of accepted connections' handshakes that a turn of the loop takes, half a millisecond each;
+    /// more have turns of their own, so that nothing else waits for a crowd of newcomers.
+    public var handshakeStepsPerTurnMax = 8
 
     public init() {}
 }

@@ -16,14 +16,12 @@ static inline int cssl_set_versions(SSL_CTX *context, int min, int max) {
         && SSL_CTX_set_max_proto_version(context, max) == 1;
 }
 
-// No compression and no renegotiation; no sessions that outlive a connection; buffers only while
-// they are used.
+// No compression and no renegotiation; no sessions that outlive a connection.
 static inline void cssl_set_habits(SSL_CTX *context) {
     SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION
         | SSL_OP_NO_TICKET | SSL_OP_CIPHER_SERVER_PREFERENCE);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_num_tickets(context, 0);
-    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
 }
 
 static inline int cssl_add_chain(SSL_CTX *context, X509 *certificate) {

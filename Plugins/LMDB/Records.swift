@@ -43,7 +43,7 @@ enum Records {
 
     static func unseal(_ record: [UInt8], at key: [UInt8]) throws(Fault) -> ByteReader {
         _ = try content(of: record.span, at: key.span)
-        return ByteReader(record[5...])
+        return ByteReader(record, in: 5..<record.count)
     }
 
     /// What is sealed in `record`, verified, in the same memory.

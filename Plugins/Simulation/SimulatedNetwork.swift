@@ -7,10 +7,14 @@ public final class SimulatedNetwork {
     public var latency: ClosedRange<Duration> = .microseconds(100)...(.milliseconds(2)) {
         didSet { latencyNanoseconds = latency.wholeNanoseconds }
     }
-    /// The largest piece that a stream's bytes travel in.
+    /// The largest piece that a stream's bytes travel in: of what is written in one turn the first
+    /// ``smallPiecesMax``, those behind them are of any size.
     public var segmentBytesMax = 65_536 {
         didSet { pieceBytesMax = min(max(1, segmentBytesMax), SimulatedStream.windowBytes) }
     }
+    /// Enough to cut every head of a message everywhere; a long body in crumbs is events without end.
+    static let smallPiecesMax = 32
+    static let wholeBytesMax = 65_536
     /// Probability that a piece is cut at a drawn place, 0...1.
     public var fragmentation = 0.1 {
         didSet { cutChance = fragmentation }

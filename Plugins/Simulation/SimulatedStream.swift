@@ -187,8 +187,13 @@ final class SimulatedStream: ByteStream {
     private func flush() {
         guard !isClosed else { return }
         // Room for a whole segment, or none: crumbs would breed crumbs (RFC 9293 §3.8.6.2.1).
-        let segmentMax = network.pieceBytesMax
+        var segmentMax = network.pieceBytesMax
+        var pieces = 0
         while pendingBytes > 0, hasRoom(for: segmentMax) {
+            if pieces == SimulatedNetwork.smallPiecesMax {
+                segmentMax = max(segmentMax, SimulatedNetwork.wholeBytesMax)
+            }
+            pieces += 1
             var count = min(pendingBytes, segmentMax)
             if timeline.chance(network.cutChance) {
                 let most = count

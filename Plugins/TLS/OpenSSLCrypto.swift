@@ -21,11 +21,16 @@ package struct OpenSSLCrypto: Crypto {
     package func sha256(_ bytes: [UInt8]) throws(CryptoError) -> [UInt8] {
         var digest = [UInt8](repeating: 0, count: 32)
         var length: UInt32 = 0
-        guard unsafe EVP_Digest(bytes, bytes.count, &digest, &length, EVP_sha256(), nil) == 1,
+        guard let method = unsafe Self.sha256Method.pointer,
+            unsafe EVP_Digest(bytes, bytes.count, &digest, &length, method, nil) == 1,
             length == 32
         else { throw CryptoError("SHA-256 failed") }
         return digest
     }
+
+    /// Asked for once: to find it by its name each time takes longer than to digest a token's secret,
+    /// 400 ns and 140 ns together.
+    private static let sha256Method = DigestMethod("SHA256")
 
     package func seal(
         _ plaintext: [UInt8], key: [UInt8], nonce: [UInt8], additionalData: [UInt8]
@@ -40,4 +45,13 @@ package struct OpenSSLCrypto: Crypto {
         try GCMContext.begin(.open, key: key, nonce: nonce)
             .open(sealed, additionalData: additionalData)
     }
+}
+
+/// A digest of OpenSSL's; nil where the library has none of that name. Lives as long as the process.
+@safe
+// SAFETY: nothing changes a method once it was fetched, so any thread may use it; it is never freed.
+private struct DigestMethod: @unchecked Sendable {
+    let pointer: OpaquePointer?
+
+    init(_ name: String) { unsafe pointer = EVP_MD_fetch(nil, name, nil) }
 }

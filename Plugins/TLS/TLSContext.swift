@@ -159,7 +159,23 @@ final class TLSContext {
                 "it is not for \"\(name)\", as tls.verify_server_hostname asks of every "
                     + "server, but for \(own.dnsNames.joined(separator: ", "))")
         }
+        try checkPurpose(of: certificates[0])
         try checkChain(of: certificates, at: now)
+    }
+
+    private func checkPurpose(of certificate: Certificate) throws(SecurityError) {
+        let needs = [
+            (policy.listens, X509_PURPOSE_SSL_SERVER, "a server (serverAuth)"),
+            (policy.connects, X509_PURPOSE_SSL_CLIENT, "a client (clientAuth), as servers are too"),
+        ]
+        for (isNeeded, purpose, name) in needs where isNeeded {
+            guard unsafe X509_check_purpose(certificate.pointer, purpose, 0) == 1 else {
+                throw SecurityError(
+                    .certificate,
+                    "it is not good for \(name): its purposes are "
+                        + facts.certificate.purposes.joined(separator: ", "))
+            }
+        }
     }
 
     private func checkChain(of certificates: [Certificate], at now: Int64) throws(SecurityError) {

@@ -105,6 +105,9 @@ final class TLSSession {
         ERR_clear_error()
     }
 
+    /// Lets go of the memory for records, if none is on its way; it comes back with the next.
+    func freeBuffers() { unsafe _ = SSL_free_buffers(ssl) }
+
     // MARK: OpenSSL's way to the bytes
 
     // SAFETY: made once, never changed or freed afterwards.

@@ -74,6 +74,9 @@ final class TLSStream: ByteStream, StreamHandler {
     private var timer: (any LoopTimer)?
     private let deadline: Duration
     private var isCounted: Bool
+    /// See ``TLSStreams/postpone(_:)``.
+    private var isWaiting = false
+    private var hasTurn = false
     private var closeError: TransportError?
     /// While connecting: told how it went, once.
     private var connected: ((Result<any ByteStream, ConnectFailure>) -> Void)?
@@ -104,7 +107,7 @@ final class TLSStream: ByteStream, StreamHandler {
     /// Once. From here on the stream below holds this, until it has closed.
     func begin() {
         inner.handler = self
-        let timer = streams.loop.makeTimer { [weak self] in self?.timedOut() }
+        let timer = streams.loop.makeTimer { [unowned self] in timedOut() }
         timer.arm(at: deadline)
         self.timer = timer
         inner.resumeReading()
@@ -172,6 +175,26 @@ final class TLSStream: ByteStream, StreamHandler {
         }
     }
 
+    /// Whether the next step of an accepted connection's handshake has to wait for its turn.
+    private func isPostponed() -> Bool {
+        if isWaiting { return true }
+        guard !isOutgoing, !hasTurn, !streams.mayStep() else { return false }
+        isWaiting = true
+        inner.pauseReading()
+        streams.postpone(self)
+        return true
+    }
+
+    /// It is its turn.
+    func goOn() {
+        isWaiting = false
+        guard phase == .shakingHands else { return }
+        inner.resumeReading()
+        hasTurn = true
+        read()
+        hasTurn = false
+    }
+
     private func handshakeEnded() {
         timer = nil
         guard isCounted else { return }
@@ -186,6 +209,30 @@ final class TLSStream: ByteStream, StreamHandler {
             self.connected = nil
             connected(.success(self))
         }
+    }
+
+    /// OpenSSL's buffers are there, and were used since they were looked at.
+    private var isWarm = false
+    private var wasUsed = false
+
+    private func use() {
+        wasUsed = true
+        guard !isWarm else { return }
+        isWarm = true
+        streams.warmed(self)
+    }
+
+    /// Lets go of the buffers if nothing was read or written since the last time.
+    ///
+    /// - Returns: whether there are none.
+    func cool() -> Bool {
+        guard wasUsed, phase != .over else {
+            isWarm = false
+            session?.freeBuffers()
+            return true
+        }
+        wasUsed = false
+        return false
     }
 
     private var isOpenEnded: Bool { if case .open = ending { true } else { false } }
@@ -253,6 +300,8 @@ final class TLSStream: ByteStream, StreamHandler {
     private func read(_ bytes: UnsafeRawBufferPointer) {
         guard phase != .plain else { return unsafe readPlainly(bytes) }
         guard let session else { return }
+        if phase == .shakingHands, isPostponed() { return unsafe input = Array(bytes) }
+        use()
         unsafe session.input = bytes
         if phase == .open || phase == .shakingHands && shakeHands(session) {
             readContent(session)
@@ -278,6 +327,11 @@ final class TLSStream: ByteStream, StreamHandler {
                     into: UnsafeMutableRawBufferPointer(rebasing: streams.readBuffer[filled...]))
                 guard case .bytes(let count) = last else { break reading }
                 filled += count
+                // OpenSSL reads no further than the record that it gives: nothing is left in it.
+                guard unsafe !session.input.isEmpty else {
+                    last = .needsMore
+                    break reading
+                }
             }
             if filled > 0 {
                 bytesReadAtContent = session.bytesRead
@@ -347,7 +401,7 @@ final class TLSStream: ByteStream, StreamHandler {
 
     func write(_ bytes: Span<UInt8>) {
         guard case .open = ending, phase != .over, !bytes.isEmpty else { return }
-        if phase == .plain { return inner.write(bytes) }
+        if phase == .plain, output.isEmpty { return inner.write(bytes) }
         if output.capacity == 0 { output = streams.takeBuffer() }
         unsafe bytes.withUnsafeBufferPointer { unsafe output.append(contentsOf: $0) }
         scheduleFlush()
@@ -422,6 +476,7 @@ final class TLSStream: ByteStream, StreamHandler {
         while outputStart < output.count, inner.queuedBytes < Self.windowBytes {
             let end = min(outputStart + Self.sliceBytes, output.count)
             if let session {
+                use()
                 let failure = unsafe output.withUnsafeBytes { bytes in
                     unsafe session.write(UnsafeRawBufferPointer(rebasing: bytes[outputStart..<end]))
                 }
@@ -432,14 +487,13 @@ final class TLSStream: ByteStream, StreamHandler {
             outputStart = end
         }
         guard outputStart == output.count else { return }
-        streams.giveBack(output)
-        output = []
+        streams.giveBack(&output)
         outputStart = 0
     }
 
     private func limitClosing() {
         guard timer == nil else { return }
-        let timer = streams.loop.makeTimer { [weak self] in self?.timedOut() }
+        let timer = streams.loop.makeTimer { [unowned self] in timedOut() }
         timer.arm(at: streams.loop.now + Self.flushMax)
         self.timer = timer
     }

@@ -15,10 +15,21 @@ final class TLSStreams: SecuredStreams {
     private var handshakes = 0
     private var handshakesByAddress: [SocketAddress: Int] = [:]
 
+    private var stepsOfTurn = 0
+    private var postponed: [TLSStream] = []
+    private var stepper: (any LoopTimer)?
+    /// Time enough for the loop to look at its sockets.
+    private static let betweenSteps = Duration.milliseconds(1)
+
     /// Plaintext on its way from OpenSSL to a handler: one for all, as one thread reads.
     let readBuffer = UnsafeMutableRawBufferPointer.allocate(
         byteCount: 4 * TLSSession.recordBytesMax, alignment: 16)
     private var spareBuffers: [[UInt8]] = []
+    /// Connections whose buffers are there.
+    private var warm: [TLSStream] = []
+    private var cooler: (any LoopTimer)?
+    private var isCooling = false
+    private static let coolingTime = Duration.seconds(1)
     private static let spareBuffersMax = 64
     private static let spareBufferBytesMax = 64 << 10
 
@@ -145,17 +156,69 @@ final class TLSStreams: SecuredStreams {
 
     func notePlaintext() { counts.plaintext &+= 1 }
 
+    // MARK: Handshakes, a few at a time
+
+    /// Whether a handshake may go on in this turn. If not, it is to be put off.
+    func mayStep() -> Bool {
+        guard postponed.isEmpty, stepsOfTurn < context.policy.handshakeStepsPerTurnMax else {
+            return false
+        }
+        if stepsOfTurn == 0 { loop.atEndOfTurn { [self] in stepsOfTurn = 0 } }
+        stepsOfTurn += 1
+        return true
+    }
+
+    /// Goes on with it in a turn to come, after those that wait already.
+    func postpone(_ stream: TLSStream) {
+        postponed.append(stream)
+        if postponed.count == 1 { armStepper() }
+    }
+
+    private func armStepper() {
+        let timer = stepper ?? loop.makeTimer { [unowned self] in stepPostponed() }
+        stepper = timer
+        timer.arm(at: loop.now + Self.betweenSteps)
+    }
+
+    private func stepPostponed() {
+        let count = min(postponed.count, max(1, context.policy.handshakeStepsPerTurnMax))
+        let next = postponed[..<count]
+        postponed.removeFirst(count)
+        if !postponed.isEmpty { armStepper() }
+        for stream in next { stream.goOn() }
+    }
+
     // MARK: Buffers
 
     /// An empty buffer for output; streams own one only while they have output.
     func takeBuffer() -> [UInt8] { spareBuffers.popLast() ?? [] }
 
-    func giveBack(_ buffer: consuming [UInt8]) {
+    func giveBack(_ buffer: inout [UInt8]) {
+        var spare: [UInt8] = []
+        swap(&spare, &buffer)
         guard spareBuffers.count < Self.spareBuffersMax,
-            buffer.capacity <= Self.spareBufferBytesMax
+            spare.capacity <= Self.spareBufferBytesMax
         else { return }
-        buffer.removeAll(keepingCapacity: true)
-        spareBuffers.append(buffer)
+        spare.removeAll(keepingCapacity: true)
+        spareBuffers.append(spare)
+    }
+
+    /// A connection in use keeps OpenSSL's buffers, some 34 KB; one that has been idle for a while has none.
+    func warmed(_ stream: TLSStream) {
+        warm.append(stream)
+        guard !isCooling else { return }
+        isCooling = true
+        let timer = cooler ?? loop.makeTimer { [unowned self] in cool() }
+        cooler = timer
+        timer.arm(at: loop.now + Self.coolingTime)
+    }
+
+    private func cool() {
+        var left: [TLSStream] = []
+        for stream in warm where !stream.cool() { left.append(stream) }
+        warm = left
+        isCooling = !warm.isEmpty
+        if isCooling { cooler?.arm(at: loop.now + Self.coolingTime) }
     }
 }
 

@@ -4,12 +4,16 @@ import Glibc
 extension UVProcesses {
     /// Raises this process's bound on open descriptors to what the system allows it: each client
     /// takes one. Where that is refused, the old bound stands.
-    package static func raiseDescriptorLimit() {
+    ///
+    /// - Returns: the bound; nil if it is not known.
+    @discardableResult
+    package static func raiseDescriptorLimit() -> Int? {
+        let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
         var limit = rlimit()
-        guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else {
-            return
-        }
-        limit.rlim_cur = limit.rlim_max
-        unsafe _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        guard unsafe getrlimit(resource, &limit) == 0 else { return nil }
+        var raised = limit
+        raised.rlim_cur = limit.rlim_max
+        if unsafe setrlimit(resource, &raised) == 0 { limit = raised }
+        return Int(clamping: limit.rlim_cur)
     }
 }

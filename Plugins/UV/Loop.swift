@@ -57,7 +57,11 @@ package final class UVLoop: Loop, TaskExecutor, @unchecked Sendable {
     private var timers = TimerHeap()
     private var timerArmedFor: Int64?
     private var isFiring = false
+    /// Timers that were armed for the past while others fired: libuv's timer is set before the sleep.
+    private var isTimerPutOff = false
     private var endOfTurn: [() -> Void] = []
+    /// Empty: its memory is that of the round before.
+    private var spareEndOfTurn: [() -> Void] = []
     private var spareBuffers: [OutputBuffer] = []
 
     package init() {
@@ -84,7 +88,9 @@ package final class UVLoop: Loop, TaskExecutor, @unchecked Sendable {
         unsafe uv.pointee.data = Unmanaged.passUnretained(self).toOpaque()
         unsafe Self.succeed(
             uv_prepare_start(prepare) { prepare in
-                unsafe UVLoop.of(UnsafeRawPointer(prepare)).finishTurn()
+                let loop = unsafe UVLoop.of(UnsafeRawPointer(prepare))
+                loop.finishTurn()
+                loop.setTimerPutOff()
                 // The sleep is counted from the loop's idea of now: it must not be an old one.
                 unsafe uv_update_time(prepare?.pointee.loop)
             })
@@ -257,10 +263,14 @@ package final class UVLoop: Loop, TaskExecutor, @unchecked Sendable {
     private func finishTurn() {
         for _ in 0..<Self.roundsMax {
             drain()
-            let bodies = endOfTurn
-            if bodies.isEmpty, inbox.withLock({ $0.entries.isEmpty }) { return }
-            endOfTurn = []
+            if endOfTurn.isEmpty, inbox.withLock({ $0.entries.isEmpty }) { return }
+            // Two arrays in turns, so that a turn allocates nothing.
+            var bodies: [() -> Void] = []
+            swap(&bodies, &endOfTurn)
+            swap(&endOfTurn, &spareEndOfTurn)
             for body in bodies { body() }
+            bodies.removeAll(keepingCapacity: bodies.capacity <= 4096)
+            swap(&bodies, &spareEndOfTurn)
         }
         // Work that breeds work: go on in the next turn, which must not sleep before it.
         unsafe Self.succeed(uv_async_send(async))
@@ -304,6 +314,16 @@ package final class UVLoop: Loop, TaskExecutor, @unchecked Sendable {
             node.fire()
         }
         isFiring = false
+        guard let earliest = timers.earliest, earliest <= nanoseconds else { return setTimer() }
+        // libuv would fire at once, and again, and never ask a socket: the turn goes on first.
+        timerArmedFor = earliest
+        isTimerPutOff = true
+    }
+
+    private func setTimerPutOff() {
+        guard isTimerPutOff else { return }
+        isTimerPutOff = false
+        timerArmedFor = nil
         setTimer()
     }
 

@@ -32,6 +32,19 @@ private func refusal(_ body: () throws(APIError) -> Void) -> APIError? {
     }
 
     @Test(
+        "A body far larger than a configuration is a 400 that does not repeat it",
+        arguments: [
+            #"{"LastContactThreshold":"\#(String(repeating: "x", count: 100_000))"}"#,
+            "[\(String(repeating: "0,", count: 5_000))0]",
+            String(repeating: "[", count: 17) + String(repeating: "]", count: 17),
+        ])
+    func tooLarge(body: String) {
+        let error = refusal { () throws(APIError) in _ = try parse(body) }
+        #expect(error?.status == 400)
+        #expect((error?.message.utf8.count ?? .max) < 100)
+    }
+
+    @Test(
         "Absent and null fields take the defaults",
         arguments: [
             "{}", "null", #"{"MaxTrailingLogs":null,"LastContactThreshold":null}"#, #"{"Foo":[1]}"#,

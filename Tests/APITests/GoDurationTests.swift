@@ -100,4 +100,14 @@ private func fault(_ text: String) -> String? {
     func formats(nanoseconds: Int64, expected: String) {
         #expect(Timestamp.rfc3339(unixNanoseconds: nanoseconds) == expected)
     }
+
+    @Test(
+        "An offset does not lead out of the years that can be written",
+        arguments: ["2261-12-31T23:30:00-01:00", "1678-01-01T00:30:00+01:00"])
+    func offsets(text: String) {
+        #expect(Timestamp.unixNanoseconds(rfc3339: text) == nil)
+        let inside = text.replacing("30:00-", with: "30:00+").replacing(
+            "30:00+01", with: "30:00+00")
+        #expect(Timestamp.unixNanoseconds(rfc3339: inside) != nil)
+    }
 }

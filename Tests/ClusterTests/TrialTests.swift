@@ -6,6 +6,7 @@ import Testing
 private func report(seed: UInt64, seconds: Int = 10, traced: Bool = false) -> TrialReport {
     var settings = TrialSettings(seed: seed)
     settings.faultsLast = .seconds(seconds)
+    settings.load = .dense
     settings.isTraced = traced
     return Trial(settings).run()
 }

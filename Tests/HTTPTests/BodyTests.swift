@@ -106,6 +106,34 @@ import Testing
         #expect(refusal(four + "\r\n" + get()) == 400)
     }
 
+    @Test("One request's body may have a lower bound, and never a higher one", arguments: [3, 4])
+    func lowerBound(length: Int) {
+        var limits = HTTPLimits()
+        limits.bodyBytesMax = 8
+        let body = String(repeating: "x", count: length)
+        let fixed = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: \(length)\r\n\r\n\(body)"
+        for post in [fixed, chunked("\(length)\r\n\(body)\r\n0\r\n\r\n")] {
+            var reader = RequestReader(limits: limits)
+            reader.receive(Array((post + post).utf8).span)
+            guard case .head = reader.next() else { return #expect(Bool(false), "no head") }
+            reader.limitBody(to: 3)
+            let seen = reader.drain()
+            if length > 3 {
+                #expect(seen == [.refused(HTTPViolation(status: 413, reason: "body too large"))])
+            } else {
+                #expect(seen.count == 3, "and the next has its own")
+            }
+        }
+        var reader = RequestReader(limits: limits)
+        reader.receive(
+            Array("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n".utf8)
+                .span)
+        guard case .head = reader.next() else { return #expect(Bool(false), "no head") }
+        reader.limitBody(to: 100)
+        #expect(reader.drain().count == 1)
+        #expect(reader.mustClose)
+    }
+
     @Test("A body nobody wants is skipped and the next request read")
     func skipping() throws {
         let posts = [

@@ -13,7 +13,7 @@ import Testing
         chunked("fffffffffffffffff\r\n"), chunked("0\r\nT: \(String(repeating: "t", count: 200))"),
         chunked("1;" + String(repeating: "e", count: 200) + "\r\na\r\n"),
         "GET / HTTP/1.1\nHost: a\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\n\n",
-        "\r\n\r\n\r\n\r\n\r\n\r\n",
+        "\r\n\r\n\r\n\r\n\r\n\r\n", "\r\n " + get(), "\r\n\r\n\u{16}\u{3}\u{1}\r\n",
         "\rGET / HTTP/1.1\r\n\r\n", "GET /" + String(repeating: "x", count: 200),
         "GET /\(String(repeating: "x", count: 200))\nA\r\n\r\n", "\u{16}\u{3}\u{1}",
         "GET / HTTP/1.1\r\nA: \(String(repeating: "x", count: 200))\nB: c\r\n\r\n",

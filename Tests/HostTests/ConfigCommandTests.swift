@@ -100,6 +100,17 @@ import Testing
         #expect(table.split(separator: "\n").allSatisfy { !$0.hasSuffix(" ") })
     }
 
+    @Test("Null says nothing, and so sets nothing")
+    func null() {
+        var files = files
+        files.texts["/null.json"] = #"{"region": null, "ports": {"http": null}, "server": null}"#
+        let table = ConfigCommand.outcome(
+            of: ["explain", "-dev", "/null.json"], files: files, hostName: "host"
+        ).output
+        #expect(row("region", in: table) == "global global default")
+        #expect(row("ports.http", in: table) == "4646 4646 default")
+    }
+
     @Test("What -dev sets is said to be so")
     func development() {
         let table = run("explain", "-dev").output

@@ -262,18 +262,6 @@ import Testing
     }
 
     @Test(
-        "What a user relies on for safety is refused where it is missing, never ignored",
-        arguments: [
-            (#"{"acl": {"enabled": true}}"#, "/c.json:1:10: acl.enabled: "),
-            (#"{"audit": {"enabled": true}}"#, "/c.json:1:12: audit.enabled: "),
-        ])
-    func refusals(json: String, message: String) {
-        let failure = failure(of: json)
-        #expect(failure?.text.hasPrefix(message) == true, "\(failure?.text ?? "")")
-        #expect(failure?.exitCode == 1)
-    }
-
-    @Test(
         "A key that is none is refused, told where, and not shown",
         arguments: [
             #""a2V5""#, #""hunter2""#, "424242", #"["hunter2"]"#, #""AgICAgICAgICAgICAgICAg""#,

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
+import MartletHCL
 import MartletHost
+import MartletJSON
 import MartletTransport
 import Testing
 
@@ -8,11 +10,17 @@ import Testing
     private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
         .appendingPathComponent("NomadFiles")
 
-    /// Loads one of the files. What this version does not do yet may keep a server from starting,
-    /// nothing else.
-    private func load(_ name: String) throws -> LoadedConfiguration? {
+    private func text(of name: String) throws -> String {
         let path = Self.folder.appendingPathComponent(name).path
-        let text = try String(contentsOfFile: path, encoding: .utf8)
+        return try String(contentsOfFile: path, encoding: .utf8)
+    }
+
+    private func load(_ name: String) throws -> LoadedConfiguration? {
+        load(text: try text(of: name))
+    }
+
+    /// What this version does not do yet may keep a server from starting, nothing else.
+    private func load(text: String) -> LoadedConfiguration? {
         let files = FakeFiles(texts: ["/n.hcl": text])
         switch AgentConfiguration.load(
             arguments: ["-config=/n.hcl"], files: files, hostName: "host")
@@ -79,5 +87,51 @@ import Testing
                 "telemetry.datadog_tags",
             ])
         #expect(!loaded.warnings.joined().contains("b5ab2b8d"))
+    }
+
+    @Test(
+        "Printed, and as JSON, they say the same",
+        arguments: ["server.hcl", "secured.hcl", "combined.hcl"])
+    func otherForms(name: String) throws {
+        let text = try text(of: name)
+        let body = try HCL.parse(Array(text.utf8))
+        let printed = HCL.print(body)
+        #expect(try HCL.parse(Array(printed.utf8)) == body)
+        let original = load(text: text)
+        for other in [load(text: printed), load(text: Self.json(body))] {
+            #expect(other?.configuration == original?.configuration)
+            #expect(other.map { keys(of: $0) } == original.map { keys(of: $0) })
+        }
+    }
+
+    /// As Nomad's own JSON writes it: labels are objects, blocks of one key are a list.
+    private static func json(_ body: HCLBody) -> String {
+        var keys: [String] = []
+        for item in body.items where !keys.contains(item.key) { keys.append(item.key) }
+        let members = keys.map { key in
+            let values = body.items.filter { $0.key == key }.map { item in
+                item.labels.reversed().reduce(json(item.node)) { inner, label in
+                    "{\(goQuoted(label.text)): \(inner)}"
+                }
+            }
+            let isBlock =
+                if case .object = body.items.first(where: { $0.key == key })?.node.value {
+                    true
+                } else { false }
+            let value = isBlock ? "[\(values.joined(separator: ", "))]" : values.last ?? "null"
+            return "\(goQuoted(key)): \(value)"
+        }
+        return "{\(members.joined(separator: ", "))}"
+    }
+
+    private static func json(_ node: HCLNode) -> String {
+        switch node.value {
+        case .null: "null"
+        case .bool(let value): "\(value)"
+        case .number(let text): HCLNumber.integer(text).map(String.init) ?? text
+        case .string(let text): goQuoted(text)
+        case .list(let nodes): "[\(nodes.map(json).joined(separator: ", "))]"
+        case .object(let body): json(body)
+        }
     }
 }

@@ -361,8 +361,15 @@ class OneServer(ProcessTest):
             ('{\n  "bind_adr": "127.0.0.1"\n}', [path + ":2:3", "bind_adr", "bind_addr"]),
             ('{\n  "ports": {"http": 70000}\n}', [path + ":2:21", "ports.http", "65535"]),
             ('{"name": "x",', [path + ":1:"]),
-            ('{"acl": {"enabled": true}}', [path + ":1:21", "acl.enabled"]),
+            ('{"tls": {"tls_min_version": "tls11"}}', [path + ":1:29", "tls_min_version", "tls12"]),
         ]
+        folder = os.path.join(self.root, "broken.d")
+        os.mkdir(folder)
+        with open(os.path.join(folder, "1.hcl"), "w") as file:
+            file.write('ports {\n  http = "x"\n')
+        status, output = self.run_to_end(["-dev", "-config", folder])
+        self.assertEqual(status, 1, output)
+        self.assertIn("1.hcl:1:7: this \"{\" is never closed", output)
         for text, wanted in cases:
             with self.subTest(text=text):
                 with open(path, "w") as file:

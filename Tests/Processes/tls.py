@@ -208,7 +208,7 @@ class Commands(TLSTest):
             self.assertIn(words, text)
         output = self.tls("cert", "info", "eu-server-nomad.pem")
         self.assertIn("server.eu.nomad", output)
-        self.assertIn("(in 365 days)", output)
+        self.assertRegex(output, r"\(in 36[45] days\)")
         self.assertIn("Certificate Sign", self.tls("ca", "info"))
         self.done()
 
@@ -347,7 +347,7 @@ class Servers(TLSTest):
         missing = Credentials("/nowhere/c.pem", own.key, own.authority)
         swapped = Credentials(own.certificate, client.key, own.authority)
         for given, words in [(missing, "tls.cert_file cannot be read"), (swapped, "not the key of the certificate"),
-                             (old, "expired at 2021-01-01"), (client, 'not for "server.global.nomad"')]:
+                             (old, "expired at 2021-01-01"), (client, "not good for a server")]:
             server = self.secured(1, self.block(given), client)[0]
             status, output = self.run_to_end(server.arguments)
             self.assertEqual(status, 1, output)

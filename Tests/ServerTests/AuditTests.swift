@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import MartletACL
 import MartletAPI
 import MartletHarness
 import MartletJSON
@@ -139,16 +140,35 @@ extension JSONNode {
         #expect(try stage.findings() == [])
     }
 
+    private func access(
+        of accessor: String, named name: String, policies: [String]
+    ) throws -> Access {
+        var state = State()
+        let digest = try #require(TokenDigest([UInt8](repeating: 7, count: 32)))
+        let token = ACLToken(
+            accessorID: accessor, digest: digest, name: name, kind: .client, policies: policies,
+            isGlobal: true, createUnixNanoseconds: 0)
+        let commands = [
+            ACLCommand.upsertPolicies(policies.map { ACLPolicy(name: $0, rules: "") }),
+            .createToken(token),
+        ]
+        for (position, command) in commands.enumerated() {
+            _ = state.apply(Command.acl(command).encoded(), at: UInt64(position + 1))
+        }
+        var cache = AccessCache()
+        let found = cache.access(digest, in: state)
+        return try #require(found)
+    }
+
     @Test("The name of a token and the reason of a decision stand in it")
     func identity() throws {
         let stage = try HTTPStage(audited: 34)
+        let access = try access(of: "00000000-0000-4000-8000-0000000000a1", named: "alice", policies: ["dev", "ops"])
         try stage.enter { server in
             server.front?.admit = { head, caller, decided in
                 var caller = caller
-                caller.identity = AuditIdentity(
-                    accessorID: "a-1", name: "alice", policies: ["ops", "dev"], isGlobal: true,
-                    createTime: "2026-01-01T00:00:00Z")
-                caller.reason = "no policy allows it"
+                caller.refusal = AccessRefusal(
+                    kind: .denied, access: access, reason: .managementOnly)
                 decided(.refuse(.text(403, "Permission denied"), caller))
             }
         }
@@ -156,11 +176,11 @@ extension JSONNode {
         stage.cluster.world.run(for: .milliseconds(50))
         let lines = try stage.lines
         try #require(lines.count == 2)
-        #expect(lines[1].text("payload.auth.accessor_id") == "a-1")
+        #expect(lines[1].text("payload.auth.accessor_id") == "00000000-0000-4000-8000-0000000000a1")
         #expect(lines[1].text("payload.auth.name") == "alice")
-        #expect(lines[1].text("payload.reason") == "no policy allows it")
+        #expect(lines[1].text("payload.reason") == "only management tokens may")
         #expect(lines[1].text("payload.response.error") == "Permission denied")
-        #expect(try stage.text.contains(#""policies":["ops","dev"],"global":true"#))
+        #expect(try stage.text.contains(#""policies":["dev","ops"],"global":true"#))
     }
 
     @Test("A stranger that is refused again and again does not fill the log, which says how often")

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import MartletAPI
 import MartletBytes
 import MartletHarness
 import MartletRaft
@@ -124,6 +125,35 @@ private let lateVote = Message.voteResponse(
         try check("unwelcome") {
             Raw.hello(try $0.stranger(of: ServerID(high: 1, low: 2))) + Raw.raft(lateVote)
         }
+    }
+
+    @Test("A host that greets as many servers is believed a few, and known servers are met")
+    func manyAddresses() throws {
+        let visited = try Visited()
+        let start = visited.cluster.world.now
+        for number: UInt64 in 1...40 {
+            var info = try visited.stranger(of: nil)
+            info.id = ServerID(high: 98, low: number)
+            info.hasLog = false
+            // Nobody answers there.
+            info.gossipAddress = "10.9.9.\(number):4648"
+            visited.raw.say(
+                Raw.hello(info), to: visited.leader, for: .milliseconds(5), keepsOpen: true)
+        }
+        try #require(visited.cluster.world.now - start < .seconds(1), "before a call has failed")
+        #expect(
+            visited.cluster.refusals(at: visited.leader)["too_many_addresses"] == 36)
+        // A server that restarts meanwhile is met by the one that holds the strangers.
+        visited.cluster.kill(visited.follower)
+        visited.cluster.start(visited.follower)
+        visited.cluster.world.run(for: .seconds(2))
+        let id = try #require(visited.cluster.info(of: visited.follower)?.id)
+        var isAlive = false
+        let door = try #require(visited.leader.door)
+        visited.leader.host.perform {
+            isAlive = door.assumeIsolated { $0.server?.network.gossip.status(of: id) == .alive }
+        }
+        #expect(isAlive)
     }
 
     @Test("A greeting from this life's cluster before it was recovered, or after")

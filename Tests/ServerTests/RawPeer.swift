@@ -39,6 +39,20 @@ final class RawPeer {
         return talk
     }
 
+    /// A connection that says this and reads nothing; it is open as long as it is held.
+    func deaf(_ text: String, to node: SimulatedCluster.Node) -> Talk {
+        let talk = Talk()
+        talk.isDeaf = true
+        talks.append(talk)
+        host.perform {
+            host.streams.connect(to: node.httpAddress, timeout: .seconds(1)) { result in
+                guard case .success(let stream) = result else { return }
+                talk.begin(on: stream, saying: Array(text.utf8))
+            }
+        }
+        return talk
+    }
+
     /// Sends more on a connection that was kept open.
     func say(_ bytes: [UInt8], on talk: Talk, for duration: Duration = .milliseconds(5)) {
         host.perform { talk.write(bytes) }
@@ -72,12 +86,13 @@ final class RawPeer {
         private(set) var isClosed = false
         /// The other side says no more.
         private(set) var hasEnded = false
+        fileprivate(set) var isDeaf = false
         private var stream: (any ByteStream)?
 
         func begin(on stream: any ByteStream, saying bytes: [UInt8]) {
             self.stream = stream
             stream.handler = self
-            stream.resumeReading()
+            if !isDeaf { stream.resumeReading() }
             stream.write(bytes.span)
         }
 
@@ -126,6 +141,7 @@ enum Raw {
         frame(.forward) {
             $0.write(number)
             APIRequest(method: .get, path: path, queryText: "", body: []).write(to: &$0)
+            Credential.anonymous.write(to: &$0)
         }
     }
 

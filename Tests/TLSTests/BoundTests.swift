@@ -57,6 +57,28 @@ import Testing
         #expect(network.turn { network.accepted.last?.bytes == [1] })
     }
 
+    @Test("Handshakes that have to wait for their turns come through all the same")
+    func turns() throws {
+        var policy = TestNetwork.mutual
+        policy.handshakeStepsPerTurnMax = 0
+        try network.listen(policy)
+        let raws = try (0..<20).map { _ in
+            try RawClient(
+                network, TestNetwork.mutual, network.issuer.server(),
+                believing: network.issuer.authority)
+        }
+        for raw in raws { raw.write([5]) }
+        #expect(network.turn { network.serverStreams?.counts.accepted == 20 })
+        #expect(network.turn { network.accepted.allSatisfy { $0.bytes == [5] } })
+        #expect(network.serverNotices.isEmpty)
+        // One that goes away while it waits is nobody's turn.
+        let gone = try network.connectPlainly()
+        gone.write([22, 3, 1, 2, 0, 1])
+        #expect(network.turn { network.accepted.count == 21 })
+        gone.stream.reset()
+        #expect(network.turn { network.accepted[20].closings.count == 1 })
+    }
+
     @Test("An address has only so many handshakes of all")
     func crowdOfOne() throws {
         var policy = TestNetwork.mutual
@@ -108,6 +130,21 @@ import Testing
         }
         #expect(network.serverStreams?.counts.plaintext == 4)
         #expect(network.serverNotices.isEmpty)
+    }
+
+    @Test("What was written to a connection before it turned out plain leaves first")
+    func order() throws {
+        var policy = TestNetwork.mutual
+        policy.plaintext = .taken
+        try network.listen(policy)
+        let client = try network.connectPlainly()
+        #expect(network.turn { network.accepted.count == 1 })
+        let server = network.accepted[0]
+        server.onBytes = { server.write([2]) }
+        server.write([1])
+        client.write([9])
+        #expect(network.turn { client.bytes.count == 2 })
+        #expect(client.bytes == [1, 2])
     }
 
     @Test(

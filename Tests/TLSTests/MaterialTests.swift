@@ -55,7 +55,7 @@ import Testing
 
     enum Mistake: String, CaseIterable, Sendable {
         case noCertificate, brokenCertificate, noKey, otherKey, encryptedKey, noAuthority
-        case otherAuthority, expired, notYetValid, otherName
+        case otherAuthority, expired, notYetValid, otherName, otherPurpose
 
         var subject: SecurityError.Subject {
             switch self {
@@ -76,6 +76,7 @@ import Testing
             case .expired: "has expired at 20"
             case .notYetValid: "not valid before"
             case .otherName: "verify_server_hostname"
+            case .otherPurpose: "not good for a server"
             }
         }
 
@@ -98,6 +99,12 @@ import Testing
                         isForServers: true, isForClients: true, notBefore: issuer.now + 1000,
                         notAfter: issuer.now + 2000))
             case .otherName: material = try issuer.server("server.elsewhere.nomad")
+            case .otherPurpose:
+                material = try issuer.material(
+                    CertificateWish(
+                        commonName: "server.global.nomad", dnsNames: ["server.global.nomad"],
+                        isForServers: false, isForClients: true, notBefore: issuer.now - 10,
+                        notAfter: issuer.now + 2000))
             }
             return material
         }

@@ -123,6 +123,21 @@ import Testing
         #expect(client.stream.queuedBytes == 0)
     }
 
+    @Test("A connection that was idle for long goes on as if it had not been")
+    func idle() throws {
+        try network.listen()
+        let client = try network.connect().get()
+        for round in 1...3 {
+            client.write([UInt8](repeating: UInt8(round), count: 40_000))
+            #expect(network.turn { network.accepted.first?.bytes.count == round * 40_000 })
+            network.accepted[0].write([UInt8(round)])
+            #expect(network.turn { client.bytes.count == round })
+            network.pass(.seconds(5))
+        }
+        #expect(client.bytes == [1, 2, 3])
+        #expect(network.accepted[0].bytes.last == 3)
+    }
+
     @Test("What is written before the handshake is through leaves after it")
     func early() throws {
         try network.listen()

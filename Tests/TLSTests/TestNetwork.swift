@@ -84,6 +84,7 @@ final class Notes: StreamHandler {
     private(set) var ends = 0
     private(set) var drains = 0
     private(set) var closings: [TransportError?] = []
+    var onBytes: () -> Void = {}
 
     init(_ stream: any ByteStream) {
         self.stream = stream
@@ -97,6 +98,7 @@ final class Notes: StreamHandler {
 
     func streamReceived(_ bytes: Span<UInt8>) {
         unsafe bytes.withUnsafeBufferPointer { unsafe self.bytes.append(contentsOf: $0) }
+        onBytes()
     }
     func streamEnded() { ends += 1 }
     func streamDrained() { drains += 1 }

@@ -94,6 +94,28 @@ import Testing
         #expect(seen.lists.withLock { $0 } == Array(repeating: Array(0..<500), count: 4))
     }
 
+    @Test("A timer that arms itself for the past again and again keeps nobody from their turn")
+    func overdueTimer() {
+        let test = TestLoop()
+        let lane = test.loop.makeLane(named: "other")
+        var fired = 0
+        var firedAtEndOfTurn: Int?
+        var firedAtWaking: Int?
+        var timer: (any LoopTimer)?
+        timer = test.loop.makeTimer {
+            fired += 1
+            if fired == 1 {
+                test.loop.atEndOfTurn { firedAtEndOfTurn = fired }
+                lane.submit({ true }) { _ in firedAtWaking = fired }
+            }
+            if firedAtWaking == nil, fired < 100_000 { timer?.arm(at: .zero) }
+        }
+        timer?.arm(at: .zero)
+        #expect(test.turn { firedAtWaking != nil || fired == 100_000 })
+        #expect(firedAtEndOfTurn == 1)
+        #expect(firedAtWaking != nil && fired < 100_000)
+    }
+
     @Test("Objects released off the loop hand their handles over to it")
     func releaseElsewhere() async {
         let loop = UVLoop()

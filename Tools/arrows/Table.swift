@@ -73,6 +73,13 @@ enum Table {
         ),
         ("Explorer", ["Raft"]),
         ("GossipWorld", ["Gossip"]),
+        (
+            "Fuzz",
+            [
+                "Server", "State", "Gossip", "API", "HTTP", "JSON", "HCL", "ACL", "Raft", "Bytes",
+                "Transport", "TLS", "Zlib",
+            ]
+        ),
     ]
 
     private static let tools: [(name: String, uses: [String])] = [
@@ -82,6 +89,7 @@ enum Table {
         ),
         ("simulate", ["Harness", "Simulation", "Memory"]),
         ("explore", ["Explorer"]),
+        ("fuzz", ["Fuzz"]),
         ("counter", ["Raft"]),
         ("pool", ["Gossip", "GossipWorld"]),
         ("arrows", []),

@@ -117,5 +117,6 @@ let arguments = CommandLine.arguments.dropFirst()
 let numbers = arguments.dropFirst().compactMap { Int($0) }
 switch arguments.first {
 case "raft-core": runRaftCore(Array(numbers.prefix(1)), entriesTotal: numbers.dropFirst().first)
-default: print("usage: bench raft-core [BATCH [ENTRIES]]")
+case "access": runAccess(policies: numbers.first ?? 8)
+default: print("usage: bench raft-core [BATCH [ENTRIES]] | access [POLICIES]")
 }

@@ -12,8 +12,9 @@ let foreign = [
         "agent", "runs a server", flagNames: AgentCommandLine.flagNames(),
         help: AgentCommandLine.help()
     ) {
-        UVProcesses.raiseDescriptorLimit()
-        return Agent.run(arguments: $0, plugins: hostPlugins())
+        var plugins = hostPlugins()
+        plugins.descriptorLimit = UVProcesses.raiseDescriptorLimit()
+        return Agent.run(arguments: $0, plugins: plugins)
     },
     ForeignCommand(
         "config validate", "checks configuration files",
@@ -64,6 +65,9 @@ let foreign = [
     ) { TLSCommand.run(arguments: ["cert", "info"] + $0, plugins: hostPlugins()) },
 ]
 
+// What is created is the owner's alone, whoever starts this.
+umask(0o077)
+let arguments = Array(SecretFlags.takeArguments().dropFirst())
 var world = cliEnvironment()
 world.foreignCommands = foreign
-exit(CLI.run(Array(CommandLine.arguments.dropFirst()), world))
+exit(CLI.run(arguments, world))

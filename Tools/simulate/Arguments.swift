@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import MartletHarness
 
 /// The command line, read.
 struct Arguments {
@@ -27,6 +28,7 @@ struct Arguments {
     var servers: Int?
     /// Likewise.
     var clients: Int?
+    var load = TrialLoad.sparse
     /// How long faults go on beginning, in simulated seconds.
     var seconds = 25
     var jobs = 1
@@ -50,7 +52,8 @@ struct Arguments {
           --messages    with --trace: every Raft message too
           --only LIST   with --seed: only these of the planned faults happen, or none
           --servers N   servers that found the cluster, 1 to 7 (3, 5 or 7, by the seed)
-          --clients N   clients that ask, 1 to 64 (3 to 8, by the seed)
+          --clients N   clients that ask, 1 to 64 (by the seed and the load)
+          --load NAME   sparse: 2 to 4 clients (default); dense: 3 to 8, which ask more than twice as often
           --seconds N   how long faults go on beginning, in simulated time (25)
           --jobs N      processes that share the work (1)
           --plant NAME… plant these defects, or all, in a copy of the sources (Tools/plant), and say
@@ -78,6 +81,12 @@ struct Arguments {
         case "--seed": mode = .one(seed: try Self.number(word, &rest, 0...UInt64.max))
         case "--servers": servers = Int(try Self.number(word, &rest, 1...7))
         case "--clients": clients = Int(try Self.number(word, &rest, 1...64))
+        case "--load":
+            let name = rest.popFirst() ?? ""
+            guard let known = TrialLoad(rawValue: name) else {
+                throw Problem(text: "--load needs sparse or dense, not '\(name)'", status: 2)
+            }
+            load = known
         case "--seconds": seconds = Int(try Self.number(word, &rest, 1...1_000_000))
         case "--jobs": jobs = Int(try Self.number(word, &rest, 1...1_024))
         case "--only": only = try Self.list(word, &rest)

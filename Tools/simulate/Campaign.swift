@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
+import MartletHarness
 
 /// Many seeds, shared between worker processes: a trap in one seed is a failure of that seed, and
 /// the others go on.
@@ -54,6 +55,7 @@ final class Campaign {
     private var common: [String] {
         (arguments.servers.map { ["--servers", "\($0)"] } ?? [])
             + (arguments.clients.map { ["--clients", "\($0)"] } ?? [])
+            + ["--load", arguments.load.rawValue]
             + ["--seconds", "\(arguments.seconds)"]
     }
 

@@ -6,6 +6,7 @@ extension Arguments {
         var settings = TrialSettings(seed: seed)
         settings.servers = servers
         settings.clients = clients
+        settings.load = load
         settings.faultsLast = .seconds(seconds)
         settings.only = only
         settings.isTraced = isTraced

@@ -12,6 +12,7 @@ package struct TrialSettings: Sendable {
     package var servers: Int?
     /// nil to have it drawn.
     package var clients: Int?
+    package var load = TrialLoad.sparse
     /// How long faults go on beginning.
     package var faultsLast: Duration = .seconds(25)
     /// Numbers of the planned faults that happen; nil for all.
@@ -75,7 +76,8 @@ package final class Trial {
         self.settings = settings
         plan = FaultPlan(seed: settings.seed, from: Self.founding, for: settings.faultsLast)
         let shape = TrialShape(
-            seed: settings.seed, servers: settings.servers, clients: settings.clients)
+            seed: settings.seed, servers: settings.servers, clients: settings.clients,
+            load: settings.load)
         self.shape = shape
         var position = 0
         cluster = SimulatedCluster(

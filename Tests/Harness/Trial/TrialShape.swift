@@ -4,6 +4,22 @@ import MartletRaft
 import MartletServer
 import MartletSimulation
 
+/// How much clients ask.
+package enum TrialLoad: String, Sendable {
+    /// Two to four of them, some twelve operations in a simulated second: most of a seed's time goes to
+    /// the servers and what happens to them.
+    case sparse
+    /// Three to eight, more than twice as often.
+    case dense
+
+    fileprivate var clients: ClosedRange<Int> { self == .sparse ? 2...4 : 3...8 }
+
+    /// The longest pause of a client, in milliseconds.
+    fileprivate var pauses: [Int64] {
+        self == .sparse ? [80, 200, 500, 1_200] : [20, 60, 150, 400]
+    }
+}
+
 /// What one trial's cluster and clients are like, drawn from the seed: small limits in many
 /// combinations, so that snapshots, compaction, full windows and conflicts are common.
 struct TrialShape {
@@ -27,17 +43,17 @@ struct TrialShape {
 
     static let serversMax = 7
     /// Peer protocol of this version.
-    static let newestProtocol: UInt16 = 3
+    static let newestProtocol: UInt16 = 4
 
     /// - Parameter servers: how many found the cluster; nil to have it drawn.
-    init(seed: UInt64, servers: Int?, clients: Int?) {
+    init(seed: UInt64, servers: Int?, clients: Int?, load: TrialLoad) {
         // Another stream of numbers than the world's and the plan's.
         var generator = SplitMix64(seed: seed ^ 0x7368_6170_6521_2121)
         self.seed = generator.next()
         let drawn = [3, 3, 4, 5, 5, 7][Int.random(in: 0..<6, using: &generator)]
         self.servers = servers ?? drawn
         spares = max(0, min(2, Self.serversMax - self.servers))
-        let drawnClients = Int.random(in: 3...8, using: &generator)
+        let drawnClients = Int.random(in: load.clients, using: &generator)
         self.clients = clients ?? drawnClients
         let isCompacting = Int.random(in: 0..<4, using: &generator) == 0
         snapshotEntries = UInt64.random(in: isCompacting ? 4...10 : 8...60, using: &generator)
@@ -46,7 +62,7 @@ struct TrialShape {
         hasPriorities = Int.random(in: 0..<4, using: &generator) == 0
         isMixed = Int.random(in: 0..<4, using: &generator) == 0
         isLosingQuorum = Int.random(in: 0..<8, using: &generator) == 0
-        pace = ClientPace(&generator)
+        pace = ClientPace(load, &generator)
         let isUneven = Int.random(in: 0..<3, using: &generator) == 0
         laneLatencies = (0..<Self.serversMax).map { _ in
             let most = [1, 3, 10, 40][Int.random(in: 0..<4, using: &generator)] as Int64
@@ -101,8 +117,8 @@ struct ClientPace {
     let restInterval: Int
     let timeout: Duration
 
-    init(_ generator: inout SplitMix64) {
-        let most = [20, 60, 150, 400][Int.random(in: 0..<4, using: &generator)] as Int64
+    init(_ load: TrialLoad, _ generator: inout SplitMix64) {
+        let most = load.pauses[Int.random(in: 0..<4, using: &generator)]
         pause = 1...most
         restInterval = Int.random(in: 10...60, using: &generator)
         // The longest is longer than a server keeps any request waiting.

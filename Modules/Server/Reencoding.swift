@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+package import MartletBytes
+import MartletHTTP
+package import MartletRaft
+package import MartletState
+import MartletStorage
+package import MartletTransport
+
+/// What this module reads from others, or from files that others may have touched: read, and written
+/// again. Fuzzers call it; nothing that a server does goes through here.
+package enum Reencoding: String, CaseIterable, Sendable {
+    case hello, helloReply
+    case forward, forwardReply, credential
+    case raftMessage, snapshotOffer
+    case memberInfo, gossipMessage
+    case founding
+    case identityFile, membersFile
+
+    /// The bytes of the frame, or file, that was read.
+    ///
+    /// - Throws: what a server would refuse them with.
+    package func callAsFunction(_ bytes: [UInt8]) throws(ByteError) -> [UInt8] {
+        var reader = ByteReader(bytes)
+        var writer = ByteWriter()
+        switch self {
+        case .hello: try Hello(reading: &reader).write(to: &writer)
+        case .helloReply: try HelloReply(reading: &reader).write(to: &writer)
+        case .forward: try APIRequest(reading: &reader).write(to: &writer)
+        case .credential: try Credential(reading: &reader).write(to: &writer)
+        case .forwardReply: try ForwardReply(reading: &reader).write(to: &writer)
+        case .raftMessage:
+            let version = Hello.protocolMax
+            RaftCodec.write(
+                try RaftCodec.readMessage(&reader, protocol: version), protocol: version,
+                to: &writer)
+        case .snapshotOffer: RaftCodec.write(try RaftCodec.readOffer(&reader), to: &writer)
+        case .memberInfo: try MemberInfo(reading: &reader).write(to: &writer)
+        case .gossipMessage:
+            writer.write(raw: try GossipMessage(bytes).encoded)
+            return writer.finish()
+        case .founding: Founding.write(try Founding.read(&reader), to: &writer)
+        case .identityFile: return IdentityFile.encoded(try IdentityFile.decoded(bytes))
+        case .membersFile: return try MembersFile(decoding: bytes).encoded
+        }
+        try reader.finish()
+        return writer.finish()
+    }
+
+    /// What Raft is told of a frame's payload; nil for what a server would refuse.
+    package static func raftMessage(_ bytes: [UInt8]) -> Message? {
+        var reader = ByteReader(bytes)
+        do throws(ByteError) {
+            return try RaftCodec.readMessage(&reader, protocol: Hello.protocolMax)
+        } catch {
+            return nil
+        }
+    }
+
+    /// Cuts a stream that comes in pieces into frames.
+    ///
+    /// - Returns: kind and payload of each, one after the other as they would be sent, and why the
+    ///   stream ends where it does, if it has to.
+    package static func frames(
+        _ pieces: [ArraySlice<UInt8>], payloadBytesMax: Int
+    ) -> (frames: [UInt8], refusal: String?) {
+        var reader = FrameReader()
+        reader.payloadBytesMax = payloadBytesMax
+        var writer = ByteWriter()
+        do throws(ByteError) {
+            for piece in pieces {
+                reader.receive(piece.span)
+                while let (kind, rest) = try reader.next() {
+                    var payload = rest
+                    let content = try payload.readRaw(count: payload.remaining)
+                    Frame.write(kind, to: &writer) { $0.write(raw: content) }
+                }
+            }
+            return (writer.finish(), nil)
+        } catch {
+            return (writer.finish(), error.reason)
+        }
+    }
+
+    /// The names and contents of the files of a tar, and the tar that they make.
+    package static func tar(_ bytes: [UInt8]) -> (bytes: [UInt8], files: Int)? {
+        do throws(ArchiveError) {
+            let files = try Tar.read(bytes, filesMax: 3)
+            return (Tar.write(files, unixSeconds: 0), files.count)
+        } catch {
+            return nil
+        }
+    }
+
+    /// The state in an archive; nil for an archive that a restore refuses.
+    package static func archivedState(
+        _ bytes: [UInt8], crypto: any Crypto, compression: any Compression
+    ) -> [UInt8]? {
+        switch SnapshotArchive.unpack(bytes, crypto: crypto, compression: compression) {
+        case .success(let state): state
+        case .failure: nil
+        }
+    }
+
+    /// The archive that a server would make of a state.
+    package static func archive(
+        of state: State, crypto: any Crypto, compression: any Compression
+    ) -> [UInt8]? {
+        let meta = SnapshotMeta(
+            index: state.lastAppliedIndex, term: 1, configuration: .empty, configurationIndex: 1,
+            wallClockNanoseconds: 0)
+        switch SnapshotArchive.pack(state, meta, crypto: crypto, compression: compression) {
+        case .success(let packed): return packed.bytes
+        case .failure: return nil
+        }
+    }
+
+    /// Whether the dry run of a plan takes this query.
+    package static func takesDryRun(_ queryText: String) -> Bool {
+        do {
+            _ = try DryRunRequest(Query(queryText))
+            return true
+        } catch {
+            return false
+        }
+    }
+}

@@ -1,0 +1,636 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Writes the seeds of Tests/Fuzz/Corpus: messages of every kind, built from the tables in the sources
+and not by the code that is fuzzed. Seeds that a later version writes differently stay: others may
+still send them. What the fuzzer found worth keeping lies beside them, named by its hash.
+
+    Tests/Fuzz/seeds.py            writes those that are missing or changed
+    Tests/Fuzz/seeds.py --check    1 if that would write anything
+"""
+import gzip
+import hashlib
+import io
+import os
+import struct
+import sys
+
+HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "Corpus")
+SEEDS = []
+
+
+def seed(target, name, content):
+    if isinstance(content, str):
+        content = content.encode("utf-8")
+    SEEDS.append((target, name, content))
+
+
+# Martlet's encoding (Modules/Bytes/ByteWriter.swift).
+def u8(n):
+    return struct.pack("<B", n)
+
+
+def u16(n):
+    return struct.pack("<H", n)
+
+
+def u32(n):
+    return struct.pack("<I", n)
+
+
+def u64(n):
+    return struct.pack("<Q", n)
+
+
+def blob(content):
+    return u32(len(content)) + content
+
+
+def text(words):
+    return blob(words.encode("utf-8"))
+
+
+def short(words):
+    content = words.encode("utf-8")
+    return u16(len(content)) + content
+
+
+def server_id(n):
+    return u64(n) + u64(0x8000000000000000 + n)
+
+
+def crc32c(content):
+    value = 0xFFFFFFFF
+    for byte in content:
+        value ^= byte
+        for _ in range(8):
+            value = value >> 1 ^ (0x82F63B78 if value & 1 else 0)
+    return value ^ 0xFFFFFFFF
+
+
+# MARK: HTTP
+
+
+GET = "GET /v1/status/leader HTTP/1.1\r\nHost: h:4646\r\n\r\n"
+seed("http-request", "get", GET)
+seed("http-request", "headers", "GET /v1/agent/self?pretty HTTP/1.1\r\nHost: [::1]:4646\r\n"
+     "Accept-Encoding: br, gzip;q=0.8\r\nX-Nomad-Token: 6f2e9f1c-6c8e-4a35-8a5e-0c5d5f1f1a10\r\n\r\n")
+seed("http-request", "put", "PUT http://h:1/a%2Fb?c=d HTTP/1.1\r\nHost: h:1\r\nContent-Length: 4\r\n\r\n{\"\"}" + GET)
+seed("http-request", "chunked", "POST /v1/x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+     "3;e=f\r\nabc\r\n0A\r\n0123456789\r\n0\r\nT: u\r\n\r\n" + GET)
+seed("http-request", "old", "DELETE /x HTTP/1.0\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n" + GET)
+seed("http-request", "expects", "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n1")
+seed("http-request", "options", "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n")
+seed("http-request", "connect", "CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n")
+seed("http-request", "pipelined", GET * 4)
+seed("http-request", "smuggled-cl-te", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n"
+     "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\nG")
+seed("http-request", "smuggled-te-te", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
+     "Transfer-Encoding : x\r\n\r\n0\r\n\r\n")
+seed("http-request", "folded", "GET / HTTP/1.1\r\nHost: a\r\nX: b\r\n c\r\n\r\n")
+seed("http-request", "many-headers", "GET / HTTP/1.1\r\nHost: a\r\n" + "".join(
+    "X%d: y\r\n" % n for n in range(17)) + "\r\n")
+seed("http-request", "body-at-bound", "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 1024\r\n\r\n" + "x" * 1024)
+
+seed("http-response", "fixed", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc")
+seed("http-response", "interim", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 \r\nTransfer-Encoding: chunked\r\n\r\n"
+     "3\r\nabc\r\n0\r\nT: u\r\n\r\n")
+seed("http-response", "until-end", "HTTP/1.0 404 Not Found\r\n\r\ntext")
+seed("http-response", "empty", "HTTP/1.1 204\r\nConnection: close\r\n\r\n")
+seed("http-response", "not-modified", "HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n")
+
+seed("http-chunked", "one", "5\r\nhello\r\n0\r\n\r\n")
+seed("http-chunked", "several", "3;name=\"value\"\r\nabc\r\n0A\r\n0123456789\r\n00\r\nTrailer: x\r\n\r\n")
+seed("http-chunked", "none", "0\r\n\r\n")
+seed("http-chunked", "overflow", "FFFFFFFFFFFFFFFFF\r\nx\r\n0\r\n\r\n")
+seed("http-chunked", "at-bound", "400\r\n" + "y" * 1024 + "\r\n0\r\n\r\n")
+
+seed("query", "usual", "stale&index=12&wait=5s&namespace=*&pretty=")
+seed("query", "escaped", "a=%C3%A9+b&%61=c&d=%26%3D&a=")
+seed("query", "damaged", "a=%f&b=%&c=%ff&=&&==")
+
+# MARK: JSON, bodies, texts
+
+JSON = {
+    "scalars": "[null,true,false,0,-0,1.5e-3,18446744073709551615,\"\"]",
+    "nested": "{\"a\":{\"b\":[{\"c\":[[[]]]},{}]}}",
+    "strings": "[\"é\\u0000\\ud83d\\ude00\\ud800\\n\\\"\\\\/\\/<>&\\u2028\"]",
+    "names": "{\"a\":1,\"b\":2,\"\":3,\"\\u212a\":4,\"ſ\":5}",
+    "many-names": "{" + ",".join("\"n%d\":%d" % (n, n) for n in range(20)) + "}",
+    "alike-names": "{\"Name\":1,\"NAME\":2}",
+    "deep": "[" * 65 + "]" * 65,
+    "blanks": " \t\r\n{ \"a\" : [ 1 , 2 ] }\n",
+    "cut": "{\"a\":\"b",
+}
+for name, content in JSON.items():
+    seed("json", name, content)
+    seed("json-limits", name, content)
+
+AUTOPILOT = ("{\"CleanupDeadServers\":true,\"LastContactThreshold\":\"200ms\",\"MaxTrailingLogs\":250,"
+             "\"MinQuorum\":3,\"ServerStabilizationTime\":\"10s\",\"EnableRedundancyZones\":false,"
+             "\"DisableUpgradeMigration\":false,\"EnableCustomUpgrades\":true,\"CreateIndex\":4,\"ModifyIndex\":4}")
+seed("api-autopilot", "whole", AUTOPILOT)
+seed("api-autopilot", "empty", "{}")
+seed("api-autopilot", "null", "null")
+seed("api-autopilot", "cases", "{\"minquorum\":18446744073709551615,\"LASTCONTACTTHRESHOLD\":\"1h2m3.5s\"}")
+seed("api-autopilot", "wrong-types", "{\"MinQuorum\":\"3\",\"CleanupDeadServers\":1}")
+SCHEDULER = ("{\"SchedulerAlgorithm\":\"spread\",\"PreemptionConfig\":{\"SystemSchedulerEnabled\":true,"
+             "\"SysBatchSchedulerEnabled\":false,\"BatchSchedulerEnabled\":true,\"ServiceSchedulerEnabled\":false},"
+             "\"MemoryOversubscriptionEnabled\":true,\"RejectJobRegistration\":false,\"PauseEvalBroker\":false,"
+             "\"NodeLimitForFeasibilityChecks\":100}")
+seed("api-scheduler", "whole", SCHEDULER)
+seed("api-scheduler", "empty", "{}")
+seed("api-scheduler", "flat", "{\"PreemptionConfig\":null,\"SchedulerAlgorithm\":\"\"}")
+seed("api-scheduler", "wrong", "{\"SchedulerAlgorithm\":\"worst\",\"PreemptionConfig\":[]}")
+
+for name, content in {
+    "usual": "1m30s", "all": "1h2m3s4ms5us6ns", "micro": "1.5µs", "greek": "1.5μs", "negative": "-0.25h",
+    "largest": "2562047h47m16.854775807s", "smallest": "-2562047h47m16.854775808s",
+    "beyond": "2562047h47m16.854775808s", "long-fraction": "0." + "123456789" * 6 + "s", "zero": "0",
+}.items():
+    seed("go-duration", name, content)
+seed("dry-run", "leaving", "leaving=s1&leaving=s2&failed=10.0.0.1:4647&MinQuorum=3")
+seed("dry-run", "fields", "LastContactThreshold=1s&EnableRedundancyZones=true&MaxTrailingLogs=9")
+seed("dry-run", "wrong", "MinQuorum=x&ServerStabilizationTime=-1s")
+for name, content in {
+    "ipv4": "127.0.0.1:4646", "ipv6": "[2001:db8::1:0:0:1]:65535", "mapped": "[::ffff:1.2.3.4]:1",
+    "unix": "unix:/run/martlet.sock", "bare": "::1:80", "shortened": "[1:0:0:2::]:0",
+}.items():
+    seed("socket-address", name, content)
+
+
+# MARK: Access control
+
+
+def ident(n):
+    return "00000000-0000-4000-8000-%012x" % n
+
+
+AGENT = """
+# An agent's file.
+name = "s1"  // the node's
+data_dir = "/var/lib/nomad"
+bind_addr = "0.0.0.0"
+ports { http = 4646, rpc = 4647 serf = 4648 }
+server {
+  enabled          = true
+  bootstrap_expect = 3
+  server_join { retry_join = ["10.0.0.1", "10.0.0.2:4648"] retry_interval = "15s" }
+}
+telemetry = { prometheus_metrics = true }
+/* and so on */
+audit { enabled = true
+  sink "audit" { type = "file" format = "json" }
+}
+text = <<-EOF
+    indented \\ "quoted"
+  EOF
+numbers = [0, -1, 0x1F, 1.5e3, 010, true, false, "a\\n\\u00e9\\"${b}"]
+"""
+seed("hcl", "agent", AGENT)
+seed("hcl", "json", "{\"server\":{\"enabled\":true,\"server_join\":[{\"retry_join\":[\"a\"]}]},\"x\":null,\"n\":-0.5}")
+seed("hcl", "heredoc", "a = <<EOF\nb\n  EOF\nEOF\nc = <<X\nX\n")
+seed("hcl", "labels", "a \"b\" \"c\" { d \"e\" {} }\n\"f\" = [{g = 1}, [[]]]\n")
+seed("hcl", "deep", "a = " + "[" * 17 + "]" * 17)
+seed("hcl", "cut", "a { b = \"c")
+POLICIES = {
+    "read": "operator { policy = \"read\" }\nagent { policy = \"read\" }\nnode { policy = \"read\" }\n",
+    "write": "operator { policy = \"write\" capabilities = [\"raft-remove\", \"snapshot-save\"] }\nagent { policy = \"write\" }",
+    "namespaces": "namespace \"*\" { policy = \"read\" }\nnamespace \"prod-*\" { capabilities = [\"submit-job\", \"read-logs\"]\n"
+    "  variables { path \"a/*\" { capabilities = [\"read\", \"write\"] } path \"*\" { capabilities = [\"deny\"] } } }\n"
+    "namespace \"prod-x\" { policy = \"deny\" }",
+    "others": "host_volume \"prod-*\" { policy = \"write\" }\nnode_pool \"all\" { capabilities = [\"read\"] }\n"
+    "quota { policy = \"read\" }\nplugin { policy = \"list\" }",
+    "deny": "operator { policy = \"deny\" }\nnamespace \"default\" { capabilities = [\"deny\"] }",
+    "json": "{\"operator\":{\"policy\":\"read\"},\"namespace\":{\"default\":{\"policy\":\"write\"}}}",
+    "unknown": "operater { policy = \"read\" }",
+}
+for name, content in POLICIES.items():
+    seed("policy", name, content)
+    seed("hcl", "policy-" + name, content)
+seed("policy", "several", "\0".join([POLICIES["read"], POLICIES["namespaces"], POLICIES["deny"]]))
+for name, content in {
+    "exact": "prod\0prod", "star": "prod-api-1\0prod-*-1", "stars": "aaabaaab\0*a*aab*", "none": "prod\0dev*",
+    "overlap": "aba\0ab*ba", "every": "x\0***",
+}.items():
+    seed("policy-glob", name, content)
+TOKEN = ("{\"AccessorID\":\"%s\",\"Name\":\"ops\",\"Type\":\"client\",\"Policies\":[\"read\",\"write\"],\"Roles\":"
+         "[{\"ID\":\"%s\"},{\"Name\":\"deployers\"}],\"Global\":true,\"ExpirationTTL\":\"8h\"}" % (ident(1), ident(2)))
+seed("api-token", "client", TOKEN)
+seed("api-token", "management", "{\"Type\":\"management\",\"ExpirationTime\":\"2030-01-02T03:04:05.678+01:00\"}")
+seed("api-token", "wrong", "{\"Type\":\"root\",\"Policies\":[\"a b\"],\"ExpirationTTL\":-1}")
+seed("api-policy", "whole", "{\"Name\":\"read\",\"Description\":\"d\",\"Rules\":\"operator { policy = \\\"read\\\" }\"}")
+seed("api-policy", "wrong", "{\"Name\":\"a b\",\"JobACL\":null}")
+seed("api-role", "whole", "{\"Name\":\"deployers\",\"Policies\":[{\"Name\":\"read\"},{\"Name\":\"read\"}]}")
+seed("api-role", "wrong", "{\"Name\":\"\",\"Policies\":[]}")
+seed("api-bootstrap", "secret", "{\"BootstrapSecret\":\"%s\"}" % ident(3))
+seed("api-bootstrap", "none", "{}")
+for name, content in {
+    "zulu": "2026-11-25T23:59:59Z", "nanoseconds": "2024-02-29T00:00:00.123456789Z", "offset": "1969-12-31T19:00:00-05:00",
+    "first": "1678-01-01T00:00:00Z", "last": "2261-12-31T23:59:59.999999999Z", "none": "0001-01-01T00:00:00Z",
+    "leap": "2023-02-29T00:00:00Z",
+}.items():
+    seed("timestamp", name, content)
+seed("audit-lines", "foreign", "{\"created_at\":\"2026-11-25T23:00:00Z\",\"event_type\":\"audit\",\"payload\":{\"id\":\"a\"}}\n{}\n")
+seed("audit-lines", "torn", "{\"a\":1\n\n{\"a\":")
+
+# MARK: Between servers
+
+
+def member(n, cluster=True, bound=False, zone="", upgrade=""):
+    content = server_id(n)
+    for words in ["s%d" % n, "global", "dc1", "0.1.0", "10.0.0.%d:4647" % n, "10.0.0.%d:4648" % n,
+                  "10.0.0.%d:4646" % n]:
+        content += text(words)
+    content += u8(3) + u8(0) + u8(cluster) + server_id(99 if cluster else 0)
+    content += u8(bound) + server_id(1 if bound else 0) + u64(2) + u8(1) + u64(1_700_000_000_000) + u64(5)
+    return content + text(zone) + text(upgrade) + u16(3) + u8(0)
+
+
+def configuration(count, joint=False):
+    content = u8(2 if joint else 1) + u8(count)
+    for n in range(1, count + 1):
+        address = b"10.0.0.%d:4647" % n
+        role = (0 if n % 3 else 1) | (4 if joint and n % 2 else 0)
+        content += server_id(n) + u8(role) + u8(len(address)) + address
+    return content
+
+
+def frame(kind, payload):
+    rest = u8(kind) + payload
+    return u32(len(payload)) + u32(crc32c(rest)) + rest
+
+
+def entry(index, term, kind, payload):
+    return u64(index) + u64(term) + u8(kind) + blob(payload)
+
+
+MEMBERS = {
+    "usual": member(1), "stranger": member(2, cluster=False, bound=True),
+    "labels": member(3, zone="zone-a", upgrade="2.0.1"),
+}
+for name, content in MEMBERS.items():
+    seed("member-info", name, content)
+    seed("hello", name, u32(0x4C54524D) + u16(1) + u16(3) + u8(1) + content)
+    seed("hello-reply", name, u8(0) + text("") + content + u16(3))
+    seed("gossip-message", name, content + b"\x01\x05\x00")
+seed("hello", "snapshot", u32(0x4C54524D) + u16(1) + u16(2) + u8(2) + member(1))
+seed("hello", "other-protocol", u32(0x4C54524D) + u16(4) + u16(9) + u8(1) + member(1))
+seed("hello-reply", "refused", u8(1) + text("it belongs to another cluster") + member(1) + u16(3))
+seed("hello-reply", "first-protocol", u8(0) + text("") + member(1))
+
+FORWARD = u8(3) + text("/v1/operator/scheduler/configuration") + text("cas=7&pretty") + blob(SCHEDULER.encode())
+seed("forward", "put", FORWARD)
+seed("forward", "get", u8(1) + text("/v1/status/peers") + text("") + blob(b""))
+ANSWER = u16(200) + u8(1) + blob(b"{\"Updated\":true}") + u8(1) + u64(7) + u8(1) + u64(12) + u8(1) + u64(7)
+seed("forward-reply", "answered", u8(0) + ANSWER + text("") + u16(0))
+seed("forward-reply", "busy", u8(0) + u16(429) + u8(2) + blob(b"try again") + u8(0) + u8(0) + text("GET, PUT") + u16(1))
+seed("forward-reply", "archive", u8(0) + u16(200) + u8(3) + blob(b"\x1f\x8b") + u8(0) + u8(0) + text("") + u16(0)
+     + text("47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="))
+seed("forward-reply", "not-leader", u8(1))
+seed("credential", "anonymous", u8(0))
+seed("credential", "token", u8(1) + bytes(range(32)))
+seed("credential", "malformed", u8(2))
+
+RAFT = {
+    "vote-request": u8(1) + u64(5) + u8(3) + u64(10) + u64(4),
+    "vote-response": u8(2) + u64(5) + u8(2),
+    "heartbeat": u8(3) + u64(5) + u64(10) + u64(5) + u64(9) + u64(77) + u64(3) + u32(0),
+    "append": u8(3) + u64(5) + u64(10) + u64(5) + u64(9) + u64(78) + u64(3) + u32(3)
+    + entry(11, 5, 0, b"") + entry(12, 5, 1, b"\x01\x06\x00\x00\x00\x00") + entry(13, 5, 2, configuration(3)),
+    "recovered": u8(3) + u64(5) + u64(10) + u64(5) + u64(9) + u64(79) + u64(3) + u32(1 << 31) + u64(2),
+    "accepted": u8(4) + u64(5) + u8(1) + u64(13) + u64(0) + u64(0) + u64(78) + u64(3) + u64(13) + u64(5) + u32(500),
+    "rejected": u8(4) + u64(5) + u8(0) + u64(10) + u64(7) + u64(4) + u64(78) + u64(3) + u64(7) + u64(4) + u32(0),
+    "recovering": u8(4) + u64(5) + u8(3) + u64(13) + u64(0) + u64(0) + u64(78) + u64(3) + u64(13) + u64(5)
+    + u64(2) + u32(500),
+    "timeout-now": u8(5) + u64(5),
+    "snapshot-response": u8(6) + u64(5) + u64(10) + u8(1) + u64(10) + u64(3),
+    "read-request": u8(7) + u64(5) + u64(1),
+    "read-response": u8(8) + u64(5) + u8(1) + u64(1) + u64(13),
+}
+for name, content in RAFT.items():
+    seed("raft-message", name, content)
+
+
+def told(how, content):
+    return u8(how) + u16(len(content)) + content
+
+
+def appended(term, previous, count, commit, previous_term=1):
+    return (u8(3) + u64(term) + u64(previous) + u64(previous_term) + u64(commit) + u64(1) + u64(1) + u32(count)
+            + b"".join(entry(previous + 1 + n, term, 1, b"\x01\x06") for n in range(count)))
+
+
+def accepted(term, match, session=1):
+    return (u8(4) + u64(term) + u8(1) + u64(match) + u64(0) + u64(0) + u64(1) + u64(session) + u64(match)
+            + u64(term) + u32(0))
+
+
+seed("raft-core", "appended", u8(0) + told(0x16, appended(2, 5, 3, 6)) + told(0, b"") + told(0x16, appended(2, 8, 1, 9, 2))
+     + told(0, b""))
+seed("raft-core", "conflict", u8(0) + told(0x16, appended(2, 4, 3, 4)) + told(0, b"") + told(0x26, appended(3, 3, 2, 5)))
+seed("raft-core", "asked", u8(0) + told(1, b"") + told(0x16, u8(1) + u64(2) + u8(0) + u64(9) + u64(1)) + told(0, b"")
+     + told(0x16, u8(2) + u64(2) + u8(2)) + told(0x16, u8(5) + u64(2)))
+seed("raft-core", "led", u8(1) + told(2, b"\x01\x06") + told(0, b"") + told(0x16, accepted(2, 6)) + told(0x26, accepted(2, 7))
+     + told(4, b"") + told(0x16, accepted(2, 7)) + told(1, b""))
+seed("raft-core", "rejected", u8(1) + told(0, b"") + told(0x16, u8(4) + u64(2) + u8(0) + u64(5) + u64(2) + u64(1) + u64(1)
+     + u64(1) + u64(3) + u64(1) + u32(0)) + told(0x15, b"") + told(1, b"") + told(0x26, u8(6) + u64(2) + u64(3) + u8(1)
+     + u64(5) + u64(1)))
+seed("raft-core", "deposed", u8(1) + told(0, b"") + told(0x16, u8(2) + u64(9) + u8(0)) + told(0x16, appended(9, 5, 2, 7))
+     + told(0, b"") + told(0x23, b""))
+OFFER = u64(5) + u64(3) + u64(10) + u64(4) + blob(configuration(3)) + u64(2) + u64(4096) + u32(0xDEADBEEF)
+seed("snapshot-offer", "usual", OFFER)
+seed("snapshot-offer", "joint", u64(5) + u64(3) + u64(10) + u64(4) + blob(configuration(5, joint=True)) + u64(2)
+     + u64(1 << 30) + u32(0))
+seed("snapshot-offer", "many", u64(5) + u64(3) + u64(10) + u64(4) + blob(configuration(100)) + u64(2) + u64(1) + u32(1))
+FOUNDING = server_id(1) + server_id(99) + blob(configuration(3))
+seed("founding", "three", FOUNDING)
+seed("founding", "one", server_id(1) + server_id(99) + blob(configuration(1)))
+seed("founding", "joint", server_id(1) + server_id(99) + blob(configuration(5, joint=True)))
+seed("founding", "most", server_id(1) + server_id(99) + blob(configuration(127)))
+
+seed("frames", "ping", frame(6, b"") + frame(7, b""))
+seed("frames", "raft", frame(3, RAFT["heartbeat"]) + frame(3, RAFT["accepted"]) + frame(4, u64(1) + FORWARD[:100]))
+seed("frames", "every-kind", b"".join(frame(kind, bytes([kind])) for kind in range(1, 22) if kind != 8))
+seed("frames", "at-bound", frame(19, b"\x00" * 512))
+seed("frames", "over-bound", frame(19, b"\x00" * 513))
+seed("frames", "unknown", frame(8, b"x") + frame(6, b""))
+
+# MARK: Gossip
+
+
+def record(n, incarnation=10, payload=b"\x01"):
+    address = "10.0.0.%d:4648" % n
+    return u64(0) + u64(n + 1) + u64(incarnation) + short(address) + blob(payload)
+
+
+def node(n):
+    return u64(0) + u64(n + 1)
+
+
+CLAIMS = u8(1) + record(3) + u8(3) + u8(2) + node(2) + u64(10) + node(4) + u8(1) + record(4, 2**64 - 1, b"") + u8(0)
+EXCHANGED = u16(2) + record(2) + u8(2) + u8(0) + u32(7) + record(3) + u8(0) + u8(1) + u32(0)
+GOSSIP = {
+    "ping": u8(1) + u8(1) + u8(0) + record(1) + u64(1) + node(0) + CLAIMS,
+    "ack": u8(1) + u8(2) + u8(1) + record(1) + u64(2**64 - 1) + CLAIMS,
+    "ping-request": u8(1) + u8(3) + u8(0) + record(1) + u64(3) + node(2),
+    "nack": u8(1) + u8(4) + u8(0) + node(1) + u64(10) + u64(4),
+    "news": u8(1) + u8(5) + u8(7) + node(1) + u64(10) + CLAIMS,
+    "news-of-own": u8(1) + u8(5) + u8(0) + node(1) + u64(10) + u8(2) + node(0) + u64(10) + node(1),
+}
+STREAMS = {
+    "exchange": u8(1) + u8(6) + u8(0) + record(1) + EXCHANGED,
+    "answer": u8(1) + u8(7) + u8(3) + record(1) + u16(0),
+    "many": u8(1) + u8(6) + u8(0) + record(1) + u16(20)
+    + b"".join(record(n) + u8(0) + u8(0) + u32(0) for n in range(10, 30)),
+}
+for name, content in GOSSIP.items():
+    seed("gossip-packet", name, content)
+    seed("gossip-exchange", name, content)
+for name, content in STREAMS.items():
+    seed("gossip-exchange", name, content)
+
+
+def said(how, content):
+    return u8(how) + u16(len(content)) + content
+
+
+for name, content in GOSSIP.items():
+    seed("gossip-pool", name, said(1, content) + said(7, b"") + said(2, content))
+for name, content in STREAMS.items():
+    seed("gossip-pool", name, said(4, content) + said(6, content) + said(7, b""))
+seed("gossip-pool", "all", b"".join(said(n % 4, c) for n, c in enumerate(GOSSIP.values())) + said(15, b""))
+seed("gossip-pool", "leaving", said(1, u8(1) + u8(5) + u8(1) + node(1) + u64(10)) + said(255, b"")
+     + said(1, u8(1) + u8(5) + u8(7) + node(1) + u64(10)))
+
+seed("sealed-packet", "short", b"\x00" + b"\x01" * 28)
+seed("sealed-packet", "whole", b"\x01\x01" + b"\x07" * 12 + bytes(range(64)))
+seed("sealed-packet", "plain", b"\x02" + GOSSIP["ping"])
+
+# MARK: State
+
+
+def autopilot():
+    return u8(1) + u64(200_000_000) + u64(250) + u64(3) + u64(10_000_000_000) + u8(0) + u8(0) + u8(1)
+
+
+def scheduler():
+    return u8(1) + u8(1) + u8(0) + u8(0) + u8(0) + u8(1) + u8(0) + u8(0) + u64(9)
+
+
+def uuid(n):
+    return "00000000-0000-4000-8000-%012d" % n
+
+
+def identity(n):
+    return b"".join(short(words) for words in [
+        uuid(n), "s%d" % n, "global", "dc1", "10.0.0.%d:4647" % n, "10.0.0.%d:4646" % n, "10.0.0.%d:4648" % n,
+        "0.1.0"]) + u8(0)
+
+
+def labels(zone, upgrade):
+    flags = (1 if zone else 0) | (2 if upgrade else 0)
+    return u8(flags) + (short(zone) if zone else b"") + (short(upgrade) if upgrade else b"")
+
+
+def author():
+    return u64(1_700_000_000_000_000_000) + short("6f2e9f1c-6c8e-4a35-8a5e-0c5d5f1f1a10")
+
+
+def event(action, actor):
+    return (u64(1_700_000_000_000_000_000) + actor + short(action) + short(uuid(2)) + short("s2") + short("stable")
+            + short("healthy for 10s") + u64(0xABCD) + u64(4) + u64(6) + short("applied"))
+
+
+def leader(term):
+    return u64(term) + short(uuid(1)) + short("s1") + u64(1_700_000_000_000_000_000)
+
+
+OLD_STATE = u8(1) + u64(9) + u8(1) + u64(1) + u64(2) + autopilot() + u8(0) + u64(0) + u32(0)
+COMMANDS = {
+    "set-autopilot": u8(1) + u8(1) + u8(0) + autopilot(),
+    "set-autopilot-cas": u8(1) + u8(1) + u8(1) + u64(1) + autopilot(),
+    "initialize-autopilot": u8(1) + u8(2) + autopilot(),
+    "set-scheduler": u8(1) + u8(3) + u8(1) + u64(0) + scheduler(),
+    "initialize-scheduler": u8(1) + u8(4) + scheduler(),
+    "put-server": u8(1) + u8(5) + identity(1),
+    "remove-server": u8(1) + u8(6) + text(uuid(1)),
+    "restore-begin": u8(2) + u8(7) + u64(len(OLD_STATE)) + u32(crc32c(OLD_STATE)),
+    "restore-chunk": u8(2) + u8(8) + u64(1) + u32(0) + blob(OLD_STATE),
+    "restore-end": u8(2) + u8(9) + u64(1),
+    "set-autopilot-by": u8(3) + u8(1) + u8(0) + author() + autopilot(),
+    "set-scheduler-by": u8(3) + u8(3) + u8(0) + author() + scheduler(),
+    "put-server-with-labels": u8(3) + u8(5) + identity(2) + labels("zone-a", "2.0.1"),
+    "record-event": u8(3) + u8(10) + event("promote", u8(0)),
+    "record-event-by": u8(3) + u8(10) + event("remove", u8(1) + short("anonymous")),
+    "record-leader": u8(3) + u8(11) + leader(5),
+    "upgrade-baseline": u8(3) + u8(12) + u8(1) + u64(0) + u8(1) + u64(3),
+    "newer": u8(200) + u8(1),
+}
+
+
+def texts(*words):
+    return u32(len(words)) + b"".join(text(word) for word in words)
+
+
+def token(n, management=False, expires=None):
+    return (text(ident(n)) + hashlib.sha256(b"%d" % n).digest() + u8(management) + u8(1) + text("token %d" % n)
+            + (texts() + texts() if management else texts("read", "write") + texts(ident(50)))
+            + u64(1_700_000_000_000_000_000) + (u8(0) if expires is None else u8(1) + u64(expires)) + blob(b""))
+
+
+def policy(name):
+    return text(name) + text("about " + name) + text(POLICIES[name]) + blob(hashlib.sha256(name.encode()).digest())
+
+
+def role(n):
+    return text(ident(50)) + text("deployers") + text("") + texts("read", "deny") + blob(b"")
+
+
+COMMANDS.update({
+    "upsert-policies": u8(4) + u8(13) + u32(2) + policy("read") + policy("deny"),
+    "delete-policies": u8(4) + u8(14) + texts("deny"),
+    "create-token": u8(4) + u8(15) + token(1),
+    "create-expiring-token": u8(4) + u8(15) + token(2, expires=1_700_000_100_000_000_000),
+    "update-token": u8(4) + u8(16) + text(ident(1)) + u8(0) + u8(1) + text("other") + texts("read") + texts() + blob(b""),
+    "delete-tokens": u8(4) + u8(17) + texts(ident(1)),
+    "delete-expired-tokens": u8(4) + u8(18) + u64(1_800_000_000_000_000_000) + u32(10),
+    "create-role": u8(4) + u8(19) + role(50),
+    "update-role": u8(4) + u8(20) + role(50),
+    "delete-roles": u8(4) + u8(21) + texts(ident(50)),
+    "bootstrap": u8(4) + u8(22) + u8(0) + token(3, management=True) + u8(0),
+    "bootstrap-again": u8(4) + u8(22) + u8(1) + u64(1) + token(4, management=True) + u8(1),
+})
+for name, content in COMMANDS.items():
+    seed("command", name, content)
+
+
+def log(*names):
+    # An index of its own for each, one or two beyond the one before.
+    return b"".join(u16(len(COMMANDS[name])) + COMMANDS[name] for name in names)
+
+
+seed("commands", "all", log(*list(COMMANDS)[:18]))
+seed("commands", "access", log("bootstrap", "upsert-policies", "create-role", "create-token", "create-expiring-token",
+                               "update-token", "update-role", "bootstrap-again", "delete-expired-tokens"))
+seed("commands", "no-access", log("create-role", "create-token", "delete-tokens", "delete-roles", "delete-policies"))
+seed("commands", "configurations", log("initialize-autopilot", "set-autopilot-cas", "set-autopilot-by",
+                                       "initialize-scheduler", "set-scheduler", "set-scheduler-by"))
+seed("commands", "servers", log("put-server", "put-server-with-labels", "put-server", "remove-server"))
+seed("commands", "history", log("record-leader", "record-event", "record-event-by", "record-leader",
+                                "upgrade-baseline"))
+begin = COMMANDS["restore-begin"]
+for position in (1, 2):
+    chunk = u8(2) + u8(8) + u64(position) + u32(0) + blob(OLD_STATE)
+    end = u8(2) + u8(9) + u64(position)
+    seed("commands", "restore-%d" % position, b"".join(u16(len(c)) + c for c in (begin, chunk, end)))
+
+servers = u64(6) + u32(2) + identity(1) + identity(2)
+labelled = u64(6) + u32(2) + identity(1) + labels("", "") + identity(2) + labels("zone-a", "")
+pending = u64(2) + u8(1) + u64(5) + u64(len(OLD_STATE)) + u32(crc32c(OLD_STATE)) + u32(1) + blob(OLD_STATE)
+SNAPSHOTS = {
+    "empty": u8(1) + u64(0) + u8(0) + u8(0) + u64(0) + u32(0),
+    "first": u8(1) + u64(9) + u8(1) + u64(1) + u64(2) + autopilot() + u8(1) + u64(3) + u64(3) + scheduler() + servers,
+    "restored": u8(2) + u64(9) + u8(0) + u8(0) + servers + u64(7) + u8(0),
+    "restoring": u8(2) + u64(9) + u8(1) + u64(2) + u64(2) + autopilot() + u8(0) + servers + pending,
+    "history": u8(3) + u64(20) + u8(0) + u8(0) + labelled + u64(0) + u8(0)
+    + u64(14) + u32(2) + u64(10) + leader(5) + u64(12) + leader(6)
+    + u32(2) + u64(13) + event("promote", u8(0)) + u64(14) + event("remove", u8(1) + short("a"))
+    + u64(15) + u8(1) + u64(3),
+}
+SNAPSHOTS["access"] = (
+    u8(4) + u64(20) + u8(0) + u8(0) + labelled + u64(0) + u8(0) + u64(0) + u32(0) + u32(0) + u64(0) + u8(0)
+    + u64(3) + u64(7) + u32(2) + b"".join(u64(7) + u64(7) + policy(name) for name in ("deny", "read"))
+    + u64(8) + u32(2) + u64(8) + u64(8) + token(1) + u64(3) + u64(3) + token(3, management=True)
+    + u64(9) + u32(1) + u64(9) + u64(9) + role(50))
+for name, content in SNAPSHOTS.items():
+    seed("state-snapshot", name, content)
+    seed("snapshot-archive", name, content)
+
+
+# MARK: Archives and files
+
+
+def packed(content):
+    output = io.BytesIO()
+    with gzip.GzipFile(fileobj=output, mode="wb", mtime=0, filename="") as file:
+        file.write(content)
+    return output.getvalue()
+
+
+def tar(files):
+    content = b""
+    for name, body in files:
+        head = bytearray(512)
+
+        def put(place, words):
+            head[place:place + len(words)] = words
+
+        put(0, name.encode())
+        put(100, b"0000600\0")
+        put(108, b"0000000\0")
+        put(116, b"0000000\0")
+        put(124, b"%011o\0" % len(body))
+        put(136, b"%011o\0" % 0)
+        put(148, b"        ")
+        put(156, b"0")
+        put(257, b"ustar\x0000")
+        put(148, b"%06o\0 " % sum(head))
+        content += bytes(head) + body + b"\0" * (-len(body) % 512)
+    return content + b"\0" * 1024
+
+
+meta = b"{\"Version\":1}"
+sums = "".join("%s  %s\n" % (hashlib.sha256(body).hexdigest(), name)
+               for name, body in (("meta.json", meta), ("state.bin", OLD_STATE))).encode()
+TAR = tar([("meta.json", meta), ("state.bin", OLD_STATE), ("SHA256SUMS", sums)])
+seed("tar", "archive", TAR)
+seed("tar", "one", tar([("a", b"")]))
+seed("tar", "none", tar([]))
+seed("snapshot-archive", "archive", packed(TAR))
+seed("gzip", "text", packed(b"hello, hello, hello"))
+seed("gzip", "empty", packed(b""))
+seed("gzip", "two-members", packed(b"one") + packed(b"two"))
+seed("gzip", "bomb", packed(b"\0" * (1 << 20)))
+seed("gzip", "cut", packed(TAR)[:-9])
+
+seed("peers-file", "three", "[\n  {\"id\":\"%s\",\"address\":\"10.0.0.1:4647\"},\n  {\"id\":\"%s\","
+     "\"address\":\"[::1]:4647\",\"non_voter\":true}\n]\n" % (uuid(1), uuid(2)))
+seed("peers-file", "old", "[\"10.0.0.1:4647\"]")
+seed("peers-file", "twice", "[{\"id\":\"%s\",\"address\":\"10.0.0.1:4647\"},{\"ID\":\"%s\",\"address\":\"10.0.0.1:4647\"}]"
+     % (uuid(1), uuid(2)))
+seed("keyring", "two", "[\n    \"BwcHBwcHBwcHBwcHBwcHBw==\",\n    \"CQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQk=\"\n]\n")
+seed("keyring", "short", "[\"BwcHBwcH\"]")
+seed("keyring", "not-base64", "[\"====\",1]")
+
+
+def sealed(content):
+    return content + u32(crc32c(content))
+
+
+head = b"identity" + u32(1) + server_id(1)
+seed("identity-file", "new", sealed(head + u8(0) + u64(0) + u8(0) + u8(0) + u8(0)))
+seed("identity-file", "member", sealed(head + u8(1) + server_id(99) + u64(2) + u8(1) + u8(1) + u32(2) + u8(0)))
+seed("identity-file", "founding", sealed(head + u8(0) + u64(0) + u8(0) + u8(0) + u8(1) + FOUNDING))
+seed("members-file", "none", sealed(u8(1) + u8(1) + u16(0)))
+seed("members-file", "two", sealed(u8(1) + u8(0) + u16(2) + member(1) + member(2, cluster=False)))
+
+
+def main():
+    wrong = 0
+    for target, name, content in SEEDS:
+        path = os.path.join(HERE, target, name)
+        if os.path.exists(path):
+            with open(path, "rb") as file:
+                if file.read() == content:
+                    continue
+        wrong += 1
+        print("%s/%s" % (target, name))
+        if "--check" not in sys.argv:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "wb") as file:
+                file.write(content)
+    return 1 if wrong and "--check" in sys.argv else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
