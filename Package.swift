@@ -166,7 +166,7 @@ let package = Package(
             "CLI",
             uses: [
                 "CLI", "API", "JSON", "HCL", "Client", "Transport", "Storage", "Raft", "State",
-                "Memory", "Simulation",
+                "Memory", "Simulation", "Harness",
             ]),
         tests("UV", uses: ["UV", "Transport", "Contracts"]),
         tests(

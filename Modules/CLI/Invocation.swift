@@ -112,6 +112,9 @@ package final class Invocation {
         return CLIFailure(text, .refused)
     }
 
+    /// The server that answered last, as it was named.
+    var answering: String { connection?.answering ?? "nobody" }
+
     func settings() throws(CLIFailure) -> ConnectionSettings {
         try ConnectionSettings(values, environment)
     }

@@ -28,7 +28,7 @@ struct Seen: Equatable {
 
 /// An operator's desk in a simulated world: a terminal, files, and servers that answer by a script.
 final class Desk {
-    let world = SimulatedWorld(seed: 1)
+    let world: SimulatedWorld
     let host: SimulatedHost
     /// Asked for by `METHOD target`, or by `METHOD path` without a query.
     var replies: [String: Reply] = [:]
@@ -43,9 +43,18 @@ final class Desk {
     private(set) var output: [UInt8] = []
     private(set) var errors = ""
     private var listeners: [any Listener] = []
+    private var servers: AnyObject?
+
+    /// A desk in a world where servers are already, which live as long as it does.
+    init(in world: SimulatedWorld, with servers: AnyObject) {
+        self.world = world
+        self.servers = servers
+        host = world.makeHost("desk")
+    }
 
     /// - Parameter servers: how many listen, at 10.0.0.2:4646 and on.
     init(servers: Int = 1) {
+        world = SimulatedWorld(seed: 1)
         host = world.makeHost("desk")
         for number in 1...max(1, servers) {
             let server = world.makeHost("server \(number)")

@@ -41,14 +41,15 @@ enum AutopilotReports {
         let isHealthy = response.status == 200 && answer.isTrue("Healthy")
         try invocation.show(answer) { () throws(CLIFailure) in
             let reasons = isHealthy ? [] : try reasons(invocation)
-            return try text(of: answer, reasons, invocation.style)
+            return try text(of: answer, reasons, invocation)
         }
         return isHealthy ? .fine : .refused
     }
 
     private static func text(
-        of answer: Answer, _ reasons: [String], _ style: Style
+        of answer: Answer, _ reasons: [String], _ invocation: Invocation
     ) throws(CLIFailure) -> String {
+        let style = invocation.style
         let isHealthy = answer.isTrue("Healthy")
         var text = "Healthy: \(style.paint("\(isHealthy)", isHealthy ? .good : .bad))\n"
         text += "FailureTolerance: \(answer.text("FailureTolerance", default: "0"))\n"
@@ -64,12 +65,14 @@ enum AutopilotReports {
         if let upgrade = answer["Upgrade"] {
             text += "Upgrade: \(upgrade.text("Status")) to \(upgrade.text("TargetVersion"))\n"
         }
-        text += "Servers:\n" + (try servers(of: answer)).text(style)
+        text += "Servers:\n" + (try servers(of: answer, invocation.environment)).text(style)
         if !reasons.isEmpty { text += "\n" + reasons.joined(separator: "\n") + "\n" }
         return text
     }
 
-    private static func servers(of answer: Answer) throws(CLIFailure) -> Table {
+    private static func servers(
+        of answer: Answer, _ environment: CLIEnvironment
+    ) throws(CLIFailure) -> Table {
         var table = Table(
             "ID", "Name", "Address", "SerfStatus", "Version", "Leader", "Voter", "Healthy",
             "LastContact", "LastTerm", "LastIndex", "StableSince")
@@ -81,7 +84,7 @@ enum AutopilotReports {
                 Cell(server.text("Leader")), Cell(server.text("Voter")),
                 .goodIfTrue(server.isTrue("Healthy")), Cell(server.text("LastContact")),
                 Cell(server.text("LastTerm")), Cell(server.text("LastIndex")),
-                Cell(server.text("StableSince")),
+                Cell(Moment.age(of: server.text("StableSince"), environment)),
             ])
         }
         return table

@@ -164,6 +164,9 @@ enum ServerCommands {
         let failing = "Error querying Autopilot health"
         let response = try invocation.response(
             .get, "/v1/operator/autopilot/health", failing: failing)
+        if response.saysNoLeader, invocation.wantsTable {
+            return try leaderless(invocation, Text.reason(response.body))
+        }
         guard response.status == 200 || response.status == 429 else {
             throw invocation.refusal(response, failing: failing)
         }
@@ -185,5 +188,28 @@ enum ServerCommands {
             return facts.text(invocation.style)
         }
         return isHealthy ? .fine : .refused
+    }
+
+    /// What the server that is asked knows by itself.
+    private static func leaderless(
+        _ invocation: Invocation, _ reason: String
+    ) throws(CLIFailure) -> ExitCode {
+        let failing = "Error querying servers"
+        let members = try invocation.answer("/v1/agent/members", failing: failing)
+        let all = try members.list("Members")
+        var facts = Facts()
+        facts.add("Healthy", "false", .bad)
+        facts.add("Leader", "")
+        facts.add("Servers", "\(all.count)")
+        let statuses: [(title: String, status: String, tint: Style.Tint)] = [
+            ("Alive", "alive", .plain), ("Failed", "failed", .bad), ("Left", "left", .plain),
+        ]
+        for (title, status, tint) in statuses {
+            let names = all.filter { $0.text("Status") == status }.map { $0.text("Name") }
+            if !names.isEmpty { facts.add(title, names.joined(separator: ", "), tint) }
+        }
+        invocation.write(facts.text(invocation.style))
+        throw CLIFailure(
+            "\(reason): asked \(invocation.answering), which knows this by gossip", .refused)
     }
 }
