@@ -180,6 +180,7 @@ let package = Package(
             dependencies: [
                 "MartletHarness", "MartletSimulation", "MartletMemory", "MartletServer",
                 "MartletClient", "MartletAPI", "MartletRaft", "MartletState", "MartletTransport",
+                "MartletTLS",
             ],
             path: "Tests/ClusterTests", swiftSettings: settings),
 
