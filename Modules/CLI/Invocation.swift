@@ -12,8 +12,6 @@ package final class Invocation {
     let style: Style
     private var connection: ServerConnection?
 
-    /// What an answer may hold; a snapshot is the largest.
-    static let answerBytesMax = 1 << 30
     static let timeout: Duration = .seconds(10)
 
     init(
@@ -123,7 +121,7 @@ package final class Invocation {
         if let connection { return connection }
         let made = ServerConnection(
             settings, environment.network, environment.files,
-            responseBytesMax: Self.answerBytesMax)
+            responseBytesMax: command.answerBytesMax)
         connection = made
         return made
     }
