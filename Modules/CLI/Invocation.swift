@@ -120,7 +120,7 @@ package final class Invocation {
     private func connection(_ settings: ConnectionSettings) -> ServerConnection {
         if let connection { return connection }
         let made = ServerConnection(
-            settings, environment.network, environment.files,
+            settings, environment.makeNetwork(), environment.files,
             responseBytesMax: command.answerBytesMax)
         connection = made
         return made
