@@ -279,6 +279,9 @@ import Testing
         desk.replies["PUT /v1/agent/keyring/use"] = .ok(answer)
         #expect(desk.run("operator gossip keyring use b=") == 0)
         #expect(desk.requests == [#"PUT /v1/agent/keyring/use {"Key":"b="}"#])
+        desk.input = Array("b=\n".utf8)
+        #expect(desk.run("operator gossip keyring use -") == 0)
+        #expect(desk.requests == [#"PUT /v1/agent/keyring/use {"Key":"b="}"#])
         desk.replies["PUT /v1/agent/keyring/install"] = .answer(
             500, #"{"Keys":{},"Messages":{"s2.global":"not reachable"},"NumNodes":3}"#)
         #expect(desk.run("operator keyring -install=c=") == 2)
