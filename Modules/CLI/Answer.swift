@@ -102,8 +102,8 @@ extension JSONValue {
     }
 }
 
-/// JSON for people and programs: four spaces a level, names sorted by their bytes, as Nomad's command
-/// line prints it.
+/// JSON for people and programs: four spaces a level, names sorted by their bytes, as Nomad's
+/// command line prints it.
 struct SortedJSON: JSONWritable {
     let node: JSONNode
 

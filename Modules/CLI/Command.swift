@@ -16,11 +16,14 @@ package struct Command: Sendable {
     package let flags: [Flag]
     /// It asks a server: the flags that say where and how belong to it.
     package let asksServer: Bool
+    /// What the body of an answer may have.
+    package let answerBytesMax: Int
     package let run: Run
 
     package init(
         _ words: String, _ synopsis: String, detail: String = "", operands: Operands = .none,
-        flags: [Flag] = [], asksServer: Bool = true, run: @escaping Run
+        flags: [Flag] = [], asksServer: Bool = true, answerBytesMax: Int = 64 << 20,
+        run: @escaping Run
     ) {
         self.words = words.split(separator: " ").map(String.init)
         self.synopsis = synopsis
@@ -28,6 +31,7 @@ package struct Command: Sendable {
         self.operands = operands
         self.flags = flags
         self.asksServer = asksServer
+        self.answerBytesMax = answerBytesMax
         self.run = run
     }
 

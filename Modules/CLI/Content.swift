@@ -24,8 +24,8 @@ extension Invocation {
     func checkAbsence(of path: String) throws(CLIFailure) {
         guard environment.files.exists(path) else { return }
         throw CLIFailure(
-            "Destination file already exists: \"\(Text.line(path))\": give another name, or remove it",
-            .unable)
+            "Destination file already exists: \"\(Text.line(path))\": "
+                + "give another name, or remove it", .unable)
     }
 
     /// All of it or nothing: durable, and only then under its name.

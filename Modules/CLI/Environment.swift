@@ -17,7 +17,8 @@ package struct CLIEnvironment: Sendable {
     package var files: any Files
     package var crypto: any Crypto
     package var compression: any Compression
-    package var network: CLINetwork
+    /// Called at most once, by a command that asks a server.
+    package var makeNetwork: @Sendable () -> CLINetwork
     /// Opens the stores of a data folder that is locked. Blocks.
     package var openStores: @Sendable (_ directory: String) throws(StoreError) -> ServerStores
     /// Of this program.
@@ -30,7 +31,8 @@ package struct CLIEnvironment: Sendable {
         writeError: @escaping @Sendable (String) -> Void,
         readInput: @escaping @Sendable (Int) -> [UInt8]?,
         wallClockNanoseconds: @escaping @Sendable () -> Int64, files: any Files,
-        crypto: any Crypto, compression: any Compression, network: CLINetwork,
+        crypto: any Crypto, compression: any Compression,
+        makeNetwork: @escaping @Sendable () -> CLINetwork,
         openStores: @escaping @Sendable (String) throws(StoreError) -> ServerStores,
         version: String
     ) {
@@ -44,7 +46,7 @@ package struct CLIEnvironment: Sendable {
         self.files = files
         self.crypto = crypto
         self.compression = compression
-        self.network = network
+        self.makeNetwork = makeNetwork
         self.openStores = openStores
         self.version = version
     }

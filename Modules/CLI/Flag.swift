@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A flag of a command: what a command line may say, and what help, completions and manual pages say
-/// of it.
+/// A flag of a command: what a command line may say, and what help, completions and manual pages
+/// say of it.
 package struct Flag: Equatable, Sendable {
     package enum Kind: Equatable, Sendable {
         /// On when it is there; `-x=false` is off.

@@ -12,8 +12,6 @@ package final class Invocation {
     let style: Style
     private var connection: ServerConnection?
 
-    /// What an answer may hold; a snapshot is the largest.
-    static let answerBytesMax = 1 << 30
     static let timeout: Duration = .seconds(10)
 
     init(
@@ -122,8 +120,8 @@ package final class Invocation {
     private func connection(_ settings: ConnectionSettings) -> ServerConnection {
         if let connection { return connection }
         let made = ServerConnection(
-            settings, environment.network, environment.files,
-            responseBytesMax: Self.answerBytesMax)
+            settings, environment.makeNetwork(), environment.files,
+            responseBytesMax: command.answerBytesMax)
         connection = made
         return made
     }

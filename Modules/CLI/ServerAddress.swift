@@ -111,8 +111,13 @@ struct ServerAddress: Equatable, Sendable, CustomStringConvertible {
     var description: String {
         switch place {
         case .host(let host, let port):
-            "\(isSecured ? "https" : "http")://\(host.contains(":") && !host.hasPrefix("[") ? "[\(host)]" : host):\(port)"
+            "\(isSecured ? "https" : "http")://\(Self.bracketed(host)):\(port)"
         case .unix(let path): "unix://\(path)"
         }
+    }
+
+    /// As a URL writes it: IPv6 in brackets.
+    private static func bracketed(_ host: String) -> String {
+        host.contains(":") && !host.hasPrefix("[") ? "[\(host)]" : host
     }
 }

@@ -4,8 +4,8 @@ import MartletTransport
 
 /// Asks one of several servers, and stays with the one that answers. Blocks its caller.
 ///
-/// Where a request may have been carried out although no answer came, only a read is put to the next
-/// server: a change that is made twice is worse than one whose outcome is to be looked up.
+/// Where a request may have been carried out although no answer came, only a read is put to the
+/// next server: a change that is made twice is worse than one whose outcome is to be looked up.
 final class ServerConnection {
     struct Failure: Error {
         let text: String

@@ -25,7 +25,8 @@ import Testing
         let reads = [
             "server members", "operator raft list-peers", "operator autopilot get-config",
             "operator autopilot health", "operator autopilot state", "operator autopilot plan",
-            "operator scheduler get-config", "agent-info", "status", "operator metrics",
+            "operator scheduler get-config", "operator raft history", "agent-info", "status",
+            "operator metrics",
         ]
         for read in reads {
             #expect(desk.run(read) == 0, "\(read): \(desk.errors)")

@@ -120,7 +120,7 @@ final class Desk {
             writeOutput: { desk.value.output += $0 }, writeError: { desk.value.errors += $0 },
             readInput: { limit in desk.value.input.flatMap { $0.count <= limit ? $0 : nil } },
             wallClockNanoseconds: { 1_795_420_748_000_000_000 }, files: host.files,
-            crypto: host.crypto, compression: host.compression, network: network,
+            crypto: host.crypto, compression: host.compression, makeNetwork: { network },
             openStores: { (_) throws(StoreError) in
                 guard let stores = desk.value.stores else { throw .broken("no stores here") }
                 return stores

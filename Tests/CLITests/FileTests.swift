@@ -63,7 +63,10 @@ import Testing
         let right = try digest(bytes)
         let damaged = try archive(damage: true)
         let cases: [(Reply, Int32, String)] = [
-            (.bytes(Array(bytes.dropLast()), headers: [right]), 2, "not that of the Digest"),
+            (
+                .bytes(Array(bytes.dropLast()), headers: [right]), 2,
+                "its sum is not that of the Digest"
+            ),
             (.bytes(bytes, headers: []), 2, "no Digest"),
             (.bytes(damaged, headers: [try digest(damaged)]), 2, "its sums are not those"),
             (.bytes([1, 2], headers: [try digest([1, 2])]), 2, "failed to decompress"),

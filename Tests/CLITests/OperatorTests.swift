@@ -56,6 +56,32 @@ import Testing
         #expect(desk.seen.isEmpty)
     }
 
+    @Test("The history is shown with who did what, and why; filters go along")
+    func history() {
+        let desk = Desk()
+        desk.replies["GET /v1/operator/raft/history"] = .ok(
+            """
+            {"Events":[{"Action":"remove","Actor":"operator","Accessor":"acc","Name":"s3.global",\
+            "Outcome":"applied","Reason":"it left","Time":"2026-11-23T07:56:08Z","Index":9}],\
+            "Index":9,"Leaders":[{"Name":"s1.global","ID":"1","Term":2,\
+            "Since":"2026-11-23T06:59:08Z"}]}
+            """)
+        #expect(desk.run("operator raft history -limit=2 -id=x") == 0)
+        #expect(desk.requests == ["GET /v1/operator/raft/history?id=x&limit=2"])
+        #expect(
+            desk.text == """
+                Leader     ID  Term  Since
+                s1.global  1   2     2026-11-23T06:59:08Z
+
+                Time                  Index  Action  Server     By            Outcome  Reason
+                2026-11-23T07:56:08Z  9      remove  s3.global  operator acc  applied  it left
+
+                """)
+        desk.isTerminal = true
+        desk.run("operator raft history -no-color")
+        #expect(desk.text.contains("s1.global  1   2     1 h ago\n"))
+    }
+
     // MARK: Autopilot
 
     private static let unhealthy = """
@@ -252,6 +278,9 @@ import Testing
                 """)
         desk.replies["PUT /v1/agent/keyring/use"] = .ok(answer)
         #expect(desk.run("operator gossip keyring use b=") == 0)
+        #expect(desk.requests == [#"PUT /v1/agent/keyring/use {"Key":"b="}"#])
+        desk.input = Array("b=\n".utf8)
+        #expect(desk.run("operator gossip keyring use -") == 0)
         #expect(desk.requests == [#"PUT /v1/agent/keyring/use {"Key":"b="}"#])
         desk.replies["PUT /v1/agent/keyring/install"] = .answer(
             500, #"{"Keys":{},"Messages":{"s2.global":"not reachable"},"NumNodes":3}"#)

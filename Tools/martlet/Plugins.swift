@@ -47,19 +47,22 @@ func hostPlugins() -> HostPlugins {
 }
 
 func cliEnvironment() -> CLIEnvironment {
+    CLIEnvironment(
+        variable: environment, isTerminal: isatty(1) == 1, width: terminalWidth(),
+        writeOutput: { write($0, to: 1) }, writeError: { write(Array($0.utf8), to: 2) },
+        readInput: readInput, wallClockNanoseconds: wallClockNanoseconds,
+        files: UVFiles(), crypto: OpenSSLCrypto(), compression: ZlibCompression(),
+        makeNetwork: cliNetwork,
+        openStores: { (directory) throws(StoreError) in try stores(.lmdb, directory) },
+        version: Agent.version)
+}
+
+func cliNetwork() -> CLINetwork {
     let loop = UVLoop()
-    let network = CLINetwork(
+    return CLINetwork(
         loop: loop, makeStreams: { UVStreams(loop: loop) }, security: OpenSSLSecurity(),
         perform: { body in
             body { loop.stop() }
             loop.run()
         })
-    return CLIEnvironment(
-        variable: environment, isTerminal: isatty(1) == 1, width: terminalWidth(),
-        writeOutput: { write($0, to: 1) }, writeError: { write(Array($0.utf8), to: 2) },
-        readInput: readInput, wallClockNanoseconds: { loop.wallClockNanoseconds },
-        files: UVFiles(), crypto: OpenSSLCrypto(), compression: ZlibCompression(),
-        network: network,
-        openStores: { (directory) throws(StoreError) in try stores(.lmdb, directory) },
-        version: Agent.version)
 }

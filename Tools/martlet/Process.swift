@@ -51,3 +51,11 @@ func terminalWidth() -> Int {
     guard unsafe ioctl(1, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
     return Int(size.ws_col)
 }
+
+/// Nanoseconds since 1970-01-01 UTC.
+func wallClockNanoseconds() -> Int64 {
+    var time = timespec()
+    // SAFETY: the kernel fills the structure that it is given.
+    unsafe _ = clock_gettime(CLOCK_REALTIME, &time)
+    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+}

@@ -4,7 +4,8 @@
 package enum Commands {
     package static func tree(foreign: [ForeignCommand]) -> CommandTree {
         CommandTree(
-            commands: RaftCommands.all + OfflineRaftCommands.all + AutopilotCommands.all
+            commands: RaftCommands.all + RaftHistoryCommand.all + OfflineRaftCommands.all
+                + AutopilotCommands.all
                 + SchedulerCommands.all + ServerCommands.all + AgentCommands.all
                 + KeyringCommands.all + SnapshotCommands.all + ACLPolicyCommands.all
                 + ACLTokenCommands.all + ACLRoleCommands.all + DebugCommand.all

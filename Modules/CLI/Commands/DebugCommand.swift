@@ -14,7 +14,7 @@ enum DebugCommand {
             flags: [
                 Flag(
                     "output", .text("FOLDER"),
-                    "Where the archive goes, made if it is missing; the present folder if it is not given."
+                    "Where the archive goes; it is made if it is missing. Otherwise the present folder."
                 )
             ], run: run)
     ]

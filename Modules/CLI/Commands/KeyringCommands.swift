@@ -14,21 +14,26 @@ enum KeyringCommands {
         Command(
             "operator gossip keyring install", "makes a key known to all servers",
             detail: "Makes a key known to all servers. They take what is sealed by it, and go on "
-                + "sealing by the one in use.",
+                + "sealing by the one in use. With - the key is read from standard input, where nobody sees "
+                + "it among the arguments.",
             operands: .exactly("KEY")
         ) { (invocation) throws(CLIFailure) in
             try change(.install, invocation.values.operands[0], invocation)
         },
         Command(
             "operator gossip keyring use", "makes all servers seal by a key",
-            detail: "Makes all servers seal by a key that is installed on all of them.",
+            detail:
+                "Makes all servers seal by a key that is installed on all of them; - reads it from "
+                + "standard input.",
             operands: .exactly("KEY")
         ) { (invocation) throws(CLIFailure) in
             try change(.use, invocation.values.operands[0], invocation)
         },
         Command(
             "operator gossip keyring remove", "makes all servers forget a key",
-            detail: "Makes all servers forget a key that is not in use.", operands: .exactly("KEY")
+            detail:
+                "Makes all servers forget a key that is not in use; - reads it from standard input.",
+            operands: .exactly("KEY")
         ) { (invocation) throws(CLIFailure) in
             try change(.remove, invocation.values.operands[0], invocation)
         },
@@ -86,8 +91,13 @@ enum KeyringCommands {
     }
 
     private static func change(
-        _ change: Change, _ key: String, _ invocation: Invocation
+        _ change: Change, _ given: String, _ invocation: Invocation
     ) throws(CLIFailure) -> ExitCode {
+        var key = given
+        if given == "-" {
+            let input = try invocation.content(of: "-", limitBytes: 4096)
+            key = Text.line(String(decoding: input, as: UTF8.self))
+        }
         invocation.line(change.announcement)
         var writer = JSONWriter()
         writer.beginObject()

@@ -6,8 +6,8 @@ import MartletState
 import MartletStorage
 import MartletTransport
 
-/// `operator raft info`, `logs` and `state`: what a server that is stopped has stored. The folder is
-/// locked as a server locks it; nothing is changed.
+/// `operator raft info`, `logs` and `state`: what a server that is stopped has stored. The folder
+/// is locked as a server locks it; nothing is changed.
 enum OfflineRaftCommands {
     static let all = [
         Command(

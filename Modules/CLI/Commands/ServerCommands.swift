@@ -38,7 +38,7 @@ enum ServerCommands {
             try invocation.show(answer) { "" }
             return .fine
         }
-        let members = try answer.list("Members")
+        let members = try answer.list("Members").sorted { $0.text("Name") < $1.text("Name") }
         let leaders = try Leaders(of: members, invocation)
         let isDetailed = invocation.values.isOn("detailed") || invocation.values.isOn("verbose")
         let table = try isDetailed ? detailed(members) : plain(members, leaders)

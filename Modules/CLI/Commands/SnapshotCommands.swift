@@ -10,7 +10,8 @@ enum SnapshotCommands {
             "operator snapshot save", "saves the state of the cluster in a file",
             detail: "Saves the state of the cluster in a new file: complete and checked, or not at "
                 + "all. Without FILE its name has the time.",
-            operands: Operands(["FILE"], 0...1), flags: [Commands.stale], run: save),
+            operands: Operands(["FILE"], 0...1), flags: [Commands.stale],
+            answerBytesMax: archiveBytesMax, run: save),
         Command(
             "operator snapshot inspect", "checks a saved state and shows what it is",
             operands: .exactly("FILE"), flags: Reading.flags, asksServer: false, run: inspect),
@@ -55,7 +56,7 @@ enum SnapshotCommands {
         let sum = try sha256(response.body, environment)
         guard digest == "sha-256=\(Base64.encoded(sum))" else {
             throw CLIFailure(
-                "\(failing): what came is not what was sent: its sum is not that of the Digest; try again",
+                "\(failing): it was damaged on the way: its sum is not that of the Digest; try again",
                 .refused)
         }
     }
