@@ -95,6 +95,11 @@ let package = Package(
                 "API", "JSON", "ACL", "Raft", "Gossip", "Autopilot", "State", "HTTP", "Bytes",
                 "Storage", "Transport",
             ], [logging]),
+        module(
+            "CLI",
+            uses: [
+                "API", "JSON", "HCL", "Client", "Transport", "Storage", "Raft", "State",
+            ]),
         module("Host", uses: ["Server", "API", "JSON", "HCL", "Storage", "Transport"], [logging]),
 
         // Plugins: the only place with C.
@@ -157,6 +162,12 @@ let package = Package(
             "Host",
             uses: ["Host", "API", "HCL", "JSON", "Server", "Storage", "Transport", "Simulation"],
             [logging], exclude: ["NomadFiles"]),
+        tests(
+            "CLI",
+            uses: [
+                "CLI", "API", "JSON", "HCL", "Client", "Transport", "Storage", "Raft", "State",
+                "Memory", "Simulation", "Harness",
+            ]),
         tests("UV", uses: ["UV", "Transport", "Contracts"]),
         tests(
             "TLS", uses: ["TLS", "Transport", "Contracts", "Simulation", "UV"], ["COpenSSL"]),
@@ -169,12 +180,15 @@ let package = Package(
             dependencies: [
                 "MartletHarness", "MartletSimulation", "MartletMemory", "MartletServer",
                 "MartletClient", "MartletAPI", "MartletRaft", "MartletState", "MartletTransport",
+                "MartletTLS",
             ],
             path: "Tests/ClusterTests", swiftSettings: settings),
 
         tool(
             "martlet",
-            uses: ["Host", "Storage", "Transport", "UV", "TLS", "Zlib", "LMDB", "Memory"]),
+            uses: [
+                "Host", "CLI", "Storage", "Transport", "UV", "TLS", "Zlib", "LMDB", "Memory",
+            ]),
         tool("arrows", uses: []),
         tool("simulate", uses: ["Harness", "Simulation"]),
         tool("bench", uses: ["Raft", "ACL", "API", "State", "TLS"]),

@@ -52,10 +52,7 @@ extension Response {
     }
 
     private func write(_ field: HeaderField, to output: inout [UInt8]) {
-        switch field.name.lowercased() {
-        case "", "content-length", "transfer-encoding", "connection": return
-        default: break
-        }
+        if field.isFraming { return }
         output.append("\r\n")
         output.append(fieldName: field.name)
         output.append(": ")
@@ -63,15 +60,35 @@ extension Response {
     }
 }
 
+extension HeaderField {
+    /// Whether the writer makes this field itself. Most names are told by their length.
+    fileprivate var isFraming: Bool {
+        switch name.utf8.count {
+        case 0: true
+        case 10, 14, 17:
+            ["connection", "content-length", "transfer-encoding"].contains(name.lowercased())
+        default: false
+        }
+    }
+}
+
 extension [UInt8] {
     /// Appends a field's value. What could end the line, or is not allowed, becomes `?`: a value
     /// that came from a request can never add a field.
     mutating func append(fieldValue text: String) {
-        for byte in text.utf8 { append(byte.isFieldValueCharacter ? byte : UInt8(ascii: "?")) }
+        let start = count
+        append(contentsOf: text.utf8)
+        for position in start..<count where !self[position].isFieldValueCharacter {
+            self[position] = UInt8(ascii: "?")
+        }
     }
 
     mutating func append(fieldName text: String) {
-        for byte in text.utf8 { append(byte.isTokenCharacter ? byte : UInt8(ascii: "-")) }
+        let start = count
+        append(contentsOf: text.utf8)
+        for position in start..<count where !self[position].isTokenCharacter {
+            self[position] = UInt8(ascii: "-")
+        }
     }
 }
 

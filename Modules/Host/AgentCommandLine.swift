@@ -119,6 +119,11 @@ package struct AgentCommandLine: Equatable, Sendable {
         }
     }
 
+    /// The names of a command's flags, for completions.
+    package static func flagNames(of command: Command = .agent) -> [String] {
+        flags(of: command).map(\.name)
+    }
+
     /// The text for `-help`.
     package static func help(for command: Command = .agent) -> String {
         let rows = flags(of: command).map { flag in

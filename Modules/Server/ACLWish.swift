@@ -35,7 +35,8 @@ extension Server {
         case .updateACLToken:
             let request = try ACLTokenRequest.parse(body: body)
             guard request.accessorID == call.parameters[0] else {
-                throw APIError(status: 400, message: "Token accessor ID does not match request path")
+                throw APIError(
+                    status: 400, message: "Token accessor ID does not match request path")
             }
             return .acl(.updateToken(accessor: request.accessorID, request))
         case .deleteACLToken:

@@ -21,7 +21,8 @@ struct Call {
     /// What it wants, read once by ``Server/validate(_:)``.
     var wish = Wish.answer
 
-    enum Wish {
+    /// Kept apart, since a call is handed on many times and what few of them want is large.
+    indirect enum Wish {
         /// To be told something.
         case answer
         case command(Command)

@@ -66,8 +66,10 @@ extension Credential {
         switch try reader.readUInt8() {
         case 0: self = .anonymous
         case 1:
-            guard let digest = TokenDigest(
-                    Array(try reader.readRaw(count: TokenDigest.bytesCount))) else {
+            guard
+                let digest = TokenDigest(
+                    Array(try reader.readRaw(count: TokenDigest.bytesCount)))
+            else {
                 throw ByteError(offset: 0, reason: "a digest of another size")
             }
             self = .token(digest)

@@ -20,15 +20,24 @@ final class HTTPConnection: StreamHandler {
         /// No request has begun, or its header is not complete.
         case idle
         /// The header is complete; whether its request is let in is being decided.
-        case deciding(RequestHead)
+        case deciding(Exchange)
         /// The request is let in; its body is not complete.
-        case reading(RequestHead, Call)
+        case reading(Exchange)
         /// The answer is being made.
         case working
         /// The request is refused and answered; what is left of its body is thrown away.
         case skipping
         /// Nothing more is read; what is queued leaves.
         case closing
+    }
+
+    /// A request under way: an object, so that a change of phase copies no head and no call.
+    private final class Exchange {
+        let head: RequestHead
+        /// Once it is let in.
+        var call: Call?
+
+        init(_ head: RequestHead) { self.head = head }
     }
 
     private let stream: any ByteStream
@@ -87,13 +96,13 @@ final class HTTPConnection: StreamHandler {
         advance()
         switch phase {
         case .deciding, .working: if reader.bufferedBytes > 0 { pause() }
-        case .reading(let head, _): countBody(of: head)
+        case .reading: countBody()
         case .idle, .skipping, .closing: break
         }
     }
 
     /// Bodies that are not complete share a bound: many that come slowly must not fill the memory.
-    private func countBody(of head: RequestHead) {
+    private func countBody() {
         let more = reader.bufferedBytes - bodyBytes
         bodyBytes += more
         guard !front.holdsBody(more) else { return }
@@ -160,36 +169,39 @@ final class HTTPConnection: StreamHandler {
         since = front.loop.now
         isFresh = false
         front.budget.take(client, &share)
-        phase = .deciding(head)
+        phase = .deciding(Exchange(head))
         let caller = Caller(address: stream.remoteAddress)
         if let refusal = front.refusal(for: client) { return decide(.refuse(refusal, caller)) }
         front.admit(head, caller, decided)
     }
 
     private func decide(_ verdict: RequestVerdict) {
-        guard case .deciding(let head) = phase else { return }  // It took too long.
+        guard case .deciding(let exchange) = phase else { return }  // It took too long.
         switch verdict {
-        case .proceed(var call):
-            if !call.isRead { call.caller.userAgent = head.header("user-agent") }
+        case .proceed(let call):
             let bytesMax = call.endpoint.bodyBytesMax
-            if let length = head.contentLength, length > bytesMax {
+            if let length = exchange.head.contentLength, length > bytesMax {
                 let response = APIResponse.text(413, "the body is longer than \(bytesMax) bytes")
-                refuse(response, head, of: call.caller)
+                refuse(response, exchange, of: call.caller)
             } else {
-                proceed(head, call, bytesMax)
+                exchange.call = call
+                if !call.isRead {
+                    exchange.call?.caller.userAgent = exchange.head.header("user-agent")
+                }
+                proceed(exchange, bytesMax)
             }
         case .refuse(let response, let caller):
-            refuse(response, head, of: caller)
+            refuse(response, exchange, of: caller)
         }
         guard !isDraining else { return }
         resume()
         advance()
     }
 
-    private func proceed(_ head: RequestHead, _ call: Call, _ bodyBytesMax: Int) {
-        phase = .reading(head, call)
+    private func proceed(_ exchange: Exchange, _ bodyBytesMax: Int) {
+        phase = .reading(exchange)
         reader.limitBody(to: bodyBytesMax)
-        if head.expectsContinue {
+        if exchange.head.expectsContinue {
             let interim = Response.continueBytes
             stream.write(interim.span)
         }
@@ -197,23 +209,23 @@ final class HTTPConnection: StreamHandler {
 
     /// The answer leaves at once. A short body is then read and thrown away, so that the connection
     /// lives on; a long one, or one that may never come, ends it.
-    private func refuse(_ response: APIResponse, _ head: RequestHead, of caller: Caller) {
+    private func refuse(_ response: APIResponse, _ exchange: Exchange, of caller: Caller) {
         front.server.counters.requestsRefused += 1
-        front.server.auditRefusal(response, of: head, caller)
+        front.server.auditRefusal(response, of: exchange.head, caller)
         reader.discardBody()
         phase = .working
-        answer(response, to: head, then: .skipping)
+        answer(response, to: exchange.head, then: .skipping)
     }
 
     private func carryOut(_ body: [UInt8]) {
-        guard case .reading(let head, let call) = phase else { return }
+        guard case .reading(let exchange) = phase, let call = exchange.call else { return }
         forgetBody()
         phase = .working
         front.began(for: client)
         // The connection lives until its answer is written.
         front.server.serve(call, body: body) { [self] response in
             front.ended(for: client)
-            answer(response, to: head, then: .idle)
+            answer(response, to: exchange.head, then: .idle)
         }
     }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import MartletAPI
 package import MartletBytes
 import MartletHTTP
 package import MartletRaft

@@ -43,7 +43,8 @@ extension Server {
             as: UTF8.self)
         guard let index = UInt64(text) else {
             logger.warning(
-                "the file that resets the ACL bootstrap holds no number", metadata: ["file": "\(path)"])
+                "the file that resets the ACL bootstrap holds no number",
+                metadata: ["file": "\(path)"])
             return bootstrap(request, reset: nil, call, done)
         }
         bootstrap(request, reset: index, call, done)

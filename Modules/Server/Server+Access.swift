@@ -67,7 +67,8 @@ extension Server {
     /// the caller is told instead.
     func authorize(_ call: Call, done: @escaping (Result<Call, AccessDenial>) -> Void) {
         switch judge(call) {
-        case .allowed(let access, let reason) where call.isJudgedByOwnTables || !call.isJudgedHereOnly:
+        case .allowed(let access, let reason)
+        where call.isJudgedByOwnTables || !call.isJudgedHereOnly:
             done(.success(call.known(by: access, because: reason)))
         case .refused(let refusal) where call.isJudgedByOwnTables:
             done(.failure(denial(refusal, of: call)))
@@ -80,7 +81,8 @@ extension Server {
         _ call: Call, until deadline: Duration,
         done: @escaping (Result<Call, AccessDenial>) -> Void
     ) {
-        withNewestTables(until: deadline, isPatient: !call.isJudgedHereOnly) { [weak self] isNewest in
+        withNewestTables(until: deadline, isPatient: !call.isJudgedHereOnly) {
+            [weak self] isNewest in
             guard let self else {
                 return done(.failure(AccessDenial(.text(503, "the server is stopping"))))
             }

@@ -131,7 +131,8 @@ extension Server {
             }
         } else if let leader = status.leader, network.isConnected(to: leader) {
             counters.forwardsSent += 1
-            network.forward(call.request, of: call.caller.credential, to: leader) { [weak self] result in
+            network.forward(call.request, of: call.caller.credential, to: leader) {
+                [weak self] result in
                 switch result {
                 case .replied(.answered(let response)): respond(response)
                 case .replied(.notLeader), .notSent: again()

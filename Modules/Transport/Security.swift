@@ -50,7 +50,7 @@ public struct SecurityReplacement {
     }
 }
 
-/// The texts of three files, in PEM.
+/// The texts of three files, in PEM. Empty ones are for ``SecurityPolicy/Use/client`` only.
 public struct SecurityMaterial: Equatable, Sendable {
     /// This side's certificate, then those between it and an authority.
     public var certificates: [UInt8]
@@ -83,6 +83,18 @@ public struct SecurityPolicy: Equatable, Sendable {
         case taken
     }
 
+    /// Who this side is.
+    public enum Use: Equatable, Sendable {
+        /// One that listens, with a certificate of its own that others would take.
+        case peer
+        /// One that only connects: a certificate of its own is not needed, and without authorities
+        /// those of the system are believed.
+        case client
+        /// The same, and any certificate is believed.
+        case clientWithoutVerification
+    }
+
+    public var use = Use.peer
     public var versionMin: Version = .tls12
     /// Below the newest only to find out about older ones.
     public var versionMax: Version = .tls13
@@ -95,7 +107,8 @@ public struct SecurityPolicy: Equatable, Sendable {
     /// What this side's own certificate has to be good for.
     public var listens = true
     public var connects = true
-    /// A DNS name that each certificate shown must have, in either direction; nil for any.
+    /// A DNS name, or for a client an address, that each certificate shown must have, in either
+    /// direction; nil for any.
     public var peerName: String?
     public var plaintext = Plaintext.refused
     /// For a handshake, from the connection on.
@@ -114,6 +127,7 @@ public struct SecurityPolicy: Equatable, Sendable {
 
 /// What there is to say of the certificates in use.
 public struct SecurityFacts: Equatable, Sendable {
+    /// Of a client without one, all of it is empty.
     public let certificate: CertificateFacts
     /// In the order of the file.
     public let authorities: [CertificateFacts]

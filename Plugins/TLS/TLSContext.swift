@@ -16,20 +16,26 @@ final class TLSContext {
     init(
         _ policy: SecurityPolicy, _ material: SecurityMaterial, at now: Int64
     ) throws(SecurityError) {
-        let certificates = try Certificate.all(in: material.certificates, as: .certificate)
-        let authorities = try Certificate.all(in: material.authorities, as: .authorities)
-        let key = try PrivateKey(reading: material.key)
+        let isPeer = policy.use == .peer
+        let certificates =
+            !isPeer && material.certificates.isEmpty && material.key.isEmpty
+            ? [] : try Certificate.all(in: material.certificates, as: .certificate)
+        let authorities =
+            !isPeer && material.authorities.isEmpty
+            ? [] : try Certificate.all(in: material.authorities, as: .authorities)
+        let key = certificates.isEmpty ? nil : try PrivateKey(reading: material.key)
         facts = SecurityFacts(
-            certificate: certificates[0].facts, authorities: authorities.map(\.facts))
+            certificate: certificates.first?.facts ?? CertificateFacts(),
+            authorities: authorities.map(\.facts))
         self.policy = policy
         guard let pointer = unsafe SSL_CTX_new(TLS_method()) else {
             throw SecurityError(nil, "out of memory")
         }
         unsafe self.pointer = pointer  // From here on, `deinit` frees it.
         try use(policy)
-        try use(certificates, key)
+        if let key { try use(certificates, key) }
         try trust(authorities)
-        try check(certificates, at: now)
+        if isPeer { try check(certificates, at: now) }
     }
 
     // SAFETY: connections hold references of their own.
@@ -122,7 +128,14 @@ final class TLSContext {
         let parameters = unsafe SSL_CTX_get0_param(pointer)
         // An authority of the file is believed even if another has certified it.
         unsafe _ = X509_VERIFY_PARAM_set_flags(parameters, UInt(X509_V_FLAG_PARTIAL_CHAIN))
+        if authorities.isEmpty, unsafe SSL_CTX_set_default_verify_paths(pointer) != 1 {
+            throw SecurityError(.authorities, "those of the system cannot be read")
+        }
         guard let name = policy.peerName else { return }
+        // An address is looked for among the certificate's addresses, not among its names.
+        if policy.use != .peer, unsafe X509_VERIFY_PARAM_set1_ip_asc(parameters, name) == 1 {
+            return
+        }
         unsafe X509_VERIFY_PARAM_set_hostflags(parameters, Certificate.hostFlags)
         guard unsafe X509_VERIFY_PARAM_set1_host(parameters, name, name.utf8.count) == 1 else {
             throw SecurityError(nil, "no name for a server: \(name)")

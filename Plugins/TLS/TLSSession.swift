@@ -53,9 +53,13 @@ final class TLSSession {
             unsafe SSL_set_verify(ssl, context.policy.asksClients ? ask : SSL_VERIFY_NONE, nil)
             unsafe SSL_set_accept_state(ssl)
         } else {
-            unsafe SSL_set_verify(ssl, SSL_VERIFY_PEER, nil)
+            let believesAll = context.policy.use == .clientWithoutVerification
+            unsafe SSL_set_verify(ssl, believesAll ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, nil)
             unsafe SSL_set_connect_state(ssl)
-            if let name = context.policy.peerName { unsafe _ = cssl_set_server_name(ssl, name) }
+            // An address has no place there (RFC 6066 §3).
+            if let name = context.policy.peerName, SocketAddress(host: name, port: 0) == nil {
+                unsafe _ = cssl_set_server_name(ssl, name)
+            }
         }
     }
 

@@ -82,6 +82,32 @@ import Testing
         }
     }
 
+    @Test("What is passed over is checked as what is read")
+    func skipping() throws {
+        var writer = ByteWriter()
+        for text in ["plain", "čas", ""] { writer.write(shortString: text) }
+        var reader = ByteReader(writer.bytes)
+        for _ in 0..<3 { try reader.skipShortString(maxBytes: 5) }
+        try reader.finish()
+
+        for bad: [UInt8] in [[1, 0, 0xFF], [2, 0, 65], [6, 0, 65, 65, 65, 65, 65, 65], [1]] {
+            var reader = ByteReader(bad)
+            #expect(throws: ByteError.self) { try reader.skipShortString(maxBytes: 5) }
+            #expect(reader.remaining == bad.count)
+        }
+    }
+
+    @Test("A range of bytes is read and no more, and errors count from its start")
+    func range() throws {
+        var reader = ByteReader([9, 1, 0, 9], in: 1..<3)
+        #expect(try reader.readUInt8() == 1)
+        #expect(throws: ByteError(offset: 1, reason: "2 bytes wanted, 1 left")) {
+            try reader.readUInt16()
+        }
+        #expect(try reader.readBool() == false)
+        try reader.finish()
+    }
+
     @Test("Lengths over the bound, bad text, bad Booleans and left-overs are refused")
     func refusals() {
         var long = ByteReader([3, 0, 0, 0, 1, 2, 3])

@@ -62,7 +62,9 @@ import Testing
             Row(method: .get, path: "/v1/agent/self", allowed: ["agent-read", "agent-write"]),
             Row(method: .get, path: "/v1/agent/members", allowed: ["node-read", "node-write"]),
             Row(method: .get, path: "/v1/acl/tokens", allowed: []),
-            Row(method: .get, path: "/v1/acl/policy/matrix-read", allowed: ["read", "read+deny", "read+write"]),
+            Row(
+                method: .get, path: "/v1/acl/policy/matrix-read",
+                allowed: ["read", "read+deny", "read+write"]),
             Row(method: .get, path: "/v1/acl/token/\(gone)", allowed: []),
             Row(method: .get, path: "/v1/acl/role/\(gone)", allowed: []),
             Row(method: .get, path: "/v1/acl/policies", allowed: anyToken.union(["none"])),
@@ -139,11 +141,13 @@ import Testing
                     let isListenedTo = answer.status != 403
                     #expect(
                         isListenedTo == row.allowed.contains(name) && answer.status > 0,
-                        "\(row.testDescription) at \(node.name) with \(name): \(answer.status) \(answer.text)")
+                        "\(row.testDescription) at \(node.name) with \(name): \(answer.status) \(answer.text)"
+                    )
                 }
                 let answer = guarded.cluster.ask(
                     node, row.method, row.path, body: row.body, token: guarded.management)
-                #expect(answer.status != 403 && answer.status > 0, "\(row.testDescription): management")
+                #expect(
+                    answer.status != 403 && answer.status > 0, "\(row.testDescription): management")
             }
         }
     }

@@ -38,11 +38,13 @@ private let peers = "/v1/operator/raft/configuration"
         let guarded = try GuardedCluster(seed: 82)
         let secret = try guarded.token(of: "p", #"operator { policy = "write" }"#)
         for node in guarded.cluster.nodes {
-            #expect(guarded.cluster.ask(node, .put, autopilot, body: "{}", token: secret).status == 200)
+            #expect(
+                guarded.cluster.ask(node, .put, autopilot, body: "{}", token: secret).status == 200)
         }
         try guarded.putPolicy("p", #"operator { policy = "read" }"#)
         for node in guarded.cluster.nodes {
-            #expect(guarded.cluster.ask(node, .put, autopilot, body: "{}", token: secret).status == 403)
+            #expect(
+                guarded.cluster.ask(node, .put, autopilot, body: "{}", token: secret).status == 403)
             #expect(guarded.cluster.ask(node, .get, autopilot, token: secret).status == 200)
         }
         try guarded.manage(.delete, "/v1/acl/policy/p")
@@ -98,14 +100,18 @@ private let peers = "/v1/operator/raft/configuration"
         let guarded = try GuardedCluster(seed: 85)
         try guarded.putPolicy("r", #"operator { policy = "read" }"#)
         let token = try guarded.makeToken(policies: ["r"], more: #","ExpirationTTL":"1m""#)
-        #expect(guarded.cluster.ask(guarded.followers[0], .get, autopilot, token: token.secret).status == 200)
+        #expect(
+            guarded.cluster.ask(guarded.followers[0], .get, autopilot, token: token.secret).status
+                == 200)
         guarded.cluster.world.run(for: .seconds(70))
         let answer = guarded.cluster.ask(guarded.followers[0], .get, autopilot, token: token.secret)
         #expect(answer.status == 403)
         guarded.cluster.world.run(for: .seconds(30))
         let list = try guarded.manage(.get, "/v1/acl/tokens").text
         #expect(!list.contains(token.accessor))
-        for more in [#","ExpirationTTL":"59s""#, #","ExpirationTTL":"25h""#, #","ExpirationTTL":"-1h""#] {
+        for more in [
+            #","ExpirationTTL":"59s""#, #","ExpirationTTL":"25h""#, #","ExpirationTTL":"-1h""#,
+        ] {
             let refused = guarded.cluster.ask(
                 guarded.leader, .put, "/v1/acl/token",
                 body: #"{"Name":"t","Type":"client","Policies":["r"]\#(more)}"#,
@@ -228,12 +234,14 @@ private let peers = "/v1/operator/raft/configuration"
             .put, "/v1/acl/token",
             #"{"Name":"t","Type":"client","Roles":[{"Name":"readers"}]}"#)
         let secret = try #require(made.field("SecretID"))
-        #expect(guarded.cluster.ask(guarded.followers[0], .get, autopilot, token: secret).status == 200)
+        #expect(
+            guarded.cluster.ask(guarded.followers[0], .get, autopilot, token: secret).status == 200)
         let named = guarded.cluster.ask(
             guarded.followers[0], .get, "/v1/acl/role/name/readers", token: secret)
         #expect(named.field("ID") == id)
         try guarded.manage(.delete, "/v1/acl/role/\(id)")
-        #expect(guarded.cluster.ask(guarded.followers[0], .get, autopilot, token: secret).status == 403)
+        #expect(
+            guarded.cluster.ask(guarded.followers[0], .get, autopilot, token: secret).status == 403)
     }
 
     @Test("With access control switched off its endpoints say so, and tokens mean nothing")
@@ -249,7 +257,9 @@ private let peers = "/v1/operator/raft/configuration"
         #expect(cluster.ask(leader, .get, autopilot, token: "garbage").status == 200)
     }
 
-    @Test("While a server of an older version is there, nothing is put into its log that it cannot read")
+    @Test(
+        "While a server of an older version is there, nothing is put into its log that it cannot read"
+    )
     func mixedVersions() throws {
         let cluster = SimulatedCluster(seed: 94, count: 3) { options in
             options.acl.isEnabled = true

@@ -40,6 +40,9 @@ package final class SimulatedCluster {
     package var observer: (any ReplicaObserver)?
     /// Gets the log of every server that is started from here on, with the server's name.
     package var tell: ((_ name: String, _ line: String) -> Void)?
+    /// What servers that are started from here on talk to each other on, made on their loops; nil for
+    /// their hosts' streams as they are.
+    package var peerStreams: ((Node) -> any Streams)?
     private let clientHost: SimulatedHost
 
     /// - Parameters:
@@ -89,8 +92,8 @@ package final class SimulatedCluster {
         node.startFailure = nil
         let life = UncheckedBox(
             value: Life(
-                node: node, door: door, streams: streams, datagrams: datagrams, observer: observer,
-                tell: tell))
+                node: node, door: door, streams: streams, peerStreams: peerStreams,
+                datagrams: datagrams, observer: observer, tell: tell))
         loop.enter { life.value.begin() }
     }
 
@@ -98,8 +101,7 @@ package final class SimulatedCluster {
     package func folder(of node: Node) -> DataFolder {
         let silent = Life(
             node: node, door: ServerDoor(loop: node.host.loop), streams: node.host.streams,
-            datagrams: node.host.datagrams,
-            observer: nil, tell: nil)
+            peerStreams: nil, datagrams: node.host.datagrams, observer: nil, tell: nil)
         return silent.folder
     }
 
@@ -265,6 +267,7 @@ private struct Life {
     let node: SimulatedCluster.Node
     let door: ServerDoor
     let streams: any Streams
+    let peerStreams: ((SimulatedCluster.Node) -> any Streams)?
     let datagrams: any Datagrams
     let observer: (any ReplicaObserver)?
     let tell: ((_ name: String, _ line: String) -> Void)?
@@ -313,7 +316,8 @@ private struct Life {
 
     private func environment(with stores: ServerStores) -> ServerEnvironment {
         var environment = ServerEnvironment(
-            loop: node.host.loop, httpStreams: streams, peerStreams: streams,
+            loop: node.host.loop, httpStreams: streams,
+            peerStreams: peerStreams?(node) ?? streams,
             datagrams: datagrams, crypto: node.host.crypto, compression: node.host.compression,
             log: stores.log, metadata: stores.metadata, snapshots: stores.snapshots,
             files: node.host.files)

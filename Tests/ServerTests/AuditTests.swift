@@ -163,7 +163,8 @@ extension JSONNode {
     @Test("The name of a token and the reason of a decision stand in it")
     func identity() throws {
         let stage = try HTTPStage(audited: 34)
-        let access = try access(of: "00000000-0000-4000-8000-0000000000a1", named: "alice", policies: ["dev", "ops"])
+        let access = try access(
+            of: "00000000-0000-4000-8000-0000000000a1", named: "alice", policies: ["dev", "ops"])
         try stage.enter { server in
             server.front?.admit = { head, caller, decided in
                 var caller = caller

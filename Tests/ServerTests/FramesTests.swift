@@ -134,7 +134,9 @@ import Testing
 
     @Test("Greetings agree on the lower of two protocols; to protocol 1 nothing is appended")
     func greetings() throws {
-        for (ours, theirs) in [(1, 1), (1, 2), (2, 1), (2, 3), (3, 3), (3, 4), (4, 4)] as [(UInt16, UInt16)] {
+        for (ours, theirs) in [(1, 1), (1, 2), (2, 1), (2, 3), (3, 3), (3, 4), (4, 4)]
+            as [(UInt16, UInt16)]
+        {
             var writer = ByteWriter()
             Hello(purpose: .peer, sender: Self.member, protocolMax: theirs)
                 .write(to: &writer)

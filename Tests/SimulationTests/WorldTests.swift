@@ -52,6 +52,21 @@ struct Pair {
 }
 
 @Suite("The simulated world") struct WorldTests {
+    @Test("A write in small pieces comes in crumbs at first, and is not events without end")
+    func smallPieces() throws {
+        let pair = try Pair()
+        pair.world.network.segmentBytesMax = 1
+        pair.world.network.fragmentation = 1
+        let sent = (0..<100_000).map { UInt8(truncatingIfNeeded: $0 / 7) }
+        let before = pair.world.eventCount
+        pair.first.perform { pair.client.write(sent.span) }
+        let hasHead = pair.world.run(until: { pair.serverNotes.bytes.count >= 9 })
+        #expect(hasHead && pair.serverNotes.bytes.count == 9)
+        pair.world.run(for: .seconds(1))
+        #expect(pair.serverNotes.bytes == sent)
+        #expect(pair.world.eventCount - before < 100)
+    }
+
     private func history(seed: UInt64) throws -> UInt64 {
         let pair = try Pair(seed: seed)
         pair.world.network.datagramLoss = 0.3

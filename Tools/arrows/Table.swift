@@ -154,9 +154,10 @@ enum Table {
             "MartletSimulation",
         ]
         func addTests(_ name: String, folder: String, subject: String) {
-            // What decorates streams is tried over those that are there.
-            let decorated: Set<String> = subject == "TLS" ? ["MartletUV"] : []
-            let subjects = (direct[subject] ?? []).union(["Martlet\(subject)"]).union(decorated)
+            // What decorates streams is tried over those that are there, and below whole servers.
+            let beside: [String: Set<String>] = ["TLS": ["MartletUV"], "Harness": ["MartletTLS"]]
+            let subjects = (direct[subject] ?? []).union(["Martlet\(subject)"])
+                .union(beside[subject] ?? [])
             rows.append(
                 Target(
                     name: name, kind: .test, folder: folder,

@@ -53,7 +53,7 @@ struct Arguments {
           --only LIST   with --seed: only these of the planned faults happen, or none
           --servers N   servers that found the cluster, 1 to 7 (3, 5 or 7, by the seed)
           --clients N   clients that ask, 1 to 64 (by the seed and the load)
-          --load NAME   sparse: 2 to 4 clients (default); dense: 3 to 8, which ask more than twice as often
+          --load NAME   sparse (default): 2 or 3 clients; dense: 3 to 8, which ask more often
           --seconds N   how long faults go on beginning, in simulated time (25)
           --jobs N      processes that share the work (1)
           --plant NAME… plant these defects, or all, in a copy of the sources (Tools/plant), and say

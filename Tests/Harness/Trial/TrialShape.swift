@@ -6,17 +6,17 @@ import MartletSimulation
 
 /// How much clients ask.
 package enum TrialLoad: String, Sendable {
-    /// Two to four of them, some twelve operations in a simulated second: most of a seed's time goes to
-    /// the servers and what happens to them.
+    /// Two or three of them, some twelve operations in a simulated second: most of a seed's time
+    /// goes to the servers and to what happens to them.
     case sparse
-    /// Three to eight, more than twice as often.
+    /// Three to eight, which ask more than twice as often.
     case dense
 
-    fileprivate var clients: ClosedRange<Int> { self == .sparse ? 2...4 : 3...8 }
+    fileprivate var clients: ClosedRange<Int> { self == .sparse ? 2...3 : 3...8 }
 
     /// The longest pause of a client, in milliseconds.
     fileprivate var pauses: [Int64] {
-        self == .sparse ? [80, 200, 500, 1_200] : [20, 60, 150, 400]
+        self == .sparse ? [120, 300, 700, 1_600] : [20, 60, 150, 400]
     }
 }
 

@@ -13,17 +13,22 @@
 /// | 148    | 8     | sum of the header's bytes, with spaces in place of this field             |
 /// | 156    | 1     | type: `0` or a zero for a plain file; nothing else is taken               |
 /// | 257    | 8     | `ustar`, a zero, `00`; GNU's two spaces and a zero are taken as well      |
-enum Tar {
-    struct File: Equatable, Sendable {
-        var name: String
-        var content: [UInt8]
+package enum Tar {
+    package struct File: Equatable, Sendable {
+        package var name: String
+        package var content: [UInt8]
+
+        package init(name: String, content: [UInt8]) {
+            self.name = name
+            self.content = content
+        }
     }
 
-    static let blockBytes = 512
+    package static let blockBytes = 512
     private static let nameBytesMax = 100
 
     /// - Precondition: names of 1 to 100 bytes, contents under 8 GiB.
-    static func write(_ files: [File], unixSeconds: Int64) -> [UInt8] {
+    package static func write(_ files: [File], unixSeconds: Int64) -> [UInt8] {
         let contents = files.reduce(0) { $0 + $1.content.count + 2 * blockBytes }
         var output: [UInt8] = []
         output.reserveCapacity(contents + 2 * blockBytes)
@@ -40,7 +45,7 @@ enum Tar {
     ///
     /// - Throws: ``ArchiveError`` for what ``write(_:unixSeconds:)`` would not have written: other
     ///   types of files, broken numbers, wrong sums, a missing end, anything behind the end.
-    static func read(_ bytes: [UInt8], filesMax: Int) throws(ArchiveError) -> [File] {
+    package static func read(_ bytes: [UInt8], filesMax: Int) throws(ArchiveError) -> [File] {
         var files: [File] = []
         var rest = bytes[...]
         while true {
@@ -140,8 +145,8 @@ enum Tar {
 }
 
 /// Why bytes are no snapshot archive, for people.
-struct ArchiveError: Error, Equatable, Sendable, CustomStringConvertible {
-    let description: String
+package struct ArchiveError: Error, Equatable, Sendable, CustomStringConvertible {
+    package let description: String
 
-    init(_ description: String) { self.description = description }
+    package init(_ description: String) { self.description = description }
 }

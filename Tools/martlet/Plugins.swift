@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The plugins, picked for the agent and for the command line.
+import Glibc
+import MartletCLI
+import MartletHost
+import MartletLMDB
+import MartletMemory
+import MartletStorage
+import MartletTLS
+import MartletTransport
+import MartletUV
+import MartletZlib
+
+func stores(
+    _ backend: AgentConfiguration.StorageBackend, _ directory: String
+) throws(StoreError) -> ServerStores {
+    switch backend {
+    case .lmdb:
+        let storage = try LMDBStorage.open(directory: directory)
+        return .init(
+            log: storage.log, metadata: storage.metadata, snapshots: storage.snapshots,
+            close: { storage.close() })
+    case .memory:
+        let disk = MemoryDisk()
+        return .init(
+            log: MemoryLogStore(disk: disk), metadata: MemoryMetadataStore(disk: disk),
+            snapshots: MemorySnapshotStore(disk: disk), close: {})
+    }
+}
+
+func hostPlugins() -> HostPlugins {
+    let loop = UVLoop()
+    return HostPlugins(
+        loop: loop,
+        runLoop: {
+            loop.run()
+            loop.shutDown()
+        }, stopLoop: { loop.stop() },
+        makeStreams: { UVStreams(loop: loop) }, makeDatagrams: { UVDatagrams(loop: loop) },
+        makeProcesses: { UVProcesses(loop: loop) }, crypto: OpenSSLCrypto(),
+        security: OpenSSLSecurity(), certificates: OpenSSLCertificates(),
+        compression: ZlibCompression(), files: UVFiles(),
+        openStores: stores, writeOutput: { write(Array($0.utf8), to: 1) },
+        writeError: { write(Array($0.utf8), to: 2) },
+        hostName: hostName(), temporaryDirectory: environment("TMPDIR") ?? "/tmp")
+}
+
+func cliEnvironment() -> CLIEnvironment {
+    CLIEnvironment(
+        variable: environment, isTerminal: isatty(1) == 1, width: terminalWidth(),
+        writeOutput: { write($0, to: 1) }, writeError: { write(Array($0.utf8), to: 2) },
+        readInput: readInput, wallClockNanoseconds: wallClockNanoseconds,
+        files: UVFiles(), crypto: OpenSSLCrypto(), compression: ZlibCompression(),
+        makeNetwork: cliNetwork,
+        openStores: { (directory) throws(StoreError) in try stores(.lmdb, directory) },
+        version: Agent.version)
+}
+
+func cliNetwork() -> CLINetwork {
+    let loop = UVLoop()
+    return CLINetwork(
+        loop: loop, makeStreams: { UVStreams(loop: loop) }, security: OpenSSLSecurity(),
+        perform: { body in
+            body { loop.stop() }
+            loop.run()
+        })
+}
