@@ -548,7 +548,8 @@ class Stand:
         self.dice = random.Random(options.seed)
         self.case = processes.ProcessTest("done")
         self.case.setUp()
-        self.servers = self.case.cluster()
+        # Slower to elect than in operation: a busy machine is no attack.
+        self.servers = self.case.cluster(server={"raft_multiplier": 3})
         self.case.start(self.servers)
         self.target = self.case.leader(self.servers)
 

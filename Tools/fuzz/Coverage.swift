@@ -36,13 +36,11 @@ enum Coverage {
         unsafe pointers.append(nil)
         return unsafe pointers.withUnsafeMutableBufferPointer { buffer in
             var start = buffer.baseAddress
-            return unsafe drive(&count, &start) { bytes, length in
-                unsafe Coverage.execute(UnsafeBufferPointer(start: bytes, count: length))
-            }
+            return unsafe drive(&count, &start, testOneInput)
         }
     }
 
-    private static func execute(_ input: UnsafeBufferPointer<UInt8>) -> Int32 {
+    fileprivate static func execute(_ input: UnsafeBufferPointer<UInt8>) -> Int32 {
         // SAFETY: see above; libFuzzer calls on the thread that it was started on.
         guard let target = unsafe target else { return -1 }
         do throws(Finding) {
@@ -52,4 +50,10 @@ enum Coverage {
         }
         return 0
     }
+}
+
+/// By this name libFuzzer's own `main` asks for it, which is linked and never called.
+@_cdecl("LLVMFuzzerTestOneInput")
+func testOneInput(_ bytes: UnsafePointer<UInt8>?, _ length: Int) -> Int32 {
+    unsafe Coverage.execute(UnsafeBufferPointer(start: bytes, count: length))
 }
