@@ -6,17 +6,22 @@ import MartletTransport
 ///
 /// Where a request may have been carried out although no answer came, only a read is put to the
 /// next server: a change that is made twice is worse than one whose outcome is to be looked up.
+/// So that a server that hangs does not swallow a change while others are there, each is first
+/// asked whether it answers at all; so it is before what may take minutes.
 final class ServerConnection {
     struct Failure: Error {
         let text: String
         let exitCode: ExitCode
         /// Nobody knows whether the request was carried out.
-        let isUncertain: Bool
+        var isUncertain: Bool
         /// What to try; empty where the text says it.
         var hint = ""
     }
 
-    private static let timeoutWithOthers: Duration = .seconds(5)
+    /// Answered by each server for itself, whoever asks.
+    private static let probe = "/v1/agent/health"
+    /// For a server, where there are others to ask.
+    private static let probeTimeout: Duration = .seconds(5)
 
     private let settings: ConnectionSettings
     private let network: CLINetwork
@@ -73,10 +78,7 @@ final class ServerConnection {
     func close() {
         guard let open = current?.client else { return }
         current = nil
-        network.perform { done in
-            open.close()
-            done()
-        }
+        close(open)
     }
 
     private func ask(
@@ -86,7 +88,8 @@ final class ServerConnection {
         let streams = try streams(for: place)
         let limit =
             settings.timeout
-            ?? (isOneOfMany && method == .get ? min(timeout, Self.timeoutWithOthers) : timeout)
+            ?? (isOneOfMany && method == .get && timeout <= Invocation.timeout
+                ? Self.probeTimeout : timeout)
         let addresses: [SocketAddress]
         switch resolve(place, streams) {
         case .failure(let error):
@@ -100,20 +103,32 @@ final class ServerConnection {
             let client = APIClient(
                 loop: network.loop, streams: streams, address: address, token: settings.token,
                 responseBytesMax: responseBytesMax)
+            if isOneOfMany, method != .get || timeout > Invocation.timeout,
+                case .failure(let error) = send(client, .get, Self.probe, nil, Self.probeTimeout)
+            {
+                last = failure(of: error, place)
+                last.isUncertain = false
+                close(client)
+                continue
+            }
             switch send(client, method, target, body, limit) {
             case .success(let response):
                 current = (place, client)
                 return .success(response)
             case .failure(let error):
                 last = failure(of: error, place)
-                network.perform { done in
-                    client.close()
-                    done()
-                }
+                close(client)
                 if last.isUncertain { return .failure(last) }
             }
         }
         return .failure(last)
+    }
+
+    private func close(_ client: APIClient) {
+        network.perform { done in
+            client.close()
+            done()
+        }
     }
 
     private func send(

@@ -97,6 +97,8 @@ import Testing
         #expect(desk.run("operator autopilot health") == 2)
     }
 
+    private static let removal = "DELETE /v1/operator/raft/peer?id=x"
+
     @Test("A change whose answer is lost is not made again elsewhere: it is said to be looked up")
     func uncertain() {
         let desk = Desk(servers: 2)
@@ -105,16 +107,28 @@ import Testing
         desk.replies["DELETE /v1/operator/raft/peer"] = .ok("")
         #expect(desk.run("operator raft remove-peer -peer-id=x") == 1)
         #expect(desk.errors.hasSuffix("it may have been carried out: look, then try again\n"))
-        #expect(desk.seen.count == 1)
+        #expect(desk.requests == ["GET /v1/agent/health", Self.removal])
     }
 
-    @Test("A change that never left goes to the next server")
+    @Test("A change goes past servers that are away or hang, to one that answers, once")
     func certain() {
         let desk = Desk(servers: 2)
         desk.variables["NOMAD_ADDR"] = "http://10.0.0.9:4646," + Self.both
+        desk.otherReplies[1] = [
+            "GET /v1/agent/health": .silence, "DELETE /v1/operator/raft/peer": .silence,
+        ]
         desk.replies["DELETE /v1/operator/raft/peer"] = .ok("")
         #expect(desk.run("operator raft remove-peer -peer-id=x") == 0)
-        #expect(desk.seen.count == 1)
+        #expect(
+            desk.requests == ["GET /v1/agent/health", "GET /v1/agent/health", Self.removal])
+    }
+
+    @Test("With one address only what was asked for is sent")
+    func noProbe() {
+        let desk = Desk()
+        desk.replies["DELETE /v1/operator/raft/peer"] = .ok("")
+        #expect(desk.run("operator raft remove-peer -peer-id=x") == 0)
+        #expect(desk.requests == [Self.removal])
     }
 
     @Test("MARTLET_ goes before NOMAD_, flags before both; region and namespace go along")

@@ -93,8 +93,10 @@ class Commands(ProcessTest):
             wait_until("an answer beside a frozen server", lambda: self.run_command(
                 "server members", both)[0] == 0, 30)
             self.assertIn("no answer in time", self.refused("agent-info -timeout=1s", first, code=1))
+            self.assertIn("was not found", self.refused(
+                "operator raft remove-peer -peer-id=00000000-0000-4000-8000-000000000000", both))
             self.assertIn("may have been carried out", self.refused(
-                "operator raft remove-peer -peer-id=x -timeout=1s", both, code=1))
+                "operator raft remove-peer -peer-id=x -timeout=1s", first, code=1))
         finally:
             os.kill(frozen.process.pid, signal.SIGCONT)
 
