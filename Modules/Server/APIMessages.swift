@@ -11,7 +11,8 @@ struct APIRequest {
     var body: [UInt8]
 
     /// The longest body that one server passes on to another.
-    static let bodyBytesMax = 2 << 20
+    /// Fits one frame, with what goes around it.
+    static let bodyBytesMax = 7 << 20
 
     func write(to writer: inout ByteWriter) {
         writer.write(Self.number(of: method))

@@ -11,8 +11,9 @@ import MartletTransport
 /// Packing and unpacking take as long as the state is large: on a lane.
 enum SnapshotArchive {
     /// Bound of the archive: what an HTTP request may bring, so that whatever is saved can be
-    /// restored. A state of ten thousand servers packs smaller.
-    static let bytesMax = 1 << 20
+    /// restored. A state with every table at its bound packs smaller, unless somebody fills texts with
+    /// noise.
+    static let bytesMax = APIRequest.bodyBytesMax
     /// Bound of the tar: the largest state, what goes with it, and the blocks around.
     static let tarBytesMax = StateRestore.bytesMax + (256 << 10)
 

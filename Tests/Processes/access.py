@@ -9,6 +9,7 @@ client is tried too; without it, its test says so and checks nothing.
 The last line is "processes: N passed, N failed"; exit status 1 when one failed.
 """
 import glob
+import http.client
 import json
 import os
 import sys
@@ -188,6 +189,27 @@ class Access(ProcessTest):
             api.acl.delete_policy(name)
             with self.assertRaises(nomad.api.exceptions.URLNotFoundNomadException):
                 own.acl.get_self_token()
+        self.done()
+
+    def test_a_state_with_many_tokens_is_saved_and_restored(self):
+        servers, root = self.guarded(1)
+        server = servers[0]
+        body = json.dumps({"Name": "many", "Type": "client", "Policies": ["p"]})
+        connection = http.client.HTTPConnection("127.0.0.1", server.http_port, timeout=30)
+        for _ in range(11_000):
+            connection.request("PUT", "/v1/acl/token", body, {"X-Nomad-Token": root})
+            answer = connection.getresponse()
+            last = json.loads(answer.read())
+            self.assertEqual(answer.status, 200, last)
+        saved = self.ask(server, root, "GET", "/v1/operator/snapshot")
+        self.assertEqual(saved.status, 200, saved.body[:200])
+        self.assertGreater(len(saved.body), 1 << 20)
+        path = "/v1/acl/token/" + last["AccessorID"]
+        self.assertEqual(self.ask(server, root, "DELETE", path).status, 200)
+        restored = server.request("PUT", "/v1/operator/snapshot", saved.body, {"X-Nomad-Token": root}, 60)
+        self.assertEqual(restored.status, 200, restored.body[:200])
+        self.assertEqual(self.ask(server, last["SecretID"], "GET", "/v1/acl/token/self").status, 200)
+        self.assertEqual(len(self.ask(server, root, "GET", "/v1/acl/tokens").json), 11_001)
         self.done()
 
     def test_who_may_look_at_health(self):
