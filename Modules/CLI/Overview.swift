@@ -94,7 +94,7 @@ struct Overview {
             isVoter: voters.contains(server.text("ID")), isHealthy: isHealthy,
             reason: isHealthy
                 ? "" : server["UnhealthyReason"]?.text("Text") ?? server.text("SerfStatus"),
-            lastContact: isLeader ? "-" : server.text("LastContact"),
+            lastContact: isLeader ? "-" : Moment.rounded(server.text("LastContact")),
             lag: newest.flatMap { newest in index.map { "\(newest >= $0 ? newest - $0 : 0)" } }
                 ?? "-",
             version: server.text("Version"), zone: server.text("Zone").orDash,

@@ -233,7 +233,7 @@ td { font-variant-numeric: tabular-nums; }
 
 """#
 
-    static let scriptDigest = "9a3fecdd4d517587cf43d70d"
+    static let scriptDigest = "0ab0c0052bafd1a719db8425"
     static let script = #"""
 // SPDX-License-Identifier: Apache-2.0
 //
@@ -280,7 +280,7 @@ let timer = 0;
 /** The agent's clock at its last answer: the browser's may be wrong. */
 let agentNow = Date.now();
 let lastAnswerAt = null;
-/** Grows with each change of the token: what was asked with another one is not shown. */
+/** Grows with each change of the token and each pause: what was asked before is not shown. */
 let generation = 0;
 
 // ---- Elements
@@ -532,7 +532,9 @@ function verdict(rows) {
         : `It needs ${questions.state.needs}.`],
     };
   }
-  if (answer.status === 503) return verdictWithoutLeader(answer.text, rows);
+  if (answer.status === 503 && answer.text.startsWith('No cluster leader')) {
+    return verdictWithoutLeader(answer.text, rows);
+  }
   return {
     level: 'unknown', word: 'Unknown', text: 'Autopilot’s state is not known now.',
     why: [answer.text],
@@ -814,6 +816,8 @@ $('pause').addEventListener('click', () => {
   isPaused = !isPaused;
   $('pause').setAttribute('aria-pressed', String(isPaused));
   if (isPaused) {
+    // What is under way is not shown any more.
+    generation += 1;
     clearTimeout(timer);
     showFreshness();
   } else restart();

@@ -99,6 +99,17 @@ import Testing
         #expect(desk.requests.contains("GET /v1/operator/raft/configuration?stale="))
     }
 
+    @Test(
+        "Durations are short",
+        arguments: [
+            ("46.2656ms", "46ms"), ("0s", "0ms"), ("999.9ms", "999ms"), ("2.737341163s", "2.7s"),
+            ("1m0.5s", "60s"), ("1h0m0s", "3600s"), ("-3s", "0ms"), ("soon", "soon"),
+            ("2562047h47m16.854775807s", "9223372036s"),
+        ])
+    func durations(text: String, short: String) {
+        #expect(Moment.rounded(text) == short)
+    }
+
     @Test("On a terminal it is drawn again in its place, and goes on while nobody answers")
     func redrawn() {
         let desk = desk(state(tolerance: 1, isThirdHealthy: true))

@@ -43,7 +43,7 @@ let timer = 0;
 /** The agent's clock at its last answer: the browser's may be wrong. */
 let agentNow = Date.now();
 let lastAnswerAt = null;
-/** Grows with each change of the token: what was asked with another one is not shown. */
+/** Grows with each change of the token and each pause: what was asked before is not shown. */
 let generation = 0;
 
 // ---- Elements
@@ -295,7 +295,9 @@ function verdict(rows) {
         : `It needs ${questions.state.needs}.`],
     };
   }
-  if (answer.status === 503) return verdictWithoutLeader(answer.text, rows);
+  if (answer.status === 503 && answer.text.startsWith('No cluster leader')) {
+    return verdictWithoutLeader(answer.text, rows);
+  }
   return {
     level: 'unknown', word: 'Unknown', text: 'Autopilot’s state is not known now.',
     why: [answer.text],
@@ -577,6 +579,8 @@ $('pause').addEventListener('click', () => {
   isPaused = !isPaused;
   $('pause').setAttribute('aria-pressed', String(isPaused));
   if (isPaused) {
+    // What is under way is not shown any more.
+    generation += 1;
     clearTimeout(timer);
     showFreshness();
   } else restart();
