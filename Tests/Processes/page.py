@@ -18,7 +18,7 @@ import browser
 import processes
 from processes import ProcessTest, wait_until
 
-HOSTILE = "<img src=x onerror=alert(1)>"
+HOSTILE = "<img src=x onerror=alert(1)>" + "x" * 200
 WIDE = """(() => { const width = document.documentElement.clientWidth;
     return [...document.querySelectorAll('body *')].filter((e) => e.getBoundingClientRect().right > width + 1
         && !e.closest('thead') && !e.matches('.skip')).map((e) => e.tagName + '#' + e.id) })()"""
@@ -163,6 +163,29 @@ class Page(ProcessTest):
         self.assertEqual(self.browser.evaluate("document.querySelectorAll('main, header').length"), 2)
         self.is_settled()
 
+    def test_zones_and_who_stands_by_in_them(self):
+        servers = self.cluster(4, more={"autopilot": {"enable_redundancy_zones": True}})
+        for server, zone in zip(servers, "aabc"):
+            path = os.path.join(self.root, server.name + ".json")
+            with open(path) as file:
+                settings = json.load(file)
+            settings["server"]["redundancy_zone"] = zone
+            with open(path, "w") as file:
+                json.dump(settings, file)
+        self.start(servers)
+        self.open(servers[3])
+        self.awaits("servers", "zone-standby", seconds=90)
+        self.awaits("verdict", "safe", "1 more of 3 voters may fail", seconds=60)
+        rows = self.browser.evaluate("""[...document.querySelectorAll('#zones tbody tr')].map(
+            (row) => [...row.children].map((cell) => cell.textContent))""")
+        self.assertEqual([row[0] for row in rows], ["a", "b", "c"])
+        self.assertEqual(sorted(rows[0][1:3]), ["s1.global", "s2.global"])
+        self.assertEqual(rows[1:], [["b", "s3.global", "–", "1 of 1"], ["c", "s4.global", "–", "1 of 1"]])
+        self.awaits("votes", "1 server without a vote")
+        self.awaits("events", "demote", "autopilot")
+        self.picture("zones")
+        self.is_settled()
+
     def test_names_are_texts(self):
         server = self.dev().start().wait_ready()
         self.open(server)
@@ -177,6 +200,9 @@ class Page(ProcessTest):
         self.awaits("servers", HOSTILE)
         self.awaits("zones", HOSTILE)
         self.assertEqual(self.browser.evaluate("document.querySelectorAll('img').length"), 0)
+        for width in (360, 800, 1280):
+            self.browser.size(width, 900, width < 600)
+            self.assertEqual(self.browser.evaluate(WIDE), [], "%d wide" % width)
         refused = self.browser.evaluate(
             "(() => { try { document.body.innerHTML = '<b>x</b>'; return 'taken' } catch (e) { return e.name } })()")
         self.assertEqual(refused, "TypeError")
