@@ -110,6 +110,9 @@ package final class Invocation {
         return CLIFailure(text, .refused)
     }
 
+    /// Lets time pass, once a server was asked.
+    func wait(for duration: Duration) { connection?.wait(for: duration) }
+
     /// The server that answered last, as it was named.
     var answering: String { connection?.answering ?? "nobody" }
 

@@ -27,6 +27,19 @@ enum Moment {
         return isTooLarge ? nil : distance(span / 1_000_000_000)
     }
 
+    /// A duration as Go writes it, to three digits or so: nobody reads nanoseconds.
+    static func rounded(_ duration: String) -> String {
+        do throws(GoDuration.ParseError) {
+            let span = try GoDuration(parsing: duration).duration
+            let milliseconds = max(.zero, span) / Duration.milliseconds(1)
+            if milliseconds < 1000 { return "\(Int64(milliseconds))ms" }
+            let tenths = Int64(milliseconds / 100)
+            return tenths < 600 ? "\(tenths / 10).\(tenths % 10)s" : "\(tenths / 10)s"
+        } catch {
+            return duration
+        }
+    }
+
     /// `3 min ago`, `in 2 h`.
     static func distance(_ seconds: Int64) -> String {
         let count = seconds.magnitude

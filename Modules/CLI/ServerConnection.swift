@@ -74,6 +74,16 @@ final class ServerConnection {
         return .failure(Self.merged(failures))
     }
 
+    /// Lets time pass on the loop.
+    func wait(for duration: Duration) {
+        var timer: (any LoopTimer)?
+        network.perform { done in
+            timer = network.loop.makeTimer(done)
+            timer?.arm(at: network.loop.now + duration)
+        }
+        timer?.disarm()
+    }
+
     /// Gives up what is open.
     func close() {
         guard let open = current?.client else { return }

@@ -86,6 +86,8 @@ struct APIResponse {
     var retryAfter: Int?
     /// Of an archive: the SHA-256 of the body, in base64.
     var digest: String?
+    /// Of the page, which no server asks another for.
+    var page: PageAnswer?
 
     init(
         status: Int, content: Content, body: [UInt8], freshness: Freshness? = nil,
@@ -190,6 +192,12 @@ enum ForwardReply {
 
 extension Response {
     init(_ response: APIResponse) {
+        if let page = response.page {
+            self.init(
+                status: response.status, contentType: page.contentType, headers: page.fields,
+                body: response.body)
+            return
+        }
         let contentType: ContentType =
             switch response.content {
             case .none: .none

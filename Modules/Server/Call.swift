@@ -35,6 +35,8 @@ struct Call {
         case dryRun(DryRunRequest)
         case history(HistoryFilter)
         case acl(ACLWish)
+        /// What its client has of the page already: the value of `If-None-Match`.
+        case page(had: String?)
     }
 
     /// - Throws: ``APIError`` 400 for a parameter that cannot be read.
@@ -152,7 +154,7 @@ extension Endpoint {
             .autopilotPlan, .raftHistory, .schedulerConfiguration, .statusLeader, .statusPeers,
             .regions, .agentSelf, .agentMembers, .agentHealth, .keyringList, .metrics,
             .saveSnapshot, .aclPolicies, .aclPolicy, .aclTokens, .aclToken, .aclOwnToken,
-            .aclRoles, .aclRole, .aclRoleByName:
+            .aclRoles, .aclRole, .aclRoleByName, .page, .pageElsewhere:
             true
         }
     }

@@ -46,6 +46,9 @@ enum Endpoint: Sendable, Equatable {
     case createACLRole
     case updateACLRole
     case deleteACLRole
+    case page(PageFile)
+    /// Where the page is, for who asks without knowing.
+    case pageElsewhere
 }
 
 /// The HTTP surface, as a table. The operator's paths are also served without `/v1`, as the
@@ -121,11 +124,16 @@ enum Routes {
         ),
     ]
 
+    /// For people: not of the interface, and so without a version.
+    private static let page: [Router<Endpoint>.Route] =
+        PageFile.allCases.map { .init(methods: [.get: .page($0)], path: $0.path) }
+        + ["/", "/ui"].map { .init(methods: [.get: .pageElsewhere], path: $0) }
+
     static let router = Router<Endpoint>(
         table.flatMap { row in
             let isOperator = row.path.hasPrefix("/operator/")
             return (isOperator ? ["/v1", ""] : ["/v1"]).map { prefix in
                 Router<Endpoint>.Route(methods: row.methods, path: prefix + row.path)
             }
-        })
+        } + page)
 }

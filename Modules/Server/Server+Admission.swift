@@ -94,6 +94,9 @@ extension Server {
                     default: options.leaderHold)
                 try checkRegion(of: call)
                 try checkSwitch(of: call)
+                if case .page = endpoint, let head {
+                    call.wish = .page(had: head.header("if-none-match"))
+                }
                 if options.acl.isEnabled, let head { try identify(&call, head) }
                 return .proceed(call)
             } catch {

@@ -56,7 +56,7 @@ extension Server {
             .aclRole, .aclRoleByName, .createACLRole, .updateACLRole, .deleteACLRole:
             call.wish = try aclWish(call)
         case .statusLeader, .statusPeers, .regions, .agentSelf, .agentMembers, .agentHealth,
-            .keyringList, .metrics, .saveSnapshot, .restoreSnapshot:
+            .keyringList, .metrics, .saveSnapshot, .restoreSnapshot, .page, .pageElsewhere:
             break
         }
     }
@@ -133,6 +133,8 @@ extension Server {
         case .agentMembers: encode(agentMembers(), call)
         case .agentHealth: agentHealth()
         case .metrics: metrics(call)
+        case .page(let file): page(file, call)
+        case .pageElsewhere: PageAnswer.elsewhere.response
         case .raftConfiguration where call.isStale:
             encode(raftConfiguration(), call, freshness: freshness(index: configurationIndex))
         case .autopilotConfiguration where call.isStale: autopilot(call, isLeader: false)
@@ -251,7 +253,8 @@ extension Server {
         case .statusLeader, .statusPeers:
             done(.answered(answerWithLeader(call)))
         case .regions, .agentSelf, .agentMembers, .agentHealth, .metrics, .agentJoin,
-            .agentForceLeave, .keyringList, .keyringInstall, .keyringUse, .keyringRemove:
+            .agentForceLeave, .keyringList, .keyringInstall, .keyringUse, .keyringRemove,
+            .page, .pageElsewhere:
             done(.answered(answerLocally(call) ?? .text(404, "asked of another server")))
         }
     }

@@ -40,7 +40,7 @@ import Testing
             "operator raft transfer-leadership", "operator scheduler get-config",
             "operator scheduler set-config", "operator snapshot inspect",
             "operator snapshot restore", "operator snapshot save", "server force-leave",
-            "server join", "server members", "status", "version",
+            "server join", "server members", "status", "top", "version",
         ]
         #expect(Self.names == expected)
     }

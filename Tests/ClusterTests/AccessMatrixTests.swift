@@ -74,6 +74,7 @@ import Testing
             Row(method: .get, path: "/v1/regions", allowed: anybody),
             Row(method: .get, path: "/v1/agent/health", allowed: anybody),
             Row(method: .get, path: "/v1/metrics", allowed: anybody),
+            Row(method: .get, path: "/ui/", allowed: anybody),
         ]
         // The same, asked of whoever answers from what it has.
         let stale = readers.map {

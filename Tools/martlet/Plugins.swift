@@ -47,14 +47,16 @@ func hostPlugins() -> HostPlugins {
 }
 
 func cliEnvironment() -> CLIEnvironment {
-    CLIEnvironment(
-        variable: environment, isTerminal: isatty(1) == 1, width: terminalWidth(),
+    var made = CLIEnvironment(
+        variable: environment, isTerminal: isatty(1) == 1, width: terminalSize().columns,
         writeOutput: { write($0, to: 1) }, writeError: { write(Array($0.utf8), to: 2) },
         readInput: readInput, wallClockNanoseconds: wallClockNanoseconds,
         files: UVFiles(), crypto: OpenSSLCrypto(), compression: ZlibCompression(),
         makeNetwork: cliNetwork,
         openStores: { (directory) throws(StoreError) in try stores(.lmdb, directory) },
         version: Agent.version)
+    made.height = terminalSize().lines
+    return made
 }
 
 func cliNetwork() -> CLINetwork {

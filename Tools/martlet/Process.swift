@@ -44,12 +44,14 @@ func environment(_ name: String) -> String? {
     unsafe getenv(name).map { unsafe String(cString: $0) }
 }
 
-/// Columns of the terminal; 80 where there is none.
-func terminalWidth() -> Int {
+/// Of the terminal: columns, 80 where there is none, and lines, 0 where there are none.
+func terminalSize() -> (columns: Int, lines: Int) {
     var size = winsize()
     // SAFETY: the kernel fills the structure that it is given.
-    guard unsafe ioctl(1, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
-    return Int(size.ws_col)
+    guard unsafe ioctl(1, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else {
+        return (80, 0)
+    }
+    return (Int(size.ws_col), Int(size.ws_row))
 }
 
 /// Nanoseconds since 1970-01-01 UTC.
