@@ -42,7 +42,8 @@ extension Server {
         switch call.wish {
         case .join(let addresses): join(addresses, call, respond)
         case .forceLeave(let node, let prune): respond(forceLeave(node, prune: prune))
-        case .key, .answer, .command, .peer, .dryRun, .history, .acl: keyring(call, respond)
+        case .key, .answer, .command, .peer, .dryRun, .history, .probe, .acl:
+            keyring(call, respond)
         }
     }
 

@@ -34,6 +34,7 @@ struct Call {
         case key(GossipKey)
         case dryRun(DryRunRequest)
         case history(HistoryFilter)
+        case probe(isVerbose: Bool)
         case acl(ACLWish)
     }
 
@@ -150,7 +151,8 @@ extension Endpoint {
             false
         case .raftConfiguration, .autopilotConfiguration, .autopilotHealth, .autopilotState,
             .autopilotPlan, .raftHistory, .schedulerConfiguration, .statusLeader, .statusPeers,
-            .regions, .agentSelf, .agentMembers, .agentHealth, .keyringList, .metrics,
+            .statusIsLeader, .livez, .readyz, .regions, .agentSelf, .agentMembers, .agentHealth,
+            .keyringList, .metrics,
             .saveSnapshot, .aclPolicies, .aclPolicy, .aclTokens, .aclToken, .aclOwnToken,
             .aclRoles, .aclRole, .aclRoleByName:
             true

@@ -171,7 +171,9 @@ final class HTTPConnection: StreamHandler {
         front.budget.take(client, &share)
         phase = .deciding(Exchange(head))
         let caller = Caller(address: stream.remoteAddress)
-        if let refusal = front.refusal(for: client) { return decide(.refuse(refusal, caller)) }
+        if let refusal = front.refusal(of: head, for: client) {
+            return decide(.refuse(refusal, caller))
+        }
         front.admit(head, caller, decided)
     }
 

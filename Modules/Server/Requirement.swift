@@ -16,7 +16,9 @@ enum Requirement: Equatable {
 extension Endpoint {
     var requirement: Requirement {
         switch self {
-        case .statusLeader, .statusPeers, .regions, .agentHealth, .metrics, .aclBootstrap: .nothing
+        case .statusLeader, .statusPeers, .statusIsLeader, .regions, .agentHealth, .metrics, .livez,
+            .readyz, .aclBootstrap:
+            .nothing
         case .raftConfiguration, .raftHistory: .operation(.raftRead)
         case .removePeer: .operation(.raftRemove)
         case .transferLeadership: .operation(.leaderTransfer)

@@ -58,6 +58,8 @@ extension Server {
         case .statusLeader, .statusPeers, .regions, .agentSelf, .agentMembers, .agentHealth,
             .keyringList, .metrics, .saveSnapshot, .restoreSnapshot:
             break
+        case .livez, .readyz, .statusIsLeader:
+            call.wish = .probe(isVerbose: try call.flag("verbose"))
         }
     }
 
@@ -133,6 +135,7 @@ extension Server {
         case .agentMembers: encode(agentMembers(), call)
         case .agentHealth: agentHealth()
         case .metrics: metrics(call)
+        case .livez, .readyz, .statusIsLeader: probe(call)
         case .raftConfiguration where call.isStale:
             encode(raftConfiguration(), call, freshness: freshness(index: configurationIndex))
         case .autopilotConfiguration where call.isStale: autopilot(call, isLeader: false)
@@ -153,7 +156,7 @@ extension Server {
         return encode(StringList(replica.outlook.configuration.members.map(\.address)), call)
     }
 
-    private var leaderAddress: String? {
+    var leaderAddress: String? {
         guard let leader = replica.outlook.status.leader else { return nil }
         return replica.outlook.configuration[leader]?.address
             ?? network.members[leader]?.info.peerAddress
@@ -174,7 +177,7 @@ extension Server {
     }
 
     /// How old this server's picture may be: since it heard of a leader, or since it started.
-    private var lastContact: Duration {
+    var lastContact: Duration {
         if replica.outlook.status.role == .leader { return .zero }
         return max(.zero, loop.now - (replica.core.lastLeaderContact ?? startedAt))
     }
@@ -250,8 +253,9 @@ extension Server {
             restoreArchive(call, done)
         case .statusLeader, .statusPeers:
             done(.answered(answerWithLeader(call)))
-        case .regions, .agentSelf, .agentMembers, .agentHealth, .metrics, .agentJoin,
-            .agentForceLeave, .keyringList, .keyringInstall, .keyringUse, .keyringRemove:
+        case .regions, .agentSelf, .agentMembers, .agentHealth, .metrics, .livez, .readyz,
+            .statusIsLeader, .agentJoin, .agentForceLeave, .keyringList, .keyringInstall,
+            .keyringUse, .keyringRemove:
             done(.answered(answerLocally(call) ?? .text(404, "asked of another server")))
         }
     }
