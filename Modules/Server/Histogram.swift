@@ -14,6 +14,8 @@ struct Histogram: Equatable {
         (.seconds(5), "5"), (.seconds(10), "10"),
     ]
 
+    private static let limits = bounds.map(\.limit)
+
     /// How many took at most a bound and more than the one before; the last, more than any bound.
     private(set) var counts = [UInt64](repeating: 0, count: Self.bounds.count + 1)
     private(set) var count: UInt64 = 0
@@ -26,7 +28,8 @@ struct Histogram: Equatable {
     /// - Parameter duration: below zero counts as zero.
     mutating func observe(_ duration: Duration) {
         var bucket = 0
-        while bucket < Self.bounds.count, duration > Self.bounds[bucket].limit { bucket += 1 }
+        let limits = Self.limits
+        while bucket < limits.count, duration > limits[bucket] { bucket += 1 }
         counts[bucket] &+= 1
         let seconds = max(0, duration / .seconds(1))
         minSeconds = count == 0 ? seconds : min(minSeconds, seconds)
