@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What real processes tell those who watch over them: probes, and metrics for Prometheus.
+"""What real processes tell those who watch over them: probes, systemd's socket, metrics for Prometheus.
 
     watching.py --binary PATH [--only NAME] [--keep]
 
@@ -13,6 +13,8 @@ import json
 import os
 import re
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -26,6 +28,7 @@ from processes import AUTOPILOT, ProcessTest, free_ports, wait_until
 RULES = os.path.join(os.path.dirname(__file__), "..", "..", "Tools", "prometheus", "martlet.rules.yml")
 TEXT = "/v1/metrics?format=prometheus"
 PROBES = ("/livez", "/readyz", "/v1/status/is-leader")
+DASHBOARD = os.path.join(os.path.dirname(RULES), "dashboard.json")
 # Of servers without TLS or an audit log there are none of these.
 NOT_ALWAYS = re.compile(r"martlet_(tls|audit)_")
 
@@ -117,8 +120,12 @@ class Watching(ProcessTest):
         served = set(re.findall(r"^(\w+)[{ ]", text, re.M))
         with open(RULES) as file:
             asked = set(re.findall(r"martlet_\w+", "".join(l for l in file if "expr:" in l)))
-        self.assertGreater(len(asked), 10)
-        self.assertEqual({n for n in asked - served if not NOT_ALWAYS.match(n)}, set(), "alerts on what is not served")
+        with open(DASHBOARD) as file:
+            panels = json.load(file)["panels"]
+        shown = [t["expr"] for p in panels for t in p.get("targets", [])]
+        self.assertGreater(min(len(asked), len(shown)), 10)
+        asked.update(re.findall(r"martlet_\w+", " ".join(shown)))
+        self.assertEqual({n for n in asked - served if not NOT_ALWAYS.match(n)}, set(), "asked for and not served")
         count = int(re.search(r"^martlet_raft_commit_seconds_count (\d+)$", text, re.M)[1])
         self.assertGreaterEqual(count, 20)
         samples = {s["Name"]: s for s in leader.request("GET", "/v1/metrics").json["Samples"]}
@@ -126,6 +133,54 @@ class Watching(ProcessTest):
         self.assertGreaterEqual(sync["Count"], 20)
         self.assertTrue(0 < sync["Min"] <= sync["Mean"] <= sync["Max"] <= sync["Sum"], sync)
         self.scraped(servers)
+        self.done()
+
+    def test_a_supervisor_hears_that_it_runs_what_it_is_and_that_its_loop_turns(self):
+        for name in (os.path.join(self.root, "notify"), "@" + os.path.basename(self.root)):
+            server = self.dev("dev-%d" % len(self.servers))
+            supervisor = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            supervisor.bind(name.replace("@", "\0"))
+            supervisor.settimeout(20)
+            os.environ.update(NOTIFY_SOCKET=name, WATCHDOG_USEC="900000")
+            try:
+                server.start()
+            finally:
+                del os.environ["NOTIFY_SOCKET"], os.environ["WATCHDOG_USEC"]
+            words = supervisor.recv(4096).decode()
+            self.assertTrue(words.startswith("READY=1\nSTATUS="), words)
+            self.assertEqual(server.request("GET", "/livez").status, 200, "ready before its ports are open")
+            while "STATUS=leader of 1 voters" not in words:
+                words = supervisor.recv(4096).decode()
+            taken = []
+            for _ in range(5):
+                start = time.monotonic()
+                self.assertEqual(supervisor.recv(4096).decode(), "WATCHDOG=1")
+                taken.append(time.monotonic() - start)
+            self.assertLess(max(taken), 0.9)
+            server.process.send_signal(signal.SIGSTOP)
+            supervisor.settimeout(1.5)
+            with self.assertRaises(TimeoutError):
+                for _ in range(3):
+                    supervisor.recv(4096)
+            server.process.send_signal(signal.SIGCONT)
+            supervisor.settimeout(20)
+            server.process.terminate()
+            words = ""
+            while not words.startswith("STOPPING=1"):
+                words = supervisor.recv(4096).decode()
+            self.assertEqual(server.process.wait(10), 0)
+            supervisor.close()
+        self.done()
+
+    def test_a_supervisor_that_is_not_there_does_no_harm(self):
+        for name in (os.path.join(self.root, "nobody"), "relative", "/" + "x" * 200, "@", ""):
+            os.environ.update(NOTIFY_SOCKET=name, WATCHDOG_USEC="soon")
+            try:
+                server = self.dev("dev-%d" % len(self.servers)).start()
+            finally:
+                del os.environ["NOTIFY_SOCKET"], os.environ["WATCHDOG_USEC"]
+            server.wait_ready()
+            self.assertEqual(server.terminate(), 0)
         self.done()
 
     def scraped(self, servers):
@@ -158,6 +213,11 @@ class Watching(ProcessTest):
             wait_until("three servers that are scraped", lambda: len(query("up == 1")) == len(servers), 30)
             wait_until("a leader as Prometheus sees it",
                        lambda: [r["value"][1] for r in query("sum(martlet_raft_is_leader)")] == ["1"], 30)
+            with open(DASHBOARD) as file:
+                panels = [p for p in json.load(file)["panels"] if p["type"] == "stat"]
+            for panel in panels:
+                expression = panel["targets"][0]["expr"].replace("$job", "martlet")
+                self.assertEqual(len(query(expression)), 1, panel["title"])
             self.assertEqual(query('ALERTS{severity="page",alertstate="firing"}'), [])
         finally:
             process.terminate()
