@@ -32,6 +32,8 @@ package struct HostPlugins: Sendable {
     package let hostName: String
     /// Files and sockets that this process may have open; nil if that is not known.
     package var descriptorLimit: Int?
+    /// Who wants to know how the server does; nil if nobody does.
+    package var supervisor: Supervisor?
     /// Where a development server without a data folder puts one.
     package let temporaryDirectory: String
 
@@ -406,7 +408,16 @@ package enum Agent {
             return "a port cannot be opened: \(error)\(ports(of: prepared.options))"
         }
         keeper.start()
-        return listen(for: door, prepared.leaves, plugins, logger) { keeper.reload() }
+        let supervision = plugins.supervisor.map {
+            Supervision($0, loop: plugins.loop) { [unowned door] in
+                door.assumeIsolated { $0.overview?.summary ?? "no server" }
+            }
+        }
+        let problem = listen(for: door, prepared.leaves, plugins, logger, supervision) {
+            keeper.reload()
+        }
+        if problem == nil { supervision?.began() }
+        return problem
     }
 
     private static func ports(of options: ServerOptions) -> String {
@@ -416,13 +427,14 @@ package enum Agent {
 
     private static func listen(
         for door: ServerDoor, _ leaves: [Int32: Bool], _ plugins: HostPlugins, _ logger: Logger,
-        reload: @escaping () -> Void
+        _ supervision: Supervision?, reload: @escaping () -> Void
     ) -> String? {
         let processes = plugins.makeProcesses()
         do {
             for signal in [terminateSignal, interruptSignal] {
                 try processes.onSignal(signal) {
                     logger.info("stopping", metadata: ["signal": "\(signal)"])
+                    supervision?.stopping()
                     door.assumeIsolated { door in
                         door.stop(isLeaving: leaves[signal] == true) { plugins.stopLoop() }
                     }

@@ -269,6 +269,14 @@ public struct RaftCore: Sendable {
     /// When a follower last heard its leader; for a leader, now.
     public var lastLeaderContact: Duration? { role == .leader ? now : following.lastContact }
 
+    /// Committed entries of the leader, as far as it told, that are not committed here yet. nil until
+    /// the log was found to agree with that of the term's leader; 0 for a leader.
+    package var entriesBehindLeader: UInt64? {
+        if role == .leader { return 0 }
+        guard leader != nil, following.leaderCommit > .zero else { return nil }
+        return following.leaderCommit.number - min(following.leaderCommit, commitIndex).number
+    }
+
     /// The term of an entry; nil for what is compacted or not there.
     public func term(at index: LogIndex) -> Term? { log.term(at: index) }
 

@@ -66,6 +66,8 @@ struct APIResponse {
         case text = 2
         /// A snapshot archive, compressed already.
         case archive = 3
+        /// Metrics in Prometheus' text format. Never passed from server to server.
+        case prometheus = 4
     }
 
     /// What a read says of its freshness, as headers.
@@ -145,7 +147,7 @@ struct APIResponse {
             throw ByteError(offset: 0, reason: "a forwarded answer with status \(status)")
         }
         let number = try reader.readUInt8()
-        guard let content = Content(rawValue: number) else {
+        guard let content = Content(rawValue: number), content != .prometheus else {
             throw ByteError(offset: 0, reason: "a forwarded answer with content \(number)")
         }
         self.content = content
@@ -204,6 +206,7 @@ extension Response {
             case .json: .json
             case .text: .text
             case .archive: .gzip
+            case .prometheus: .other(PrometheusText.contentType)
             }
         var fields: [HeaderField] = []
         if let fresh = response.freshness {

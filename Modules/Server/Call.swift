@@ -34,6 +34,7 @@ struct Call {
         case key(GossipKey)
         case dryRun(DryRunRequest)
         case history(HistoryFilter)
+        case probe(isVerbose: Bool)
         case acl(ACLWish)
         /// What its client has of the page already: the value of `If-None-Match`.
         case page(had: String?)
@@ -152,7 +153,8 @@ extension Endpoint {
             false
         case .raftConfiguration, .autopilotConfiguration, .autopilotHealth, .autopilotState,
             .autopilotPlan, .raftHistory, .schedulerConfiguration, .statusLeader, .statusPeers,
-            .regions, .agentSelf, .agentMembers, .agentHealth, .keyringList, .metrics,
+            .statusIsLeader, .livez, .readyz, .regions, .agentSelf, .agentMembers, .agentHealth,
+            .keyringList, .metrics,
             .saveSnapshot, .aclPolicies, .aclPolicy, .aclTokens, .aclToken, .aclOwnToken,
             .aclRoles, .aclRole, .aclRoleByName, .page, .pageElsewhere:
             true

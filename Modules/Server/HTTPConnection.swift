@@ -171,7 +171,9 @@ final class HTTPConnection: StreamHandler {
         front.budget.take(client, &share)
         phase = .deciding(Exchange(head))
         let caller = Caller(address: stream.remoteAddress)
-        if let refusal = front.refusal(for: client) { return decide(.refuse(refusal, caller)) }
+        if let refusal = front.refusal(of: head, for: client) {
+            return decide(.refuse(refusal, caller))
+        }
         front.admit(head, caller, decided)
     }
 
@@ -214,7 +216,7 @@ final class HTTPConnection: StreamHandler {
         front.server.auditRefusal(response, of: exchange.head, caller)
         reader.discardBody()
         phase = .working
-        answer(response, to: exchange.head, then: .skipping)
+        answer(response, to: exchange.head, as: .refused, then: .skipping)
     }
 
     private func carryOut(_ body: [UInt8]) {
@@ -225,7 +227,7 @@ final class HTTPConnection: StreamHandler {
         // The connection lives until its answer is written.
         front.server.serve(call, body: body) { [self] response in
             front.ended(for: client)
-            answer(response, to: exchange.head, then: .idle)
+            answer(response, to: exchange.head, as: call.timedAs, then: .idle)
         }
     }
 
@@ -236,7 +238,10 @@ final class HTTPConnection: StreamHandler {
 
     // MARK: Answering
 
-    private func answer(_ response: APIResponse, to head: RequestHead, then next: Phase) {
+    private func answer(
+        _ response: APIResponse, to head: RequestHead, as kind: ServerTimings.RequestKind,
+        then next: Phase
+    ) {
         guard case .working = phase else { return }
         var framing = head.framing
         framing.keepsAlive = framing.keepsAlive && !hasEnded && !reader.mustClose
@@ -248,7 +253,9 @@ final class HTTPConnection: StreamHandler {
             answer.contentEncodingGzip = true
         }
         write(answer, for: framing)
-        since = front.loop.now
+        let now = front.loop.now
+        front.server.timings.observeRequest(now - since, kind)
+        since = now
         guard framing.keepsAlive else {
             phase = .closing
             return stream.close()

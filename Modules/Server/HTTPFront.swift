@@ -160,11 +160,13 @@ final class HTTPFront {
     }
 
     /// Why no request of this client is taken at present, if so. As a connection has one request in
-    /// progress, those whose body is still coming pass these bounds by as many at most.
-    func refusal(for client: HTTPClient) -> APIResponse? {
+    /// progress, those whose body is still coming pass these bounds by as many at most. Probes are
+    /// answered at once and bind nothing: a server with much to do is not one that is dead.
+    func refusal(of head: RequestHead, for client: HTTPClient) -> APIResponse? {
         guard
             requestsInProgress >= limits.requestsMax
-                || client.requests >= limits.requestsPerClientMax
+                || client.requests >= limits.requestsPerClientMax,
+            !Routes.isProbe(head)
         else { return nil }
         server.counters.requestsTooMany += 1
         var response = APIResponse.text(429, "Too many requests: try again in a second")

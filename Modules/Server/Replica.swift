@@ -43,6 +43,7 @@ final class Replica {
     private let logLane: any Lane
     /// Serial too: snapshots are written, received and read here, and never delay the log.
     let snapshotLane: any Lane
+    private let timings: ServerTimings
     private let logger: Logger
     private let snapshotPolicy: SnapshotPolicy
     weak var delegate: (any ReplicaDelegate)?
@@ -90,13 +91,15 @@ final class Replica {
 
     init(
         _ loaded: LoadedReplica, options: ServerOptions, environment: ServerEnvironment,
-        logLane: any Lane, snapshotLane: any Lane, seed: UInt64, logger: Logger
+        logLane: any Lane, snapshotLane: any Lane, seed: UInt64, timings: ServerTimings,
+        logger: Logger
     ) {
         loop = environment.loop
         log = environment.log
         snapshots = environment.snapshots
         self.logLane = logLane
         self.snapshotLane = snapshotLane
+        self.timings = timings
         var raftOptions = options.raftOptions
         raftOptions.observes = true
         core = RaftCore(
@@ -373,7 +376,10 @@ final class Replica {
     // MARK: The state machine
 
     private func apply(_ entries: [Entry]) {
+        guard let last = entries.last else { return }
+        let began = loop.now
         for entry in entries {
+            if let since = inLog.since(entry) { timings.commit.observe(began - since) }
             switch entry.kind {
             case .noop:
                 state.advance(to: entry.index.number)
@@ -393,7 +399,8 @@ final class Replica {
             }
             appliedTerm = entry.term
         }
-        if let last = entries.last { delegate?.replicaApplied(through: last.index) }
+        timings.apply.observe(loop.now - began)
+        delegate?.replicaApplied(through: last.index)
     }
 
     // MARK: The disk
@@ -406,14 +413,18 @@ final class Replica {
 
     private func submit(_ taken: WriteQueue.Taken) {
         let log = log
+        let began = loop.now
         logLane.attempt({ () throws(StoreError) in try log.commit(taken.batch) }) {
-            [self] result in written(taken, result)
+            [self] result in written(taken, result, since: began)
         }
     }
 
-    private func written(_ taken: WriteQueue.Taken, _ result: Result<Void, StoreError>) {
+    private func written(
+        _ taken: WriteQueue.Taken, _ result: Result<Void, StoreError>, since began: Duration
+    ) {
         switch result {
         case .success:
+            timings.sync.observe(loop.now - began)
             noteSpace()
             writes.finish()
             noteOnDisk(taken.batch)

@@ -16,8 +16,8 @@ enum Requirement: Equatable {
 extension Endpoint {
     var requirement: Requirement {
         switch self {
-        case .statusLeader, .statusPeers, .regions, .agentHealth, .metrics, .aclBootstrap, .page,
-            .pageElsewhere:
+        case .statusLeader, .statusPeers, .statusIsLeader, .regions, .agentHealth, .metrics, .livez,
+            .readyz, .aclBootstrap, .page, .pageElsewhere:
             .nothing
         case .raftConfiguration, .raftHistory: .operation(.raftRead)
         case .removePeer: .operation(.raftRemove)

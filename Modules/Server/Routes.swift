@@ -18,6 +18,7 @@ enum Endpoint: Sendable, Equatable {
     case restoreSnapshot
     case statusLeader
     case statusPeers
+    case statusIsLeader
     case regions
     case agentSelf
     case agentMembers
@@ -29,6 +30,8 @@ enum Endpoint: Sendable, Equatable {
     case keyringUse
     case keyringRemove
     case metrics
+    case livez
+    case readyz
     case aclBootstrap
     case aclPolicies
     case aclPolicy
@@ -52,7 +55,7 @@ enum Endpoint: Sendable, Equatable {
 }
 
 /// The HTTP surface, as a table. The operator's paths are also served without `/v1`, as the
-/// published specification prints some of them.
+/// published specification prints some of them; so are probes, as those who probe expect.
 enum Routes {
     private static let table: [(path: String, methods: [RequestHead.Method: Endpoint])] = [
         ("/operator/raft/configuration", [.get: .raftConfiguration]),
@@ -82,6 +85,7 @@ enum Routes {
         ),
         ("/status/leader", [.get: .statusLeader]),
         ("/status/peers", [.get: .statusPeers]),
+        ("/status/is-leader", [.get: .statusIsLeader]),
         ("/regions", [.get: .regions]),
         ("/agent/self", [.get: .agentSelf]),
         ("/agent/members", [.get: .agentMembers]),
@@ -93,6 +97,8 @@ enum Routes {
         ("/agent/keyring/use", [.put: .keyringUse, .post: .keyringUse]),
         ("/agent/keyring/remove", [.put: .keyringRemove, .post: .keyringRemove]),
         ("/metrics", [.get: .metrics]),
+        ("/livez", [.get: .livez]),
+        ("/readyz", [.get: .readyz]),
         ("/acl/bootstrap", [.put: .aclBootstrap, .post: .aclBootstrap]),
         ("/acl/policies", [.get: .aclPolicies]),
         (
@@ -131,9 +137,16 @@ enum Routes {
 
     static let router = Router<Endpoint>(
         table.flatMap { row in
-            let isOperator = row.path.hasPrefix("/operator/")
-            return (isOperator ? ["/v1", ""] : ["/v1"]).map { prefix in
+            let isAlsoBare =
+                row.path.hasPrefix("/operator/") || row.path == "/livez" || row.path == "/readyz"
+            return (isAlsoBare ? ["/v1", ""] : ["/v1"]).map { prefix in
                 Router<Endpoint>.Route(methods: row.methods, path: prefix + row.path)
             }
         } + page)
+
+    static func isProbe(_ head: RequestHead) -> Bool {
+        guard case .found(let endpoint, _) = router.match(method: head.method, path: head.path)
+        else { return false }
+        return endpoint == .livez || endpoint == .readyz || endpoint == .statusIsLeader
+    }
 }

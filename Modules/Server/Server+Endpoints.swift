@@ -58,6 +58,8 @@ extension Server {
         case .statusLeader, .statusPeers, .regions, .agentSelf, .agentMembers, .agentHealth,
             .keyringList, .metrics, .saveSnapshot, .restoreSnapshot, .page, .pageElsewhere:
             break
+        case .livez, .readyz, .statusIsLeader:
+            call.wish = .probe(isVerbose: try call.flag("verbose"))
         }
     }
 
@@ -135,6 +137,7 @@ extension Server {
         case .metrics: metrics(call)
         case .page(let file): page(file, call)
         case .pageElsewhere: PageAnswer.elsewhere.response
+        case .livez, .readyz, .statusIsLeader: probe(call)
         case .raftConfiguration where call.isStale:
             encode(raftConfiguration(), call, freshness: freshness(index: configurationIndex))
         case .autopilotConfiguration where call.isStale: autopilot(call, isLeader: false)
@@ -155,7 +158,7 @@ extension Server {
         return encode(StringList(replica.outlook.configuration.members.map(\.address)), call)
     }
 
-    private var leaderAddress: String? {
+    var leaderAddress: String? {
         guard let leader = replica.outlook.status.leader else { return nil }
         return replica.outlook.configuration[leader]?.address
             ?? network.members[leader]?.info.peerAddress
@@ -176,7 +179,7 @@ extension Server {
     }
 
     /// How old this server's picture may be: since it heard of a leader, or since it started.
-    private var lastContact: Duration {
+    var lastContact: Duration {
         if replica.outlook.status.role == .leader { return .zero }
         return max(.zero, loop.now - (replica.core.lastLeaderContact ?? startedAt))
     }
@@ -252,9 +255,9 @@ extension Server {
             restoreArchive(call, done)
         case .statusLeader, .statusPeers:
             done(.answered(answerWithLeader(call)))
-        case .regions, .agentSelf, .agentMembers, .agentHealth, .metrics, .agentJoin,
-            .agentForceLeave, .keyringList, .keyringInstall, .keyringUse, .keyringRemove,
-            .page, .pageElsewhere:
+        case .regions, .agentSelf, .agentMembers, .agentHealth, .metrics, .livez, .readyz,
+            .statusIsLeader, .agentJoin, .agentForceLeave, .keyringList, .keyringInstall,
+            .keyringUse, .keyringRemove, .page, .pageElsewhere:
             done(.answered(answerLocally(call) ?? .text(404, "asked of another server")))
         }
     }

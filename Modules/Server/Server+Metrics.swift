@@ -7,17 +7,58 @@ import MartletJSON
 import MartletRaft
 import MartletTransport
 
-/// `GET /v1/metrics` in Nomad's JSON form: gauges and counters read at the moment of the request.
+/// `GET /v1/metrics`: gauges and counters read at the moment of the request, and times since the start.
 extension Server {
     func metrics(_ call: Call) -> APIResponse {
-        if let format = call.query.first("format"), !format.isEmpty {
-            return .text(415, "the metrics format \"\(format.prefix(64))\" is not served: JSON is")
+        let summary = MetricsSummary(
+            gauges: gauges, counters: countersByName, samples: samples,
+            seconds: (loop.now - startedAt) / .seconds(1),
+            timestamp: Timestamp.rfc3339(unixNanoseconds: loop.wallClockNanoseconds))
+        switch call.query.first("format") ?? "" {
+        case "": return encode(summary, call)
+        case "prometheus":
+            var families = summary.families
+            families.append(
+                MetricFamily(
+                    name: "martlet_build_info", kind: .gauge,
+                    help: "1; its label says the version.",
+                    samples: [
+                        .init(labels: [MetricLabel("version", options.version)], value: "1")
+                    ]))
+            let sorted = families.sorted { $0.name < $1.name }
+            return APIResponse(
+                status: 200, content: .prometheus, body: PrometheusText.write(sorted))
+        case let format:
+            return .text(
+                415,
+                "the metrics format \"\(format.prefix(64))\" is not served: \"prometheus\" is, and "
+                    + "JSON without ?format")
         }
-        return encode(
-            MetricsSummary(
-                gauges: gauges, counters: countersByName,
-                timestamp: Timestamp.rfc3339(unixNanoseconds: loop.wallClockNanoseconds)),
-            call)
+    }
+
+    private var samples: [MetricsSummary.Sample] {
+        var samples = [
+            MetricsSummary.Sample(
+                name: "nomad.raft.commitTime", family: "martlet_raft_commit_seconds",
+                help: "From a command's place in the leader's log until it was committed.",
+                histogram: timings.commit),
+            MetricsSummary.Sample(
+                name: "nomad.raft.fsm.apply", family: "martlet_raft_apply_seconds",
+                help: "To apply what was committed together, and to answer those who wait for it.",
+                histogram: timings.apply),
+            MetricsSummary.Sample(
+                name: "nomad.raft.sync", family: "martlet_raft_sync_seconds",
+                help: "From a batch's handing to the disk until it was durable.",
+                histogram: timings.sync),
+        ]
+        for kind in ServerTimings.RequestKind.allCases {
+            samples.append(
+                MetricsSummary.Sample(
+                    name: "nomad.http.request", family: "martlet_http_request_seconds",
+                    help: "From a request's complete header until its answer was on its way.",
+                    labels: [("class", kind.label)], histogram: timings.requests[kind.rawValue]))
+        }
+        return samples
     }
 
     private var gauges: [MetricsSummary.Gauge] {
@@ -29,7 +70,7 @@ extension Server {
             // What the own disk holds of the log: behind `last_index` while it writes.
             ("nomad.raft.durable_index", Double(core.durableIndex.number)),
             ("nomad.raft.disk_stalled", core.isDiskStalled ? 1 : 0),
-            ("nomad.raft.is_leader", core.status.role == .leader ? 1 : 0),
+            ("nomad.raft.is_leader", !isLost && core.status.role == .leader ? 1 : 0),
             ("nomad.raft.is_recovering", core.isRecovering ? 1 : 0),
             ("nomad.raft.last_index", Double(core.lastIndex.number)),
             ("nomad.raft.snapshot_index", Double(core.snapshotIndex.number)),
@@ -44,21 +85,56 @@ extension Server {
             ("nomad.http.requests_in_progress", Double(front?.requestsInProgress ?? 0)),
         ]
         gauges += gossipGauges
-        if let picture = steward.picture {
-            gauges += [
-                (
-                    "nomad.nomad.autopilot.failure_tolerance",
-                    Double(picture.health.failureTolerance)
-                ),
-                ("nomad.nomad.autopilot.healthy", picture.health.isHealthy ? 1 : 0),
-                ("nomad.nomad.autopilot.refused", Double(picture.plan.refusals.count)),
-                ("nomad.nomad.autopilot.safe_to_remove", Double(picture.plan.safeToRemove.count)),
-                ("nomad.nomad.autopilot.warnings", Double(picture.plan.warnings.count)),
-            ]
-        }
+        gauges += autopilotGauges
+        gauges += contactGauges
         gauges += environment.meters?.gauges ?? []
         let own = gauges.map { MetricsSummary.Gauge(name: $0.0, value: $0.1) }
         return (own + peerGauges).sorted { $0.name < $1.name }
+    }
+
+    /// The leader's judgement; elsewhere what gossip and the own configuration tell: a server without
+    /// a leader is in no healthy cluster, and tolerates no failure.
+    private var autopilotGauges: [(String, Double)] {
+        let name = "nomad.nomad.autopilot"
+        guard !isLost, let picture = steward.picture else {
+            let configuration = replica.outlook.configuration
+            let alive = configuration.members.filter {
+                $0.id == id || network.members[$0.id]?.status == .alive
+            }
+            let knowsLeader = !isLost && replica.outlook.status.leader != nil
+            let spare = alive.count { $0.role == .voter } - configuration.quorum
+            let isHealthy = knowsLeader && alive.count == configuration.members.count
+            return [
+                ("\(name).failure_tolerance", knowsLeader ? Double(max(0, spare)) : 0),
+                ("\(name).healthy", isHealthy ? 1 : 0),
+                ("\(name).is_leaders_view", 0),
+            ]
+        }
+        return [
+            ("\(name).failure_tolerance", Double(picture.health.failureTolerance)),
+            ("\(name).healthy", picture.health.isHealthy ? 1 : 0),
+            ("\(name).is_leaders_view", 1),
+            ("\(name).refused", Double(picture.plan.refusals.count)),
+            ("\(name).safe_to_remove", Double(picture.plan.safeToRemove.count)),
+            ("\(name).warnings", Double(picture.plan.warnings.count)),
+        ]
+    }
+
+    /// Out of service: what its core says of itself is over.
+    private var isLost: Bool { replica.failure != nil }
+
+    /// How close this server is to its leader.
+    private var contactGauges: [(String, Double)] {
+        [
+            (
+                "nomad.raft.entries_behind",
+                replica.core.entriesBehindLeader.map { Double($0) } ?? -1
+            ),
+            ("nomad.raft.has_leader", !isLost && replica.outlook.status.leader != nil ? 1 : 0),
+            ("nomad.raft.last_contact_seconds", lastContact / .seconds(1)),
+            ("nomad.raft.storage_failed", isLost ? 1 : 0),
+            ("nomad.runtime.uptime_seconds", (loop.now - startedAt) / .seconds(1)),
+        ]
     }
 
     private var gossipGauges: [(String, Double)] {
@@ -151,58 +227,5 @@ extension Server {
             ("nomad.memberlist.suspicions", gossip.suspicions),
             ("nomad.memberlist.suspicions_refuted", gossip.suspicionsRefuted),
         ]
-    }
-}
-
-/// The summary that the metrics endpoint answers with, keys in alphabetical order.
-struct MetricsSummary: JSONWritable {
-    struct Gauge {
-        var name: String
-        var value: Double
-        /// In the order of their names.
-        var labels: [(name: String, value: String)] = []
-    }
-
-    let gauges: [Gauge]
-    let counters: [(name: String, value: UInt64)]
-    let timestamp: String
-
-    func write(to writer: inout JSONWriter) {
-        writer.beginObject()
-        writer.key("Counters")
-        writer.beginArray()
-        for counter in counters {
-            writer.beginObject()
-            writer.member("Count", counter.value)
-            writer.key("Labels")
-            writer.beginObject()
-            writer.endObject()
-            writer.member("Name", counter.name)
-            writer.member("Sum", counter.value)
-            writer.endObject()
-        }
-        writer.endArray()
-        writer.key("Gauges")
-        writer.beginArray()
-        for gauge in gauges {
-            writer.beginObject()
-            writer.key("Labels")
-            writer.beginObject()
-            for label in gauge.labels { writer.member(label.name, label.value) }
-            writer.endObject()
-            writer.member("Name", gauge.name)
-            writer.key("Value")
-            writer.double(gauge.value)
-            writer.endObject()
-        }
-        writer.endArray()
-        writer.key("Points")
-        writer.beginArray()
-        writer.endArray()
-        writer.key("Samples")
-        writer.beginArray()
-        writer.endArray()
-        writer.member("Timestamp", timestamp)
-        writer.endObject()
     }
 }

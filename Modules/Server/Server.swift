@@ -52,6 +52,7 @@ final class Server {
     private static let snapshotAnswerMax: Duration = .seconds(1)
     let startedAt: Duration
     var counters = Counters()
+    let timings = ServerTimings()
     var autopilotCache: CachedBody?
     /// Rules of tokens, ready to be asked.
     var access = AccessCache()
@@ -95,7 +96,7 @@ final class Server {
         snapshotLane = environment.loop.makeLane(named: "snapshots")
         replica = Replica(
             loaded, options: options, environment: environment, logLane: logLane,
-            snapshotLane: snapshotLane, seed: seed, logger: logger)
+            snapshotLane: snapshotLane, seed: seed, timings: timings, logger: logger)
     }
 
     var id: ServerID { metadata.serverID }
@@ -161,7 +162,7 @@ final class Server {
         replica.stop()
         replica = Replica(
             loaded, options: options, environment: environment, logLane: logLane,
-            snapshotLane: snapshotLane, seed: loop.makeSeed(), logger: logger)
+            snapshotLane: snapshotLane, seed: loop.makeSeed(), timings: timings, logger: logger)
         replica.delegate = self
         steward.begin(with: replica.outlook.configuration)
         replica.start()

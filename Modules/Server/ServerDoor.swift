@@ -70,4 +70,15 @@ package struct ServerOverview: Sendable {
     package var commitIndex: LogIndex
     package var httpAddress: SocketAddress?
     package var failure: String?
+
+    /// What the server is, in a line for people.
+    package var summary: String {
+        if let failure { return "out of service: \(failure)" }
+        let term = "term \(status.term.number)"
+        guard let leader = status.leader else {
+            return "no leader, \(term): \(configuration.voterCount) voters are configured"
+        }
+        if status.role == .leader { return "leader of \(configuration.voterCount) voters, \(term)" }
+        return "follower of \(configuration[leader]?.address ?? "\(leader)"), \(term)"
+    }
 }

@@ -27,6 +27,14 @@ final class WaitingCommands {
         waiters.append(Waiter(index: index, term: term, since: now, done: done))
     }
 
+    /// Since when somebody waits for this entry; nil if nobody does.
+    func since(_ entry: Entry) -> Duration? {
+        guard start < waiters.count, waiters[start].index == entry.index,
+            waiters[start].term == entry.term
+        else { return nil }
+        return waiters[start].since
+    }
+
     /// Answers whoever waits for this entry: with its result, or, when another term's entry took
     /// the place, with what is certain then: nothing is known of how that came to be.
     func complete(_ entry: Entry, _ result: CommandResult) {

@@ -75,6 +75,9 @@ import Testing
             Row(method: .get, path: "/v1/agent/health", allowed: anybody),
             Row(method: .get, path: "/v1/metrics", allowed: anybody),
             Row(method: .get, path: "/ui/", allowed: anybody),
+            Row(method: .get, path: "/v1/livez", allowed: anybody),
+            Row(method: .get, path: "/v1/readyz", allowed: anybody),
+            Row(method: .get, path: "/v1/status/is-leader", allowed: anybody),
         ]
         // The same, asked of whoever answers from what it has.
         let stale = readers.map {

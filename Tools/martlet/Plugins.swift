@@ -46,6 +46,18 @@ func hostPlugins() -> HostPlugins {
         hostName: hostName(), temporaryDirectory: environment("TMPDIR") ?? "/tmp")
 }
 
+/// systemd, where it has started this and wants to be told.
+func supervisor() -> Supervisor? {
+    guard let path = environment("NOTIFY_SOCKET"), let socket = SupervisorSocket(path: path) else {
+        return nil
+    }
+    return Supervisor(
+        patience: Supervisor.patience(
+            microseconds: environment("WATCHDOG_USEC"), processID: environment("WATCHDOG_PID"),
+            own: getpid()),
+        tell: { socket.send($0) })
+}
+
 func cliEnvironment() -> CLIEnvironment {
     var made = CLIEnvironment(
         variable: environment, isTerminal: isatty(1) == 1, width: terminalSize().columns,

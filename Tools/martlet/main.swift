@@ -14,6 +14,7 @@ let foreign = [
     ) {
         var plugins = hostPlugins()
         plugins.descriptorLimit = UVProcesses.raiseDescriptorLimit()
+        plugins.supervisor = supervisor()
         return Agent.run(arguments: $0, plugins: plugins)
     },
     ForeignCommand(
