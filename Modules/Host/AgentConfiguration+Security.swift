@@ -66,7 +66,7 @@ extension AgentConfiguration {
             package var format = Format.json
             /// Absolute; nil for `audit/audit.log` in the data folder.
             package var path: String?
-            /// Of the files: permissions, as `chmod` takes them.
+            /// As `chmod` takes it. Read for Nomad's sake: the files are always 0600.
             package var mode = 0o600
             /// A file that has grown to this is put aside; 0 for no bound.
             package var rotateBytes = 0

@@ -40,7 +40,11 @@ extension ConfigurationReader {
     }
 
     private mutating func checkAudit(_ audit: AgentConfiguration.Audit) {
-        guard audit.isEnabled, audit.sinks.count > 1 else { return }
+        guard audit.isEnabled else { return }
+        if let sink = audit.sinks.first, sink.mode != 0o600 {
+            warn("audit.sink.\(sink.name).mode", "has no effect: audit files are always 0600")
+        }
+        guard audit.sinks.count > 1 else { return }
         report("audit.sink.\(audit.sinks[1].name)", "a second sink: there is one audit log")
     }
 }

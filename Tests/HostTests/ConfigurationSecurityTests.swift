@@ -157,6 +157,10 @@ private func read(_ texts: String...) -> ConfigurationReader {
                 "tls.rpc_upgrade_mode: servers without TLS are taken too"
             ),
             ("acl { replication_token = \"x\" }", "acl.replication_token: there is one region"),
+            (
+                "audit { enabled = true\nsink \"a\" { mode = \"0640\" }\n}",
+                "audit.sink.a.mode: has no effect: audit files are always 0600"
+            ),
             ("audit { filter \"f\" { type = \"x\" } }", "audit.filter: nothing is left out"),
         ])
     func warnings(text: String, message: String) {

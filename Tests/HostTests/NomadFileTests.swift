@@ -73,7 +73,7 @@ import Testing
             keys(of: loaded) == [
                 "server.default_scheduler_config", "server.oidc_issuer",
                 "server.enable_event_broker", "audit.filter", "sentinel", "keyring",
-                "http_api_response_headers",
+                "http_api_response_headers", "audit.sink.audit.mode",
             ])
     }
 
