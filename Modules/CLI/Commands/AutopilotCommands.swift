@@ -15,75 +15,33 @@ enum AutopilotCommands {
                 detail: "Changes the settings that are given and leaves the others as they are. "
                     + "Nothing is written when nothing would change, or when somebody else has "
                     + "changed the configuration meanwhile.",
-                flags: settings.map(\.flag) + [dryRun], run: setConfiguration),
+                flags: settings.map(\.flag) + [Commands.dryRun], run: setConfiguration),
         ] + AutopilotReports.all
 
-    static let dryRun = Flag(
-        "dry-run", .onOff, "Show what would change, and change nothing.")
-
-    /// A field of the configuration, and the flag that sets it.
-    private struct Setting: Sendable {
-        let flag: Flag
-        let field: String
-        let set: @Sendable (inout AutopilotConfiguration, CommandLineValues) -> Void
-        let show: @Sendable (AutopilotConfiguration) -> String
-    }
-
-    private static func truth(
-        _ flag: String, _ field: String,
-        _ path: any WritableKeyPath<AutopilotConfiguration, Bool> & Sendable,
-        _ help: String
-    ) -> Setting {
-        Setting(
-            flag: Flag(flag, .setting, help), field: field,
-            set: { $0[keyPath: path] = $1.truth(flag) ?? $0[keyPath: path] },
-            show: { "\($0[keyPath: path])" })
-    }
-
-    private static func span(
-        _ flag: String, _ field: String,
-        _ path: any WritableKeyPath<AutopilotConfiguration, GoDuration> & Sendable, _ help: String
-    ) -> Setting {
-        Setting(
-            flag: Flag(flag, .duration, help), field: field,
-            set: { $0[keyPath: path] = $1.duration(flag) ?? $0[keyPath: path] },
-            show: { "\($0[keyPath: path])" })
-    }
-
-    private static func count(
-        _ flag: String, _ field: String,
-        _ path: any WritableKeyPath<AutopilotConfiguration, UInt64> & Sendable, _ help: String
-    ) -> Setting {
-        Setting(
-            flag: Flag(flag, .count, help), field: field,
-            set: { $0[keyPath: path] = $1.count(flag) ?? $0[keyPath: path] },
-            show: { "\($0[keyPath: path])" })
-    }
-
     /// In the order in which they are shown.
-    private static let settings = [
-        truth(
+    private static let settings: [Setting<AutopilotConfiguration>] = [
+        .truth(
             "cleanup-dead-servers", "CleanupDeadServers", \.cleanupDeadServers,
             "Whether servers that failed are taken out of the Raft configuration."),
-        span(
+        .span(
             "last-contact-threshold", "LastContactThreshold", \.lastContactThreshold,
             "A server that the leader has not heard for longer is unhealthy."),
-        count(
+        .count(
             "max-trailing-logs", "MaxTrailingLogs", \.maxTrailingLogs,
             "A server whose log is more entries behind the leader's is unhealthy."),
-        count(
+        .count(
             "min-quorum", "MinQuorum", \.minQuorum,
             "Clean-up never leaves fewer voters than this."),
-        span(
+        .span(
             "server-stabilization-time", "ServerStabilizationTime", \.serverStabilizationTime,
             "How long a new server must be healthy before it votes."),
-        truth(
+        .truth(
             "enable-redundancy-zones", "EnableRedundancyZones", \.enableRedundancyZones,
             "Whether one server of each zone votes, and the others stand by."),
-        truth(
+        .truth(
             "disable-upgrade-migration", "DisableUpgradeMigration", \.disableUpgradeMigration,
             "Whether servers of a newer version vote at once, instead of all of them together."),
-        truth(
+        .truth(
             "enable-custom-upgrades", "EnableCustomUpgrades", \.enableCustomUpgrades,
             "Whether upgrades go by the version that the operator gives to servers."),
     ]
@@ -111,36 +69,21 @@ enum AutopilotCommands {
             failing: "Error querying Autopilot configuration")
         try invocation.show(answer) {
             var facts = Facts(isAligned: false)
-            for setting in settings { facts.add(setting.field, setting.show(configuration)) }
+            for setting in settings { facts.add(setting.title, setting.show(configuration)) }
             return facts.text(invocation.style)
         }
         return .fine
     }
 
     private static let setConfiguration: Command.Run = { (invocation) throws(CLIFailure) in
-        let values = invocation.values
-        guard settings.contains(where: { values.text($0.flag.name) != nil }) else {
-            throw .usage("nothing to change: give a setting, such as -max-trailing-logs=500")
-        }
+        try invocation.checkGiven(settings, example: "-max-trailing-logs=500")
         let (_, present) = try read(
             invocation, failing: "Error querying for Autopilot configuration")
-        var wanted = present
-        for setting in settings { setting.set(&wanted, values) }
-        let difference = Difference(
-            settings.map { ($0.field, $0.show(present), $0.show(wanted)) })
-        guard !difference.isEmpty else {
-            invocation.line("No change: the configuration is like that already.")
-            return .fine
-        }
-        guard !values.isOn("dry-run") else {
-            invocation.write(difference.text(invocation.style))
-            return .fine
-        }
-        invocation.environment.writeError(difference.text(.none))
-        let failing = "Error setting Autopilot configuration"
+        guard let wanted = invocation.changed(present, by: settings) else { return .fine }
         let answer = try invocation.answer(
             .put, path, query: [("cas", "\(present.modifyIndex)")],
-            body: JSONWriter.encode(wanted) + [0x0a], failing: failing)
+            body: JSONWriter.encode(wanted) + [0x0a],
+            failing: "Error setting Autopilot configuration")
         guard case .bool(true) = answer.node.value else {
             throw CLIFailure(
                 "Configuration could not be atomically updated: somebody else has changed it; "
@@ -148,20 +91,5 @@ enum AutopilotCommands {
         }
         invocation.line("Configuration updated!")
         return .fine
-    }
-}
-
-/// What a change changes, a line for each setting.
-struct Difference {
-    private let rows: [(name: String, old: String, new: String)]
-
-    init(_ all: [(String, String, String)]) { rows = all.filter { $0.1 != $0.2 } }
-
-    var isEmpty: Bool { rows.isEmpty }
-
-    func text(_ style: Style) -> String {
-        rows.map { row in
-            "\(row.name): \(style.paint(row.old, .bad)) -> \(style.paint(row.new, .good))\n"
-        }.joined()
     }
 }

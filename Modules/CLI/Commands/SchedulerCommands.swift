@@ -19,27 +19,10 @@ enum SchedulerCommands {
                 Flag(
                     "check-index", .count,
                     "Change it only if its Modify Index is this one; 0 is the same as without.")
-            ] + settings.map(\.flag) + [AutopilotCommands.dryRun], run: setConfiguration),
+            ] + settings.map(\.flag) + [Commands.dryRun], run: setConfiguration),
     ]
 
-    private struct Setting: Sendable {
-        let flag: Flag
-        let title: String
-        let set: @Sendable (inout SchedulerConfiguration, CommandLineValues) -> Void
-        let show: @Sendable (SchedulerConfiguration) -> String
-    }
-
-    private static func truth(
-        _ flag: String, _ title: String,
-        _ path: any WritableKeyPath<SchedulerConfiguration, Bool> & Sendable, _ help: String
-    ) -> Setting {
-        Setting(
-            flag: Flag(flag, .setting, help), title: title,
-            set: { $0[keyPath: path] = $1.truth(flag) ?? $0[keyPath: path] },
-            show: { "\($0[keyPath: path])" })
-    }
-
-    private static let settings = [
+    private static let settings: [Setting<SchedulerConfiguration>] = [
         Setting(
             flag: Flag(
                 "scheduler-algorithm", .choice(["binpack", "spread"]),
@@ -51,38 +34,32 @@ enum SchedulerCommands {
                     name.flatMap { SchedulerAlgorithm(rawValue: $0) }
                     ?? configuration.schedulerAlgorithm
             }, show: { $0.schedulerAlgorithm.rawValue }),
-        truth(
+        .truth(
             "memory-oversubscription", "Memory Oversubscription", \.memoryOversubscriptionEnabled,
             "Whether tasks may use more memory than they reserved, where there is some."),
-        truth(
+        .truth(
             "reject-job-registration", "Reject Job Registration", \.rejectJobRegistration,
             "Whether new jobs are refused, but by management tokens."),
-        truth(
+        .truth(
             "pause-eval-broker", "Pause Eval Broker", \.pauseEvalBroker,
             "Whether no work is handed to the schedulers."),
-        truth(
+        .truth(
             "preempt-system-scheduler", "Preemption System Scheduler",
             \.preemptionConfig.systemSchedulerEnabled, "Whether system jobs may evict others."),
-        truth(
+        .truth(
             "preempt-service-scheduler", "Preemption Service Scheduler",
             \.preemptionConfig.serviceSchedulerEnabled, "Whether service jobs may evict others."),
-        truth(
+        .truth(
             "preempt-batch-scheduler", "Preemption Batch Scheduler",
             \.preemptionConfig.batchSchedulerEnabled, "Whether batch jobs may evict others."),
-        truth(
+        .truth(
             "preempt-sysbatch-scheduler", "Preemption SysBatch Scheduler",
             \.preemptionConfig.sysBatchSchedulerEnabled,
             "Whether system batch jobs may evict others."),
-        Setting(
-            flag: Flag(
-                "node-limit-for-feasibility-checks", .count,
-                "How many nodes one placement looks at; 0 leaves it to the scheduler."),
-            title: "Node Limit For Feasibility Checks",
-            set: {
-                $0.nodeLimitForFeasibilityChecks =
-                    $1.count("node-limit-for-feasibility-checks")
-                    ?? $0.nodeLimitForFeasibilityChecks
-            }, show: { "\($0.nodeLimitForFeasibilityChecks)" }),
+        .count(
+            "node-limit-for-feasibility-checks", "Node Limit For Feasibility Checks",
+            \.nodeLimitForFeasibilityChecks,
+            "How many nodes one placement looks at; 0 leaves it to the scheduler."),
     ]
 
     private static let path = "/v1/operator/scheduler/configuration"
@@ -117,30 +94,17 @@ enum SchedulerCommands {
     }
 
     private static let setConfiguration: Command.Run = { (invocation) throws(CLIFailure) in
-        let values = invocation.values
-        guard settings.contains(where: { values.text($0.flag.name) != nil }) else {
-            throw .usage("nothing to change: give a setting, such as -scheduler-algorithm=spread")
-        }
+        try invocation.checkGiven(settings, example: "-scheduler-algorithm=spread")
         let (_, present) = try read(
             invocation, failing: "Error querying for scheduler configuration")
-        if let index = values.count("check-index"), index > 0, index != present.modifyIndex {
+        if let index = invocation.values.count("check-index"), index > 0,
+            index != present.modifyIndex
+        {
             throw CLIFailure(
                 "Error performing check index set: check-index \(index) does not match current "
                     + "state value \(present.modifyIndex)", .refused)
         }
-        var wanted = present
-        for setting in settings { setting.set(&wanted, values) }
-        let difference = Difference(
-            settings.map { ($0.title, $0.show(present), $0.show(wanted)) })
-        guard !difference.isEmpty else {
-            invocation.line("No change: the configuration is like that already.")
-            return .fine
-        }
-        guard !values.isOn("dry-run") else {
-            invocation.write(difference.text(invocation.style))
-            return .fine
-        }
-        invocation.environment.writeError(difference.text(.none))
+        guard let wanted = invocation.changed(present, by: settings) else { return .fine }
         let answer = try invocation.answer(
             .put, path, query: [("cas", "\(present.modifyIndex)")],
             body: JSONWriter.encode(wanted) + [0x0a],
