@@ -42,10 +42,8 @@ extension ACLTables {
     ) throws(ACLRefusal) -> Bool {
         var grown = self
         for policy in policies {
-            var stored = policy
-            stored.createIndex = grown.policyTable[policy.name]?.createIndex ?? index
-            stored.modifyIndex = index
-            grown.insert(stored)
+            let created = grown.policyTable[policy.name]?.createIndex ?? index
+            grown.insert(policy.written(created: created, modified: index))
         }
         guard grown.policyTable.count <= Self.policiesMax else {
             throw .full(.policies, max: Self.policiesMax)
@@ -85,10 +83,7 @@ extension ACLTables {
     }
 
     private mutating func store(new token: ACLToken, at index: UInt64) {
-        var stored = token
-        stored.createIndex = index
-        stored.modifyIndex = index
-        insert(stored)
+        insert(token.written(created: index, modified: index))
         tokenIndex = index
     }
 

@@ -139,19 +139,13 @@ package struct ACLTables: Sendable {
     func restored(at index: UInt64) -> ACLTables {
         var restored = ACLTables()
         for element in policyTable {
-            var policy = element.value
-            (policy.createIndex, policy.modifyIndex) = (index, index)
-            restored.insert(policy)
+            restored.insert(element.value.written(created: index, modified: index))
         }
         for element in tokenTable {
-            var token = element.value
-            (token.createIndex, token.modifyIndex) = (index, index)
-            restored.insert(token)
+            restored.insert(element.value.written(created: index, modified: index))
         }
         for element in roleTable {
-            var role = element.value
-            (role.createIndex, role.modifyIndex) = (index, index)
-            restored.insert(role)
+            restored.insert(element.value.written(created: index, modified: index))
         }
         restored.policyIndex = index
         restored.tokenIndex = index

@@ -15,35 +15,43 @@ import MartletBytes
 extension ACLTables {
     func write(to writer: inout ByteWriter) {
         writer.write(bootstrapIndex)
-        writer.write(policyIndex)
-        writer.write(UInt32(policyTable.count))
-        for element in policyTable {
+        Self.write(policyTable, changedAt: policyIndex, to: &writer)
+        Self.write(tokenTable, changedAt: tokenIndex, to: &writer)
+        Self.write(roleTable, changedAt: roleIndex, to: &writer)
+    }
+
+    private static func write<Row: ACLRow>(
+        _ table: OrderedTable<String, Row>, changedAt index: UInt64, to writer: inout ByteWriter
+    ) {
+        writer.write(index)
+        writer.write(UInt32(table.count))
+        for element in table {
             writer.write(element.value.createIndex)
             writer.write(element.value.modifyIndex)
-            writer.write(element.value)
-        }
-        writer.write(tokenIndex)
-        writer.write(UInt32(tokenTable.count))
-        for element in tokenTable {
-            writer.write(element.value.createIndex)
-            writer.write(element.value.modifyIndex)
-            writer.write(element.value)
-        }
-        writer.write(roleIndex)
-        writer.write(UInt32(roleTable.count))
-        for element in roleTable {
-            writer.write(element.value.createIndex)
-            writer.write(element.value.modifyIndex)
-            writer.write(element.value)
+            element.value.write(to: &writer)
         }
     }
 
     init(_ reader: inout StateReader, lastApplied: UInt64) throws(StateError) {
         self.init()
         bootstrapIndex = try reader.uint64()
-        try readPolicies(&reader, lastApplied)
-        try readTokens(&reader, lastApplied)
-        try readRoles(&reader, lastApplied)
+        policyIndex = try Self.read(&reader, "policies", max: Self.policiesMax, lastApplied) {
+            (policy: ACLPolicy) in insert(policy)
+        }
+        tokenIndex = try Self.read(&reader, "tokens", max: Self.tokensMax, lastApplied) {
+            (token: ACLToken) throws(StateError) in
+            guard self.token(token.digest) == nil else {
+                throw .malformed("token \(token.accessorID) has the secret of another")
+            }
+            insert(token)
+        }
+        roleIndex = try Self.read(&reader, "roles", max: Self.rolesMax, lastApplied) {
+            (role: ACLRole) throws(StateError) in
+            guard self.role(named: role.name) == nil else {
+                throw .malformed("two roles named \(role.name)")
+            }
+            insert(role)
+        }
         guard bootstrapIndex <= tokenIndex else {
             throw .malformed("bootstrap at \(bootstrapIndex), tokens changed at \(tokenIndex)")
         }
@@ -52,58 +60,23 @@ extension ACLTables {
         }
     }
 
-    private mutating func readPolicies(
-        _ reader: inout StateReader, _ lastApplied: UInt64
-    ) throws(StateError) {
-        let table = try TableHead(&reader, max: Self.policiesMax, lastApplied)
-        policyIndex = table.index
+    /// Hands over a table's rows in their order.
+    ///
+    /// - Returns: the index of the last change to it.
+    private static func read<Row: ACLRow>(
+        _ reader: inout StateReader, _ rows: String, max: Int, _ lastApplied: UInt64,
+        take: (Row) throws(StateError) -> Void
+    ) throws(StateError) -> UInt64 {
+        let table = try TableHead(&reader, max: max, lastApplied)
         var previous = ""
         for _ in 0..<table.count {
-            let indexes = try table.indexes(&reader)
-            var policy = try reader.policy()
-            guard previous < policy.name else { throw .malformed("policies out of order") }
-            previous = policy.name
-            (policy.createIndex, policy.modifyIndex) = indexes
-            insert(policy)
+            let (create, modify) = try table.indexes(&reader)
+            let row = try Row(reading: &reader)
+            guard previous < row.key else { throw .malformed("\(rows) out of order") }
+            previous = row.key
+            try take(row.written(created: create, modified: modify))
         }
-    }
-
-    private mutating func readTokens(
-        _ reader: inout StateReader, _ lastApplied: UInt64
-    ) throws(StateError) {
-        let table = try TableHead(&reader, max: Self.tokensMax, lastApplied)
-        tokenIndex = table.index
-        var previous = ""
-        for _ in 0..<table.count {
-            let indexes = try table.indexes(&reader)
-            var token = try reader.token()
-            guard previous < token.accessorID else { throw .malformed("tokens out of order") }
-            guard self.token(token.digest) == nil else {
-                throw .malformed("token \(token.accessorID) has the secret of another")
-            }
-            previous = token.accessorID
-            (token.createIndex, token.modifyIndex) = indexes
-            insert(token)
-        }
-    }
-
-    private mutating func readRoles(
-        _ reader: inout StateReader, _ lastApplied: UInt64
-    ) throws(StateError) {
-        let table = try TableHead(&reader, max: Self.rolesMax, lastApplied)
-        roleIndex = table.index
-        var previous = ""
-        for _ in 0..<table.count {
-            let indexes = try table.indexes(&reader)
-            var role = try reader.role()
-            guard previous < role.id else { throw .malformed("roles out of order") }
-            guard self.role(named: role.name) == nil else {
-                throw .malformed("two roles named \(role.name)")
-            }
-            previous = role.id
-            (role.createIndex, role.modifyIndex) = indexes
-            insert(role)
-        }
+        return table.index
     }
 }
 
