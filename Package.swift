@@ -154,8 +154,7 @@ let package = Package(
             "Server",
             uses: [
                 "Server", "API", "ACL", "HTTP", "JSON", "Raft", "Gossip", "Bytes", "State",
-                "Storage",
-                "Transport", "Harness", "Simulation",
+                "Storage", "Transport", "Harness", "Simulation",
             ], [logging]),
         tests("Client", uses: ["Client", "API", "HTTP", "Transport"]),
         tests(

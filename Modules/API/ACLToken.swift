@@ -48,8 +48,10 @@ package struct ACLToken: Equatable, Sendable {
         self.expirationUnixNanoseconds = expirationUnixNanoseconds
     }
 
-    package func isExpired(at unixNanoseconds: Int64) -> Bool {
-        expirationUnixNanoseconds.map { $0 <= unixNanoseconds } ?? false
+    /// The clock is looked at only for a token that expires.
+    package func isExpired(at unixNanoseconds: @autoclosure () -> Int64) -> Bool {
+        guard let expirationUnixNanoseconds else { return false }
+        return expirationUnixNanoseconds <= unixNanoseconds()
     }
 
     /// What ``hash`` is the digest of: all that a write can change.

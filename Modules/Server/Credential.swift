@@ -36,13 +36,8 @@ extension Credential {
             self = .anonymous
             return
         }
-        guard ACLBounds.isUUID(secret),
-            let digest = TokenDigest(try crypto.sha256(Array(secret.utf8)))
-        else {
-            self = .malformed
-            return
-        }
-        self = .token(digest)
+        self =
+            ACLBounds.isUUID(secret) ? .token(try TokenDigest(secret, by: crypto)) : .malformed
     }
 
     // MARK: Between servers
@@ -77,5 +72,17 @@ extension Credential {
         case 3: self = .server
         case let kind: throw ByteError(offset: 0, reason: "unknown credential \(kind)")
         }
+    }
+}
+
+extension TokenDigest {
+    /// What is kept of a token's secret.
+    ///
+    /// - Throws: ``CryptoError`` when no digest can be made.
+    init(_ secret: String, by crypto: any Crypto) throws(CryptoError) {
+        guard let digest = TokenDigest(try crypto.sha256(Array(secret.utf8))) else {
+            throw CryptoError("a digest of another size")
+        }
+        self = digest
     }
 }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import MartletAPI
 import MartletJSON
 
 /// Bare JSON values that are whole answers.
@@ -19,14 +18,18 @@ struct JSONBool: JSONWritable {
     func write(to writer: inout JSONWriter) { writer.bool(value) }
 }
 
-struct StringList: JSONWritable {
-    let texts: [String]
+struct JSONList<Element: JSONWritable>: JSONWritable {
+    let elements: [Element]
 
-    init(_ texts: [String]) { self.texts = texts }
+    init(_ elements: [Element]) { self.elements = elements }
 
     func write(to writer: inout JSONWriter) {
         writer.beginArray()
-        for text in texts { writer.string(text) }
+        for element in elements { element.write(to: &writer) }
         writer.endArray()
     }
+}
+
+extension JSONList<JSONString> {
+    init(_ texts: [String]) { self.init(texts.map(JSONString.init)) }
 }

@@ -123,6 +123,6 @@ package struct Keyring: Equatable, Sendable {
     }
 
     package var file: [UInt8] {
-        JSONWriter.encode(StringList(keys.map(\.base64)), pretty: true)
+        JSONWriter.encode(JSONList(keys.map(\.base64)), pretty: true)
     }
 }

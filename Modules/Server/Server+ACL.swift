@@ -143,15 +143,3 @@ extension Server {
             role, call, freshness: freshness(index: role.modifyIndex, isLeader: isLeader))
     }
 }
-
-struct JSONList<Element: JSONWritable>: JSONWritable {
-    let elements: [Element]
-
-    init(_ elements: [Element]) { self.elements = elements }
-
-    func write(to writer: inout JSONWriter) {
-        writer.beginArray()
-        for element in elements { element.write(to: &writer) }
-        writer.endArray()
-    }
-}

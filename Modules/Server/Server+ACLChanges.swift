@@ -188,10 +188,11 @@ extension Server {
     }
 
     func tokenDigest(_ secret: String) throws(APIError) -> TokenDigest {
-        guard let digest = TokenDigest(try digest(Array(secret.utf8))) else {
-            throw APIError(status: 500, message: "a digest of another size")
+        do throws(CryptoError) {
+            return try TokenDigest(secret, by: environment.crypto)
+        } catch {
+            throw APIError(status: 500, message: "no digest can be made: \(error)")
         }
-        return digest
     }
 }
 

@@ -34,9 +34,7 @@ extension Server {
             guard let known = access.access(digest, in: replica.state) else {
                 return .refused(AccessRefusal(kind: .unknown))
             }
-            if let expiry = known.token?.expirationUnixNanoseconds,
-                expiry <= loop.wallClockNanoseconds
-            {
+            if known.token?.isExpired(at: loop.wallClockNanoseconds) == true {
                 return .refused(AccessRefusal(kind: .expired, access: known))
             }
             return judge(requirement, known)
@@ -138,18 +136,23 @@ extension Server {
     /// Goes on with a call that this server leads, by tables that hold everything acknowledged by
     /// any leader before: those of a new leader do once it has applied an entry of its own term.
     func judged(
-        _ call: Call, _ done: @escaping (LeadOutcome) -> Void, then go: @escaping () -> Void
+        _ call: Call, _ done: @escaping (LeadOutcome) -> Void,
+        then go: @escaping (Server) -> Void
     ) {
-        guard options.acl.isEnabled, call.endpoint.requirement != .nothing else { return go() }
-        if replica.hasAppliedOwnTerm {
-            if let refusal = refusal(of: call) { return done(.answered(refusal)) }
-            return go()
-        }
+        guard options.acl.isEnabled, call.endpoint.requirement != .nothing,
+            !replica.hasAppliedOwnTerm
+        else { return judgedNow(call, done, then: go) }
         replica.read { [weak self] outcome in
             guard let self, case .ready = outcome else { return done(.notLeader) }
-            if let refusal = self.refusal(of: call) { return done(.answered(refusal)) }
-            go()
+            self.judgedNow(call, done, then: go)
         }
+    }
+
+    private func judgedNow(
+        _ call: Call, _ done: (LeadOutcome) -> Void, then go: (Server) -> Void
+    ) {
+        if let refusal = refusal(of: call) { return done(.answered(refusal)) }
+        go(self)
     }
 
     /// A part in a call that concerns every server, asked for by another one.

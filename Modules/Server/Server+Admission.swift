@@ -68,16 +68,8 @@ extension Server {
         }
     }
 
-    /// A request that comes from no connection: decided on, and served.
-    func serve(_ request: APIRequest, respond: @escaping (APIResponse) -> Void) {
-        switch verdict(on: request, nil, Caller()) {
-        case .proceed(let call): serve(call, body: request.body, respond: respond)
-        case .refuse(let response, _): respond(response)
-        }
-    }
-
     private func verdict(
-        on request: APIRequest, _ head: RequestHead?, _ caller: Caller
+        on request: APIRequest, _ head: RequestHead, _ caller: Caller
     ) -> RequestVerdict {
         switch Routes.router.match(method: request.method, path: request.path) {
         case .notFound:
@@ -89,15 +81,11 @@ extension Server {
             return .refuse(response, caller)
         case .found(let endpoint, let parameters):
             do throws(APIError) {
-                var call = try Call(
-                    request, endpoint, parameters, of: caller, limits: options.httpLimits,
-                    default: options.leaderHold)
-                try checkRegion(of: call)
-                try checkSwitch(of: call)
-                if case .page = endpoint, let head {
+                var call = try self.call(request, endpoint, parameters, of: caller)
+                if case .page = endpoint {
                     call.wish = .page(had: head.header("if-none-match"))
                 }
-                if options.acl.isEnabled, let head { try identify(&call, head) }
+                if options.acl.isEnabled { try identify(&call, head) }
                 return .proceed(call)
             } catch {
                 return .refuse(.text(error.status, error.message), caller)
@@ -117,15 +105,19 @@ extension Server {
         }
     }
 
-    func checkSwitch(of call: Call) throws(APIError) {
-        if call.endpoint.isAboutACL, !options.acl.isEnabled {
-            throw APIError(status: 400, message: "ACL support disabled")
-        }
-    }
-
-    func checkRegion(of call: Call) throws(APIError) {
+    /// A request with its query understood, if it is one that this server can be asked.
+    func call(
+        _ request: APIRequest, _ endpoint: Endpoint, _ parameters: [Substring], of caller: Caller
+    ) throws(APIError) -> Call {
+        let call = try Call(
+            request, endpoint, parameters, of: caller, limits: options.httpLimits,
+            default: options.leaderHold)
         if let region = call.query.first("region"), !region.isEmpty, region != options.region {
             throw APIError(status: 500, message: "No path to region")
         }
+        if endpoint.isAboutACL, !options.acl.isEnabled {
+            throw APIError(status: 400, message: "ACL support disabled")
+        }
+        return call
     }
 }

@@ -130,7 +130,7 @@ extension Server {
     /// nil for what needs a leader.
     func answerLocally(_ call: Call) -> APIResponse? {
         switch call.endpoint {
-        case .regions: encode(StringList([options.region]), call)
+        case .regions: encode(JSONList([options.region]), call)
         case .agentSelf: encode(agentSelf(), call)
         case .agentMembers: encode(agentMembers(), call)
         case .agentHealth: agentHealth()
@@ -155,7 +155,7 @@ extension Server {
 
     func answerWithLeader(_ call: Call) -> APIResponse {
         if call.endpoint == .statusLeader { return encode(JSONString(leaderAddress ?? ""), call) }
-        return encode(StringList(replica.outlook.configuration.members.map(\.address)), call)
+        return encode(JSONList(replica.outlook.configuration.members.map(\.address)), call)
     }
 
     var leaderAddress: String? {
@@ -227,14 +227,8 @@ extension Server {
 // MARK: - Answers of the leader
 
 extension Server {
+    /// Reads are judged by the tables that they read; what is done here, by those of a leader.
     func lead(_ call: Call, done: @escaping (LeadOutcome) -> Void) {
-        judged(call, done) { [weak self] in
-            guard let self else { return done(.notLeader) }
-            self.leadJudged(call, done: done)
-        }
-    }
-
-    private func leadJudged(_ call: Call, done: @escaping (LeadOutcome) -> Void) {
         switch call.endpoint {
         case .raftConfiguration, .autopilotConfiguration, .schedulerConfiguration,
             .autopilotHealth, .autopilotState, .autopilotPlan, .raftHistory, .aclPolicies,
@@ -242,23 +236,25 @@ extension Server {
             readLinearizably(call, done)
         case .aclBootstrap, .setACLPolicy, .deleteACLPolicy, .createACLToken, .updateACLToken,
             .deleteACLToken, .createACLRole, .updateACLRole, .deleteACLRole:
-            changeACL(call, done)
+            judged(call, done) { $0.changeACL(call, done) }
         case .setAutopilotConfiguration, .setSchedulerConfiguration:
-            write(call, done)
+            judged(call, done) { $0.write(call, done) }
         case .removePeer:
-            removePeer(call, done)
+            judged(call, done) { $0.removePeer(call, done) }
         case .transferLeadership:
-            transferLeadership(call, done)
+            judged(call, done) { $0.transferLeadership(call, done) }
         case .saveSnapshot:
-            saveLinearizably(call, done)
+            judged(call, done) { $0.saveLinearizably(call, done) }
         case .restoreSnapshot:
-            restoreArchive(call, done)
+            judged(call, done) { $0.restoreArchive(call, done) }
         case .statusLeader, .statusPeers:
             done(.answered(answerWithLeader(call)))
         case .regions, .agentSelf, .agentMembers, .agentHealth, .metrics, .livez, .readyz,
             .statusIsLeader, .agentJoin, .agentForceLeave, .keyringList, .keyringInstall,
             .keyringUse, .keyringRemove, .page, .pageElsewhere:
-            done(.answered(answerLocally(call) ?? .text(404, "asked of another server")))
+            judged(call, done) {
+                done(.answered($0.answerLocally(call) ?? .text(404, "asked of another server")))
+            }
         }
     }
 

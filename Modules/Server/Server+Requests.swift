@@ -58,11 +58,7 @@ extension Server {
                 method: request.method, path: request.path)
         else { return reply(.answered(.text(404, "no such endpoint"))) }
         do throws(APIError) {
-            var call = try Call(
-                request, endpoint, parameters, of: caller, limits: options.httpLimits,
-                default: options.leaderHold)
-            try checkRegion(of: call)
-            try checkSwitch(of: call)
+            var call = try self.call(request, endpoint, parameters, of: caller)
             try validate(&call)
             if call.isAboutKeyring {
                 let asked = call

@@ -30,7 +30,16 @@ import Testing
             method: .put, path: "/v1/agent/join",
             queryText: "address=\(leader.options.gossipAddress)", body: [])
         let door = try #require(leaver.door)
-        leaver.host.perform { door.assumeIsolated { $0.server?.serve(request) { _ in } } }
+        leaver.host.perform {
+            door.assumeIsolated { door in
+                do {
+                    let call = try door.server?.call(request, .agentJoin, [], of: Caller())
+                    if let call { door.server?.serve(call, body: []) { _ in } }
+                } catch {
+                    Issue.record("\(error)")
+                }
+            }
+        }
         cluster.world.run(for: .seconds(5))
         #expect(Self.hasLeft(leaver) == false)
         cluster.kill(leaver)
