@@ -126,6 +126,7 @@ package enum Agent {
         /// nil without TLS.
         let tls: TLSPlan?
         let reread: TLSKeeper.Reread
+        let configuration: AgentConfiguration
     }
 
     private static func start(
@@ -181,7 +182,8 @@ package enum Agent {
             leaves: [
                 terminateSignal: configuration.leaveOnTerminate,
                 interruptSignal: configuration.leaveOnInterrupt,
-            ], tls: tls, reread: { rereadTLS(arguments, plugins) })
+            ], tls: tls, reread: { rereadTLS(arguments, plugins) },
+            configuration: configuration)
         return serve(prepared, plugins, logger)
     }
 
@@ -402,6 +404,8 @@ package enum Agent {
                     log: prepared.stores.log, metadata: prepared.stores.metadata,
                     snapshots: prepared.stores.snapshots, files: plugins.files)
                 environment.meters = keeper
+                environment.tracer = TraceFile.tracer(
+                    for: prepared.configuration, plugins, logger: logger)
                 return environment
             }
         } catch {

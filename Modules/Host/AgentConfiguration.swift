@@ -108,6 +108,14 @@ package struct AgentConfiguration: Equatable, Sendable {
         package var httpIdleTimeout: Duration = .seconds(300)
     }
 
+    /// Nomad's `telemetry` block; its keys of metrics have no effect here.
+    package struct Telemetry: Equatable, Sendable {
+        /// Absolute: where traces of writes are appended as OTLP in JSON; nil for none.
+        package var traceFile: String?
+        /// Of so many writes whose client does not trace, one is.
+        package var traceOneIn = 1
+    }
+
     /// Not in files: `-dev`. One server on loopback, whose folder may be a temporary one.
     package var isDevelopment = false
     package var name = ""
@@ -133,6 +141,7 @@ package struct AgentConfiguration: Equatable, Sendable {
     package var acl = ACL()
     package var tls = TLS()
     package var audit = Audit()
+    package var telemetry = Telemetry()
     /// Whether SIGTERM leaves the cluster for good instead of only stopping.
     package var leaveOnTerminate = false
     /// The same for SIGINT.

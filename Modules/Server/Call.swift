@@ -11,6 +11,8 @@ struct Call {
     /// The parts of the path that stand for something, in order.
     let parameters: [String]
     var caller: Caller
+    /// Of a write that is traced.
+    var trace: WriteTrace?
     /// Answer from what this server has, however old.
     let isStale: Bool
     let isPretty: Bool
@@ -130,6 +132,9 @@ struct Call {
         call.caller.decision = reason
         return call
     }
+
+    /// Method and place, of which there are few.
+    var traceName: String { "\("\(request.method)".uppercased()) \(Routes.path(of: endpoint))" }
 
     var isAboutKeyring: Bool {
         isAgentAction && endpoint != .agentJoin && endpoint != .agentForceLeave

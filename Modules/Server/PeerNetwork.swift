@@ -314,7 +314,7 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
     /// Asks `peer` to carry out a request in the name of who made it; `done` is called once.
     func forward(
         _ request: APIRequest, of credential: Credential, to peer: ServerID,
-        done: @escaping (ForwardResult) -> Void
+        trace: String? = nil, done: @escaping (ForwardResult) -> Void
     ) {
         guard let link = links[peer], link.isOpen, forwards.count < Self.forwardsMax else {
             return done(.notSent)
@@ -325,7 +325,9 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
         let wasSent = link.send(.forward) {
             $0.write(id)
             request.write(to: &$0)
-            if link.agreedProtocol ?? 1 >= Hello.credentialProtocol { credential.write(to: &$0) }
+            let agreed = link.agreedProtocol ?? 1
+            if agreed >= Hello.credentialProtocol { credential.write(to: &$0) }
+            if agreed >= Hello.traceProtocol { $0.write(string: trace ?? "") }
         }
         if !wasSent { forwards.removeValue(forKey: id)?.done(.notSent) }
     }
@@ -579,6 +581,8 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
         let request = try APIRequest(reading: &payload)
         let isNamed = session.agreedProtocol >= Hello.credentialProtocol
         let credential = isNamed ? try Credential(reading: &payload) : .anonymous
+        let isTraceable = session.agreedProtocol >= Hello.traceProtocol
+        let trace = isTraceable ? try payload.readString(maxBytes: 64) : ""
         try payload.finish()
         let answer = { (reply: ForwardReply) in
             session.send(.forwardReply) {
@@ -591,7 +595,9 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
             return answer(
                 .answered(.text(403, "the server that passes this on is not of this cluster")))
         }
-        delegate?.network(forwarded: request, of: credential, from: peer, reply: answer)
+        delegate?.network(
+            forwarded: request, of: credential, trace: trace.isEmpty ? nil : trace, from: peer,
+            reply: answer)
     }
 
     /// Whether requests are taken of it: it is of this life of this cluster, or both wait for one.

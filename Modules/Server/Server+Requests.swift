@@ -25,6 +25,15 @@ extension Server {
     /// once.
     func serve(_ call: Call, body: [UInt8], respond: @escaping (APIResponse) -> Void) {
         let call = call.with(body)
+        guard let trace = call.trace else { return serve(whole: call, respond: respond) }
+        trace.end(.receive)
+        serve(whole: call) { response in
+            trace.finish(status: response.status)
+            respond(response)
+        }
+    }
+
+    private func serve(whole call: Call, respond: @escaping (APIResponse) -> Void) {
         guard let audit, !call.isRead else { return perform(call, respond: respond) }
         performAudited(call, in: audit, respond: respond)
     }
@@ -51,7 +60,8 @@ extension Server {
 
     /// A request that another server passed on: answered here, or given back.
     func serveForwarded(
-        _ request: APIRequest, of caller: Caller, reply: @escaping (ForwardReply) -> Void
+        _ request: APIRequest, of caller: Caller, trace carrier: String? = nil,
+        reply: @escaping (ForwardReply) -> Void
     ) {
         guard
             case .found(let endpoint, let parameters) = Routes.router.match(
@@ -67,7 +77,10 @@ extension Server {
                 }
             }
             guard replica.outlook.status.role == .leader else { return reply(.notLeader) }
+            let trace = trace(call, under: carrier)
+            call.trace = trace
             lead(call) { outcome in
+                trace?.finish(status: outcome.status)
                 switch outcome {
                 case .answered(let response): reply(.answered(response))
                 case .notLeader: reply(.notLeader)
@@ -76,6 +89,14 @@ extension Server {
         } catch {
             reply(.answered(.text(error.status, error.message)))
         }
+    }
+
+    /// What another server goes on tracing; what that does not trace is not traced here either.
+    private func trace(_ call: Call, under carrier: String?) -> WriteTrace? {
+        guard let tracer = environment.tracer, let carrier = TraceParent.checked(carrier),
+            !call.isRead
+        else { return nil }
+        return WriteTrace(call.traceName, under: carrier, by: tracer, loop: loop)
     }
 
     /// Local answers at once; the leader's here or through the leader; without one, the request
@@ -97,9 +118,11 @@ extension Server {
         }
         let again = { [weak self] in
             guard let self else { return respond(.text(503, "the server is stopping")) }
+            call.trace?.begin(.wait)
             self.awaitLeader(until: deadline) { [weak self] hasLeader in
                 guard let self else { return respond(.text(503, "the server is stopping")) }
                 guard hasLeader else { return respond(self.noLeader(call)) }
+                call.trace?.end(.wait)
                 self.carryOut(call, deadline: deadline, respond: respond)
             }
         }
@@ -127,8 +150,12 @@ extension Server {
             }
         } else if let leader = status.leader, network.isConnected(to: leader) {
             counters.forwardsSent += 1
-            network.forward(call.request, of: call.caller.credential, to: leader) {
-                [weak self] result in
+            call.trace?.begin(.forward)
+            network.forward(
+                call.request, of: call.caller.credential, to: leader,
+                trace: call.trace?.carrier(of: .forward)
+            ) { [weak self] result in
+                call.trace?.end(.forward, failure: result.failure)
                 switch result {
                 case .replied(.answered(let response)): respond(response)
                 case .replied(.notLeader), .notSent: again()

@@ -210,6 +210,8 @@ package struct ServerEnvironment {
     package var observer: (any ReplicaObserver)?
     /// What else `/v1/metrics` tells; nil for nothing.
     package var meters: (any Meters)?
+    /// What writes are told to as they go; nil for nothing.
+    package var tracer: (any WriteTracer)?
 
     package init(
         loop: any Loop, httpStreams: any Streams, peerStreams: any Streams,

@@ -142,6 +142,7 @@ enum Raw {
             $0.write(number)
             APIRequest(method: .get, path: path, queryText: "", body: []).write(to: &$0)
             Credential.anonymous.write(to: &$0)
+            $0.write(string: "")
         }
     }
 
