@@ -10,6 +10,8 @@ struct Hello {
         case peer = 1
         /// One snapshot.
         case snapshot = 2
+        /// One request that is passed on, with bodies that go piece by piece.
+        case request = 3
     }
 
     static let magic: UInt32 = 0x4C54_524D  // "MRTL"
@@ -20,6 +22,8 @@ struct Hello {
     static let credentialProtocol: UInt16 = 4
     /// From here on it also says which trace a request that is passed on belongs to.
     static let traceProtocol: UInt16 = 5
+    /// The first with connections for one request (``Purpose/request``).
+    static let requestProtocol: UInt16 = 5
 
     /// The highest that the sender speaks.
     var protocolMax: UInt16

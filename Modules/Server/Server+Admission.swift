@@ -58,8 +58,8 @@ extension Server {
             traceIfWrite(&call, head)
             authorize(call) { outcome in
                 switch outcome {
-                case .success(let known): decided(.proceed(known))
-                case .failure(let denial):
+                case .known(let known): decided(.proceed(known))
+                case .denied(let denial):
                     call.trace?.finish(status: denial.response.status)
                     var refused = call.caller
                     refused.refusal = denial.refusal
