@@ -26,6 +26,8 @@ package struct CLIEnvironment: Sendable {
     /// Lines of the terminal; 0 if that is not known.
     package var height = 0
     package var foreignCommands: [ForeignCommand] = []
+    /// nil where no servers can be started.
+    package var devMachine: DevMachine?
 
     package init(
         variable: @escaping @Sendable (String) -> String?, isTerminal: Bool, width: Int,
