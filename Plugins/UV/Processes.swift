@@ -24,9 +24,11 @@ package final class UVProcesses: Processes {
         guard (words + (settings ?? [])).allSatisfy({ !$0.utf8.contains(0) }) else {
             throw TransportError.other("an argument contains a zero byte")
         }
+        var descriptors = try ChildDescriptors.open(streams)
         let child = Child(loop: loop, exited: exited)
         do throws(TransportError) {
-            try child.spawn(executable, words, settings, streams)
+            try child.spawn(
+                executable, words, settings, &descriptors, apart: streams.isInOwnSession)
         } catch {
             child.closeHandle()
             throw error
@@ -88,7 +90,10 @@ private struct ChildDescriptors: ~Copyable {
         }
         if case .file(let path) = streams.output {
             let number = unsafe Glibc.open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
-            guard number >= 0 else { throw .other("\(path): \(TransportError(uv: -errno))") }
+            let code = -errno
+            guard number >= 0 else {
+                throw .other(unsafe "\(path): \(String(cString: uv_strerror(code)))")
+            }
             made.output = number
         }
         return made
@@ -121,10 +126,10 @@ private final class Child: Handle, RunningProcess {
 
     /// Once; initialises the handle, also when it fails.
     func spawn(
-        _ executable: String, _ words: [String], _ settings: [String]?, _ streams: ChildStreams
+        _ executable: String, _ words: [String], _ settings: [String]?,
+        _ descriptors: inout ChildDescriptors, apart isInOwnSession: Bool
     ) throws(TransportError) {
         let data = unsafe base.pointee.data
-        var descriptors = try ChildDescriptors.open(streams)
         let given = [descriptors.input, descriptors.output ?? 1, descriptors.output ?? 2]
         let code = unsafe Self.withStrings(words) { argv in
             unsafe Self.withStrings(settings ?? []) { envp in
@@ -139,7 +144,7 @@ private final class Child: Handle, RunningProcess {
                         unsafe Handle.of(UnsafeRawPointer(handle), as: Child.self)
                             .ended(status, signal)
                     }
-                    if streams.isInOwnSession {
+                    if isInOwnSession {
                         unsafe options.flags = UV_PROCESS_DETACHED.rawValue
                     }
                     unsafe options.args = argv

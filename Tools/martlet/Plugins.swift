@@ -81,7 +81,8 @@ func devMachine() -> DevMachine {
                 processes: UVProcesses(loop: loop))
         }, speaker: { (first) throws(TransportError) in try PeerConnections.speaker(of: first) },
         firstBytesMax: PeerConnections.firstBytesMax, executable: ownExecutable(),
-        temporaryDirectory: environment("TMPDIR") ?? "/tmp", isInputTerminal: isatty(0) == 1,
+        temporaryDirectory: environment("TMPDIR") ?? "/tmp",
+        workingDirectory: workingDirectory(), isInputTerminal: isatty(0) == 1,
         terminalSize: terminalSize)
 }
 

@@ -53,6 +53,14 @@ func ownExecutable() -> String? {
     return String(decoding: path.prefix(count).map(UInt8.init(bitPattern:)), as: UTF8.self)
 }
 
+/// nil if it is gone.
+func workingDirectory() -> String? {
+    var path = [CChar](repeating: 0, count: Int(PATH_MAX))
+    // SAFETY: the system writes at most as many bytes as it is told, a zero last.
+    guard unsafe getcwd(&path, path.count) != nil else { return nil }
+    return String(decoding: path.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+}
+
 /// Of the terminal: columns, 80 where there is none, and lines, 0 where there are none.
 func terminalSize() -> (columns: Int, lines: Int) {
     var size = winsize()

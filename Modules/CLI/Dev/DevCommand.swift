@@ -42,7 +42,7 @@ enum DevCommand {
                 "this program's own file is not known: it cannot start servers", .unable)
         }
         let given = try values.text("data-dir").map { (path) throws(CLIFailure) in
-            try absolute(path, environment)
+            try absolute(path, in: machine.workingDirectory)
         }
         let network = machine.makeNetwork()
         let folder = try DevFolder(
@@ -93,12 +93,10 @@ enum DevCommand {
     }
 
     /// A path that a server, too, can be given.
-    static func absolute(
-        _ path: String, _ environment: CLIEnvironment
-    ) throws(CLIFailure) -> String {
+    static func absolute(_ path: String, in here: String?) throws(CLIFailure) -> String {
         guard !path.isEmpty else { throw .usage("-data-dir wants the path of a folder") }
         if path.hasPrefix("/") { return path }
-        guard let here = environment.variable("PWD"), here.hasPrefix("/") else {
+        guard let here else {
             throw .usage("-data-dir must be an absolute path, such as /tmp/dev")
         }
         return here == "/" ? "/\(path)" : "\(here)/\(path)"

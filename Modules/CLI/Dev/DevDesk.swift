@@ -21,7 +21,9 @@ final class DevDesk {
     private var log: (plan: DevServerPlan, lines: [String])?
     private var isFirstFrame = true
     private var isDrawing = false
+    private var closing: (any LoopTimer)?
 
+    private static let closeMax: Duration = .seconds(1)
     private static let newsMax = 200
     private static let waitingMax = 1024
 
@@ -120,5 +122,18 @@ final class DevDesk {
         isFirstFrame = false
     }
 
-    func close() { if isScreen { write(DevScreen.end) } }
+    /// `done` is called once everything is shown, or nobody seems to look.
+    func close(done: @escaping () -> Void) {
+        if isScreen { write(DevScreen.end) }
+        var isDone = false
+        let finish = { [self] in
+            guard !isDone else { return }
+            isDone = true
+            closing = nil
+            done()
+        }
+        closing = loop.makeTimer(finish)
+        closing?.arm(at: loop.now + Self.closeMax)
+        output.submit({}, then: finish)
+    }
 }

@@ -13,6 +13,8 @@ package struct DevMachine: Sendable {
     /// This program's file; nil if it is not known.
     package var executable: String?
     package var temporaryDirectory: String
+    /// Where relative paths begin; nil if that is not known.
+    package var workingDirectory: String?
     /// Whether keys come by the standard input.
     package var isInputTerminal: Bool
     /// Of the terminal, when it is asked.
@@ -22,7 +24,7 @@ package struct DevMachine: Sendable {
         makeNetwork: @escaping @Sendable () -> DevNetwork,
         speaker: @escaping @Sendable ([UInt8]) throws(TransportError) -> SocketAddress?,
         firstBytesMax: Int, executable: String?, temporaryDirectory: String,
-        isInputTerminal: Bool,
+        workingDirectory: String?, isInputTerminal: Bool,
         terminalSize: @escaping @Sendable () -> (columns: Int, lines: Int)
     ) {
         self.makeNetwork = makeNetwork
@@ -30,6 +32,7 @@ package struct DevMachine: Sendable {
         self.firstBytesMax = firstBytesMax
         self.executable = executable
         self.temporaryDirectory = temporaryDirectory
+        self.workingDirectory = workingDirectory
         self.isInputTerminal = isInputTerminal
         self.terminalSize = terminalSize
     }

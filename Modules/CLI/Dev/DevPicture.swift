@@ -52,6 +52,9 @@ struct DevPicture {
     /// What is worth a line, compared with what was before.
     func news(since before: DevPicture) -> [String] {
         var lines: [String] = []
+        for number in facts.keys.sorted() where before.facts[number] == nil {
+            lines.append("s\(number) answers")
+        }
         if leader?.number != before.leader?.number || leader?.term != before.leader?.term {
             lines.append(leader.map { "s\($0.number) leads, in term \($0.term)" } ?? "no leader")
         }

@@ -106,6 +106,8 @@ final class DevRun {
     }
 
     private func start(_ plan: DevServerPlan) {
+        // What its last life said is no longer so.
+        picture.facts[plan.number] = nil
         var streams = ChildStreams()
         streams.input = .open
         streams.output = .file(path: plan.logPath)
@@ -123,16 +125,18 @@ final class DevRun {
         }
     }
 
+    /// After what the logs are asked for, and after everything is said.
     private func end(_ code: ExitCode) {
-        ticker?.disarm()
-        patience?.disarm()
-        watch.stop()
-        relays.stop()
-        processes.restoreTerminal()
-        desk.close()
         let finish = finish
-        self.finish = nil
-        finish?(code)
+        lane.submit({}) { [self] in
+            ticker?.disarm()
+            patience?.disarm()
+            watch.stop()
+            relays.stop()
+            processes.restoreTerminal()
+            self.finish = nil
+            desk.close { finish?(code) }
+        }
     }
 
     // MARK: Looking

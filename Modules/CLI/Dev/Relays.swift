@@ -69,11 +69,14 @@ final class Relays {
     private func listen(
         on port: UInt16, for plan: DevServerPlan, at bound: UInt16
     ) throws(TransportError) {
-        let listener = try streams.listen(on: DevServerPlan.address(port)) {
-            [weak self] stream in
-            self?.accept(stream, for: plan, at: bound)
+        do throws(TransportError) {
+            listeners.append(
+                try streams.listen(on: DevServerPlan.address(port)) { [weak self] stream in
+                    self?.accept(stream, for: plan, at: bound)
+                })
+        } catch {
+            throw .other("port \(port): \(error)")
         }
-        listeners.append(listener)
     }
 
     private func accept(_ stream: any ByteStream, for plan: DevServerPlan, at bound: UInt16) {
@@ -117,10 +120,9 @@ final class Relays {
     // MARK: Datagrams
 
     private func pass(_ bytes: Span<UInt8>, from sender: SocketAddress, to plan: DevServerPlan) {
-        guard
-            let from = plans.firstIndex(where: {
-                DevServerPlan.address($0.boundGossip) == sender
-            }), !isCut(plan.number, plans[from].number), from < sockets.count
+        // Only this machine can send to a loopback address.
+        guard let from = plans.firstIndex(where: { $0.boundGossip == sender.port }),
+            !isCut(plan.number, plans[from].number), from < sockets.count
         else { return }
         sockets[from].send(bytes, to: DevServerPlan.address(plan.boundGossip))
     }
