@@ -78,7 +78,7 @@ final class DevDesk {
     }
 
     func invite() {
-        if !isScreen { write(screen.invitation) }
+        if isScreen { say(screen.hint) } else { write(screen.invitation) }
     }
 
     func showStatus(_ core: DevCore, _ picture: DevPicture) {

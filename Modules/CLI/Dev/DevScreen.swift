@@ -15,6 +15,9 @@ struct DevScreen {
         case log(of: DevServerPlan, [String])
     }
 
+    /// Fewer lines of what happens, and less is said of the rest.
+    private static let paneLinesMin = 5
+
     static let keys = "k kill  p pause  r restart  c cut off  l log  h help  q quit"
 
     // MARK: Of a terminal
@@ -24,9 +27,11 @@ struct DevScreen {
         _ core: DevCore, _ picture: DevPicture, _ pane: Pane, question: String?, height: Int
     ) -> [String] {
         var lines = split(places)
-        lines += [""] + split(table(core, picture))
-        lines += [""] + split(overview(picture)) + [""]
-        let room = max(3, height - lines.count - 2)
+        lines += [""] + split(table(core, picture)) + [""]
+        let whole = split(overview(picture))
+        let isRoomy = height - lines.count - whole.count - 3 >= Self.paneLinesMin
+        lines += (isRoomy ? whole : split(brief(picture))) + [""]
+        let room = max(1, height - lines.count - 2)
         switch pane {
         case .news(let news): lines += news.suffix(room)
         case .log(let plan, let log):
@@ -65,6 +70,14 @@ struct DevScreen {
         return overview.text(askedAt: picture.source, events: "", style, environment)
     }
 
+    /// What matters most of it, where there is no room for all.
+    private func brief(_ picture: DevPicture) -> String {
+        guard let overview = picture.overview else { return self.overview(picture) }
+        let word = style.paint(overview.level.word, overview.level.tint)
+        return "\(word)  \(style.paint(overview.sentence, .strong))\n"
+            + overview.reasons.prefix(3).map { "  - \($0)\n" }.joined()
+    }
+
     /// Each process, and what it says of itself.
     func table(_ core: DevCore, _ picture: DevPicture) -> String {
         var table = Table(
@@ -94,6 +107,9 @@ struct DevScreen {
         case .missing: Cell("not started", .bad)
         }
     }
+
+    /// What to try first.
+    var hint: String { "Try: curl '\(plans[0].url)/v1/operator/autopilot/health?pretty'" }
 
     // MARK: Of other outputs
 
