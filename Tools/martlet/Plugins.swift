@@ -67,8 +67,8 @@ func cliEnvironment() -> CLIEnvironment {
         makeNetwork: cliNetwork,
         openStores: { (directory) throws(StoreError) in try stores(.lmdb, directory) },
         version: Agent.version)
-    made.height = terminalSize().lines
     made.devMachine = devMachine()
+    made.height = terminalSize().lines
     return made
 }
 

@@ -5,11 +5,11 @@ package enum Commands {
     package static func tree(foreign: [ForeignCommand]) -> CommandTree {
         CommandTree(
             commands: RaftCommands.all + RaftHistoryCommand.all + OfflineRaftCommands.all
-                + AutopilotCommands.all
+                + AutopilotCommands.all + DevCommand.all
                 + SchedulerCommands.all + ServerCommands.all + AgentCommands.all
                 + KeyringCommands.all + SnapshotCommands.all + ACLPolicyCommands.all
                 + ACLTokenCommands.all + ACLRoleCommands.all + DebugCommand.all
-                + ShellCommands.all + TopCommand.all + DevCommand.all,
+                + ShellCommands.all + TopCommand.all,
             foreign: foreign, groups: groups)
     }
 
