@@ -123,10 +123,10 @@ package enum Agent {
         let stores: ServerStores
         /// Whether a signal leaves the cluster for good.
         let leaves: [Int32: Bool]
-        let stopsWithParent: Bool
         /// nil without TLS.
         let tls: TLSPlan?
         let reread: TLSKeeper.Reread
+        let configuration: AgentConfiguration
     }
 
     private static func start(
@@ -182,8 +182,8 @@ package enum Agent {
             leaves: [
                 terminateSignal: configuration.leaveOnTerminate,
                 interruptSignal: configuration.leaveOnInterrupt,
-            ], stopsWithParent: configuration.stopsWithParent, tls: tls,
-            reread: { rereadTLS(arguments, plugins) })
+            ], tls: tls, reread: { rereadTLS(arguments, plugins) },
+            configuration: configuration)
         return serve(prepared, plugins, logger)
     }
 
@@ -449,7 +449,7 @@ package enum Agent {
         } catch {
             return "signals cannot be handled: \(error)"
         }
-        guard prepared.stopsWithParent else { return nil }
+        guard prepared.configuration.stopsWithParent else { return nil }
         do {
             try processes.onParentsEnd {
                 stop(because: ["reason": "the standard input has ended"], isLeaving: false)
