@@ -59,6 +59,16 @@ import Testing
                 "AT RISK: The cluster works. The next failure of a voter stops it.",
                 "  - s1.global: alive",
             ])
+        // The same in other words only, and nobody who says anything, are no news.
+        let third = try overview(tolerance: 0, ill: [1])
+        var same = second
+        same.overview = third
+        #expect(same.news(since: second) == [])
+        var silent = second
+        silent.overview = nil
+        #expect(silent.news(since: second) == [])
+        #expect(second.news(since: silent.told(after: second)) == [])
+        #expect(second.news(since: silent).count == 2)
         second.facts = [1: facts("Candidate", term: 4)]
         #expect(second.news(since: first).first == "no leader")
     }

@@ -16,6 +16,7 @@ import re
 import select
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -24,13 +25,12 @@ import threading
 import time
 
 import processes
-from processes import HEALTH, SCHEDULER, ProcessTest, Server, wait_until
+from processes import HEALTH, SCHEDULER, ProcessTest, Server, free_ports, wait_until
 
 STRIDE = 10
 
 
 def is_free(port):
-    import socket
     for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
         with socket.socket(socket.AF_INET, kind) as s:
             if kind == socket.SOCK_STREAM:
@@ -353,6 +353,26 @@ class Dev(ProcessTest):
         run = Run(self, "-data-dir=" + folder, servers=1)
         run.wait("s1 ended by itself, with exit code 1: .*" + re.escape(folder))
         self.assertEqual(run.process.wait(10), 1)
+        self.done()
+
+    def test_an_agent_stops_with_whoever_holds_its_input(self):
+        ports = free_ports(3)
+        server = Server(self.root, "one", ports)
+        self.servers.append(server)
+        arguments = [
+            processes.OPTIONS.binary, "agent", "-dev", "-stop-on-eof", "-data-dir=" + server.data,
+            "-http-port=%d" % ports[0], "-rpc-port=%d" % ports[1], "-serf-port=%d" % ports[2]]
+        with open(server.log, "ab") as log:
+            server.process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=log, stderr=log)
+        server.wait_ready()
+        server.process.stdin.close()
+        self.assertEqual(server.process.wait(10), 0, server.tail())
+        self.assertIn("the standard input has ended", server.tail())
+        # Nobody holds the other end of this.
+        result = subprocess.run(
+            arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=10)
+        self.assertEqual(result.returncode, 1)
+        self.assertIn(b"Error starting agent: -stop-on-eof: the standard input is no pipe", result.stderr)
         self.done()
 
     def test_by_hand_three_flags_a_server_are_enough(self):

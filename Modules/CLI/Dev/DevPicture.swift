@@ -58,11 +58,20 @@ struct DevPicture {
         if leader?.number != before.leader?.number || leader?.term != before.leader?.term {
             lines.append(leader.map { "s\($0.number) leads, in term \($0.term)" } ?? "no leader")
         }
-        if let overview, overview.headline != before.overview?.headline {
-            lines.append("\(overview.level.word): \(overview.sentence)")
-            lines += overview.reasons.map { "  - \($0)" }
+        if let overview, overview.headline != before.overview?.headline,
+            overview.news != before.overview?.news
+        {
+            lines += overview.news
         }
         return lines
+    }
+
+    /// What was told once this is: while nobody can say how safe the cluster is, the last word
+    /// counts, and is no news when it is said again.
+    func told(after before: DevPicture) -> DevPicture {
+        var told = self
+        if overview == nil { told.overview = before.overview }
+        return told
     }
 }
 
@@ -70,5 +79,9 @@ extension Overview {
     /// What of it is news when it changes: not the numbers in the reasons.
     fileprivate var headline: [String] {
         [level.word, sentence] + rows.filter { !$0.isHealthy }.map(\.name)
+    }
+
+    fileprivate var news: [String] {
+        ["\(level.word): \(sentence)"] + reasons.map { "  - \($0)" }
     }
 }

@@ -18,14 +18,21 @@ final class DevRun {
     private var core: DevCore
     private var children: [Int: any RunningProcess] = [:]
     private var picture = DevPicture()
+    /// What the news are compared with.
+    private var told = DevPicture()
     private var wasHealthy = false
     private var ticker: (any LoopTimer)?
     private var patience: (any LoopTimer)?
     private var finish: ((ExitCode) -> Void)?
 
-    /// Between looks: until the cluster is healthy for the first time, and then.
+    /// Until when something is about to happen.
+    private var eagerUntil: Duration = .zero
+
+    /// Between looks: while something is about to happen, and otherwise.
     private static let eagerInterval: Duration = .milliseconds(50)
     private static let interval: Duration = .milliseconds(500)
+    /// What follows from a deed has mostly happened by then.
+    private static let eagerPeriod: Duration = .seconds(5)
     /// What servers have to stop in good order.
     private static let stopMax: Duration = .seconds(8)
     private static let logLines = 20
@@ -74,6 +81,8 @@ final class DevRun {
 
     private func step(_ input: DevCore.Input) {
         for effect in core.step(input) { carryOut(effect) }
+        eagerUntil = loop.now + Self.eagerPeriod
+        ticker?.arm(at: loop.now + Self.eagerInterval)
         draw()
     }
 
@@ -108,6 +117,7 @@ final class DevRun {
     private func start(_ plan: DevServerPlan) {
         // What its last life said is no longer so.
         picture.facts[plan.number] = nil
+        told.facts[plan.number] = nil
         var streams = ChildStreams()
         streams.input = .open
         streams.output = .file(path: plan.logPath)
@@ -149,20 +159,19 @@ final class DevRun {
     private func saw(_ seen: DevPicture) {
         guard finish != nil else { return }
         if !core.isQuitting {
-            for line in seen.news(since: picture) { desk.say(line) }
+            for line in seen.news(since: told) { desk.say(line) }
+            told = seen.told(after: told)
             if !wasHealthy, seen.isHealthy(servers: plans.count) {
                 wasHealthy = true
                 desk.say("healthy: all servers vote and are well")
                 desk.invite()
             }
         }
-        let known = picture.overview
         picture = seen
-        // While nobody can say, what was said last is no news when it is said again.
-        if picture.overview == nil, !core.isQuitting { picture.overview = known }
         refreshLog()
         draw()
-        ticker?.arm(at: loop.now + (wasHealthy ? Self.interval : Self.eagerInterval))
+        let isEager = !wasHealthy || loop.now < eagerUntil
+        ticker?.arm(at: loop.now + (isEager ? Self.eagerInterval : Self.interval))
     }
 
     // MARK: Logs
