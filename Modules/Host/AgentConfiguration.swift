@@ -118,6 +118,8 @@ package struct AgentConfiguration: Equatable, Sendable {
 
     /// Not in files: `-dev`. One server on loopback, whose folder may be a temporary one.
     package var isDevelopment = false
+    /// Not in files: `-stop-on-eof`. Stops in good order when whoever started this process ends.
+    package var stopsWithParent = false
     package var name = ""
     package var region = "global"
     package var datacenter = "dc1"
