@@ -46,6 +46,19 @@ func hostPlugins() -> HostPlugins {
         hostName: hostName(), temporaryDirectory: environment("TMPDIR") ?? "/tmp")
 }
 
+func recoverDesk() -> RecoverDesk {
+    RecoverDesk(
+        ask: isatty(0) == 1 && isatty(1) == 1 ? ask : nil,
+        adopt: { file, folder in adopt(file, asIn: folder) },
+        render: { (json, template) throws(ConfigurationFailure) in
+            do throws(CLIFailure) {
+                return try TemplateText.make(json: json, template)
+            } catch {
+                throw ConfigurationFailure(text: error.text, exitCode: error.exitCode.rawValue)
+            }
+        })
+}
+
 /// systemd, where it has started this and wants to be told.
 func supervisor() -> Supervisor? {
     guard let path = environment("NOTIFY_SOCKET"), let socket = SupervisorSocket(path: path) else {

@@ -61,3 +61,20 @@ func wallClockNanoseconds() -> Int64 {
     unsafe _ = clock_gettime(CLOCK_REALTIME, &time)
     return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
 }
+
+/// Shows a question on the terminal; the line that is typed, without its end.
+func ask(_ question: String) -> String? {
+    write(Array(question.utf8), to: 1)
+    return readLine()
+}
+
+/// Gives a file the owner and the group of a folder. Nothing to do for whoever owns both.
+func adopt(_ file: String, asIn folder: String) -> Bool {
+    var wanted = stat()
+    var present = stat()
+    // SAFETY: the kernel fills the structures that it is given; the strings end with a zero.
+    guard unsafe stat(folder, &wanted) == 0, unsafe stat(file, &present) == 0 else { return false }
+    guard wanted.st_uid != present.st_uid || wanted.st_gid != present.st_gid else { return true }
+    // SAFETY: the string ends with a zero.
+    return unsafe chown(file, wanted.st_uid, wanted.st_gid) == 0
+}
