@@ -32,6 +32,7 @@ import Testing
             "completion", "man", "operator api", "operator autopilot get-config",
             "operator autopilot health", "operator autopilot plan",
             "operator autopilot set-config", "operator autopilot state", "operator debug",
+            "operator doctor",
             "operator gossip keyring install", "operator gossip keyring list",
             "operator gossip keyring remove", "operator gossip keyring use", "operator keyring",
             "operator metrics", "operator raft history", "operator raft info",

@@ -81,6 +81,13 @@ func cliEnvironment() -> CLIEnvironment {
         openStores: { (directory) throws(StoreError) in try stores(.lmdb, directory) },
         version: Agent.version)
     made.height = terminalSize().lines
+    made.machine = LocalMachine(
+        space: space, monotonicNanoseconds: monotonicNanoseconds,
+        configuration: { paths in
+            let outcome = ConfigCommand.outcome(
+                of: ["explain", "-json"] + paths, files: UVFiles(), hostName: hostName())
+            return (outcome.output, outcome.error)
+        }, certificates: OpenSSLCertificates())
     return made
 }
 

@@ -62,6 +62,23 @@ func wallClockNanoseconds() -> Int64 {
     return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
 }
 
+/// Nanoseconds since some moment, for spans of time.
+func monotonicNanoseconds() -> Int64 {
+    var time = timespec()
+    // SAFETY: the kernel fills the structure that it is given.
+    unsafe _ = clock_gettime(CLOCK_MONOTONIC, &time)
+    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+}
+
+/// Of the file system that a folder is on, for users without privileges.
+func space(_ folder: String) -> (freeBytes: UInt64, totalBytes: UInt64)? {
+    var facts = statvfs()
+    // SAFETY: the kernel fills the structure that it is given; the string ends with a zero.
+    guard unsafe statvfs(folder, &facts) == 0 else { return nil }
+    let unit = UInt64(facts.f_frsize)
+    return (UInt64(facts.f_bavail) * unit, UInt64(facts.f_blocks) * unit)
+}
+
 /// Shows a question on the terminal; the line that is typed, without its end.
 func ask(_ question: String) -> String? {
     write(Array(question.utf8), to: 1)

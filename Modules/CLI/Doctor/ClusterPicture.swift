@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What the doctor saw of a cluster, from outside and as plain values. What nobody told is nil or
+/// empty: a server that is half dead is a picture like any other.
+struct ClusterPicture {
+    var servers: [ServerPicture] = []
+    /// Of the leader, or of whoever had an answer.
+    var autopilot: AutopilotPicture?
+    /// Ports of the servers, as far as they were tried from here.
+    var ports: [PortPicture] = []
+    var access = Access.unknown
+    /// This machine's folder and files, where they were given.
+    var machine: MachinePicture?
+
+    enum Access {
+        case unknown
+        /// Tokens are asked for, and ours is good or was not needed.
+        case guarded
+        /// Nobody is asked for a token.
+        case open
+        /// A token is asked for, and there is none or it does not do.
+        case denied(hasToken: Bool)
+    }
+
+    var answering: [ServerPicture] { servers.filter { $0.failure == nil } }
+    /// Those that told what they are, and not only that they are there.
+    var telling: [ServerPicture] { answering.filter { !$0.name.isEmpty } }
+    var leader: ServerPicture? {
+        telling.filter(\.isLeader).max { $0.term < $1.term }
+    }
+    /// Those that were asked in vain.
+    var silent: [ServerPicture] { servers.filter { $0.failure != nil } }
+
+    func isSilent(_ name: String) -> Bool { silent.contains { $0.name == name } }
+
+    /// Seen alive by anybody who answers.
+    func isSeenAlive(_ id: String) -> Bool {
+        telling.contains { viewer in
+            viewer.members.contains { $0.id == id && $0.status == "alive" }
+        }
+    }
+
+    /// Whether its process runs and does its work, as far as can be seen: gossip takes seconds to
+    /// miss one that is gone, so for one that was asked in vain its peer port decides.
+    func isThere(_ id: String) -> Bool {
+        guard let server = servers.first(where: { $0.id == id }) else { return isSeenAlive(id) }
+        guard server.failure != nil else { return true }
+        let isReached = ports.contains {
+            $0.server == server.name && $0.kind == "rpc" && $0.failure == nil
+        }
+        return !server.isHanging && isReached && isSeenAlive(id)
+    }
+}
+
+/// One server that was asked.
+struct ServerPicture {
+    /// As it was asked: a URL.
+    var address: String
+    var isSecured = false
+    /// Reached over this machine's own loopback or a socket of it.
+    var isLocal = false
+    /// It was named on the command line; others were found through their peers.
+    var isNamed = true
+    /// Why there was no answer; nil if there was one.
+    var failure: String?
+    /// What to try then; may be empty.
+    var hint = ""
+    /// It takes connections, and says nothing.
+    var isHanging = false
+    /// What was known of it before it was asked, and then what it says itself; empty without either.
+    var name = ""
+    var id = ""
+    var version = ""
+    /// How far its wall clock is ahead of ours, in seconds: between these, for a header says whole
+    /// seconds and the answer took its time.
+    var clock: ClosedRange<Double>?
+    /// A later answer bore an earlier date.
+    var clockWentBack = false
+    var isLeader = false
+    var term: UInt64 = 0
+    var cluster = ""
+    var epoch = ""
+    var isRecovering = false
+    var isGossipSealed = false
+    var members: [MemberPicture] = []
+    /// Its newest Raft configuration.
+    var configuration: [PeerPicture] = []
+    /// Its metrics; empty where they were not told.
+    var gauges: [String: Double] = [:]
+    /// Milliseconds of the syncs of the last interval; nil without any.
+    var sync: (mean: Double, max: Double)?
+    /// On the leader: milliseconds since it heard of these, by name; below zero for never.
+    var contacts: [(name: String, milliseconds: Double)] = []
+
+    /// As findings name it.
+    var label: String { name.isEmpty ? address : name }
+}
+
+/// A member of the pool, as one server sees it.
+struct MemberPicture {
+    var name: String
+    var id: String
+    var status: String
+    var version = ""
+    var protocolMin: UInt64 = 1
+    var protocolMax: UInt64 = 1
+    /// Where it is reached, as far as it tells.
+    var httpAddress = ""
+    var peerAddress = ""
+    var gossipAddress = ""
+}
+
+/// A server of the Raft configuration.
+struct PeerPicture {
+    var id: String
+    var name: String
+    var address: String
+    var isVoter: Bool
+}
+
+struct AutopilotPicture {
+    var failureTolerance = 0
+    /// Names and reasons of those that are not healthy.
+    var unhealthy: [(name: String, reason: String)] = []
+    var refused: [String] = []
+    var warnings: [String] = []
+    /// Voters by zone; without those that have none.
+    var zones: [(zone: String, voters: Int)] = []
+}
+
+/// A port that was tried from here.
+struct PortPicture {
+    var server: String
+    /// `rpc` or `serf`.
+    var kind: String
+    var address: String
+    /// Why there was no connection; nil if there was one.
+    var failure: String?
+}
+
+/// What is on this machine.
+struct MachinePicture {
+    var folder: String?
+    /// Milliseconds that it took to make a few bytes durable there, each time.
+    var syncs: [Double] = []
+    /// Why that could not be tried.
+    var syncFailure: String?
+    var space: (freeBytes: UInt64, totalBytes: UInt64)?
+    /// Files with secrets that everybody on the machine may read.
+    var exposed: [String] = []
+    /// Of the configuration files, where some were given.
+    var problems: [String] = []
+    var warnings: [String] = []
+    var hasConfiguration = false
+    var certificates: [CertificatePicture] = []
+}
+
+/// A certificate in a file.
+struct CertificatePicture {
+    enum Use {
+        case server
+        case authority
+    }
+
+    var path: String
+    var use: Use
+    /// Why it cannot be read; nil if it can.
+    var failure: String?
+    /// Whole days until it ends; below zero once it has.
+    var daysLeft: Int64 = 0
+    var isValidYet = true
+    /// nil if it has the name that servers are known by, else that name.
+    var missingName: String?
+    /// Others are checked for that name.
+    var isNameChecked = false
+    /// One of the authorities that are given has made it.
+    var hasIssuer = true
+}

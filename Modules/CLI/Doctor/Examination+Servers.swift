@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// What is judged of each server, or of one beside the others.
+
+extension Examination {
+    // MARK: Clocks
+
+    /// Seconds that clocks may differ before it is worth a word: dates come in whole seconds.
+    private static let clockWarning = 1.0
+    /// Certificates, tokens that expire and whoever reads logs side by side go astray.
+    private static let clockCritical = 30.0
+
+    func clocks() -> [Finding] {
+        let known = picture.telling.filter { $0.clock != nil }
+        var findings: [Finding] = picture.telling.filter(\.clockWentBack).map {
+            .critical(
+                "clocks", "the clock of \($0.label) went back while it was asked",
+                fix:
+                    "timedatectl status on its machine: one service must keep the time, by small steps"
+            )
+        }
+        guard !known.isEmpty else { return findings }
+        let off = known.compactMap { server -> (ServerPicture, Double)? in
+            guard let clock = server.clock else { return nil }
+            let least = Self.distance(clock)
+            return abs(least) >= Self.clockWarning ? (server, least) : nil
+        }
+        if off.count == known.count, known.count > 1, agree(known) {
+            let least = off[0].1
+            return findings + [
+                .warning(
+                    "clocks",
+                    "this machine's clock is \(Self.seconds(-least)) all servers, which agree",
+                    fix: "timedatectl set-ntp true, here")
+            ]
+        }
+        for (server, least) in off {
+            let text = "the clock of \(server.label) is \(Self.seconds(least)) this machine's"
+            let fix = "timedatectl set-ntp true, on its machine"
+            findings.append(
+                abs(least) >= Self.clockCritical
+                    ? .critical("clocks", text, fix: fix) : .warning("clocks", text, fix: fix))
+        }
+        if findings.isEmpty {
+            findings.append(
+                .fine(
+                    "clocks",
+                    "\(Self.counted(known.count, "clock")): like this machine's, to about a second")
+            )
+        }
+        return findings
+    }
+
+    private func agree(_ servers: [ServerPicture]) -> Bool {
+        let low = servers.compactMap(\.clock?.lowerBound).max() ?? 0
+        let high = servers.compactMap(\.clock?.upperBound).min() ?? 0
+        return low - high < Self.clockWarning
+    }
+
+    /// The least that it can be off; 0 if it may be right.
+    private static func distance(_ clock: ClosedRange<Double>) -> Double {
+        clock.contains(0) ? 0 : clock.lowerBound > 0 ? clock.lowerBound : clock.upperBound
+    }
+
+    private static func seconds(_ value: Double) -> String {
+        // What is beyond a year is a year that was never set.
+        let whole = Int64(min(abs(value), 3e9).rounded())
+        return "\(whole) s \(value < 0 ? "behind" : "ahead of")"
+    }
+
+    // MARK: Disks
+
+    private static let syncWarning = 50.0
+    private static let syncCritical = 1000.0
+
+    func disks() -> [Finding] {
+        var findings: [Finding] = []
+        var told = 0
+        for server in picture.telling {
+            func isSet(_ name: String) -> Bool { (server.gauges[name] ?? 0) > 0 }
+            let name = server.label
+            if isSet("nomad.raft.storage_failed") {
+                findings.append(
+                    .critical(
+                        "disks", "the storage of \(name) failed: it is out of service",
+                        fix: "look at the disk (dmesg), then: systemctl restart martlet"))
+            }
+            if isSet("nomad.raft.disk_full") {
+                findings.append(
+                    .critical(
+                        "disks", "the disk of \(name) is full",
+                        fix: "df -h DATA_DIR on its machine, and make space: it goes on by itself"))
+            }
+            if isSet("nomad.raft.disk_stalled") {
+                findings.append(
+                    .critical(
+                        "disks", "the disk of \(name) does not answer",
+                        fix: "look at the disk (dmesg, iostat -x 1) on its machine"))
+            }
+            guard let sync = server.sync else { continue }
+            told += 1
+            findings += syncs(of: name, mean: sync.mean, max: sync.max)
+        }
+        if findings.isEmpty, told > 0 {
+            findings.append(
+                .fine(
+                    "disks",
+                    "\(Self.counted(told, "disk")): a sync takes "
+                        + "\(Self.milliseconds(slowest)) or less, on average"))
+        }
+        return findings
+    }
+
+    private var slowest: Double { picture.telling.compactMap(\.sync?.mean).max() ?? 0 }
+
+    func syncs(of name: String, mean: Double, max: Double) -> [Finding] {
+        guard mean >= Self.syncWarning || max >= Self.syncCritical else { return [] }
+        let text =
+            "a sync on \(name) takes \(Self.milliseconds(mean)), at worst \(Self.milliseconds(max)): "
+            + "every write waits for it"
+        let fix =
+            "give the data_dir a disk of its own, an SSD with a cache that survives power loss"
+        return [
+            mean >= Self.syncCritical
+                ? .critical("disks", text, fix: fix) : .warning("disks", text, fix: fix)
+        ]
+    }
+
+    static func milliseconds(_ value: Double) -> String {
+        let tenths = Int64(min(max(value, 0), 1e12) * 10)
+        return value < 10 ? "\(tenths / 10).\(tenths % 10) ms" : "\(tenths / 10) ms"
+    }
+
+    // MARK: Versions
+
+    func versions() -> [Finding] {
+        var findings: [Finding] = []
+        // Those that do not answer have a version as well, as the others know it.
+        var members: [MemberPicture] = []
+        for member in picture.telling.flatMap(\.members)
+        where member.status == "alive" && !members.contains(where: { $0.id == member.id }) {
+            members.append(member)
+        }
+        var versions: [(value: String, names: [String])] = []
+        for member in members {
+            if let place = versions.firstIndex(where: { $0.value == member.version }) {
+                versions[place].names.append(member.name)
+            } else {
+                versions.append((member.version, [member.name]))
+            }
+        }
+        let lowest = members.map(\.protocolMin).max() ?? 1
+        let highest = members.map(\.protocolMax).min() ?? 1
+        if lowest > highest {
+            findings.append(
+                .critical(
+                    "versions",
+                    "some servers speak no protocol that the others do: "
+                        + Self.told(versions),
+                    fix: "upgrade the oldest first, one after the other"))
+        }
+        if versions.count > 1 {
+            findings.append(
+                .warning(
+                    "versions", "an upgrade is half done: \(Self.told(versions))",
+                    fix: "upgrade the rest, the leader last: martlet operator autopilot plan"))
+        } else if let version = versions.first {
+            findings.append(
+                .fine("versions", "\(Self.counted(members.count, "server")): \(version.value)"))
+        }
+        return findings
+    }
+
+    // MARK: Network
+
+    private static let contactWarning = 1000.0
+
+    func network() -> [Finding] {
+        var findings: [Finding] = []
+        for contact in picture.leader?.contacts ?? []
+        where contact.milliseconds >= Self.contactWarning || contact.milliseconds < 0 {
+            guard !picture.isSilent(contact.name) else { continue }
+            let since =
+                contact.milliseconds < 0
+                ? "at all" : "for \(Int64(min(contact.milliseconds, 1e12)) / 1000) s"
+            findings.append(
+                .warning(
+                    "contact",
+                    "the leader has not heard of \(contact.name) \(since)",
+                    fix: "nc -vz HOST 4647 between the two, both ways: firewalls, routes"))
+        }
+        findings += views()
+        for server in picture.telling
+        where (server.gauges["nomad.memberlist.health.score"] ?? 0) > 2 {
+            findings.append(
+                .warning(
+                    "contact",
+                    "gossip of \(server.label) is late: its machine has too much to do, or it "
+                        + "loses packets",
+                    fix: "top and ip -s link on its machine"))
+        }
+        for server in picture.telling where server.isRecovering {
+            findings.append(
+                .warning(
+                    "health", "\(server.label) lost its data and is being refilled, without a vote",
+                    fix: "nothing, while this gets less: martlet operator autopilot state"))
+        }
+        findings += ports()
+        if findings.isEmpty, picture.telling.count > 1, picture.silent.isEmpty {
+            findings.append(
+                .fine("contact", "the servers see each other, and the leader hears of all"))
+        }
+        return findings
+    }
+
+    /// Who is seen dead by whom.
+    private func views() -> [Finding] {
+        var seen: [(name: String, status: String, by: [String])] = []
+        for viewer in picture.telling {
+            for member in viewer.members
+            where member.status != "alive" && !picture.isSilent(member.name) {
+                if let place = seen.firstIndex(where: {
+                    $0.name == member.name && $0.status == member.status
+                }) {
+                    seen[place].by.append(viewer.label)
+                } else {
+                    seen.append((member.name, member.status, [viewer.label]))
+                }
+            }
+        }
+        return seen.map { view in
+            let all = view.by.count == picture.telling.count
+            let by = all ? "all who answer see" : "\(view.by.joined(separator: ", ")) alone see"
+            let fix =
+                view.status == "left"
+                ? "if it is not to come back: martlet server force-leave -prune \(view.name)"
+                : all
+                    ? "start it; if it is gone for good: martlet server force-leave \(view.name)"
+                    : "nc -vz HOST 4648 between them, TCP and UDP (-u), both ways"
+            return .warning(
+                "contact", "\(by) \(view.name) as \(view.status)", fix: fix)
+        }
+    }
+
+    private func ports() -> [Finding] {
+        picture.ports.compactMap { port in
+            guard let failure = port.failure, !picture.isSilent(port.server) else { return nil }
+            let what = port.kind == "rpc" ? "peer port" : "gossip port"
+            return .warning(
+                "ports",
+                "the \(what) of \(port.server), \(port.address), cannot be reached from here: \(failure)",
+                fix:
+                    "if this machine is a server: ss -ltn there, and the firewall between; otherwise "
+                    + "nothing")
+        }
+    }
+}
