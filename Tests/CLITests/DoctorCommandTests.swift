@@ -82,6 +82,12 @@ import Testing
         #expect(desk.errors.isEmpty)
 
         desk = self.desk(servers: 1)
+        #expect(desk.run("operator doctor") == 0)
+        #expect(desk.text.contains("while the others are in touch with it"))
+        let failed = Self.members.replacing(
+            #""10.0.0.3","Port":4646,"Status":"alive""#,
+            with: #""10.0.0.3","Port":4646,"Status":"failed""#)
+        desk.replies["GET /v1/agent/members"] = .ok(failed)
         #expect(desk.run("operator doctor") == 2)
         #expect(desk.text.contains("s2.global does not answer: http://10.0.0.3:4646: "))
 

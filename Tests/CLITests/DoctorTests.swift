@@ -97,7 +97,7 @@ import Testing
         let picture = Self.cluster(3, dead: [0, 2])
         #expect(
             text(picture) == """
-                critical  quorum    QUORUM IS LOST: 1 of 3 voters are there, 2 are needed: nothing can be written
+                critical  quorum    QUORUM IS LOST: 1 of 3 voters are there with their data, 2 are needed: nothing can be written
                                     -> start 1 of s1, s3. If they are lost for good: stop all servers, then martlet operator raft recover -dry-run -data-dir DIR on one that is left
                 critical  answers   s1 does not answer: https://10.0.0.1:4646: connection refused
                                     -> on its machine: systemctl start martlet; journalctl -u martlet -n 50
@@ -153,6 +153,27 @@ import Testing
         #expect(complaints[1].contains("it hangs, or packets to it are lost"))
     }
 
+    @Test("Servers behind a firewall are there, as the leader and gossip tell")
+    func firewall() {
+        var picture = Self.cluster(3)
+        for place in [1, 2] {
+            picture.servers[place].failure = "x: no answer in time"
+            picture.servers[place].isHanging = true
+            picture.ports.append(
+                PortPicture(
+                    server: "s\(place + 1)", kind: "rpc", address: "x", failure: "timed out"))
+        }
+        #expect(complaints(picture).allSatisfy { $0.hasPrefix("warning answers") })
+        picture.servers[0].isLeader = false
+        picture.autopilot = nil
+        #expect(complaints(picture)[0].contains("nobody leads, although 3 of 3"))
+        for place in [0, 1] { picture.ports[place].failure = "connection refused" }
+        #expect(complaints(picture)[0].contains("QUORUM IS LOST"))
+        picture.servers[0].isLeader = true
+        picture.servers[0].contacts = [("s2", 20), ("s3", 20)]
+        #expect(complaints(picture).allSatisfy { $0.hasPrefix("warning answers") })
+    }
+
     @Test("An HTTP address that is only wrong is a warning, and its server counts")
     func wrongAddress() {
         var picture = Self.cluster(3)
@@ -202,6 +223,30 @@ import Testing
             $0.autopilot?.zones = [("z1", first), ("z2", second), ("z3", 3 - first - second)]
         }
         #expect(complaints(picture).contains { $0.contains("zone z1 has 2 of 3") } == isBad)
+    }
+
+    @Test("A voter that lost its data cannot vote: with it there is no quorum")
+    func recovering() {
+        let picture = changed(2) {
+            $0.autopilot = nil
+            $0.servers[0].isLeader = false
+            $0.servers[1].isRecovering = true
+        }
+        #expect(complaints(picture)[0].contains("QUORUM IS LOST: 1 of 2 voters"))
+    }
+
+    @Test("Certificates that the servers tell of")
+    func expiries() {
+        let picture = changed {
+            $0.servers[0].gauges["nomad.agent.tls.cert_expiry_seconds"] = 86_400 * 12
+            $0.servers[1].gauges["nomad.agent.tls.cert_expiry_seconds"] = -1
+            $0.servers[2].gauges["nomad.agent.tls.ca_expiry_seconds"] = 86_400 * 100
+        }
+        #expect(
+            complaints(picture) == [
+                "critical tls: the certificate of s2 has expired: new connections to it fail",
+                "warning tls: the certificate of s1 expires in 12 days",
+            ])
     }
 
     @Test(

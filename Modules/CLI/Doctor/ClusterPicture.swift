@@ -40,16 +40,25 @@ struct ClusterPicture {
         }
     }
 
-    /// Whether its process runs and does its work, as far as can be seen: gossip takes seconds to
-    /// miss one that is gone, so for one that was asked in vain its peer port decides.
+    /// Whether its process runs and does its work, as far as can be seen. The leader knows best. Gossip
+    /// takes seconds to miss one that is gone, so for one that was asked in vain its peer port
+    /// decides, unless packets to that are lost as well: then it is the way from here.
     func isThere(_ id: String) -> Bool {
         guard let server = servers.first(where: { $0.id == id }) else { return isSeenAlive(id) }
         guard server.failure != nil else { return true }
-        let isReached = ports.contains {
-            $0.server == server.name && $0.kind == "rpc" && $0.failure == nil
+        if let contact = leader?.contacts.first(where: { $0.name == server.name }),
+            (0..<Self.contactMilliseconds).contains(contact.milliseconds)
+        {
+            return true
         }
-        return !server.isHanging && isReached && isSeenAlive(id)
+        guard let port = ports.first(where: { $0.server == server.name && $0.kind == "rpc" }) else {
+            return isSeenAlive(id)
+        }
+        if port.failure == nil, server.isHanging { return false }
+        return port.failure?.contains("refused") != true && isSeenAlive(id)
     }
+
+    private static let contactMilliseconds = 1000.0
 }
 
 /// One server that was asked.

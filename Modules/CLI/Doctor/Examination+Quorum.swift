@@ -11,7 +11,10 @@ extension Examination {
     func quorum() -> [Finding] {
         let voters = configuration.filter(\.isVoter)
         let needed = voters.count / 2 + 1
-        guard let leader = picture.leader else { return noLeader(voters, needed) }
+        // Who leads without a majority is about to notice.
+        guard let leader = picture.leader, able(voters).count >= needed || voters.isEmpty else {
+            return noLeader(voters, needed)
+        }
         var findings: [Finding] = []
         let rivals = picture.telling.filter { $0.isLeader && $0.id != leader.id }
         if !rivals.isEmpty {
@@ -69,7 +72,7 @@ extension Examination {
                         + "retry_join the same on all?")
             ]
         }
-        let alive = alive(voters)
+        let alive = able(voters)
         let dead = voters.filter { voter in !alive.contains { $0.id == voter.id } }
         let names = dead.map { $0.name.isEmpty ? $0.address : $0.name }.joined(separator: ", ")
         guard alive.count < needed else {
@@ -87,8 +90,8 @@ extension Examination {
         return [
             .critical(
                 "quorum",
-                "QUORUM IS LOST: \(alive.count) of \(voters.count) voters are there, \(needed) are "
-                    + "needed: nothing can be written",
+                "QUORUM IS LOST: \(alive.count) of \(voters.count) voters are there with their data, "
+                    + "\(needed) are needed: nothing can be written",
                 fix:
                     "start \(missing == dead.count ? names : "\(missing) of \(names)"). If they are lost "
                     + "for good: stop all servers, then martlet operator raft recover -dry-run -data-dir "
@@ -98,6 +101,13 @@ extension Examination {
 
     private func alive(_ voters: [PeerPicture]) -> [PeerPicture] {
         voters.filter { picture.isThere($0.id) }
+    }
+
+    /// One that lost its data has no vote before a leader has refilled it.
+    private func able(_ voters: [PeerPicture]) -> [PeerPicture] {
+        alive(voters).filter { voter in
+            !picture.telling.contains { $0.id == voter.id && $0.isRecovering }
+        }
     }
 
     private func zones(_ needed: Int) -> [Finding] {

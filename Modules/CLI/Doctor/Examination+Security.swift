@@ -31,9 +31,32 @@ extension Examination {
                         + "true }")
             ]
         }
+        let ending = expiries()
+        guard ending.isEmpty else { return ending }
         let secured = picture.answering.count(where: \.isSecured)
         return secured > 0
             ? [.fine("tls", "\(Self.counted(secured, "server")): the certificate is good")] : []
+    }
+
+    /// Of the certificates that the servers use, as they tell.
+    private func expiries() -> [Finding] {
+        picture.telling.flatMap { server in
+            [("cert", "certificate"), ("ca", "authority")].compactMap { gauge, word in
+                guard let left = server.gauges["nomad.agent.tls.\(gauge)_expiry_seconds"] else {
+                    return nil
+                }
+                let days = Int64(max(-1e6, min(left / 86_400, 1e6)).rounded(.down))
+                guard days < Self.daysWarning else { return nil }
+                let text =
+                    days < 0
+                    ? "the \(word) of \(server.label) has expired: new connections to it fail"
+                    : "the \(word) of \(server.label) expires in \(days) days"
+                let fix =
+                    "martlet tls cert create -server, then on its machine: systemctl reload martlet"
+                return days < Self.daysCritical
+                    ? .critical("tls", text, fix: fix) : .warning("tls", text, fix: fix)
+            }
+        }
     }
 
     func machine() -> [Finding] {

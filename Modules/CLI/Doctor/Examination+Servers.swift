@@ -218,7 +218,9 @@ extension Examination {
         var seen: [(name: String, status: String, by: [String])] = []
         for viewer in picture.telling {
             for member in viewer.members
-            where member.status != "alive" && !picture.isSilent(member.name) {
+            where member.status != "alive" && !picture.isSilent(member.name)
+                && (member.status != "left" || isConfigured(member.id))
+            {
                 if let place = seen.firstIndex(where: {
                     $0.name == member.name && $0.status == member.status
                 }) {
@@ -233,13 +235,17 @@ extension Examination {
             let by = all ? "all who answer see" : "\(view.by.joined(separator: ", ")) alone see"
             let fix =
                 view.status == "left"
-                ? "if it is not to come back: martlet server force-leave -prune \(view.name)"
+                ? "start it, or: martlet operator raft remove-peer -peer-id ID"
                 : all
                     ? "start it; if it is gone for good: martlet server force-leave \(view.name)"
                     : "nc -vz HOST 4648 between them, TCP and UDP (-u), both ways"
             return .warning(
                 "contact", "\(by) \(view.name) as \(view.status)", fix: fix)
         }
+    }
+
+    private func isConfigured(_ id: String) -> Bool {
+        picture.telling.contains { $0.configuration.contains { $0.id == id } }
     }
 
     private func ports() -> [Finding] {

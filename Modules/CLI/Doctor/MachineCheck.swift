@@ -58,6 +58,18 @@ struct MachineCheck {
 
     // MARK: The configuration
 
+    private func exposeConfiguration(_ path: String, _ picture: inout MachinePicture) {
+        guard environment.files.isDirectory(path) else { return expose(path, &picture) }
+        do throws(FileError) {
+            for name in try environment.files.list(path).prefix(256)
+            where name.hasSuffix(".hcl") || name.hasSuffix(".json") {
+                expose("\(path)/\(name)", &picture)
+            }
+        } catch {
+            picture.problems.append("\(error)")
+        }
+    }
+
     private func readConfiguration(_ paths: [String], _ picture: inout MachinePicture) {
         picture.hasConfiguration = true
         let found = machine.configuration(paths)
@@ -71,9 +83,7 @@ struct MachineCheck {
             let settings = try Settings(answer)
             if picture.folder == nil { picture.folder = settings["data_dir"] }
             if settings["server.encrypt"] != nil {
-                for path in paths where !environment.files.isDirectory(path) {
-                    expose(path, &picture)
-                }
+                for path in paths { exposeConfiguration(path, &picture) }
             }
             if let key = settings["tls.key_file"] { expose(key, &picture) }
             readCertificates(settings, &picture)
