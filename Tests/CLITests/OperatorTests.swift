@@ -286,6 +286,11 @@ import Testing
             500, #"{"Keys":{},"Messages":{"s2.global":"not reachable"},"NumNodes":3}"#)
         #expect(desk.run("operator keyring -install=c=") == 2)
         #expect(desk.errors == "error: not done on 1 servers: s2.global: not reachable\n")
+        desk.replies["GET /v1/agent/keyring/list"] = .answer(
+            500, #"{"Keys":{"b=":1},"Messages":{"s2.global":"not reachable"},"NumNodes":2}"#)
+        #expect(desk.run("operator gossip keyring list") == 2)
+        #expect(desk.text.contains("b=   1/2"))
+        #expect(desk.errors == "error: not told by 1 servers: s2.global: not reachable\n")
         #expect(desk.run("operator keyring -list -use=x") == 2)
         #expect(desk.seen.isEmpty)
     }

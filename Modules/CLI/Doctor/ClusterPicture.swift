@@ -68,8 +68,8 @@ struct ServerPicture {
     var isSecured = false
     /// Reached over this machine's own loopback or a socket of it.
     var isLocal = false
-    /// It was named on the command line; others were found through their peers.
-    var isNamed = true
+    /// For asking again.
+    var place: ServerAddress?
     /// Why there was no answer; nil if there was one.
     var failure: String?
     /// What to try then; may be empty.
@@ -100,6 +100,15 @@ struct ServerPicture {
     var sync: (mean: Double, max: Double)?
     /// On the leader: milliseconds since it heard of these, by name; below zero for never.
     var contacts: [(name: String, milliseconds: Double)] = []
+
+    /// Takes what it says the second time, and keeps who it is.
+    mutating func update(_ later: ServerPicture) {
+        let former = self
+        self = later
+        if name.isEmpty { name = former.name }
+        if id.isEmpty { id = former.id }
+        clockWentBack = clockWentBack || former.clockWentBack
+    }
 
     /// As findings name it.
     var label: String { name.isEmpty ? address : name }

@@ -36,7 +36,21 @@ struct Enquiry {
             }
         }
         tryPorts(&picture)
+        if !picture.silent.isEmpty { lookAgain(&picture) }
         return picture
+    }
+
+    /// What the others say of one that hangs was said before its time was over.
+    private func lookAgain(_ picture: inout ClusterPicture) {
+        let places = picture.servers.indices.filter { picture.servers[$0].failure == nil }
+        let addresses = places.compactMap { picture.servers[$0].place }
+        guard addresses.count == places.count, !places.isEmpty else { return }
+        picture.autopilot = nil
+        for ((place, address), replies) in zip(zip(places, addresses), replies(of: addresses)) {
+            let answers = ServerAnswers(address, replies)
+            picture.servers[place].update(answers.server)
+            picture.autopilot = picture.autopilot ?? answers.autopilot
+        }
     }
 
     private struct ServerToAsk {
@@ -45,11 +59,7 @@ struct Enquiry {
     }
 
     private func ask(_ servers: [ServerToAsk], _ picture: inout ClusterPicture) {
-        let connection = invocation.connection(settings)
-        let replies = connection.askEach(
-            servers.map(\.address), Self.targets, timeout: timeout,
-            clock: invocation.environment.wallClockNanoseconds)
-        for (server, replies) in zip(servers, replies) {
+        for (server, replies) in zip(servers, replies(of: servers.map(\.address))) {
             var answers = ServerAnswers(server.address, replies)
             if let known = server.known { answers.know(known) }
             // The same server by another address is no second one.
@@ -61,6 +71,12 @@ struct Enquiry {
             picture.autopilot = picture.autopilot ?? answers.autopilot
             note(answers.access(hasToken: settings.token != nil), &picture)
         }
+    }
+
+    private func replies(of places: [ServerAddress]) -> [[ServerConnection.Reply]] {
+        invocation.connection(settings).askEach(
+            places, Self.targets, timeout: timeout,
+            clock: invocation.environment.wallClockNanoseconds)
     }
 
     /// What is open on one server is open.

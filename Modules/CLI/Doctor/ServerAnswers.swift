@@ -13,6 +13,7 @@ struct ServerAnswers {
     /// - Parameter replies: to ``Enquiry``'s questions, in their order.
     init(_ address: ServerAddress, _ replies: [ServerConnection.Reply]) {
         server = ServerPicture(address: address.description)
+        server.place = address
         server.isSecured = address.isSecured
         server.isLocal = address.isLocal
         if case .failure(let failure)? = replies.first?.result {
@@ -38,7 +39,6 @@ struct ServerAnswers {
 
     /// What others told of it, where it does not tell itself.
     mutating func know(_ member: MemberPicture) {
-        server.isNamed = false
         if server.name.isEmpty { server.name = server.failure == nil ? "" : member.name }
         if server.id.isEmpty { server.id = member.id }
     }
