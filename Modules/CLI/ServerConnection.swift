@@ -114,7 +114,7 @@ final class ServerConnection {
         for address in addresses.prefix(4) {
             let client = APIClient(
                 loop: network.loop, streams: streams, address: address, token: settings.token,
-                responseBytesMax: responseBytesMax)
+                headers: settings.headers, responseBytesMax: responseBytesMax)
             if isOneOfMany, method != .get || timeout > Invocation.timeout,
                 case .failure(let error) = send(client, .get, Self.probe, nil, Self.probeTimeout)
             {

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+import MartletAPI
+import MartletSimulation
+import MartletTransport
 import Testing
 
 @testable import MartletCLI
@@ -122,6 +125,20 @@ import Testing
         desk.variables["NOMAD_TOKEN"] = "x"
         #expect(desk.run("operator doctor") == 2)
         #expect(desk.text.contains("the token that was given may not"))
+    }
+
+    @Test("A debug archive has what each server answers, and what the doctor finds")
+    func debug() throws {
+        let desk = desk()
+        #expect(desk.run("operator debug -output=/d") == 0)
+        let bytes = try #require(desk.file("/d/martlet-debug-20261123T075908Z.tar.gz"))
+        let files = try Tar.read(
+            try desk.host.compression.gunzip(bytes, limitBytes: 1 << 20), filesMax: 99)
+        let names = files.map { $0.name.dropFirst("martlet-debug-20261123T075908Z/".count) }
+        #expect(names.contains("server/1-s1.global/agent-self.json"))
+        #expect(names.contains("server/2-s2.global/metrics.json"))
+        let findings = try #require(files.first { $0.name.hasSuffix("/doctor.txt") })
+        #expect(String(decoding: findings.content, as: UTF8.self).contains("2 of 2 servers"))
     }
 
     @Test("For programs: JSON and templates")

@@ -91,7 +91,8 @@ class Desk:
                 name, verb = connection.recv(99).decode().split()
                 try:
                     connection.sendall(b"%d" % self.control(self.servers[name], verb))
-                except (AssertionError, OSError):
+                except (AssertionError, OSError) as error:
+                    print("systemctl %s on %s: %s" % (verb, name, error))
                     connection.sendall(b"1")
 
     @staticmethod
@@ -104,7 +105,9 @@ class Desk:
             # As Type=notify: it returns when the ports are open.
             wait_until("%s to answer" % server.name, lambda: server.process.poll() is not None or (
                 server.try_request("GET", "/livez")), 20)
-            return 0 if server.process.poll() is None else 1
+            if server.process.poll() is not None:
+                print("%s ended with %d" % (server.name, server.process.returncode))
+                return 1
         if verb == "reload":
             server.process.send_signal(signal.SIGHUP)
         return 0

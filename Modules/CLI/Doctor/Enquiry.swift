@@ -17,7 +17,7 @@ struct Enquiry {
         timeout = settings.timeout ?? Self.timeoutStandard
     }
 
-    private static let targets = [
+    static let targets = [
         "/v1/agent/health", "/v1/agent/self", "/v1/agent/members", "/v1/metrics",
         "/v1/operator/raft/configuration?stale=", "/v1/acl/policies?stale=",
         // Last: it is the leader's answer, and waits for a leader that hangs.
@@ -40,8 +40,12 @@ struct Enquiry {
         return picture
     }
 
-    /// What the others say of one that hangs was said before its time was over.
+    /// What the others said of one that is silent may be from before it fell silent: after so long
+    /// the leader's last contact with it tells whether it has (``ClusterPicture/isThere(_:)``).
+    private static let patience: Duration = .milliseconds(1500)
+
     private func lookAgain(_ picture: inout ClusterPicture) {
+        invocation.wait(for: Self.patience)
         let places = picture.servers.indices.filter { picture.servers[$0].failure == nil }
         let addresses = places.compactMap { picture.servers[$0].place }
         guard addresses.count == places.count, !places.isEmpty else { return }
@@ -73,9 +77,12 @@ struct Enquiry {
         }
     }
 
-    private func replies(of places: [ServerAddress]) -> [[ServerConnection.Reply]] {
+    /// - Parameter targets: the doctor's own if none are given.
+    func replies(
+        of places: [ServerAddress], to targets: [String] = Self.targets
+    ) -> [[ServerConnection.Reply]] {
         invocation.connection(settings).askEach(
-            places, Self.targets, timeout: timeout,
+            places, targets, timeout: timeout,
             clock: invocation.environment.wallClockNanoseconds)
     }
 
