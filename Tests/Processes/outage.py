@@ -65,7 +65,8 @@ class Desk:
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(self.socket)
         self.listener.listen()
-        threading.Thread(target=self.serve, daemon=True).start()
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
         self.tool("martlet", "exec '%s' \"$@\"" % processes.OPTIONS.binary)
         self.tool("scp", "exec cp \"$@\"")
         self.tool("systemctl", "exec '%s' -c \"%s\" '%s' \"$MACHINE\" \"$1\"" % (sys.executable, "; ".join([
@@ -79,6 +80,9 @@ class Desk:
         os.chmod(path, 0o755)
 
     def close(self):
+        # Its number may belong to the next desk as soon as it is closed: nobody must wait on it then.
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.thread.join()
         self.listener.close()
 
     def serve(self):
