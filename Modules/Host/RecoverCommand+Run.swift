@@ -166,6 +166,10 @@ extension RecoverCommand {
             throw ConfigurationFailure(
                 text: "\(path): in use by \(who): stop that server first (systemctl stop martlet"
                     + (holder.map { ", or kill \($0)" } ?? "") + ")", exitCode: 1)
+        } catch .denied(let path) {
+            throw ConfigurationFailure(
+                text: "\(path): permission denied: run this as the user of the server, or as root",
+                exitCode: 1)
         } catch {
             throw ConfigurationFailure(text: "\(error)", exitCode: 1)
         }

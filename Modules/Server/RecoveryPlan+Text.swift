@@ -121,9 +121,10 @@ extension RecoveryPlan {
         lines.append(
             "       not looked at. They may have acknowledged it. Nothing here tells how much that is."
         )
+        let missing = max(1, old.quorum - (losses.oldVoters - losses.missingVoters))
         lines.append(
-            "STOP if enough of them for a majority (\(old.quorum)) can be brought back with their "
-                + "folders: then nothing is lost.")
+            "STOP if \(missing) of them can be brought back with \(missing == 1 ? "its folder" : "their folders"): "
+                + "that makes a majority (\(old.quorum)), and nothing is lost.")
         return lines.map { $0 + "\n" }.joined()
     }
 

@@ -74,6 +74,19 @@ import Testing
         #expect(desk.text.contains("1 of 1 servers answered"))
     }
 
+    @Test("A member that tells no address, or one of its own machine alone, is named and not asked")
+    func blind() {
+        let desk = desk()
+        for address in ["", "127.0.0.1:4646"] {
+            let told = Self.members.replacing(
+                #""http_addr":"10.0.0.3:4646""#, with: #""http_addr":"\#(address)""#)
+            desk.replies["GET /v1/agent/members"] = .ok(told)
+            #expect(desk.run("operator doctor") == 0)
+            #expect(desk.text.contains("no HTTP address is known by which s2.global can be asked"))
+            #expect(desk.text.contains("1 of 1 servers answered"))
+        }
+    }
+
     @Test("A server that hangs, one that is gone, and one that talks nonsense are findings")
     func halfDead() {
         var desk = desk()

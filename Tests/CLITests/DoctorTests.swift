@@ -170,7 +170,7 @@ import Testing
         for place in [0, 1] { picture.ports[place].failure = "connection refused" }
         #expect(complaints(picture)[0].contains("QUORUM IS LOST"))
         picture.servers[0].isLeader = true
-        picture.servers[0].contacts = [("s2", 20), ("s3", 20)]
+        picture.servers[0].contacts = [("b", "s2", 20), ("c", "s3", 20)]
         #expect(complaints(picture).allSatisfy { $0.hasPrefix("warning answers") })
     }
 
@@ -306,7 +306,7 @@ import Testing
 
     @Test("Contacts, views of the pool and ports")
     func network() {
-        let late = changed { $0.servers[0].contacts = [("s2", 12), ("s3", 4100)] }
+        let late = changed { $0.servers[0].contacts = [("b", "s2", 12), ("c", "s3", 4100)] }
         #expect(complaints(late) == ["warning contact: the leader has not heard of s3 for 4 s"])
         let partial = changed { $0.servers[1].members[2].status = "failed" }
         #expect(complaints(partial) == ["warning contact: s2 alone see s3 as failed"])

@@ -58,7 +58,7 @@ import Testing
         #expect(plan.text(.after).contains("/s0/server/raft/peers.json"))
         let text = plan.text(.dryRun)
         #expect(!text.contains("need no recovery"))
-        #expect(text.contains("STOP if enough of them for a majority (3)"))
+        #expect(text.contains("STOP if 1 of them can be brought back with its folder"))
         #expect(text.contains("the 3 voters, of 5, that are"))
         #expect(text.contains("Whether 91 to 100 were, nobody here knows"))
         #expect(text.contains("Nothing was written"))

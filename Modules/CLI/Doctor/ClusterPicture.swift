@@ -4,6 +4,8 @@
 /// empty: a server that is half dead is a picture like any other.
 struct ClusterPicture {
     var servers: [ServerPicture] = []
+    /// Members that live and could not be asked, by name.
+    var unasked: [String] = []
     /// Of the leader, or of whoever had an answer.
     var autopilot: AutopilotPicture?
     /// Ports of the servers, as far as they were tried from here.
@@ -44,18 +46,19 @@ struct ClusterPicture {
     /// takes seconds to miss one that is gone, so for one that was asked in vain its peer port
     /// decides, unless packets to that are lost as well: then it is the way from here.
     func isThere(_ id: String) -> Bool {
-        guard let server = servers.first(where: { $0.id == id }) else { return isSeenAlive(id) }
-        guard server.failure != nil else { return true }
-        if let contact = leader?.contacts.first(where: { $0.name == server.name }),
+        let server = servers.first { $0.id == id }
+        if let server, server.failure == nil { return true }
+        if let contact = leader?.contacts.first(where: { $0.id == id }),
             (0..<Self.contactMilliseconds).contains(contact.milliseconds)
         {
             return true
         }
-        guard let port = ports.first(where: { $0.server == server.name && $0.kind == "rpc" }) else {
-            return isSeenAlive(id)
+        let port = ports.first { $0.server == server?.name && $0.kind == "rpc" }
+        if let server, let port {
+            if port.failure == nil, server.isHanging { return false }
+            if port.failure?.contains("refused") == true { return false }
         }
-        if port.failure == nil, server.isHanging { return false }
-        return port.failure?.contains("refused") != true && isSeenAlive(id)
+        return isSeenAlive(id)
     }
 
     private static let contactMilliseconds = 1000.0
@@ -98,8 +101,8 @@ struct ServerPicture {
     var gauges: [String: Double] = [:]
     /// Milliseconds of the syncs of the last interval; nil without any.
     var sync: (mean: Double, max: Double)?
-    /// On the leader: milliseconds since it heard of these, by name; below zero for never.
-    var contacts: [(name: String, milliseconds: Double)] = []
+    /// On the leader: milliseconds since it heard of these; below zero for never.
+    var contacts: [(id: String, name: String, milliseconds: Double)] = []
 
     /// Takes what it says the second time, and keeps who it is.
     mutating func update(_ later: ServerPicture) {

@@ -34,6 +34,7 @@ struct Enquiry {
                 guard !found.isEmpty else { break }
                 ask(found, &picture)
             }
+            picture.unasked = strangers(in: picture)
         }
         tryPorts(&picture)
         if !picture.silent.isEmpty { lookAgain(&picture) }
@@ -111,13 +112,27 @@ struct Enquiry {
         return found
     }
 
+    /// Names of members that nobody could ask for themselves.
+    private func strangers(in picture: ClusterPicture) -> [String] {
+        var names: [String] = []
+        for member in picture.telling.flatMap(\.members)
+        where member.status == "alive" && !names.contains(member.name) {
+            let isAsked = picture.servers.contains { $0.id == member.id }
+            if !isAsked { names.append(member.name) }
+        }
+        return names
+    }
+
+    /// nil for a member that tells none, or one of its own machine's loopback while it is elsewhere.
     private func address(of member: MemberPicture) -> ServerAddress? {
         guard let first = settings.addresses.first, !member.httpAddress.isEmpty else { return nil }
         do throws(CLIFailure) {
             let scheme = first.isSecured ? "https" : "http"
-            return try ServerAddress.read(
+            let address = try ServerAddress.read(
                 "\(scheme)://\(member.httpAddress)", prefersSecured: first.isSecured
             ).first
+            let isHere = member.gossipAddress.hasPrefix("127.")
+            return address?.isLocal == true && !isHere ? nil : address
         } catch {
             return nil
         }

@@ -29,7 +29,18 @@ struct Examination {
     // MARK: Who answers
 
     private func answers() -> [Finding] {
-        guard picture.silent.isEmpty else { return picture.silent.map(silence) }
+        let unasked = picture.unasked.joined(separator: ", ")
+        let blind: [Finding] =
+            unasked.isEmpty
+            ? []
+            : [
+                .warning(
+                    "answers",
+                    "no HTTP address is known by which \(unasked) can be asked from here",
+                    fix: "-address names several servers, with commas between; or run this there")
+            ]
+        guard picture.silent.isEmpty else { return picture.silent.map(silence) + blind }
+        guard blind.isEmpty else { return blind }
         let count = picture.servers.count
         return [.fine("answers", count == 1 ? "the server answers" : "all \(count) servers answer")]
     }

@@ -132,8 +132,8 @@ struct ServerAnswers {
                 continue
             }
             guard name == "nomad.raft.peer.last_contact_ms" else { continue }
-            server.contacts.append(
-                (labels.text("peer_name", default: labels.text("peer_id")), value))
+            let id = labels.text("peer_id")
+            server.contacts.append((id, labels.text("peer_name", default: id), value))
         }
         for sample in try answer.list("Samples") where sample.text("Name") == "nomad.raft.sync" {
             guard (sample.count("Count") ?? 0) > 0, let mean = Double(sample.text("Mean")),
