@@ -286,7 +286,7 @@ import Testing
         }
         let slow = changed { $0.servers[1].sync = (61.4, 240) }
         #expect(complaints(slow)[0].hasPrefix("warning disks: a sync on s2 takes 61 ms"))
-        let dying = changed { $0.servers[1].sync = (1500, 9000) }
+        let dying = changed { $0.servers[1].sync = (3500, 9000) }
         #expect(complaints(dying)[0].hasPrefix("critical disks"))
     }
 

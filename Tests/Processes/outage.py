@@ -167,9 +167,9 @@ class Desk:
                 continue
             command = self.local(command, machine)
             if "again, until" in comment:
-                lines.append("end=$((SECONDS + 25)); while [ $SECONDS -lt $end ]; do %s && break; sleep 0.2; done >last 2>&1"
-                    % command)
-                lines.append("%s" % command)
+                lines.append(
+                    "end=$((SECONDS + 40)); until %s >last 2>&1; do "
+                    "[ $SECONDS -lt $end ] || { cat last; exit 8; }; sleep 0.2; done; cat last" % command)
             elif re.search(r"exits \d", comment):
                 wanted = re.search(r"exits (\d)(?:, or (\d))?", comment).groups("none")
                 lines.append("status=0; %s || status=$?; case $status in %s|%s) ;; *) exit 9;; esac"

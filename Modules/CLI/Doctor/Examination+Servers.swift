@@ -70,8 +70,12 @@ extension Examination {
 
     // MARK: Disks
 
+    /// Milliseconds on average: a healthy SSD needs less than five.
     private static let syncWarning = 50.0
-    private static let syncCritical = 1000.0
+    /// A single one is worth a word from here on.
+    private static let syncLate = 1000.0
+    /// Clients that wait ten seconds begin to give up.
+    private static let syncCritical = 3000.0
 
     func disks() -> [Finding] {
         var findings: [Finding] = []
@@ -114,7 +118,7 @@ extension Examination {
     private var slowest: Double { picture.telling.compactMap(\.sync?.mean).max() ?? 0 }
 
     func syncs(of name: String, mean: Double, max: Double) -> [Finding] {
-        guard mean >= Self.syncWarning || max >= Self.syncCritical else { return [] }
+        guard mean >= Self.syncWarning || max >= Self.syncLate else { return [] }
         let text =
             "a sync on \(name) takes \(Self.milliseconds(mean)), at worst \(Self.milliseconds(max)): "
             + "every write waits for it"
