@@ -284,6 +284,11 @@ import Testing
             #expect(complaints(picture).count == 1)
             #expect(complaints(picture)[0].contains(text))
         }
+        let unsaved = changed {
+            $0.servers[2].gauges["nomad.raft.last_index"] = 90_000
+            $0.servers[2].gauges["nomad.raft.snapshot_index"] = 8_192
+        }
+        #expect(complaints(unsaved)[0].contains("s3 has made no snapshot for 81808 entries"))
         let slow = changed { $0.servers[1].sync = (61.4, 240) }
         #expect(complaints(slow)[0].hasPrefix("warning disks: a sync on s2 takes 61 ms"))
         let dying = changed { $0.servers[1].sync = (3500, 9000) }

@@ -101,6 +101,7 @@ extension Examination {
                         "disks", "the disk of \(name) does not answer",
                         fix: "look at the disk (dmesg, iostat -x 1) on its machine"))
             }
+            findings += snapshots(of: server)
             guard let sync = server.sync else { continue }
             told += 1
             findings += syncs(of: name, mean: sync.mean, max: sync.max)
@@ -113,6 +114,23 @@ extension Examination {
                         + "\(Self.milliseconds(slowest)) or less, on average"))
         }
         return findings
+    }
+
+    /// Eight times the entries after which a server makes one.
+    private static let unsavedWarning = 65_536.0
+
+    private func snapshots(of server: ServerPicture) -> [Finding] {
+        guard let last = server.gauges["nomad.raft.last_index"],
+            let saved = server.gauges["nomad.raft.snapshot_index"],
+            last - saved >= Self.unsavedWarning
+        else { return [] }
+        return [
+            .warning(
+                "disks",
+                "\(server.label) has made no snapshot for \(Int64(min(last - saved, 1e15))) entries: its "
+                    + "log grows, and a start takes longer",
+                fix: "journalctl -u martlet | grep -i snapshot, on its machine")
+        ]
     }
 
     private var slowest: Double { picture.telling.compactMap(\.sync?.mean).max() ?? 0 }
