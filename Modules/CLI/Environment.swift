@@ -28,6 +28,8 @@ package struct CLIEnvironment: Sendable {
     package var foreignCommands: [ForeignCommand] = []
     /// What the doctor sees of this machine; nil where nothing is to be seen.
     package var machine: LocalMachine?
+    /// Whether nobody reads the output any more: what would go on for ever ends then.
+    package var isOutputClosed: @Sendable () -> Bool = { false }
 
     package init(
         variable: @escaping @Sendable (String) -> String?, isTerminal: Bool, width: Int,

@@ -34,7 +34,7 @@ final class ServerConnection {
     /// Where the last answer came from.
     private var current: (address: ServerAddress, client: APIClient)?
     /// What the last secured connection was refused for.
-    private let lastNotice = NoticeBox()
+    let lastNotice = NoticeBox()
 
     init(
         _ settings: ConnectionSettings, _ network: CLINetwork, _ files: any Files,
@@ -97,7 +97,7 @@ final class ServerConnection {
         _ place: ServerAddress, isOneOfMany: Bool, _ method: ClientMethod, _ target: String,
         _ body: [UInt8]?, _ timeout: Duration
     ) throws(CLIFailure) -> Result<ClientResponse, Failure> {
-        let streams = try streams(for: place, telling: lastNotice)
+        let streams = try streams(for: place)
         let limit =
             settings.timeout
             ?? (isOneOfMany && method == .get && timeout <= Invocation.timeout
@@ -181,8 +181,9 @@ final class ServerConnection {
     }
 
     func streams(
-        for place: ServerAddress, telling notices: NoticeBox
+        for place: ServerAddress, telling box: NoticeBox? = nil
     ) throws(CLIFailure) -> any Streams {
+        let notices = box ?? lastNotice
         guard place.isSecured else { return plainStreams }
         let material = try settings.security.material(files)
         do throws(SecurityError) {
@@ -237,7 +238,7 @@ final class ServerConnection {
         return String(detail[mark.upperBound...])
     }
 
-    private static func merged(_ failures: [(ServerAddress, Failure)]) -> Failure {
+    static func merged(_ failures: [(ServerAddress, Failure)]) -> Failure {
         if failures.count == 1 { return failures[0].1 }
         return Failure(
             text: "none of \(failures.count) servers answered: "

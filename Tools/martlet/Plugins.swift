@@ -11,6 +11,7 @@ import MartletTLS
 import MartletTransport
 import MartletUV
 import MartletZlib
+import Synchronization
 
 func stores(
     _ backend: AgentConfiguration.StorageBackend, _ directory: String
@@ -88,6 +89,7 @@ func cliEnvironment() -> CLIEnvironment {
                 of: ["explain", "-json"] + paths, files: UVFiles(), hostName: hostName())
             return (outcome.output, outcome.error)
         }, certificates: OpenSSLCertificates())
+    made.isOutputClosed = { isOutputClosed.load(ordering: .relaxed) }
     return made
 }
 
