@@ -17,6 +17,7 @@ import subprocess
 import sys
 
 import processes
+import pypi
 from processes import ProcessTest, free_ports, wait_until
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -110,25 +111,8 @@ class Description(ProcessTest):
         self.assertEqual(result.returncode, 0)
 
 
-def schemathesis():
-    """The program; None where it cannot be installed, which is said."""
-    folder = os.path.join(ROOT, ".build", "python")
-    program = os.path.join(folder, "bin", "schemathesis")
-    if os.access(program, os.X_OK):
-        return program
-    for command in (
-            [sys.executable, "-m", "venv", folder],
-            [os.path.join(folder, "bin", "python"), "-m", "pip", "install", "-q",
-             "--disable-pip-version-check", "schemathesis==4.32.5", "hypothesis==6.170.17"]):
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        if done.returncode != 0:
-            print("    no schemathesis: %s" % done.stdout.strip()[-300:])
-            return None
-    return program
-
-
 def main():
-    program = schemathesis()
+    program = pypi.program("schemathesis")
     if program is None and "--install" not in sys.argv:
         return 0
 
