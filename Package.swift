@@ -15,6 +15,7 @@ let settings: [SwiftSetting] = [
     .strictMemorySafety(),
 ]
 
+let tracing = Target.Dependency.product(name: "Tracing", package: "swift-distributed-tracing")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
 /// A Swift target named `Martlet<name>` that lives in `<folder>/<name>`.
@@ -72,7 +73,8 @@ let package = Package(
         .executable(name: "martlet", targets: ["martlet"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-log", from: "1.16.0")
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.3.0"),
     ],
     targets: [
         // Modules: Swift only, no C, no ambient time, randomness or environment.
@@ -100,7 +102,9 @@ let package = Package(
             uses: [
                 "API", "JSON", "HCL", "Client", "Transport", "Storage", "Raft", "State",
             ]),
-        module("Host", uses: ["Server", "API", "JSON", "HCL", "Storage", "Transport"], [logging]),
+        module(
+            "Host", uses: ["Server", "API", "JSON", "HCL", "Storage", "Transport"],
+            [logging, tracing]),
 
         // Plugins: the only place with C.
         system("CUV", pkgConfig: "libuv", apt: "libuv1-dev"),

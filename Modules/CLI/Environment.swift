@@ -23,6 +23,8 @@ package struct CLIEnvironment: Sendable {
     package var openStores: @Sendable (_ directory: String) throws(StoreError) -> ServerStores
     /// Of this program.
     package var version: String
+    /// nil where no servers can be started.
+    package var devMachine: DevMachine?
     /// Lines of the terminal; 0 if that is not known.
     package var height = 0
     package var foreignCommands: [ForeignCommand] = []

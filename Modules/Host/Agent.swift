@@ -126,6 +126,7 @@ package enum Agent {
         /// nil without TLS.
         let tls: TLSPlan?
         let reread: TLSKeeper.Reread
+        let configuration: AgentConfiguration
     }
 
     private static func start(
@@ -181,7 +182,8 @@ package enum Agent {
             leaves: [
                 terminateSignal: configuration.leaveOnTerminate,
                 interruptSignal: configuration.leaveOnInterrupt,
-            ], tls: tls, reread: { rereadTLS(arguments, plugins) })
+            ], tls: tls, reread: { rereadTLS(arguments, plugins) },
+            configuration: configuration)
         return serve(prepared, plugins, logger)
     }
 
@@ -402,6 +404,8 @@ package enum Agent {
                     log: prepared.stores.log, metadata: prepared.stores.metadata,
                     snapshots: prepared.stores.snapshots, files: plugins.files)
                 environment.meters = keeper
+                environment.tracer = TraceFile.tracer(
+                    for: prepared.configuration, plugins, logger: logger)
                 return environment
             }
         } catch {
@@ -413,7 +417,7 @@ package enum Agent {
                 door.assumeIsolated { $0.overview?.summary ?? "no server" }
             }
         }
-        let problem = listen(for: door, prepared.leaves, plugins, logger, supervision) {
+        let problem = listen(for: door, prepared, plugins, logger, supervision) {
             keeper.reload()
         }
         if problem == nil { supervision?.began() }
@@ -426,24 +430,35 @@ package enum Agent {
     }
 
     private static func listen(
-        for door: ServerDoor, _ leaves: [Int32: Bool], _ plugins: HostPlugins, _ logger: Logger,
+        for door: ServerDoor, _ prepared: Prepared, _ plugins: HostPlugins, _ logger: Logger,
         _ supervision: Supervision?, reload: @escaping () -> Void
     ) -> String? {
         let processes = plugins.makeProcesses()
+        func stop(because reason: Logger.Metadata, isLeaving: Bool) {
+            logger.info("stopping", metadata: reason)
+            supervision?.stopping()
+            door.assumeIsolated { $0.stop(isLeaving: isLeaving) { plugins.stopLoop() } }
+        }
         do {
             for signal in [terminateSignal, interruptSignal] {
                 try processes.onSignal(signal) {
-                    logger.info("stopping", metadata: ["signal": "\(signal)"])
-                    supervision?.stopping()
-                    door.assumeIsolated { door in
-                        door.stop(isLeaving: leaves[signal] == true) { plugins.stopLoop() }
-                    }
+                    stop(
+                        because: ["signal": "\(signal)"],
+                        isLeaving: prepared.leaves[signal] == true)
                 }
             }
             try processes.onSignal(hangupSignal, received: reload)
-            return nil
         } catch {
             return "signals cannot be handled: \(error)"
+        }
+        guard prepared.configuration.stopsWithParent else { return nil }
+        do {
+            try processes.onParentsEnd {
+                stop(because: ["reason": "the standard input has ended"], isLeaving: false)
+            }
+            return nil
+        } catch {
+            return "-stop-on-eof: \(error)"
         }
     }
 }

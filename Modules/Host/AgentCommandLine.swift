@@ -23,6 +23,8 @@ package struct AgentCommandLine: Equatable, Sendable {
     /// Files and folders, in the order given.
     package var configurationPaths: [String] = []
     package var isDevelopment = false
+    /// `-stop-on-eof`.
+    package var stopsWithParent = false
     package var wantsHelp = false
     /// Of ``Command/explain``: JSON instead of a table.
     package var wantsJSON = false
@@ -34,7 +36,7 @@ package struct AgentCommandLine: Equatable, Sendable {
             case value(path: [String])
             case list(path: [String])
             case onOff(path: [String])
-            case config, dev, help, json
+            case config, dev, help, json, stopWithParent
         }
 
         let name: String
@@ -109,6 +111,9 @@ package struct AgentCommandLine: Equatable, Sendable {
         Flag(
             name: "serf-port", kind: .value(path: ["ports", "serf"]), value: "PORT",
             help: "port for gossip"),
+        Flag(
+            name: "stop-on-eof", kind: .stopWithParent, value: "",
+            help: "stop when the standard input, a pipe, ends: with whoever started this"),
         Flag(name: "json", kind: .json, value: "", help: "print JSON instead of a table"),
         Flag(name: "help", kind: .help, value: "", help: "this text"),
     ]
@@ -209,6 +214,8 @@ package struct AgentCommandLine: Equatable, Sendable {
         switch flag.kind {
         case .help:
             wantsHelp = try Self.isOn(inline, flag.name)
+        case .stopWithParent:
+            stopsWithParent = try Self.isOn(inline, flag.name)
         case .dev:
             isDevelopment = try Self.isOn(inline, flag.name)
         case .json:

@@ -108,8 +108,18 @@ package struct AgentConfiguration: Equatable, Sendable {
         package var httpIdleTimeout: Duration = .seconds(300)
     }
 
+    /// Nomad's `telemetry` block; its keys of metrics have no effect here.
+    package struct Telemetry: Equatable, Sendable {
+        /// Absolute: where traces of writes are appended as OTLP in JSON; nil for none.
+        package var traceFile: String?
+        /// Of so many writes whose client does not trace, one is.
+        package var traceOneIn = 1
+    }
+
     /// Not in files: `-dev`. One server on loopback, whose folder may be a temporary one.
     package var isDevelopment = false
+    /// Not in files: `-stop-on-eof`. Stops in good order when whoever started this process ends.
+    package var stopsWithParent = false
     package var name = ""
     package var region = "global"
     package var datacenter = "dc1"
@@ -133,6 +143,7 @@ package struct AgentConfiguration: Equatable, Sendable {
     package var acl = ACL()
     package var tls = TLS()
     package var audit = Audit()
+    package var telemetry = Telemetry()
     /// Whether SIGTERM leaves the cluster for good instead of only stopping.
     package var leaveOnTerminate = false
     /// The same for SIGINT.

@@ -45,6 +45,7 @@ extension AgentConfiguration {
         var reader = ConfigurationReader(over: defaults(for: line, hostName: hostName))
         for path in line.configurationPaths { reader.read(path, from: files) }
         for setting in line.settings { reader.read(setting) }
+        if line.isDevelopment { reader.completeDevelopment() }
         let lacking = Service.allCases.filter(reader.configuration.lacksAddress)
         if !lacking.isEmpty, !reader.configuration.isAlone {
             reader.configuration.privateAddress = PrivateAddress.find(in: files)
@@ -59,6 +60,7 @@ extension AgentConfiguration {
     ) -> AgentConfiguration {
         var configuration = line.isDevelopment ? development : AgentConfiguration()
         configuration.name = hostName
+        configuration.stopsWithParent = line.stopsWithParent
         return configuration
     }
 }

@@ -45,7 +45,10 @@ extension Schema {
         ]
         let sinks = ["statsite_address", "statsd_address", "datadog_address", "datadog_tags"]
         return [
-            Key("prometheus_metrics", .withoutEffect("/v1/metrics is served in JSON only"))
+            Key("trace_file", .optionalText(\.telemetry.traceFile, Rule.absolutePath)),
+            Key("trace_one_in", .number(\.telemetry.traceOneIn, 1...1_000_000_000)),
+            // It can always be asked for.
+            Key("prometheus_metrics", .harmless),
         ] + silent.map { Key($0, .harmless) }
             + (sinks + circonus).map {
                 Key($0, .withoutEffect("metrics are not sent anywhere: read them at /v1/metrics"))

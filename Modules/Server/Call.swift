@@ -11,6 +11,8 @@ struct Call {
     /// The parts of the path that stand for something, in order.
     let parameters: [String]
     var caller: Caller
+    /// Of a write that is traced.
+    var trace: WriteTrace?
     /// Answer from what this server has, however old.
     let isStale: Bool
     let isPretty: Bool
@@ -131,6 +133,9 @@ struct Call {
         return call
     }
 
+    /// Method and place, of which there are few.
+    var traceName: String { "\("\(request.method)".uppercased()) \(Routes.path(of: endpoint))" }
+
     var isAboutKeyring: Bool {
         isAgentAction && endpoint != .agentJoin && endpoint != .agentForceLeave
     }
@@ -168,4 +173,10 @@ extension Endpoint {
         default: 1 << 20
         }
     }
+
+    /// Whether it is carried out while its body comes, as ``APIRequest/stream``.
+    var takesBodyInPieces: Bool { self == .restoreSnapshot }
+
+    /// Whether its body or its answer may be longer than what one server passes on in a frame.
+    var goesInPieces: Bool { takesBodyInPieces || self == .saveSnapshot }
 }

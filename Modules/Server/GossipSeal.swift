@@ -40,15 +40,20 @@ final class GossipSeal {
         return try keyring.seal(plain, for: purpose, by: crypto)
     }
 
+    /// What is marked as not sealed; nil for what is sealed.
+    static func plain(_ bytes: [UInt8]) -> [UInt8]? {
+        bytes.first == plainMark ? Array(bytes.dropFirst()) : nil
+    }
+
     func open(
         _ bytes: [UInt8], for purpose: SealedPacket.Purpose
     ) throws(Failure) -> [UInt8] {
-        let isPlain = bytes.first == Self.plainMark
+        let plain = Self.plain(bytes)
         guard let keyring else {
-            guard isPlain else { throw .noKeys }
-            return Array(bytes.dropFirst())
+            guard let plain else { throw .noKeys }
+            return plain
         }
-        guard !isPlain else { throw .notSealed }
+        guard plain == nil else { throw .notSealed }
         do throws(SealedPacket.Refusal) {
             return try keyring.open(bytes, for: purpose, by: crypto).plaintext
         } catch {

@@ -16,8 +16,8 @@ protocol PeerNetworkDelegate: AnyObject {
     func network(toldCluster clusterID: ServerID, by peer: MemberInfo)
     func networkMembersChanged()
     func network(
-        forwarded request: APIRequest, of credential: Credential, from peer: ServerID,
-        reply: @escaping (ForwardReply) -> Void)
+        forwarded request: APIRequest, of credential: Credential, trace: String?,
+        from peer: ServerID, reply: @escaping (ForwardReply) -> Void)
     func network(
         founding kind: FrameKind, _ payload: inout ByteReader, from peer: MemberInfo,
         session: PeerSession?) throws(ByteError)
@@ -33,4 +33,14 @@ enum ForwardResult {
     case notSent
     /// It may have been carried out: the connection or the time ended first.
     case lost
+
+    /// For a trace; nil for an answer.
+    var failure: String? {
+        switch self {
+        case .replied(.answered): nil
+        case .replied(.notLeader): "it leads no more"
+        case .notSent: "not sent"
+        case .lost: "no answer"
+        }
+    }
 }

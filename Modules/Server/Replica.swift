@@ -68,11 +68,16 @@ final class Replica {
     /// Something waits in it: looked at after each step.
     private var isWriteDue = false
 
-    private var gathered: [(command: [UInt8], done: (CommandOutcome) -> Void)] = []
+    private var gathered: [Proposal] = []
     private var gatheredReads: [(ReadOutcome) -> Void] = []
+    private struct Proposal {
+        let command: [UInt8]
+        let asker: WaitingCommands.Waiter.Asker
+    }
+
     private var isGathering = false
     private let inLog = WaitingCommands()
-    private var proposing: [(CommandOutcome) -> Void] = []
+    private var proposing: [WaitingCommands.Waiter.Asker] = []
     /// Oldest first.
     private var reads: [(id: UInt64, since: Duration, done: [(ReadOutcome) -> Void])] = []
     private var nextReadID: UInt64 = 0
@@ -144,9 +149,12 @@ final class Replica {
     // MARK: Wishes
 
     /// Puts a command into the log; `done` is called once, when it is applied or is lost.
-    func propose(_ command: [UInt8], done: @escaping (CommandOutcome) -> Void) {
+    func propose(
+        _ command: [UInt8], trace: WriteTrace? = nil, done: @escaping (CommandOutcome) -> Void
+    ) {
         if let failure { return done(.failed(failure)) }
-        gathered.append((command, done))
+        trace?.begin(.propose)
+        gathered.append(Proposal(command: command, asker: .init(trace: trace, done: done)))
         gather()
     }
 
@@ -183,9 +191,10 @@ final class Replica {
             return done(core.term(at: index).map { $0 == term } ?? true)
         }
         armExpiry()
-        inLog.add(index: index, term: term, at: loop.now) { outcome in
+        let asker = WaitingCommands.Waiter.Asker(trace: nil) { outcome in
             if case .applied = outcome { done(true) } else { done(false) }
         }
+        inLog.add(index: index, term: term, at: loop.now, for: asker)
     }
 
     func transfer(to target: ServerID, done: @escaping (TransferOutcome) -> Void) {
@@ -205,7 +214,7 @@ final class Replica {
         isGathering = false
         if !gathered.isEmpty {
             let commands = gathered.map(\.command)
-            proposing = gathered.map(\.done)
+            proposing = gathered.map(\.asker)
             gathered.removeAll(keepingCapacity: true)
             step(.proposed(commands))
         }
@@ -325,12 +334,13 @@ final class Replica {
             var index = first
             let now = loop.now
             armExpiry()
-            for done in waiting {
-                inLog.add(index: index, term: term, at: now, done: done)
+            for asker in waiting {
+                asker.trace?.entered(index: index.number, term: term.number)
+                inLog.add(index: index, term: term, at: now, for: asker)
                 index = index.next
             }
         case .refused(let refusal):
-            for done in waiting { done(.refused(refusal)) }
+            for asker in waiting { asker.done(.refused(refusal)) }
         }
     }
 
@@ -357,12 +367,12 @@ final class Replica {
 
     private func failEverything(with outcome: CommandOutcome) {
         inLog.loseAll()
-        let neverProposed = gathered.map(\.done)
+        let neverProposed = gathered.map(\.asker)
         let commands = proposing
         gathered = []
         proposing = []
-        for done in neverProposed { done(.refused(.notLeader(leader: nil))) }
-        for done in commands { done(outcome) }
+        for asker in neverProposed { asker.done(.refused(.notLeader(leader: nil))) }
+        for asker in commands { asker.done(outcome) }
         let waitingReads = reads.flatMap(\.done) + gatheredReads
         reads = []
         gatheredReads = []
@@ -379,7 +389,7 @@ final class Replica {
         guard let last = entries.last else { return }
         let began = loop.now
         for entry in entries {
-            if let since = inLog.since(entry) { timings.commit.observe(began - since) }
+            if let since = inLog.committed(entry) { timings.commit.observe(began - since) }
             switch entry.kind {
             case .noop:
                 state.advance(to: entry.index.number)
@@ -428,6 +438,7 @@ final class Replica {
             noteSpace()
             writes.finish()
             noteOnDisk(taken.batch)
+            inLog.durable(through: diskLastIndex)
             compactWhatWaits()
             step(.persisted(through: taken.through))
         case .failure(.full(let detail)):

@@ -131,6 +131,14 @@ enum Routes {
         ),
     ]
 
+    /// Where an endpoint is, without what a path names: `/v1/acl/policy/:name`.
+    static func path(of endpoint: Endpoint) -> String {
+        guard let row = table.first(where: { $0.methods.values.contains(endpoint) }) else {
+            return "/ui"
+        }
+        return "/v1\(row.path)"
+    }
+
     /// For people: not of the interface, and so without a version.
     private static let page: [Router<Endpoint>.Route] =
         PageFile.allCases.map { .init(methods: [.get: .page($0)], path: $0.path) }

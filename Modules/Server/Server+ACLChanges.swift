@@ -37,27 +37,29 @@ extension Server {
             var policy = ACLPolicy(
                 name: request.name, description: request.description, rules: request.rules)
             policy.hash = try digest(policy.hashInput)
-            changed(.upsertPolicies([policy]), done)
+            changed(.upsertPolicies([policy]), call, done)
         case .deletePolicy(let name):
-            changed(.deletePolicies(names: [name]), done)
+            changed(.deletePolicies(names: [name]), call, done)
         case .createToken(let request):
             try create(request, call, done)
         case .updateToken(let accessor, let request):
             try update(accessor, request, call, done)
         case .deleteToken(let accessor):
-            changed(.deleteTokens(accessors: [accessor.lowercased()]), done)
+            changed(.deleteTokens(accessors: [accessor.lowercased()]), call, done)
         case .createRole(let request):
             try put(request, id: try freshID(), isNew: true, call, done)
         case .updateRole(let id, let request):
             try put(request, id: id, isNew: false, call, done)
         case .deleteRole(let id):
-            changed(.deleteRoles(ids: [id]), done)
+            changed(.deleteRoles(ids: [id]), call, done)
         }
     }
 
     /// Proposes what is answered with nothing but its index.
-    private func changed(_ command: ACLCommand, _ done: @escaping (LeadOutcome) -> Void) {
-        propose(.acl(command), done) { _, result, index in
+    private func changed(
+        _ command: ACLCommand, _ call: Call, _ done: @escaping (LeadOutcome) -> Void
+    ) {
+        propose(.acl(command), for: call, done) { _, result, index in
             if let refusal = result.aclAnswer { return refusal }
             var response = APIResponse.empty
             response.writeIndex = index
@@ -105,7 +107,7 @@ extension Server {
         _ token: ACLToken, secret: String?, _ command: ACLCommand, _ call: Call,
         _ done: @escaping (LeadOutcome) -> Void
     ) {
-        propose(.acl(command), done) { server, result, index in
+        propose(.acl(command), for: call, done) { server, result, index in
             if let refusal = result.aclAnswer { return refusal }
             let stored = server.replica.state.token(accessor: token.accessorID) ?? token
             var response = server.encode(
@@ -147,7 +149,7 @@ extension Server {
             policies: request.policies)
         role.hash = try digest(role.hashInput)
         let proposed = role
-        propose(.acl(isNew ? .createRole(role) : .updateRole(role)), done) {
+        propose(.acl(isNew ? .createRole(role) : .updateRole(role)), for: call, done) {
             server, result, index in
             if let refusal = result.aclAnswer { return refusal }
             var response = server.encode(server.replica.state.role(id) ?? proposed, call)

@@ -54,18 +54,31 @@ extension Server {
     ) {
         counters.requests += 1
         switch verdict(on: APIRequest(head), head, caller) {
-        case .proceed(let call) where options.acl.isEnabled:
+        case .proceed(var call) where options.acl.isEnabled:
+            traceIfWrite(&call, head)
             authorize(call) { outcome in
                 switch outcome {
-                case .success(let known): decided(.proceed(known))
-                case .failure(let denial):
+                case .known(let known): decided(.proceed(known))
+                case .denied(let denial):
+                    call.trace?.finish(status: denial.response.status)
                     var refused = call.caller
                     refused.refusal = denial.refusal
                     decided(.refuse(denial.response, refused))
                 }
             }
+        case .proceed(var call):
+            traceIfWrite(&call, head)
+            decided(.proceed(call))
         case let verdict: decided(verdict)
         }
+    }
+
+    private func traceIfWrite(_ call: inout Call, _ head: RequestHead) {
+        guard let tracer = environment.tracer, !call.isRead else { return }
+        call.trace = WriteTrace(
+            call.traceName, under: TraceParent.checked(head.header("traceparent")), by: tracer,
+            loop: loop)
+        call.trace?.begin(.receive)
     }
 
     private func verdict(

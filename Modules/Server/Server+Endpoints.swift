@@ -11,6 +11,14 @@ enum LeadOutcome {
     case answered(APIResponse)
     /// This server does not lead, and has proposed nothing.
     case notLeader
+
+    /// nil for none.
+    var status: Int? {
+        switch self {
+        case .answered(let response): response.status
+        case .notLeader: nil
+        }
+    }
 }
 
 // MARK: - Checks that need no leader
@@ -313,7 +321,7 @@ extension Server {
         guard case .command(let command) = call.wish else {
             preconditionFailure("\(call.endpoint) was not validated")
         }
-        propose(signed(command), done) { server, result, index in
+        propose(signed(command), for: call, done) { server, result, index in
             server.written(call, result, at: index)
         }
     }
@@ -321,10 +329,10 @@ extension Server {
     /// Puts a command into the log; `done` is called once, with what `answer` makes of its result and
     /// its index, or with why there is none.
     func propose(
-        _ command: Command, _ done: @escaping (LeadOutcome) -> Void,
+        _ command: Command, for call: Call, _ done: @escaping (LeadOutcome) -> Void,
         answer: @escaping (Server, CommandResult, UInt64) -> APIResponse
     ) {
-        replica.propose(command.encoded()) { [weak self] outcome in
+        replica.propose(command.encoded(), trace: call.trace) { [weak self] outcome in
             guard let self else { return done(.notLeader) }
             switch outcome {
             case .applied(let result, let index):

@@ -25,6 +25,15 @@ extension Server {
     /// once.
     func serve(_ call: Call, body: [UInt8], respond: @escaping (APIResponse) -> Void) {
         let call = call.with(body)
+        guard let trace = call.trace else { return serve(whole: call, respond: respond) }
+        trace.end(.receive)
+        serve(whole: call) { response in
+            trace.finish(status: response.status)
+            respond(response)
+        }
+    }
+
+    private func serve(whole call: Call, respond: @escaping (APIResponse) -> Void) {
         guard let audit, !call.isRead else { return perform(call, respond: respond) }
         performAudited(call, in: audit, respond: respond)
     }
@@ -51,7 +60,8 @@ extension Server {
 
     /// A request that another server passed on: answered here, or given back.
     func serveForwarded(
-        _ request: APIRequest, of caller: Caller, reply: @escaping (ForwardReply) -> Void
+        _ request: APIRequest, of caller: Caller, trace carrier: String? = nil,
+        reply: @escaping (ForwardReply) -> Void
     ) {
         guard
             case .found(let endpoint, let parameters) = Routes.router.match(
@@ -67,7 +77,10 @@ extension Server {
                 }
             }
             guard replica.outlook.status.role == .leader else { return reply(.notLeader) }
+            let trace = trace(call, under: carrier)
+            call.trace = trace
             lead(call) { outcome in
+                trace?.finish(status: outcome.status)
                 switch outcome {
                 case .answered(let response): reply(.answered(response))
                 case .notLeader: reply(.notLeader)
@@ -76,6 +89,14 @@ extension Server {
         } catch {
             reply(.answered(.text(error.status, error.message)))
         }
+    }
+
+    /// What another server goes on tracing; what that does not trace is not traced here either.
+    private func trace(_ call: Call, under carrier: String?) -> WriteTrace? {
+        guard let tracer = environment.tracer, let carrier = TraceParent.checked(carrier),
+            !call.isRead
+        else { return nil }
+        return WriteTrace(call.traceName, under: carrier, by: tracer, loop: loop)
     }
 
     /// Local answers at once; the leader's here or through the leader; without one, the request
@@ -97,9 +118,12 @@ extension Server {
         }
         let again = { [weak self] in
             guard let self else { return respond(.text(503, "the server is stopping")) }
+            if call.request.hasBegunBody { return respond(Self.bodyIsGone) }
+            call.trace?.begin(.wait)
             self.awaitLeader(until: deadline) { [weak self] hasLeader in
                 guard let self else { return respond(.text(503, "the server is stopping")) }
                 guard hasLeader else { return respond(self.noLeader(call)) }
+                call.trace?.end(.wait)
                 self.carryOut(call, deadline: deadline, respond: respond)
             }
         }
@@ -126,20 +150,68 @@ extension Server {
                 }
             }
         } else if let leader = status.leader, network.isConnected(to: leader) {
-            counters.forwardsSent += 1
-            network.forward(call.request, of: call.caller.credential, to: leader) {
-                [weak self] result in
-                switch result {
-                case .replied(.answered(let response)): respond(response)
-                case .replied(.notLeader), .notSent: again()
-                case .lost where call.isRead: again()
-                case .lost:
-                    respond(self?.unknownOutcome() ?? .text(500, Self.unknownOutcomeText))
-                }
-            }
+            pass(call, on: leader, respond: respond, again: again)
         } else {
             again()
         }
+    }
+
+    /// Has the leader carry it out. Bodies in pieces have a connection of their own, if the leader
+    /// knows of such; for one that does not, a body is gathered, and must be short.
+    private func pass(
+        _ call: Call, on leader: ServerID, respond: @escaping (APIResponse) -> Void,
+        again: @escaping () -> Void
+    ) {
+        call.trace?.begin(.forward)
+        let passed = { [weak self] (result: ForwardResult) in
+            call.trace?.end(.forward, failure: result.failure)
+            switch result {
+            case .replied(.answered(let response)): respond(response)
+            case .replied(.notLeader), .notSent: again()
+            case .lost where call.isRead: again()
+            case .lost:
+                respond(self?.unknownOutcome() ?? .text(500, Self.unknownOutcomeText))
+            }
+        }
+        counters.forwardsSent += 1
+        let credential = call.caller.credential
+        if call.endpoint.goesInPieces, network.canPassStreams(to: leader) {
+            return network.passStream(call.request, of: credential, to: leader, done: passed)
+        }
+        withWholeBody(call, respond: respond) { [weak self] whole in
+            guard let self else { return respond(.text(503, "the server is stopping")) }
+            self.network.forward(
+                whole.request, of: credential, to: leader,
+                trace: whole.trace?.carrier(of: .forward), done: passed)
+        }
+    }
+
+    /// Goes on with the body as a whole, within the bound of one that a server passes on.
+    func withWholeBody(
+        _ call: Call, respond: @escaping (APIResponse) -> Void, then go: @escaping (Call) -> Void
+    ) {
+        guard let body = call.request.stream else { return go(call) }
+        let bytesMax = min(call.endpoint.bodyBytesMax, APIRequest.bodyBytesMax)
+        SourceCollector.collect(body.source, bytesMax: bytesMax) { result in
+            switch result {
+            case .success(let bytes):
+                var whole = call.with(bytes)
+                whole.request.stream = nil
+                go(whole)
+            case .failure(.tooLarge):
+                respond(.text(413, "the body is longer than \(bytesMax) bytes"))
+            case .failure(.failed(let reason)): respond(.text(400, reason))
+            }
+        }
+    }
+
+    /// The leader changed, and what was sent cannot be asked for again.
+    private static var bodyIsGone: APIResponse {
+        var response = APIResponse.text(
+            503,
+            "leadership changed while the request was on its way: nothing was done, send it again")
+        response.retryAfter = 1
+        return response
     }
 
     static let unknownOutcomeText =

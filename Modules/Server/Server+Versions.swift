@@ -11,6 +11,7 @@ import MartletState
 /// | 2             | commands of version 2, joint configurations, read indexes           |
 /// | 3             | commands of version 3                                               |
 /// | 4             | commands of version 4, whose a request is that is passed on         |
+/// | 5             | which trace such a request belongs to; requests that go in pieces    |
 extension Server {
     private static let jointProtocol: UInt16 = 2
 

@@ -312,13 +312,13 @@ extension Server: PeerNetworkDelegate {
     }
 
     func network(
-        forwarded request: APIRequest, of credential: Credential, from peer: ServerID,
-        reply: @escaping (ForwardReply) -> Void
+        forwarded request: APIRequest, of credential: Credential, trace: String?,
+        from peer: ServerID, reply: @escaping (ForwardReply) -> Void
     ) {
         counters.forwardsReceived += 1
         var caller = Caller()
         caller.credential = credential
         caller.server = peer
-        serveForwarded(request, of: caller, reply: reply)
+        serveForwarded(request, of: caller, trace: trace, reply: reply)
     }
 }

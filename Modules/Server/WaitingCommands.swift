@@ -8,30 +8,51 @@ import MartletState
 ///
 /// - Invariant: indexes and moments never decrease from front to back: a leader only appends.
 final class WaitingCommands {
-    private struct Waiter {
+    struct Waiter {
+        /// Who is told what becomes of it.
+        struct Asker {
+            let trace: WriteTrace?
+            let done: (CommandOutcome) -> Void
+        }
+
         let index: LogIndex
         let term: Term
         let since: Duration
-        let done: (CommandOutcome) -> Void
+        let asker: Asker
     }
 
     private var waiters: [Waiter] = []
     /// Those before this position are answered; removed in bulk.
     private var start = 0
+    /// Those before this position are durable here, as far as anybody traces that.
+    private var synced = 0
+    private var tracedCount = 0
 
     var count: Int { waiters.count - start }
 
-    func add(
-        index: LogIndex, term: Term, at now: Duration, done: @escaping (CommandOutcome) -> Void
-    ) {
-        waiters.append(Waiter(index: index, term: term, since: now, done: done))
+    func add(index: LogIndex, term: Term, at now: Duration, for asker: Waiter.Asker) {
+        if asker.trace != nil { tracedCount += 1 }
+        waiters.append(Waiter(index: index, term: term, since: now, asker: asker))
     }
 
-    /// Since when somebody waits for this entry; nil if nobody does.
-    func since(_ entry: Entry) -> Duration? {
+    /// For traces: entries up to this one are durable here.
+    func durable(through index: LogIndex) {
+        guard tracedCount > 0 else { return }
+        synced = max(synced, start)
+        while synced < waiters.count, waiters[synced].index <= index {
+            waiters[synced].asker.trace?.end(.sync)
+            synced += 1
+        }
+    }
+
+    /// This entry is committed and about to be applied.
+    ///
+    /// - Returns: since when somebody waits for it; nil if nobody does.
+    func committed(_ entry: Entry) -> Duration? {
         guard start < waiters.count, waiters[start].index == entry.index,
             waiters[start].term == entry.term
         else { return nil }
+        waiters[start].asker.trace?.committed()
         return waiters[start].since
     }
 
@@ -42,9 +63,9 @@ final class WaitingCommands {
             let waiter = waiters[start]
             start += 1
             if waiter.index == entry.index, waiter.term == entry.term {
-                waiter.done(.applied(result, at: entry.index))
+                tell(waiter, .applied(result, at: entry.index))
             } else {
-                waiter.done(.unknown)
+                tell(waiter, .unknown)
             }
         }
         dropAnswered()
@@ -55,17 +76,26 @@ final class WaitingCommands {
         while start < waiters.count, waiters[start].since <= limit {
             let waiter = waiters[start]
             start += 1
-            waiter.done(.unknown)
+            tell(waiter, .unknown)
         }
         dropAnswered()
+    }
+
+    private func tell(_ waiter: Waiter, _ outcome: CommandOutcome) {
+        if let trace = waiter.asker.trace {
+            tracedCount -= 1
+            trace.end(.apply)
+        }
+        waiter.asker.done(outcome)
     }
 
     private func dropAnswered() {
         if start == waiters.count {
             waiters.removeAll(keepingCapacity: true)
-            start = 0
+            (start, synced) = (0, 0)
         } else if start > 1024 {
             waiters.removeFirst(start)
+            synced = max(0, synced - start)
             start = 0
         }
     }
@@ -74,7 +104,7 @@ final class WaitingCommands {
     func loseAll() {
         let lost = waiters[start...]
         waiters = []
-        start = 0
-        for waiter in lost { waiter.done(.unknown) }
+        (start, synced) = (0, 0)
+        for waiter in lost { tell(waiter, .unknown) }
     }
 }

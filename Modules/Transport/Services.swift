@@ -120,19 +120,75 @@ public enum FileError: Error, Equatable, Sendable, CustomStringConvertible {
     }
 }
 
-/// Other processes, and the signals to this one. Called on the loop's thread.
+/// Other processes, and what this one gets from outside: signals and its standard input. Called on
+/// the loop's thread.
 public protocol Processes: AnyObject {
     /// Starts a process; `exited` is called once, with its exit code or the signal that ended it.
     func start(
         _ executable: String, arguments: [String], environment: [String: String]?,
-        exited: @escaping (ProcessExit) -> Void
+        streams: ChildStreams, exited: @escaping (ProcessExit) -> Void
     ) throws(TransportError) -> any RunningProcess
 
     /// Calls `received` for each such signal to this process, instead of what it would do.
     func onSignal(_ signal: Int32, received: @escaping () -> Void) throws(TransportError)
 
+    /// Calls `ended` once when whoever started this process has ended, which the end of a standard
+    /// input of ``ChildStreams/Input/open`` says. Where the system can, it also makes a process go on
+    /// then that a signal had stopped, so that it hears of it.
+    ///
+    /// - Throws: when the standard input is something that nobody holds the other end of.
+    func onParentsEnd(_ ended: @escaping () -> Void) throws(TransportError)
+
+    /// Reads the standard input from now on: `received` gets what comes, in order, and nil at its
+    /// end, once. At most one of this and ``onParentsEnd(_:)`` in a process's life.
+    ///
+    /// - Parameter byKey: of a terminal: each key comes at once and unseen, also those that would
+    ///   send signals, until ``restoreTerminal()``.
+    func readInput(
+        byKey: Bool, received: @escaping ([UInt8]?) -> Void
+    ) throws(TransportError)
+
+    /// The terminal is again as it was before this process.
+    func restoreTerminal()
+
     /// This process's id.
     var processID: Int32 { get }
+}
+
+extension Processes {
+    /// The same with an empty input, and this process's output.
+    public func start(
+        _ executable: String, arguments: [String], environment: [String: String]?,
+        exited: @escaping (ProcessExit) -> Void
+    ) throws(TransportError) -> any RunningProcess {
+        try start(
+            executable, arguments: arguments, environment: environment, streams: ChildStreams(),
+            exited: exited)
+    }
+}
+
+/// Where the streams of a process that is started lead.
+public struct ChildStreams: Equatable, Sendable {
+    public enum Input: Equatable, Sendable {
+        case empty
+        /// Nothing comes, and it ends when the process that started it does, whatever ends that one.
+        case open
+    }
+
+    public enum Output: Equatable, Sendable {
+        /// Where this process's go.
+        case inherited
+        /// Both are appended to a file, which is made for the owner alone if there is none.
+        case file(path: String)
+    }
+
+    public var input = Input.empty
+    /// Of the output and of the errors.
+    public var output = Output.inherited
+    /// Out of reach of what a terminal sends to all that were started from it: ^C, and its end.
+    public var isInOwnSession = false
+
+    public init() {}
 }
 
 public protocol RunningProcess: AnyObject {

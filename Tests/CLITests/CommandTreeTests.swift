@@ -29,7 +29,7 @@ import Testing
             "acl policy list", "acl role create", "acl role delete", "acl role info",
             "acl role list", "acl role update", "acl token create", "acl token delete",
             "acl token info", "acl token list", "acl token self", "acl token update", "agent-info",
-            "completion", "man", "operator api", "operator autopilot get-config",
+            "completion", "dev", "man", "operator api", "operator autopilot get-config",
             "operator autopilot health", "operator autopilot plan",
             "operator autopilot set-config", "operator autopilot state", "operator debug",
             "operator gossip keyring install", "operator gossip keyring list",

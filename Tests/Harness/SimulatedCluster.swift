@@ -43,6 +43,8 @@ package final class SimulatedCluster {
     /// What servers that are started from here on talk to each other on, made on their loops; nil for
     /// their hosts' streams as they are.
     package var peerStreams: ((Node) -> any Streams)?
+    /// What writes are told to at servers that are started from here on; nil for nothing.
+    package var tracer: ((Node) -> any WriteTracer)?
     private let clientHost: SimulatedHost
 
     /// - Parameters:
@@ -93,7 +95,7 @@ package final class SimulatedCluster {
         let life = UncheckedBox(
             value: Life(
                 node: node, door: door, streams: streams, peerStreams: peerStreams,
-                datagrams: datagrams, observer: observer, tell: tell))
+                datagrams: datagrams, observer: observer, tracer: tracer, tell: tell))
         loop.enter { life.value.begin() }
     }
 
@@ -101,7 +103,7 @@ package final class SimulatedCluster {
     package func folder(of node: Node) -> DataFolder {
         let silent = Life(
             node: node, door: ServerDoor(loop: node.host.loop), streams: node.host.streams,
-            peerStreams: nil, datagrams: node.host.datagrams, observer: nil, tell: nil)
+            peerStreams: nil, datagrams: node.host.datagrams, observer: nil, tracer: nil, tell: nil)
         return silent.folder
     }
 
@@ -211,10 +213,19 @@ package final class SimulatedCluster {
         _ node: Node, _ method: ClientMethod, _ target: String, body: String? = nil,
         token: String? = nil, timeout: Duration = .seconds(10)
     ) -> Result<ClientResponse, ClientError> {
+        ask(
+            node, method, target, bytes: body.map { Array($0.utf8) }, token: token,
+            timeout: timeout)
+    }
+
+    /// The same with a body that is no text.
+    package func ask(
+        _ node: Node, _ method: ClientMethod, _ target: String, bytes content: [UInt8]?,
+        token: String? = nil, timeout: Duration = .seconds(10)
+    ) -> Result<ClientResponse, ClientError> {
         let client = client(of: node, token: token)
         let answer = UncheckedBox<Result<ClientResponse, ClientError>?>(value: nil)
         let sender = UncheckedBox(value: client)
-        let content = body.map { Array($0.utf8) }
         clientHost.loop.enter {
             sender.value.send(method, target, body: content, timeout: timeout) {
                 answer.value = $0
@@ -270,6 +281,7 @@ private struct Life {
     let peerStreams: ((SimulatedCluster.Node) -> any Streams)?
     let datagrams: any Datagrams
     let observer: (any ReplicaObserver)?
+    let tracer: ((SimulatedCluster.Node) -> any WriteTracer)?
     let tell: ((_ name: String, _ line: String) -> Void)?
 
     /// Called on the loop.
@@ -322,6 +334,7 @@ private struct Life {
             log: stores.log, metadata: stores.metadata, snapshots: stores.snapshots,
             files: node.host.files)
         environment.observer = observer
+        environment.tracer = tracer?(node)
         return environment
     }
 

@@ -31,7 +31,7 @@ import Testing
               "rpc_max_conns_per_client": 7, "rpc_handshake_timeout": "2s",
               "rpc_hold_timeout": "1m"},
              "telemetry": {"collection_interval": "3s", "disable_hostname": true,
-              "prometheus_metrics": true},
+              "prometheus_metrics": true, "trace_file": "/t", "trace_one_in": 10},
              "leave_on_terminate": true, "leave_on_interrupt": true,
              "storage": {"backend": "memory"}}
             """)
@@ -54,6 +54,8 @@ import Testing
         expected.logLevel = .warn
         expected.logJSON = true
         expected.logFile = "/l"
+        expected.telemetry.traceFile = "/t"
+        expected.telemetry.traceOneIn = 10
         expected.server.isEnabled = true
         expected.server.bootstrapExpect = 3
         expected.server.raftMultiplier = 10

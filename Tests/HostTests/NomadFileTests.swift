@@ -83,8 +83,7 @@ import Testing
         #expect(loaded.configuration.server.retryJoin == ["192.168.7.2"])
         #expect(
             keys(of: loaded) == [
-                "client", "plugin", "consul", "vault", "telemetry.prometheus_metrics",
-                "telemetry.datadog_tags",
+                "client", "plugin", "consul", "vault", "telemetry.datadog_tags",
             ])
         #expect(!loaded.warnings.joined().contains("b5ab2b8d"))
     }

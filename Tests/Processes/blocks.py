@@ -300,9 +300,11 @@ class Run:
         if block.language == "console":
             return self.console(block, machine, expected)
         text = block.text
-        if re.match(r"martlet (agent|dev)\b", text):
-            text = text.rstrip("\n") + " >/root/agent.log 2>&1 &\n" + (
-                "until curl -sf 127.0.0.1:4646/readyz >/dev/null; do sleep 0.1; done")
+        if re.match(r"martlet agent\b", text):
+            # It stays in its terminal: here, in the background until the page's end.
+            port = (re.findall(r"-http-port=(\d+)", text) or ["4646"])[0]
+            text = text.rstrip("\n") + " >>/root/agent.log 2>&1 &\n" + (
+                "until curl -sf 127.0.0.1:%s/livez >/dev/null; do sleep 0.1; done" % port)
         status, output = machine.type(text)
         self.verdict(block, text, status, expected, output, None)
 

@@ -14,10 +14,13 @@ final class RawPeer {
     private let host: SimulatedHost
     private var talks: [Talk] = []
 
-    init(_ cluster: SimulatedCluster) {
+    init(_ cluster: SimulatedCluster, named name: String = "raw") {
         self.cluster = cluster
-        host = cluster.world.makeHost("raw")
+        host = cluster.world.makeHost(name)
     }
+
+    /// Ends a connection that was kept open.
+    func end(_ talk: Talk) { host.perform { talk.end() } }
 
     /// One connection: sends these bytes, keeps what is answered, and ends after a while.
     @discardableResult
@@ -142,6 +145,7 @@ enum Raw {
             $0.write(number)
             APIRequest(method: .get, path: path, queryText: "", body: []).write(to: &$0)
             Credential.anonymous.write(to: &$0)
+            $0.write(string: "")
         }
     }
 

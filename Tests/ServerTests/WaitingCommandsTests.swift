@@ -9,8 +9,8 @@ import Testing
     private final class Answers {
         var all: [String] = []
 
-        func waiter(_ name: String) -> (CommandOutcome) -> Void {
-            { [self] outcome in
+        func waiter(_ name: String) -> WaitingCommands.Waiter.Asker {
+            WaitingCommands.Waiter.Asker(trace: nil) { [self] outcome in
                 switch outcome {
                 case .applied(_, let index): all.append("\(name) applied at \(index.number)")
                 case .refused, .failed: all.append("\(name) refused")
@@ -32,7 +32,7 @@ import Testing
         for second: UInt64 in 1...4 {
             waiting.add(
                 index: LogIndex(second), term: Term(1), at: .seconds(Int64(second)),
-                done: answers.waiter("\(second)"))
+                for: answers.waiter("\(second)"))
         }
 
         waiting.expire(since: .seconds(2))

@@ -42,6 +42,80 @@ import Testing
         #expect(exits == [.signal(SIGKILL)])
     }
 
+    @Test("Output and errors are appended to a file of the owner's")
+    func outputFile() throws {
+        let folder = TestFolder()
+        let path = "\(folder.path)/out.log"
+        var streams = ChildStreams()
+        streams.output = .file(path: path)
+        for word in ["one", "two"] {
+            var exits: [ProcessExit] = []
+            _ = try UVProcesses(loop: test.loop).start(
+                "/bin/sh", arguments: ["-c", "echo \(word); echo \(word)! >&2"],
+                environment: nil, streams: streams
+            ) { exits.append($0) }
+            #expect(test.turn { !exits.isEmpty })
+        }
+        let bytes = try UVFiles().read(path, limitBytes: 100)
+        #expect(String(decoding: bytes, as: UTF8.self) == "one\none!\ntwo\ntwo!\n")
+        #expect(!UVFiles().isReadableByOthers(path))
+    }
+
+    @Test("A file that cannot be opened for the output is an error, and nothing is started")
+    func outputRefused() {
+        var streams = ChildStreams()
+        streams.input = .open
+        streams.output = .file(path: "/nonexistent/out.log")
+        #expect(throws: TransportError.other("/nonexistent/out.log: no such file or directory")) {
+            _ = try UVProcesses(loop: test.loop).start(
+                "/bin/true", arguments: [], environment: nil, streams: streams
+            ) { _ in Issue.record("nothing was started") }
+        }
+    }
+
+    @Test("An open input ends when its holder lets go, and is a pipe until then")
+    func openInput() throws {
+        let folder = TestFolder()
+        let path = "\(folder.path)/out.log"
+        var streams = ChildStreams()
+        streams.input = .open
+        streams.output = .file(path: path)
+        var exits: [ProcessExit] = []
+        let child = try UVProcesses(loop: test.loop).start(
+            "/bin/sh", arguments: ["-c", "[ -p /dev/stdin ] && echo pipe; read line; echo end"],
+            environment: nil, streams: streams
+        ) { exits.append($0) }
+        let expected = Array("pipe\n".utf8)
+        #expect(test.turn { Self.isContent(of: path, expected) })
+        #expect(exits.isEmpty)
+        child.send(signal: SIGTERM)
+        #expect(test.turn { !exits.isEmpty })
+        #expect(exits == [.signal(SIGTERM)])
+    }
+
+    private static func isContent(of path: String, _ bytes: [UInt8]) -> Bool {
+        do throws(FileError) {
+            return try UVFiles().read(path, limitBytes: 100) == bytes
+        } catch {
+            return false
+        }
+    }
+
+    @Test("A child in a session of its own leads it")
+    func ownSession() throws {
+        for isInOwnSession in [false, true] {
+            var streams = ChildStreams()
+            streams.isInOwnSession = isInOwnSession
+            var exits: [ProcessExit] = []
+            let child = try UVProcesses(loop: test.loop).start(
+                "/bin/sleep", arguments: ["60"], environment: nil, streams: streams
+            ) { exits.append($0) }
+            #expect((getsid(child.processID) == child.processID) == isInOwnSession)
+            child.send(signal: SIGKILL)
+            #expect(test.turn { !exits.isEmpty })
+        }
+    }
+
     @Test("What cannot be started is an error")
     func missing() {
         let processes = UVProcesses(loop: test.loop)

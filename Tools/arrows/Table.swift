@@ -105,6 +105,7 @@ enum Table {
             ["State", "Scheduler", "Server", "Simulation"]
         ),
         (["Logging", "Metrics", "CoreMetrics"], ["Server", "Host"]),
+        (["Tracing"], ["Host"]),
         (["ArgumentParser"], ["CLI"]),
         (["ServiceLifecycle"], ["Host"]),
     ]

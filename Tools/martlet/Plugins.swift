@@ -67,13 +67,29 @@ func cliEnvironment() -> CLIEnvironment {
         makeNetwork: cliNetwork,
         openStores: { (directory) throws(StoreError) in try stores(.lmdb, directory) },
         version: Agent.version)
+    made.devMachine = devMachine()
     made.height = terminalSize().lines
     return made
 }
 
-func cliNetwork() -> CLINetwork {
-    let loop = UVLoop()
-    return CLINetwork(
+func devMachine() -> DevMachine {
+    DevMachine(
+        makeNetwork: {
+            let loop = UVLoop()
+            return DevNetwork(
+                network: cliNetwork(on: loop), datagrams: UVDatagrams(loop: loop),
+                processes: UVProcesses(loop: loop))
+        }, speaker: { (first) throws(TransportError) in try PeerConnections.speaker(of: first) },
+        firstBytesMax: PeerConnections.firstBytesMax, executable: ownExecutable(),
+        temporaryDirectory: environment("TMPDIR") ?? "/tmp",
+        workingDirectory: workingDirectory(), isInputTerminal: isatty(0) == 1,
+        terminalSize: terminalSize)
+}
+
+func cliNetwork() -> CLINetwork { cliNetwork(on: UVLoop()) }
+
+func cliNetwork(on loop: UVLoop) -> CLINetwork {
+    CLINetwork(
         loop: loop, makeStreams: { UVStreams(loop: loop) }, security: OpenSSLSecurity(),
         perform: { body in
             body { loop.stop() }

@@ -44,6 +44,23 @@ func environment(_ name: String) -> String? {
     unsafe getenv(name).map { unsafe String(cString: $0) }
 }
 
+/// This program's file; nil if that is not known.
+func ownExecutable() -> String? {
+    var path = [CChar](repeating: 0, count: Int(PATH_MAX))
+    // SAFETY: the kernel writes at most as many bytes as it is told.
+    let count = unsafe readlink("/proc/self/exe", &path, path.count)
+    guard count > 0, count < path.count else { return nil }
+    return String(decoding: path.prefix(count).map(UInt8.init(bitPattern:)), as: UTF8.self)
+}
+
+/// nil if it is gone.
+func workingDirectory() -> String? {
+    var path = [CChar](repeating: 0, count: Int(PATH_MAX))
+    // SAFETY: the system writes at most as many bytes as it is told, a zero last.
+    guard unsafe getcwd(&path, path.count) != nil else { return nil }
+    return String(decoding: path.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+}
+
 /// Of the terminal: columns, 80 where there is none, and lines, 0 where there are none.
 func terminalSize() -> (columns: Int, lines: Int) {
     var size = winsize()

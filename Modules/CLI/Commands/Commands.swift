@@ -5,7 +5,7 @@ package enum Commands {
     package static func tree(foreign: [ForeignCommand]) -> CommandTree {
         CommandTree(
             commands: RaftCommands.all + RaftHistoryCommand.all + OfflineRaftCommands.all
-                + AutopilotCommands.all
+                + AutopilotCommands.all + DevCommand.all
                 + SchedulerCommands.all + ServerCommands.all + AgentCommands.all
                 + KeyringCommands.all + SnapshotCommands.all + ACLPolicyCommands.all
                 + ACLTokenCommands.all + ACLRoleCommands.all + DebugCommand.all
