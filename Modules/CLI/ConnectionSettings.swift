@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import MartletAPI
+import MartletClient
 import MartletTransport
 
 /// Which servers to ask and how, from a command line and the environment.
@@ -12,6 +13,8 @@ struct ConnectionSettings: Sendable {
     var region: String?
     var namespace: String?
     var security = Security()
+    /// Sent with each request.
+    var headers: [ClientResponse.Header] = []
 
     struct Security: Equatable, Sendable {
         var authoritiesPath: String?

@@ -28,6 +28,10 @@ package struct CLIEnvironment: Sendable {
     /// Lines of the terminal; 0 if that is not known.
     package var height = 0
     package var foreignCommands: [ForeignCommand] = []
+    /// What the doctor sees of this machine; nil where nothing is to be seen.
+    package var machine: LocalMachine?
+    /// Whether nobody reads the output any more: what would go on for ever ends then.
+    package var isOutputClosed: @Sendable () -> Bool = { false }
 
     package init(
         variable: @escaping @Sendable (String) -> String?, isTerminal: Bool, width: Int,
@@ -81,5 +85,29 @@ package struct CLINetwork: Sendable {
         self.makeStreams = makeStreams
         self.security = security
         self.perform = perform
+    }
+}
+
+/// This machine, as far as it concerns a server on it.
+package struct LocalMachine: Sendable {
+    /// Of the file system of a folder; nil if that cannot be known.
+    package var space: @Sendable (_ folder: String) -> (freeBytes: UInt64, totalBytes: UInt64)?
+    /// For spans of time.
+    package var monotonicNanoseconds: @Sendable () -> Int64
+    /// What an agent would run with: the settings as `config explain -json` prints them; or what is
+    /// wrong, a line each.
+    package var configuration: @Sendable (_ paths: [String]) -> (settings: String, problems: String)
+    package var certificates: any Certificates
+
+    package init(
+        space: @escaping @Sendable (String) -> (freeBytes: UInt64, totalBytes: UInt64)?,
+        monotonicNanoseconds: @escaping @Sendable () -> Int64,
+        configuration: @escaping @Sendable ([String]) -> (settings: String, problems: String),
+        certificates: any Certificates
+    ) {
+        self.space = space
+        self.monotonicNanoseconds = monotonicNanoseconds
+        self.configuration = configuration
+        self.certificates = certificates
     }
 }

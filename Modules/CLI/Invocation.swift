@@ -42,14 +42,16 @@ package final class Invocation {
     ///
     /// - Parameters:
     ///   - query: names and values, not encoded.
+    ///   - headers: as the first request of a command has them, so have all.
     ///   - inRegion: the region that was asked for goes along; false for a path that names one.
     ///   - failing: begins the line that says what did not work.
     func response(
         _ method: ClientMethod, _ path: String, query: [(String, String)] = [],
-        body: [UInt8]? = nil, timeout: Duration = Invocation.timeout, inRegion: Bool = true,
-        failing: String
+        body: [UInt8]? = nil, headers: [ClientResponse.Header] = [],
+        timeout: Duration = Invocation.timeout, inRegion: Bool = true, failing: String
     ) throws(CLIFailure) -> ClientResponse {
-        let settings = try settings()
+        var settings = try settings()
+        settings.headers = headers
         let connection = connection(settings)
         let target = Target.text(
             path, query, region: inRegion ? settings.region : nil, namespace: settings.namespace)
@@ -120,7 +122,7 @@ package final class Invocation {
         try ConnectionSettings(values, environment)
     }
 
-    private func connection(_ settings: ConnectionSettings) -> ServerConnection {
+    func connection(_ settings: ConnectionSettings) -> ServerConnection {
         if let connection { return connection }
         let made = ServerConnection(
             settings, environment.makeNetwork(), environment.files,

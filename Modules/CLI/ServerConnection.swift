@@ -16,6 +16,8 @@ final class ServerConnection {
         var isUncertain: Bool
         /// What to try; empty where the text says it.
         var hint = ""
+        /// No answer came in time.
+        var isTimeout = false
     }
 
     /// Answered by each server for itself, whoever asks.
@@ -23,16 +25,16 @@ final class ServerConnection {
     /// For a server, where there are others to ask.
     private static let probeTimeout: Duration = .seconds(5)
 
-    private let settings: ConnectionSettings
-    private let network: CLINetwork
+    let settings: ConnectionSettings
+    let network: CLINetwork
     private let files: any Files
-    private let responseBytesMax: Int
+    let responseBytesMax: Int
     /// Made when it is needed: a command that needs no server opens nothing.
-    private lazy var plainStreams = network.makeStreams()
+    private(set) lazy var plainStreams = network.makeStreams()
     /// Where the last answer came from.
     private var current: (address: ServerAddress, client: APIClient)?
     /// What the last secured connection was refused for.
-    private let lastNotice = NoticeBox()
+    let lastNotice = NoticeBox()
 
     init(
         _ settings: ConnectionSettings, _ network: CLINetwork, _ files: any Files,
@@ -112,7 +114,7 @@ final class ServerConnection {
         for address in addresses.prefix(4) {
             let client = APIClient(
                 loop: network.loop, streams: streams, address: address, token: settings.token,
-                responseBytesMax: responseBytesMax)
+                headers: settings.headers, responseBytesMax: responseBytesMax)
             if isOneOfMany, method != .get || timeout > Invocation.timeout,
                 case .failure(let error) = send(client, .get, Self.probe, nil, Self.probeTimeout)
             {
@@ -134,7 +136,7 @@ final class ServerConnection {
         return .failure(last)
     }
 
-    private func close(_ client: APIClient) {
+    func close(_ client: APIClient) {
         network.perform { done in
             client.close()
             done()
@@ -157,7 +159,7 @@ final class ServerConnection {
         return outcome
     }
 
-    private func resolve(
+    func resolve(
         _ place: ServerAddress, _ streams: any Streams
     ) -> Result<[SocketAddress], TransportError> {
         guard case .host(let host, let port) = place.place else {
@@ -178,14 +180,17 @@ final class ServerConnection {
         return outcome
     }
 
-    private func streams(for place: ServerAddress) throws(CLIFailure) -> any Streams {
+    func streams(
+        for place: ServerAddress, telling box: NoticeBox? = nil
+    ) throws(CLIFailure) -> any Streams {
+        let notices = box ?? lastNotice
         guard place.isSecured else { return plainStreams }
         let material = try settings.security.material(files)
         do throws(SecurityError) {
             return try network.security.secure(
                 plainStreams, on: network.loop,
                 policy: settings.security.policy(for: place.hostName), material: material
-            ) { [lastNotice] notice in lastNotice.text = notice.detail }
+            ) { notice in notices.text = notice.detail }
         } catch {
             let flag =
                 switch error.subject {
@@ -200,18 +205,21 @@ final class ServerConnection {
 
     // MARK: Saying what went wrong
 
-    private func failure(of error: ClientError, _ place: ServerAddress) -> Failure {
+    func failure(
+        of error: ClientError, _ place: ServerAddress, notices: NoticeBox? = nil
+    ) -> Failure {
+        let notices = notices ?? lastNotice
         let why: String
         var hint = ""
         switch error.code {
         case .cannotConnect:
-            why = lastNotice.text ?? Self.reason(in: error.detail)
+            why = notices.text ?? Self.reason(in: error.detail)
             hint = "is a server running there? -address or NOMAD_ADDR names another"
         case .timedOut:
             why = "no answer in time"
             hint = "it hangs, or has much to do; -address asks another, -timeout waits longer"
         case .connectionLost:
-            why = lastNotice.text ?? "the connection ended before the answer did: \(error.detail)"
+            why = notices.text ?? "the connection ended before the answer did: \(error.detail)"
         case .badResponse: why = "its answer is no HTTP: \(error.detail)"
         default: why = "\(error)"
         }
@@ -221,7 +229,7 @@ final class ServerConnection {
         return Failure(
             text: "\(place): \(Text.line(why))",
             exitCode: error.code == .badResponse ? .refused : .unable,
-            isUncertain: error.mayHaveBeenSent, hint: hint)
+            isUncertain: error.mayHaveBeenSent, hint: hint, isTimeout: error.code == .timedOut)
     }
 
     /// The client says which address it was before the reason.
@@ -230,7 +238,7 @@ final class ServerConnection {
         return String(detail[mark.upperBound...])
     }
 
-    private static func merged(_ failures: [(ServerAddress, Failure)]) -> Failure {
+    static func merged(_ failures: [(ServerAddress, Failure)]) -> Failure {
         if failures.count == 1 { return failures[0].1 }
         return Failure(
             text: "none of \(failures.count) servers answered: "
@@ -242,7 +250,7 @@ final class ServerConnection {
 }
 
 /// The streams tell it, the connection reads it, both on the loop's thread.
-private final class NoticeBox {
+final class NoticeBox {
     var text: String?
 }
 

@@ -52,10 +52,11 @@ public final class APIClient {
 
     /// - Parameters:
     ///   - token: a secret for `X-Nomad-Token`; nil or empty sends none.
+    ///   - headers: sent with each request besides; fit to be sent as they are.
     ///   - responseBytesMax: the largest body that is read.
     public init(
         loop: any Loop, streams: any Streams, address: SocketAddress, token: String?,
-        responseBytesMax: Int = 64 << 20
+        headers additional: [ClientResponse.Header] = [], responseBytesMax: Int = 64 << 20
     ) {
         self.loop = loop
         self.streams = streams
@@ -65,6 +66,7 @@ public final class APIClient {
         self.limits = limits
         var headers = [HeaderField("User-Agent", "martlet")]
         if let token, !token.isEmpty { headers.append(HeaderField("X-Nomad-Token", token)) }
+        headers += additional.map { HeaderField($0.name, $0.value) }
         let host = if case .unix = address { "localhost" } else { address.description }
         writer = RequestWriter(host: host, headers: headers)
     }

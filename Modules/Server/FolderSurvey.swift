@@ -5,7 +5,10 @@ import MartletTransport
 
 /// What a server's folder holds, for the people who recover a cluster.
 package struct FolderSurvey: Equatable, Sendable {
+    /// On the machine where it was looked at.
     package let directory: String
+    /// What brought it here from another machine; nil for a folder of this one.
+    package var file: String?
     let serverID: ServerID
     let clusterID: ServerID?
     let recoveryEpoch: UInt64
@@ -17,6 +20,11 @@ package struct FolderSurvey: Equatable, Sendable {
     let commitHint: LogIndex
     /// The newest of its log, committed or not.
     let configuration: Configuration
+    /// Names of the other servers, as this one knew them: a help for people, and no truth.
+    var names: [ServerID: String] = [:]
+
+    /// As messages name it.
+    package var place: String { file.map { "\($0) (\(directory))" } ?? directory }
 }
 
 extension DataFolder {
@@ -51,7 +59,19 @@ extension DataFolder {
                 recoveryEpoch: server.recoveryEpoch, isRecovering: server.isRecovering,
                 lastIndex: restored.lastIndex, lastTerm: restored.lastTerm,
                 commitHint: max(restored.commitHint, restored.snapshot?.lastIndex ?? .zero),
-                configuration: restored.newestConfiguration)
+                configuration: restored.newestConfiguration, names: knownNames())
+        }
+    }
+
+    /// Of a list that is damaged or missing, none.
+    private func knownNames() -> [ServerID: String] {
+        do {
+            let list = try MembersFile(
+                decoding: try files.read(
+                    Self.membersPath(in: directory), limitBytes: MembersFile.bytesMax))
+            return Dictionary(list.members.map { ($0.id, $0.name) }) { first, _ in first }
+        } catch {
+            return [:]
         }
     }
 

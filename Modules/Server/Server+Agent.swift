@@ -27,6 +27,8 @@ extension Server {
             "port": "\(peer?.port ?? 0)", "raft_vsn": "3", "region": info.region,
             "role": "nomad", "rpc_addr": Self.bareHost(peer), "vsn": "1", "mvn": "1",
         ]
+        // Nomad's servers do not tell it; whoever wants to ask all of them needs it.
+        if !info.httpAddress.isEmpty { tags["http_addr"] = info.httpAddress }
         if info.bootstrapExpect > 0 { tags["expect"] = "\(info.bootstrapExpect)" }
         if info.bootstrapExpect == 1 { tags["bootstrap"] = "1" }
         if info.isNonVoter { tags["nonvoter"] = "1" }

@@ -127,7 +127,7 @@ import Testing
         let names = try Tar.read(tar, filesMax: 99).map(\.name)
         #expect(
             names
-                == ["members.json", "agent-self.json", "index.txt"].map {
+                == ["members.json", "agent-self.json", "doctor.txt", "index.txt"].map {
                     "martlet-debug-20261123T075908Z/\($0)"
                 })
         #expect(desk.errors.contains("/v1/metrics: response code 404"))

@@ -286,6 +286,11 @@ import Testing
             500, #"{"Keys":{},"Messages":{"s2.global":"not reachable"},"NumNodes":3}"#)
         #expect(desk.run("operator keyring -install=c=") == 2)
         #expect(desk.errors == "error: not done on 1 servers: s2.global: not reachable\n")
+        desk.replies["GET /v1/agent/keyring/list"] = .answer(
+            500, #"{"Keys":{"b=":1},"Messages":{"s2.global":"not reachable"},"NumNodes":2}"#)
+        #expect(desk.run("operator gossip keyring list") == 2)
+        #expect(desk.text.contains("b=   1/2"))
+        #expect(desk.errors == "error: not told by 1 servers: s2.global: not reachable\n")
         #expect(desk.run("operator keyring -list -use=x") == 2)
         #expect(desk.seen.isEmpty)
     }
@@ -309,8 +314,39 @@ import Testing
         #expect(desk.run("operator api nope") == 2)
         #expect(desk.text == "404 page not found")
         #expect(desk.run("operator api -dryrun x") == 0)
-        #expect(desk.text == "GET http://10.0.0.2:4646/v1/x\n")
+        #expect(desk.text == "curl -X GET 'http://10.0.0.2:4646/v1/x'\n")
         #expect(desk.run(["operator", "api", "x\r\nHost: y"]) == 2)
+        #expect(desk.seen.isEmpty)
+    }
+
+    @Test("Requests have headers and bodies by flags, and are told of with -v")
+    func apiFlags() {
+        let desk = Desk()
+        desk.replies["POST /v1/x"] = .answer(200, "hey", headers: ["X-Nomad-Index: 7"])
+        let flags = ["operator", "api", "-H", "X-One: a b", "-H=X-Two:c"]
+        #expect(desk.run(flags + ["-X", "POST", "-d", "body", "-v", "x"]) == 0)
+        #expect(desk.requests == ["POST /v1/x body"])
+        #expect(desk.seen[0].head.contains("\r\nX-One: a b\r\nX-Two: c\r\n"))
+        #expect(desk.text == "hey")
+        #expect(
+            desk.errors.hasPrefix(
+                "> POST /v1/x\n> X-One: a b\n> X-Two: c\n< 200, from http://10.0.0.2:4646\n"))
+        #expect(desk.errors.contains("< X-Nomad-Index: 7\n"))
+        for header in ["nonsense", "A\r\nB: c", "A b: c", ": c", "A: b\r\nC: d", "Host: x"] {
+            #expect(desk.run(["operator", "api", "-H", header, "x"]) == 2)
+            #expect(desk.errors.hasPrefix("-H "))
+            #expect(desk.seen.isEmpty)
+        }
+        #expect(desk.run("operator api -d a x b") == 2)
+        desk.variables["NOMAD_TOKEN"] = "secret"
+        desk.variables["NOMAD_REGION"] = "eu"
+        #expect(desk.run(["operator", "api", "-dryrun", "-H", "A: it's", "-d", "{}", "x"]) == 0)
+        #expect(
+            desk.text == """
+                curl -X PUT -H "X-Nomad-Token: ${NOMAD_TOKEN}" -H 'A: it'\\''s' --data-binary '{}' \
+                'http://10.0.0.2:4646/v1/x?region=eu'
+
+                """)
         #expect(desk.seen.isEmpty)
     }
 

@@ -45,7 +45,7 @@ package final class SimulatedCluster {
     package var peerStreams: ((Node) -> any Streams)?
     /// What writes are told to at servers that are started from here on; nil for nothing.
     package var tracer: ((Node) -> any WriteTracer)?
-    private let clientHost: SimulatedHost
+    let clientHost: SimulatedHost
 
     /// - Parameters:
     ///   - count: servers that found the cluster together.
@@ -317,7 +317,8 @@ private struct Life {
         return door.assumeIsolated { door -> TransportError? in
             do throws(TransportError) {
                 try door.start(
-                    prepared, loaded: opened.replica, logger: .telling(life.value.line)
+                    prepared, loaded: opened.replica,
+                    logger: .telling(life.value.line, watchedBy: prepared.logWatch)
                 ) { life.value.environment(with: stores) }
                 return nil
             } catch {

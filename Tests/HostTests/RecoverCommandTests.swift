@@ -18,12 +18,14 @@ import Testing
     func forms() throws {
         let command = try RecoverCommand.parse([
             "--data-dir=/a/", "-data-dir", "/b", "-voter=1", "-voter", "2", "-peer", "3=x",
-            "-dry-run",
+            "-dry-run", "-with", "s3.json", "-yes",
         ])
         #expect(command.directories == ["/a", "/b"])
         #expect(command.wish.voters == ["1", "2"])
         #expect(command.wish.peers == ["3=x"])
+        #expect(command.surveyFiles == ["s3.json"])
         #expect(command.isDryRun)
+        #expect(command.isSure)
         #expect(try !RecoverCommand.parse(["-dry-run=false", "-data-dir", "/a"]).isDryRun)
         #expect(try RecoverCommand.parse(["-h"]).wantsHelp)
     }
@@ -36,5 +38,8 @@ import Testing
         #expect(failure("/a")?.text.contains("unexpected argument") == true)
         #expect(failure("-data-dir", "/a", "-dry-run=maybe")?.text.contains("maybe") == true)
         #expect(failure()?.exitCode == 2)
+        #expect(failure("-with", "a.json")?.text.contains("on this machine") == true)
+        #expect(failure("-survey", "-data-dir", "/a", "-data-dir", "/b")?.exitCode == 2)
+        #expect(failure("-json", "-t", "{{.}}", "-data-dir", "/a")?.exitCode == 2)
     }
 }

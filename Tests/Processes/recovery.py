@@ -62,6 +62,9 @@ class Recovery(ProcessTest):
         self.assertEqual(status, 0, output)
         self.assertFalse(os.path.exists(self.peers_file(survivor)))
         status, output = self.recover("-data-dir", survivor.data)
+        self.assertEqual(status, 2, "without a terminal nobody can be asked: " + output)
+        self.assertFalse(os.path.exists(self.peers_file(survivor)))
+        status, output = self.recover("-yes", "-data-dir", survivor.data)
         self.assertEqual(status, 0, output)
         for server in lost:
             self.assertIn("127.0.0.1:%d" % server.rpc_port, output, "the lost are named")
@@ -115,13 +118,25 @@ class Recovery(ProcessTest):
 
         ids = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
         status, output = self.recover("-dry-run", "-data-dir", behind.data)
-        own = ids.findall(output.split("Data folder")[1])[0]
+        own = ids.findall(output.split("Found in")[1])[0]
         status, output = self.recover(
             "-data-dir", behind.data, "-data-dir", ahead.data, "-voter", own)
         self.assertEqual(status, 2, output)
         self.assertIn("is ahead of every chosen voter", output)
-        status, output = self.recover("-data-dir", behind.data, "-data-dir", ahead.data)
-        self.assertEqual(status, 0, output)
+        self.assertIn(behind.data, output, "both are named")
+        self.assertIn(ahead.data, output)
+
+        # Each machine has one folder; what the other has comes as a file. Both write the same.
+        for here, there in ((behind, ahead), (ahead, behind)):
+            status, survey = self.recover("-survey", "-data-dir", there.data)
+            self.assertEqual(status, 0, survey)
+            path = there.data + ".survey"
+            with open(path, "w") as file:
+                file.write(survey)
+            status, output = self.recover("-yes", "-data-dir", here.data, "-with", path)
+            self.assertEqual(status, 0, output)
+        with open(self.peers_file(behind)) as one, open(self.peers_file(ahead)) as other:
+            self.assertEqual(one.read(), other.read())
 
         behind.start()
         ahead.start()

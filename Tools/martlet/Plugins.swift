@@ -11,6 +11,7 @@ import MartletTLS
 import MartletTransport
 import MartletUV
 import MartletZlib
+import Synchronization
 
 func stores(
     _ backend: AgentConfiguration.StorageBackend, _ directory: String
@@ -46,6 +47,19 @@ func hostPlugins() -> HostPlugins {
         hostName: hostName(), temporaryDirectory: environment("TMPDIR") ?? "/tmp")
 }
 
+func recoverDesk() -> RecoverDesk {
+    RecoverDesk(
+        ask: isatty(0) == 1 && isatty(1) == 1 ? ask : nil,
+        adopt: { file, folder in adopt(file, asIn: folder) },
+        render: { (json, template) throws(ConfigurationFailure) in
+            do throws(CLIFailure) {
+                return try TemplateText.make(json: json, template)
+            } catch {
+                throw ConfigurationFailure(text: error.text, exitCode: error.exitCode.rawValue)
+            }
+        })
+}
+
 /// systemd, where it has started this and wants to be told.
 func supervisor() -> Supervisor? {
     guard let path = environment("NOTIFY_SOCKET"), let socket = SupervisorSocket(path: path) else {
@@ -69,6 +83,14 @@ func cliEnvironment() -> CLIEnvironment {
         version: Agent.version)
     made.devMachine = devMachine()
     made.height = terminalSize().lines
+    made.machine = LocalMachine(
+        space: space, monotonicNanoseconds: monotonicNanoseconds,
+        configuration: { paths in
+            let outcome = ConfigCommand.outcome(
+                of: ["explain", "-json"] + paths, files: UVFiles(), hostName: hostName())
+            return (outcome.output, outcome.error)
+        }, certificates: OpenSSLCertificates())
+    made.isOutputClosed = { isOutputClosed.load(ordering: .relaxed) }
     return made
 }
 

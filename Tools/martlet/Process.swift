@@ -2,6 +2,10 @@
 //
 // What a process has of the system: its streams, its environment, its terminal.
 import Glibc
+import Synchronization
+
+/// Whether nobody reads standard output any more.
+let isOutputClosed = Atomic<Bool>(false)
 
 func write(_ bytes: [UInt8], to descriptor: Int32) {
     var written = 0
@@ -11,7 +15,10 @@ func write(_ bytes: [UInt8], to descriptor: Int32) {
             unsafe Glibc.write(descriptor, $0.baseAddress, $0.count)
         }
         if count < 0, errno == EINTR { continue }
-        guard count > 0 else { return }
+        guard count > 0 else {
+            if descriptor == 1 { isOutputClosed.store(true, ordering: .relaxed) }
+            return
+        }
         written += count
     }
 }
@@ -77,4 +84,38 @@ func wallClockNanoseconds() -> Int64 {
     // SAFETY: the kernel fills the structure that it is given.
     unsafe _ = clock_gettime(CLOCK_REALTIME, &time)
     return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+}
+
+/// Nanoseconds since some moment, for spans of time.
+func monotonicNanoseconds() -> Int64 {
+    var time = timespec()
+    // SAFETY: the kernel fills the structure that it is given.
+    unsafe _ = clock_gettime(CLOCK_MONOTONIC, &time)
+    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+}
+
+/// Of the file system that a folder is on, for users without privileges.
+func space(_ folder: String) -> (freeBytes: UInt64, totalBytes: UInt64)? {
+    var facts = statvfs()
+    // SAFETY: the kernel fills the structure that it is given; the string ends with a zero.
+    guard unsafe statvfs(folder, &facts) == 0 else { return nil }
+    let unit = UInt64(facts.f_frsize)
+    return (UInt64(facts.f_bavail) * unit, UInt64(facts.f_blocks) * unit)
+}
+
+/// Shows a question on the terminal; the line that is typed, without its end.
+func ask(_ question: String) -> String? {
+    write(Array(question.utf8), to: 1)
+    return readLine()
+}
+
+/// Gives a file the owner and the group of a folder. Nothing to do for whoever owns both.
+func adopt(_ file: String, asIn folder: String) -> Bool {
+    var wanted = stat()
+    var present = stat()
+    // SAFETY: the kernel fills the structures that it is given; the strings end with a zero.
+    guard unsafe stat(folder, &wanted) == 0, unsafe stat(file, &present) == 0 else { return false }
+    guard wanted.st_uid != present.st_uid || wanted.st_gid != present.st_gid else { return true }
+    // SAFETY: the string ends with a zero.
+    return unsafe chown(file, wanted.st_uid, wanted.st_gid) == 0
 }

@@ -29,8 +29,8 @@ let foreign = [
     ) { ConfigCommand.run(arguments: ["explain"] + $0, plugins: hostPlugins()) },
     ForeignCommand(
         "operator raft recover", "makes a cluster of those that are left of a lost quorum",
-        flagNames: ["data-dir", "dry-run", "voter", "peer", "help"], help: RecoverCommand.help
-    ) { RecoverCommand.run(arguments: $0, plugins: hostPlugins()) },
+        flagNames: RecoverCommand.flagNames, help: RecoverCommand.help
+    ) { RecoverCommand.run(arguments: $0, plugins: hostPlugins(), desk: recoverDesk()) },
     ForeignCommand(
         "operator gossip keyring generate", "makes a key that seals gossip", flagNames: ["help"],
         help: KeygenCommand.help

@@ -73,7 +73,7 @@ enum KeyringCommands {
         try invocation.checkReading()
         if invocation.wantsTable { invocation.line("Gathering installed encryption keys...") }
         let response = try invocation.response(.get, "/v1/agent/keyring/list", failing: "error")
-        let answer = try checked(response, invocation)
+        let (answer, failures) = try read(response, invocation)
         try invocation.show(answer) { () throws(CLIFailure) in
             let count = answer.text("NumNodes", default: "?")
             let primaries = try answer["PrimaryKeys"]?.members().map(\.name) ?? []
@@ -87,6 +87,8 @@ enum KeyringCommands {
             }
             return table.text(invocation.style)
         }
+        // What the others have is shown all the same: who lost the key needs to see it.
+        guard failures.isEmpty else { throw notDone("told by", failures) }
         return .fine
     }
 
@@ -105,24 +107,30 @@ enum KeyringCommands {
         writer.endObject()
         let response = try invocation.response(
             .put, "/v1/agent/keyring/\(change.rawValue)", body: writer.bytes, failing: "error")
-        _ = try checked(response, invocation)
+        let failures = try read(response, invocation).failures
+        guard failures.isEmpty else { throw notDone("done on", failures) }
         invocation.line("Done on all servers.")
         return .fine
     }
 
-    /// - Throws: which servers did not do it, where the answer tells.
-    private static func checked(
+    /// The answer, and which servers did not do it, where it tells.
+    private static func read(
         _ response: ClientResponse, _ invocation: Invocation
-    ) throws(CLIFailure) -> Answer {
-        guard response.status != 200 else { return try Answer(response, failing: "error") }
+    ) throws(CLIFailure) -> (answer: Answer, failures: [String]) {
+        guard response.status != 200 else {
+            return (try Answer(response, failing: "error"), [])
+        }
         let refusal = invocation.refusal(response, failing: "error")
         guard response.body.first == UInt8(ascii: "{") else { throw refusal }
         let answer = try Answer(response, failing: "error")
         let failures = try answer["Messages"]?.members() ?? []
         guard !failures.isEmpty else { throw refusal }
-        let list = failures.map { "\(Text.line($0.name)): \($0.value.text)" }
-        throw CLIFailure(
-            "error: not done on \(failures.count) servers: \(list.joined(separator: "; "))",
+        return (answer, failures.map { "\(Text.line($0.name)): \($0.value.text)" })
+    }
+
+    private static func notDone(_ verb: String, _ failures: [String]) -> CLIFailure {
+        CLIFailure(
+            "error: not \(verb) \(failures.count) servers: \(failures.joined(separator: "; "))",
             .refused)
     }
 }

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import MartletClient
 import MartletHarness
+import MartletServer
 import MartletSimulation
 import Testing
-
-@testable import MartletServer
 
 /// What traces of writes tell.
 @Suite("Traces") struct TracingTests {
@@ -81,28 +80,6 @@ import Testing
         #expect(root.failure == "answered with 503")
         #expect(book.spans.map(\.name).contains("wait for a leader"))
         #expect(book.spans.allSatisfy { $0.end != nil })
-    }
-
-    @Test(
-        "A traceparent from outside is gone on with only if it is one",
-        arguments: [
-            ("00-0af7651916cd43dd8448eb211c80319c-00000000000000aa-01", true),
-            ("00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01", false),
-            ("00-00000000000000000000000000000000-00000000000000aa-01", false),
-            ("ff-0af7651916cd43dd8448eb211c80319c-00000000000000aa-01", false),
-            ("00-0AF7651916CD43DD8448EB211C80319C-00000000000000aa-01", false),
-            ("00-0af7651916cd43dd8448eb211c80319c-00000000000000aa", false),
-            ("", false), ("-", false), (String(repeating: "0", count: 55), false),
-        ])
-    func carriers(text: String, isTaken: Bool) {
-        #expect(TraceParent.checked(text) == (isTaken ? text : nil))
-    }
-}
-
-extension Result where Success == ClientResponse {
-    /// 0 for no answer.
-    fileprivate var status: Int {
-        if case .success(let response) = self { response.status } else { 0 }
     }
 }
 

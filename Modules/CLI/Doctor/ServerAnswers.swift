@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+import MartletAPI
+import MartletClient
+
+/// What one server answered, read into a picture. An answer that is missing, or is none, leaves its
+/// part of the picture empty.
+struct ServerAnswers {
+    private(set) var server: ServerPicture
+    private(set) var autopilot: AutopilotPicture?
+    private var selfStatus: Int?
+    private var policies: (status: Int, text: String)?
+
+    /// - Parameter replies: to ``Enquiry``'s questions, in their order.
+    init(_ address: ServerAddress, _ replies: [ServerConnection.Reply]) {
+        server = ServerPicture(address: address.description)
+        server.place = address
+        server.isSecured = address.isSecured
+        server.isLocal = address.isLocal
+        if case .failure(let failure)? = replies.first?.result {
+            server.failure = failure.text
+            server.hint = failure.hint
+            server.isHanging = failure.isTimeout
+            return
+        }
+        readClock(replies)
+        let answers = replies.map { Self.answer($0) }
+        selfStatus = Self.response(replies[1])?.status
+        policies = Self.response(replies[5]).map { ($0.status, Text.reason($0.body)) }
+        do throws(CLIFailure) {
+            if let answer = answers[1] { try readSelf(answer) }
+            if let answer = answers[2] { try readMembers(answer) }
+            if let answer = answers[3] { try readMetrics(answer) }
+            if let answer = answers[4] { try readConfiguration(answer) }
+            if let answer = answers[6] { autopilot = try Self.autopilot(answer) }
+        } catch {
+            server.failure = "\(address): \(error.text)"
+        }
+    }
+
+    /// What others told of it, where it does not tell itself.
+    mutating func know(_ member: MemberPicture) {
+        if server.name.isEmpty { server.name = server.failure == nil ? "" : member.name }
+        if server.id.isEmpty { server.id = member.id }
+    }
+
+    func access(hasToken: Bool) -> ClusterPicture.Access {
+        if selfStatus == 403 { return .denied(hasToken: hasToken) }
+        guard let policies, selfStatus == 200 else { return .unknown }
+        return policies.status == 400 && policies.text.contains("ACL support disabled")
+            ? .open : .guarded
+    }
+
+    private static func response(_ reply: ServerConnection.Reply) -> ClientResponse? {
+        guard case .success(let response) = reply.result else { return nil }
+        return response
+    }
+
+    private static func answer(_ reply: ServerConnection.Reply) -> Answer? {
+        guard let response = response(reply), response.status == 200 else { return nil }
+        do throws(CLIFailure) {
+            return try Answer(response, failing: "it cannot be understood")
+        } catch {
+            return nil
+        }
+    }
+
+    // MARK: The clock
+
+    private mutating func readClock(_ replies: [ServerConnection.Reply]) {
+        var last: Int64?
+        for reply in replies {
+            guard let date = Self.response(reply)?.header("Date").flatMap(HeaderDate.unixSeconds)
+            else { continue }
+            if let last, date < last { server.clockWentBack = true }
+            last = date
+            let low = Double(date) - Double(reply.receivedNanoseconds) / 1e9
+            let high = Double(date) + 1 - Double(reply.sentNanoseconds) / 1e9
+            guard low <= high else { continue }
+            guard let known = server.clock, known.overlaps(low...high) else {
+                server.clock = low...high
+                continue
+            }
+            server.clock = known.clamped(to: low...high)
+        }
+    }
+
+    // MARK: Answers
+
+    private mutating func readSelf(_ answer: Answer) throws(CLIFailure) {
+        let member = try answer.required("member")
+        server.name = member.text("Name")
+        server.id = member["Tags"]?.text("id") ?? ""
+        server.version = member["Tags"]?.text("build") ?? ""
+        let stats = try answer.required("stats")
+        let raft = stats["raft"]
+        server.isLeader = stats["nomad"]?.text("leader") == "true"
+        server.term = UInt64(raft?.text("term") ?? "") ?? 0
+        server.cluster = raft?.text("cluster_id") ?? ""
+        server.epoch = raft?.text("recovery_epoch") ?? ""
+        server.isRecovering = raft?.text("is_recovering") == "true"
+        server.isGossipSealed = stats["serf"]?.text("encrypted") == "true"
+    }
+
+    private mutating func readMembers(_ answer: Answer) throws(CLIFailure) {
+        server.members = try answer.list("Members").map { member in
+            let tags = member["Tags"]
+            let host = member.text("Addr")
+            var made = MemberPicture(
+                name: member.text("Name"), id: tags?.text("id") ?? "", status: member.text("Status")
+            )
+            made.version = tags?.text("build") ?? ""
+            made.protocolMin = member.count("ProtocolMin") ?? 1
+            made.protocolMax = member.count("ProtocolMax") ?? 1
+            made.httpAddress = tags?.text("http_addr") ?? ""
+            made.gossipAddress = Self.joined(host, member.text("Port"))
+            made.peerAddress = Self.joined(
+                tags?.text("rpc_addr", default: host) ?? host, tags?.text("port") ?? "")
+            return made
+        }
+    }
+
+    private static func joined(_ host: String, _ port: String) -> String {
+        host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+    }
+
+    private mutating func readMetrics(_ answer: Answer) throws(CLIFailure) {
+        for gauge in try answer.list("Gauges") {
+            let name = gauge.text("Name")
+            guard let value = Double(gauge.text("Value")) else { continue }
+            guard let labels = gauge["Labels"], !labels.text("peer_id").isEmpty else {
+                server.gauges[name] = value
+                continue
+            }
+            guard name == "nomad.raft.peer.last_contact_ms" else { continue }
+            let id = labels.text("peer_id")
+            server.contacts.append((id, labels.text("peer_name", default: id), value))
+        }
+        for sample in try answer.list("Samples") where sample.text("Name") == "nomad.raft.sync" {
+            guard (sample.count("Count") ?? 0) > 0, let mean = Double(sample.text("Mean")),
+                let max = Double(sample.text("Max"))
+            else { continue }
+            server.sync = (mean, max)
+        }
+    }
+
+    private mutating func readConfiguration(_ answer: Answer) throws(CLIFailure) {
+        server.configuration = try answer.list("Servers").map {
+            PeerPicture(
+                id: $0.text("ID"), name: $0.text("Node"), address: $0.text("Address"),
+                isVoter: $0.isTrue("Voter"))
+        }
+    }
+
+    private static func autopilot(_ answer: Answer) throws(CLIFailure) -> AutopilotPicture {
+        var made = AutopilotPicture()
+        made.failureTolerance = Int(clamping: answer.count("FailureTolerance") ?? 0)
+        made.refused = try answer.list("Refused").map { $0.text("Text") }
+        made.warnings = try answer.list("Warnings").map { $0.text("Text") }
+        let voters = try answer.list("Voters").map(\.text)
+        for server in try answer.list("Servers") {
+            if !server.isTrue("Healthy") {
+                let reason = server["UnhealthyReason"]?.text("Text") ?? server.text("SerfStatus")
+                made.unhealthy.append((server.text("Name"), reason))
+            }
+            let zone = server.text("Zone")
+            guard !zone.isEmpty, voters.contains(server.text("ID")) else { continue }
+            if let place = made.zones.firstIndex(where: { $0.zone == zone }) {
+                made.zones[place].voters += 1
+            } else {
+                made.zones.append((zone, 1))
+            }
+        }
+        return made
+    }
+}
+
+/// Dates as header fields have them (RFC 9110 §5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`.
+enum HeaderDate {
+    private static let months = [
+        "Jan": "01", "Feb": "02", "Mar": "03", "Apr": "04", "May": "05", "Jun": "06",
+        "Jul": "07", "Aug": "08", "Sep": "09", "Oct": "10", "Nov": "11", "Dec": "12",
+    ]
+
+    static func unixSeconds(_ text: String) -> Int64? {
+        let words = text.split(separator: " ")
+        guard words.count == 6, words[5] == "GMT", let month = months[String(words[2])],
+            words[1].utf8.count == 2, words[3].utf8.count == 4
+        else { return nil }
+        return Timestamp.unixNanoseconds(
+            rfc3339: "\(words[3])-\(month)-\(words[1])T\(words[4])Z"
+        ).map { $0 / 1_000_000_000 }
+    }
+}
+
+extension ServerAddress {
+    /// Of this machine alone.
+    var isLocal: Bool {
+        switch place {
+        case .unix: true
+        case .host(let host, _):
+            host.hasPrefix("127.") || ["localhost", "::1", "[::1]"].contains(host)
+        }
+    }
+}
