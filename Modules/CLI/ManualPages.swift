@@ -59,7 +59,7 @@ struct ManualPages {
         """
         .TH \(name.uppercased().replacing("-", with: "\\-")) 1 \(date) "Martlet \(version)" "Martlet"
         .SH NAME
-        \(Self.escaped(name)) \\- \(Self.escaped(synopsis))
+        \(Self.filled("\(Self.escaped(name)) \\- \(Self.escaped(synopsis))"))
 
         """
     }
@@ -71,7 +71,8 @@ struct ManualPages {
         Fine.
         .TP
         .B 1
-        It could not be asked: no server answered, or a file could not be read or written.
+        It could not be asked: no server answered, or a file could not be read or
+        written.
         .TP
         .B 2
         It was asked, and the answer is bad or a refusal; or the command line is wrong.
@@ -115,13 +116,33 @@ struct ManualPages {
     /// Sentences: paragraphs where a line is empty.
     private static func prose(_ text: String) -> String {
         text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
-            line.isEmpty ? ".PP" : guarded(escaped(String(line)))
+            line.isEmpty ? ".PP" : filled(escaped(String(line)))
         }.joined(separator: "\n")
+    }
+
+    /// Lines of a source are short, whatever they are filled to: 80 bytes, where words allow it.
+    private static func filled(_ text: String) -> String { broken(text, by: "\n") }
+
+    /// - Parameter end: what parts two lines in the place of a blank.
+    private static func broken(_ text: String, by end: String) -> String {
+        var lines: [String] = []
+        let words = text.split(separator: " ", omittingEmptySubsequences: false)
+        var line = words.first.map(String.init) ?? ""
+        for word in words.dropFirst() {
+            let isFull = line.utf8.count + word.utf8.count + end.utf8.count > 80
+            if isFull, line.contains(where: { $0 != " " }) {
+                lines.append(guarded(line))
+                line = String(word)
+            } else {
+                line += " " + word
+            }
+        }
+        return (lines + [guarded(line)]).joined(separator: end)
     }
 
     private static func verbatim(_ text: String) -> String {
         text.split(separator: "\n", omittingEmptySubsequences: false)
-            .map { guarded(escaped(String($0))) }.joined(separator: "\n") + "\n"
+            .map { broken(escaped(String($0)), by: " \\\n") }.joined(separator: "\n") + "\n"
     }
 
     /// A line that begins with a dot would be a request.

@@ -52,7 +52,7 @@ public final class APIClient {
 
     /// - Parameters:
     ///   - token: a secret for `X-Nomad-Token`; nil or empty sends none.
-    ///   - headers: sent with each request besides; fit to be sent as they are.
+    ///   - additional: sent with each request besides; fit to be sent as they are.
     ///   - responseBytesMax: the largest body that is read.
     public init(
         loop: any Loop, streams: any Streams, address: SocketAddress, token: String?,

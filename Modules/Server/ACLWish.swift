@@ -26,7 +26,11 @@ extension Server {
         case .setACLPolicy:
             return .acl(.putPolicy(try policyRequest(call)))
         case .deleteACLPolicy:
-            return .acl(.deletePolicy(name: call.parameters[0]))
+            let name = call.parameters[0]
+            guard ACLBounds.isName(name) else {
+                throw APIError(status: 400, message: "no policy can be called \(shown(name))")
+            }
+            return .acl(.deletePolicy(name: name))
         case .createACLToken:
             let request = try ACLTokenRequest.parse(body: body)
             // Clients that change a token may send it here too.
@@ -40,22 +44,31 @@ extension Server {
             }
             return .acl(.updateToken(accessor: request.accessorID, request))
         case .deleteACLToken:
-            return .acl(.deleteToken(accessor: call.parameters[0]))
+            return .acl(.deleteToken(accessor: try id(call.parameters[0], of: "token")))
         case .createACLRole:
             let request = try ACLRoleRequest.parse(body: body)
             guard !request.id.isEmpty else { return .acl(.createRole(request)) }
-            return .acl(.updateRole(id: request.id, request))
+            return .acl(.updateRole(id: try id(request.id, of: "role"), request))
         case .updateACLRole:
             let request = try ACLRoleRequest.parse(body: body)
             guard request.id.isEmpty || request.id == call.parameters[0] else {
                 throw APIError(status: 400, message: "ACL role ID does not match request path")
             }
-            return .acl(.updateRole(id: call.parameters[0], request))
+            return .acl(.updateRole(id: try id(call.parameters[0], of: "role"), request))
         case .deleteACLRole:
-            return .acl(.deleteRole(id: call.parameters[0]))
+            return .acl(.deleteRole(id: try id(call.parameters[0], of: "role")))
         default:
             return .answer
         }
+    }
+
+    /// An id as the tables have it. What is no UUID is nobody's, and never comes into the log.
+    private func id(_ text: String, of object: String) throws(APIError) -> String {
+        let id = text.lowercased()
+        guard ACLBounds.isUUID(id) else {
+            throw APIError(status: 404, message: "cannot find \(object) \(shown(text))")
+        }
+        return id
     }
 
     private func policyRequest(_ call: Call) throws(APIError) -> ACLPolicyRequest {
@@ -72,3 +85,6 @@ extension Server {
         return request
     }
 }
+
+/// For a message: cut.
+private func shown(_ text: String) -> Substring { text.prefix(256) }

@@ -57,9 +57,10 @@ enum Endpoint: Sendable, Equatable {
 }
 
 /// The HTTP surface, as a table. The operator's paths are also served without `/v1`, as the
-/// published specification prints some of them; so are probes, as those who probe expect.
+/// published specification prints some of them; so are probes, as those who probe expect. What it
+/// names, `docs/api/openapi.json` describes.
 enum Routes {
-    private static let table: [(path: String, methods: [RequestHead.Method: Endpoint])] = [
+    static let table: [(path: String, methods: [RequestHead.Method: Endpoint])] = [
         ("/operator/raft/configuration", [.get: .raftConfiguration]),
         ("/operator/raft/peer", [.delete: .removePeer]),
         (

@@ -9,7 +9,7 @@ public protocol LogStore: AnyObject, Sendable {
     /// What is there, read and verified when the store was opened. Cheap.
     var bounds: LogBounds { get }
 
-    /// Term and vote as last written; ``MartletRaft/HardState/initial`` for a new store.
+    /// Term and vote as last written; `HardState.initial` for a new store.
     func hardState() throws(StoreError) -> HardState
 
     /// The commit index that the last batch carried, clamped to the last entry. A hint.

@@ -144,7 +144,7 @@ public struct SecurityCounts: Equatable, Sendable {
     public var connected: UInt64 = 0
     /// Connections that were taken, or made, without TLS: see ``SecurityPolicy/Plaintext/taken``.
     public var plaintext: UInt64 = 0
-    /// Those that failed, in the order of ``SecurityNotice/Reason/allCases``.
+    /// Those that failed, in the order of `SecurityNotice.Reason.allCases`.
     public private(set) var refused = [UInt64](
         repeating: 0, count: SecurityNotice.Reason.allCases.count)
 

@@ -3,7 +3,7 @@ public import MartletTransport
 
 /// The loop of one life of a host. A turn is one event of that host.
 ///
-/// Although ``Loop/enter(_:)`` may come from any thread elsewhere, here all calls come from the
+/// Although `Loop.enter(_:)` may come from any thread elsewhere, here all calls come from the
 /// world's thread: another thread's timing would be part of the history.
 // SAFETY: guarded by the world's single thread, as documented above.
 public final class SimulatedLoop: Loop, @unchecked Sendable {

@@ -8,7 +8,7 @@ public final class SimulatedNetwork {
         didSet { latencyNanoseconds = latency.wholeNanoseconds }
     }
     /// The largest piece that a stream's bytes travel in: of what is written in one turn the first
-    /// ``smallPiecesMax``, those behind them are of any size.
+    /// `smallPiecesMax`, those behind them are of any size.
     public var segmentBytesMax = 65_536 {
         didSet { pieceBytesMax = min(max(1, segmentBytesMax), SimulatedStream.windowBytes) }
     }

@@ -14,7 +14,7 @@ public protocol FaultyStoreFactory: StoreFactory {
 }
 
 extension StoreContract {
-    /// Every call of a broken or closed log throws ``StoreError/broken(_:)``.
+    /// Every call of a broken or closed log throws `StoreError.broken(_:)`.
     public static func expectRefusals(_ log: any LogStore) {
         let calls: [(String, () throws(StoreError) -> Void)] = [
             ("hardState", { () throws(StoreError) in _ = try log.hardState() }),

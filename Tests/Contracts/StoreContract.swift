@@ -192,7 +192,7 @@ public enum StoreContract {
         #expect(try stores.snapshots.list() == [kept[1]])
     }
 
-    /// - Parameter fills: the disk of `factory` holds less than 64 MiB.
+    /// - Parameter factory: of a disk that holds less than 64 MiB.
     public static func fullIsARefusal(_ factory: some StoreFactory) throws {
         let stores = try factory.open()
         var last: UInt64 = 0
