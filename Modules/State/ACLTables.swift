@@ -4,13 +4,27 @@ import MartletAPI
 /// Tokens, policies and roles: who may do what. Changed by ``ACLCommand`` only.
 ///
 /// - Invariant: `accessors`, `roleIDs` and `expiries` say what tokens and roles say, for lookups by
-///   another key; `bytesCount` is what all rows take in a snapshot, and at most ``bytesMax``.
+///   another key; `bytesCount` is what all rows take in a snapshot, and within ``Bounds/bytes``.
 package struct ACLTables: Sendable {
-    package static let tokensMax = 65_536
-    package static let policiesMax = 4096
-    package static let rolesMax = 4096
-    /// Bound of all three together, as ``weight`` counts: what is in the state must fit an archive.
-    package static let bytesMax = 24 << 20
+    /// How much there may be: part of what commands and snapshots mean, so that programs of
+    /// different versions come to the same.
+    package struct Bounds: Equatable, Sendable {
+        package let tokens: Int
+        package let policies: Int
+        package let roles: Int
+        /// Of all three together, as ``weight`` counts.
+        package let bytes: Int
+
+        /// Those of command and snapshot version 4.
+        package static let first = Bounds(
+            tokens: 65_536, policies: 4096, roles: 4096, bytes: 24 << 20)
+        /// Since version 5: a state of a few gigabytes, which pieces keep out of everybody's way.
+        package static let current = Bounds(
+            tokens: 1 << 20, policies: 1 << 20, roles: 1 << 16, bytes: 4 << 30)
+
+        package static func of(version: UInt8) -> Bounds { version < 5 ? .first : .current }
+    }
+
     /// What of these bounds only a bootstrap may use: who has lost every token must get in.
     static let resetTokens = 64
     static let resetBytes = 64 << 10
@@ -47,6 +61,11 @@ package struct ACLTables: Sendable {
 
     /// Whether there ever was anything in them.
     var isKnown: Bool { policyIndex > 0 || tokenIndex > 0 || roleIndex > 0 }
+
+    func fits(_ bounds: Bounds) -> Bool {
+        tokenTable.count <= bounds.tokens && policyTable.count <= bounds.policies
+            && roleTable.count <= bounds.roles && bytesCount <= bounds.bytes
+    }
 
     // MARK: Tokens
 

@@ -136,8 +136,8 @@ package struct State: Equatable, Sendable {
             guard voters != upgradeBaseline else { return .unchanged }
             upgradeBaseline = voters
             upgradeBaselineIndex = index
-        case .acl(let command):
-            return acl.apply(command, at: index)
+        case .acl(let command, let bounds):
+            return acl.apply(command, bounds: bounds, at: index)
         }
         return .applied(modifyIndex: index)
     }

@@ -9,7 +9,7 @@ import MartletBytes
 /// the restore's name. Nothing is in force before restoreEnd, which takes all or nothing.
 package enum StateRestore {
     /// Bound of a state that can be restored. The largest archive has 33 MB: ``State/serversMax``
-    /// servers whose texts are all at their bound, 7.6 MB, and ``ACLTables/bytesMax``.
+    /// servers whose texts are all at their bound, 7.6 MB, and ``ACLTables/Bounds/bytes``.
     package static let bytesMax = 32 << 20
     /// Bound of what restoreBegin of command version 2 announces.
     static let olderBytesMax: UInt64 = 16 << 20

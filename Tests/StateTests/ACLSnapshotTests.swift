@@ -25,6 +25,15 @@ import Testing
         #expect(bytes[0] == 4 && command.minimumReaderVersion == Command.aclVersion)
     }
 
+    @Test("With the larger bounds it needs version 5")
+    func larger() throws {
+        let command = Command.acl(.upsertPolicies([policy("a")]), bounds: .current)
+        let bytes = command.encoded()
+        #expect(bytes[0] == 5 && command.minimumReaderVersion == Command.largeVersion)
+        #expect(try Command(decoding: bytes) == command)
+        #expect(try Command(decoding: [4] + bytes.dropFirst()) != command)
+    }
+
     @Test("Every shortening and every lengthening of a command is refused", arguments: commands)
     func lengths(command: Command) {
         let bytes = command.encoded()

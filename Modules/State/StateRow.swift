@@ -2,10 +2,16 @@
 import MartletAPI
 import MartletBytes
 
-/// A row of one of the tables of ``ACLTables``.
-protocol ACLRow: Sendable {
+/// A row of a table of the state: how a snapshot writes and reads it. A table whose rows conform is
+/// one line of ``State/sections(version:)``.
+protocol StateRow: Sendable {
+    associatedtype Key: Comparable & Sendable
+
+    /// No row takes more bytes in a snapshot, without its indexes.
+    static var bytesMax: Int { get }
+
     /// Where it stands in its table.
-    var key: String { get }
+    var key: Key { get }
     var createIndex: UInt64 { get set }
     var modifyIndex: UInt64 { get set }
 
@@ -14,7 +20,7 @@ protocol ACLRow: Sendable {
     func write(to writer: inout ByteWriter)
 }
 
-extension ACLRow {
+extension StateRow {
     /// The same row, as it was made and last written then.
     func written(created: UInt64, modified: UInt64) -> Self {
         var row = self
@@ -24,19 +30,30 @@ extension ACLRow {
     }
 }
 
-extension ACLPolicy: ACLRow {
+// Texts, hashes and lists have four bytes before them.
+
+extension ACLPolicy: StateRow {
+    static let bytesMax =
+        4 * 4 + ACLBounds.nameBytesMax + ACLBounds.descriptionBytesMax + ACLBounds.rulesBytesMax
+        + 32
     var key: String { name }
     init(reading reader: inout StateReader) throws(StateError) { self = try reader.policy() }
     func write(to writer: inout ByteWriter) { writer.write(self) }
 }
 
-extension ACLToken: ACLRow {
+extension ACLToken: StateRow {
+    static let bytesMax =
+        5 * 4 + 36 + 32 + 2 + ACLBounds.tokenNameBytesMax
+        + ACLBounds.linksMax * (4 + ACLBounds.nameBytesMax + 4 + 36) + 8 + 9 + 32
     var key: String { accessorID }
     init(reading reader: inout StateReader) throws(StateError) { self = try reader.token() }
     func write(to writer: inout ByteWriter) { writer.write(self) }
 }
 
-extension ACLRole: ACLRow {
+extension ACLRole: StateRow {
+    static let bytesMax =
+        5 * 4 + 36 + ACLBounds.nameBytesMax + ACLBounds.descriptionBytesMax
+        + ACLBounds.linksMax * (4 + ACLBounds.nameBytesMax) + 32
     var key: String { id }
     init(reading reader: inout StateReader) throws(StateError) { self = try reader.role() }
     func write(to writer: inout ByteWriter) { writer.write(self) }
