@@ -168,4 +168,7 @@ extension Endpoint {
         default: 1 << 20
         }
     }
+
+    /// Whether it is carried out while its body comes, as ``APIRequest/stream``.
+    var takesBodyInPieces: Bool { self == .restoreSnapshot }
 }

@@ -46,7 +46,28 @@ extension Server {
         } catch {
             return respond(.text(error.status, error.message))
         }
-        carryOut(call, deadline: loop.now + call.hold, respond: respond)
+        guard let body = call.request.stream else {
+            return carryOut(call, deadline: loop.now + call.hold, respond: respond)
+        }
+        gather(body, for: call, respond: respond)
+    }
+
+    private func gather(
+        _ body: StreamedBody, for call: Call, respond: @escaping (APIResponse) -> Void
+    ) {
+        let bytesMax = call.endpoint.bodyBytesMax
+        SourceCollector.collect(body.source, bytesMax: bytesMax) { [weak self] result in
+            guard let self else { return respond(.text(503, "the server is stopping")) }
+            switch result {
+            case .success(let bytes):
+                var whole = call.with(bytes)
+                whole.request.stream = nil
+                self.carryOut(whole, deadline: self.loop.now + call.hold, respond: respond)
+            case .failure(.tooLarge):
+                respond(.text(413, "the body is longer than \(bytesMax) bytes"))
+            case .failure(.failed(let reason)): respond(.text(400, reason))
+            }
+        }
     }
 
     /// A request that another server passed on: answered here, or given back.

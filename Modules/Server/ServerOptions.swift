@@ -184,6 +184,13 @@ package struct HTTPServiceLimits: Sendable {
     package var requestsMax = 16_384
     /// Requests of one address being worked on; beyond, 429 with `Retry-After`.
     package var requestsPerClientMax = 4096
+    /// From the end of a body that came piece by piece to the answer: a whole state may be taken in.
+    package var streamedAnswerTimeout: Duration = .seconds(600)
+    /// Bodies on their way piece by piece in all; beyond, 503 with `Retry-After`. Each holds some
+    /// 512 KiB at most.
+    package var streamsMax = 256
+    /// Those of one address; beyond, 429 with `Retry-After`.
+    package var streamsPerClientMax = 64
     /// The longest `?wait_for_leader`.
     package var leaderHoldMax: Duration = .seconds(30)
 
