@@ -12,6 +12,9 @@ struct APIRequest {
     /// The body of an endpoint that takes it in pieces; ``body`` is empty then. Of use once.
     var stream: StreamedBody?
 
+    /// Its body cannot be read from the beginning any more.
+    var hasBegunBody: Bool { (stream?.source as? IncomingBody)?.hasBegun == true }
+
     /// The longest body that is taken in pieces, of which none is held.
     static let streamedBodyBytesMax = 4 << 30
     /// The longest body that one server passes on to another.

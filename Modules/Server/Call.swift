@@ -171,4 +171,7 @@ extension Endpoint {
 
     /// Whether it is carried out while its body comes, as ``APIRequest/stream``.
     var takesBodyInPieces: Bool { self == .restoreSnapshot }
+
+    /// Whether its body or its answer may be longer than what one server passes on in a frame.
+    var goesInPieces: Bool { takesBodyInPieces || self == .saveSnapshot }
 }

@@ -14,7 +14,7 @@ import MartletTransport
 /// ```
 ///
 /// A body that is taken, and an answer that is streamed, goes piece by piece at the pace of the slower
-/// end: ``IncomingBody``, ``AnswerStream``.
+/// end: ``IncomingBody``, ``BodyPump``.
 ///
 /// A request that follows while one is worked on waits in the reader, and beyond its bound in the
 /// kernel: a client that sends faster than it reads stops itself. One that sends many requests ahead
@@ -32,7 +32,7 @@ final class HTTPConnection: StreamHandler {
         /// The answer is being made.
         case working
         /// The answer has begun, and its body is made as the client fetches it.
-        case streaming(AnswerStream)
+        case streaming(BodyPump)
         /// The request is refused and answered; what is left of its body is thrown away.
         case skipping
         /// Nothing more is read; what is queued leaves.
@@ -388,17 +388,25 @@ final class HTTPConnection: StreamHandler {
         var framing = head.framing
         framing.keepsAlive = framing.keepsAlive && !hasEnded && !reader.mustClose
         output.removeAll(keepingCapacity: true)
-        let writer = Response(response).writeHead(
+        var writer = Response(response).writeHead(
             to: &output, for: &framing, length: body.length, dateHeader: front.dateHeader())
         let bytes = output
         stream.write(bytes.span)
         front.server.timings.observeRequest(now - since, kind)
         since = now
         let keepsAlive = framing.keepsAlive
-        let answer = AnswerStream(body, on: stream, loop: front.loop, writer: writer) {
-            [weak self] isWhole in
-            self?.streamed(isWhole: isWhole, keepsAlive: keepsAlive)
-        }
+        let answer = BodyPump(
+            body, on: stream, loop: front.loop,
+            encode: { piece, output in
+                switch piece {
+                case .bytes(let bytes): writer.write(bytes, to: &output)
+                case .end: writer.end(to: &output)
+                case .failed: false
+                }
+            },
+            finished: { [weak self] isWhole in
+                self?.streamed(isWhole: isWhole, keepsAlive: keepsAlive)
+            })
         phase = .streaming(answer)
         front.streamBegan(for: client)
         guard !framing.isHead, !(hasEnded && body.isLive) else {
@@ -408,7 +416,7 @@ final class HTTPConnection: StreamHandler {
         answer.start()
     }
 
-    private func endStream(_ answer: AnswerStream) {
+    private func endStream(_ answer: BodyPump) {
         answer.cancel()
         front.streamEnded(for: client)
     }

@@ -10,6 +10,8 @@ struct Hello {
         case peer = 1
         /// One snapshot.
         case snapshot = 2
+        /// One request that is passed on, with bodies that go piece by piece.
+        case request = 3
     }
 
     static let magic: UInt32 = 0x4C54_524D  // "MRTL"
@@ -18,6 +20,8 @@ struct Hello {
     static let protocolMax: UInt16 = 5
     /// The first in which a request that is passed on says whose it is.
     static let credentialProtocol: UInt16 = 4
+    /// The first with connections for one request (``Purpose/request``).
+    static let requestProtocol: UInt16 = 5
 
     /// The highest that the sender speaks.
     var protocolMax: UInt16

@@ -12,6 +12,7 @@ package import MartletTransport
 package enum Reencoding: String, CaseIterable, Sendable {
     case hello, helloReply
     case forward, forwardReply, credential
+    case peerRequest, peerReply
     case raftMessage, snapshotOffer
     case memberInfo, gossipMessage
     case founding
@@ -29,6 +30,8 @@ package enum Reencoding: String, CaseIterable, Sendable {
         case .forward: try APIRequest(reading: &reader).write(to: &writer)
         case .credential: try Credential(reading: &reader).write(to: &writer)
         case .forwardReply: try ForwardReply(reading: &reader).write(to: &writer)
+        case .peerRequest: try PeerRequest(reading: &reader).write(to: &writer)
+        case .peerReply: try PeerReply(reading: &reader).write(to: &writer)
         case .raftMessage:
             let version = Hello.protocolMax
             RaftCodec.write(

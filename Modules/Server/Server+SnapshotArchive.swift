@@ -55,6 +55,13 @@ extension Server {
     // MARK: Restore
 
     func restoreArchive(_ call: Call, _ done: @escaping (LeadOutcome) -> Void) {
+        withWholeBody(call, respond: { done(.answered($0)) }) { [weak self] call in
+            guard let self else { return done(.notLeader) }
+            self.restoreWhole(call, done)
+        }
+    }
+
+    private func restoreWhole(_ call: Call, _ done: @escaping (LeadOutcome) -> Void) {
         restore(archive: call.request.body) { [weak self] outcome in
             guard let self else { return done(.notLeader) }
             switch outcome {

@@ -211,10 +211,19 @@ package final class SimulatedCluster {
         _ node: Node, _ method: ClientMethod, _ target: String, body: String? = nil,
         token: String? = nil, timeout: Duration = .seconds(10)
     ) -> Result<ClientResponse, ClientError> {
+        ask(
+            node, method, target, bytes: body.map { Array($0.utf8) }, token: token,
+            timeout: timeout)
+    }
+
+    /// The same with a body that is no text.
+    package func ask(
+        _ node: Node, _ method: ClientMethod, _ target: String, bytes content: [UInt8]?,
+        token: String? = nil, timeout: Duration = .seconds(10)
+    ) -> Result<ClientResponse, ClientError> {
         let client = client(of: node, token: token)
         let answer = UncheckedBox<Result<ClientResponse, ClientError>?>(value: nil)
         let sender = UncheckedBox(value: client)
-        let content = body.map { Array($0.utf8) }
         clientHost.loop.enter {
             sender.value.send(method, target, body: content, timeout: timeout) {
                 answer.value = $0

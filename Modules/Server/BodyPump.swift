@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import MartletHTTP
 import MartletTransport
 
 /// A body that is made while it is sent, or comes while it is read.
@@ -11,22 +10,22 @@ struct StreamedBody {
     var isLive = false
 }
 
-/// Sends an answer's body piece by piece: asks its source for more only while the connection has room,
-/// so that a client that reads slowly slows the source and fills no memory.
+/// Sends a body piece by piece: asks its source for more only while the connection has room, so that a
+/// reader that is slow slows the source and fills no memory.
 ///
 /// ```
 ///   asking ──piece──▶ room? ──yes──▶ asking
 ///                       └──no──▶ waiting ──fetched──▶ asking
 ///   any ── end, failure, cancel() ──▶ over
 /// ```
-final class AnswerStream {
+final class BodyPump {
     /// What may wait in the connection before the next piece is asked for.
     private static let queuedBytesMax = 256 << 10
 
     private let body: StreamedBody
     private let stream: any ByteStream
     private let loop: any Loop
-    private var writer: BodyWriter
+    private let encode: (SourcePiece, inout [UInt8]) -> Bool
     private var finished: ((_ isWhole: Bool) -> Void)?
     private var isAsking = false
     private var isPumping = false
@@ -39,16 +38,20 @@ final class AnswerStream {
     /// When more was fetched, or nothing was there to fetch.
     private var fetchedAt: Duration
 
-    /// - Parameter finished: called once, later than ``start()``, unless it is cancelled before: false
-    ///   when the body is not what was promised, and the connection cannot be used any more.
+    /// - Parameters:
+    ///   - encode: appends a piece, the end or a failure in the connection's form; false if it does not
+    ///     fit what was promised.
+    ///   - finished: called once, later than ``start()``, unless it is cancelled before: false when the
+    ///     body is not what was promised.
     init(
-        _ body: StreamedBody, on stream: any ByteStream, loop: any Loop, writer: BodyWriter,
+        _ body: StreamedBody, on stream: any ByteStream, loop: any Loop,
+        encode: @escaping (SourcePiece, inout [UInt8]) -> Bool,
         finished: @escaping (_ isWhole: Bool) -> Void
     ) {
         self.body = body
         self.stream = stream
         self.loop = loop
-        self.writer = writer
+        self.encode = encode
         self.finished = finished
         fetchedAt = loop.now
     }
@@ -70,7 +73,7 @@ final class AnswerStream {
         body.source.cancel()
     }
 
-    /// Whether the client has not fetched a byte for so long, although there are some.
+    /// Whether the reader has not fetched a byte for so long, although there are some.
     func isStuck(at now: Duration, for timeout: Duration) -> Bool {
         let nowFetched = written - stream.queuedBytes
         if nowFetched > fetched || stream.queuedBytes == 0 {
@@ -85,15 +88,15 @@ final class AnswerStream {
         isPumping = true
         defer { isPumping = false }
         while finished != nil, !isAsking {
-            guard stream.queuedBytes < Self.queuedBytesMax else { return waitForClient() }
+            guard stream.queuedBytes < Self.queuedBytesMax else { return waitForReader() }
             isAsking = true
             body.source.next { [weak self] in self?.took($0) }
         }
     }
 
     /// What was queued in this turn may all leave at its end, of which the stream says nothing. The
-    /// next piece is for another turn in any case: a fast client must not keep the loop for itself.
-    private func waitForClient() {
+    /// next piece is for another turn in any case: a fast reader must not keep the loop for itself.
+    private func waitForReader() {
         loop.atEndOfTurn { [weak self] in
             guard let self, self.stream.queuedBytes == 0 else { return }
             self.timer?.arm(at: .zero)
@@ -104,27 +107,18 @@ final class AnswerStream {
         isAsking = false
         guard finished != nil else { return }
         output.removeAll(keepingCapacity: true)
-        switch piece {
-        case .bytes(let bytes):
-            guard writer.write(bytes, to: &output) else {
-                body.source.cancel()
-                return finish(isWhole: false)
-            }
-            send()
-            pump()
-        case .end:
-            let isWhole = writer.end(to: &output)
-            send()
-            finish(isWhole: isWhole)
-        case .failed:
-            finish(isWhole: false)
-        }
-    }
-
-    private func send() {
+        let fits = encode(piece, &output)
         let bytes = output
         written += bytes.count
         stream.write(bytes.span)
+        switch piece {
+        case .bytes where fits: pump()
+        case .bytes:
+            body.source.cancel()
+            finish(isWhole: false)
+        case .end: finish(isWhole: fits)
+        case .failed: finish(isWhole: false)
+        }
     }
 
     private func finish(isWhole: Bool) {
