@@ -381,6 +381,8 @@ final class Replica {
     private func apply(_ entries: [Entry]) {
         guard let last = entries.last else { return }
         let began = loop.now
+        // What a restore replaces, or leaves behind, may be large.
+        let old = state.restoreIndex == nil ? nil : state
         for entry in entries {
             if let since = inLog.since(entry) { timings.commit.observe(began - since) }
             switch entry.kind {
@@ -403,6 +405,7 @@ final class Replica {
             appliedTerm = entry.term
         }
         timings.apply.observe(loop.now - began)
+        if let old, old.restoreIndex != state.restoreIndex { letGo(of: old) }
         delegate?.replicaApplied(through: last.index)
     }
 

@@ -46,6 +46,8 @@ package struct ACLTables: Sendable {
     var roleIndex: UInt64 = 0
     /// Log index of the bootstrap in force; 0 before the first.
     var bootstrapIndex: UInt64 = 0
+    /// Of rows that have none: see ``StateRow/dated(_:)``.
+    var restoredIndex: UInt64 = 0
 
     /// Orders tokens by when they expire.
     private struct Expiry: Comparable, Sendable {
@@ -154,18 +156,23 @@ package struct ACLTables: Sendable {
 
     // MARK: Restoring
 
-    /// The same, as if written at `index`. A reset of the bootstrap that was prepared before fails.
+    /// The same with rows that have no indexes. O(n).
+    func undated() -> ACLTables {
+        var undated = self
+        func undate<Row: StateRow>(_ row: Row) -> Row { row.written(created: 0, modified: 0) }
+        for element in policyTable { undated.insert(undate(element.value)) }
+        for element in tokenTable { undated.insert(undate(element.value)) }
+        for element in roleTable { undated.insert(undate(element.value)) }
+        return undated
+    }
+
+    /// The same, as if written at `index`, in no time: rows without indexes count as written then. A
+    /// reset of the bootstrap that was prepared before fails.
+    ///
+    /// - Precondition: the rows were read without their indexes.
     func restored(at index: UInt64) -> ACLTables {
-        var restored = ACLTables()
-        for element in policyTable {
-            restored.insert(element.value.written(created: index, modified: index))
-        }
-        for element in tokenTable {
-            restored.insert(element.value.written(created: index, modified: index))
-        }
-        for element in roleTable {
-            restored.insert(element.value.written(created: index, modified: index))
-        }
+        var restored = self
+        restored.restoredIndex = index
         restored.policyIndex = index
         restored.tokenIndex = index
         restored.roleIndex = index
@@ -176,10 +183,17 @@ package struct ACLTables: Sendable {
 
 extension ACLTables: Equatable {
     package static func == (left: Self, right: Self) -> Bool {
-        left.policyIndex == right.policyIndex && left.tokenIndex == right.tokenIndex
+        func isEqual<Row: StateRow & Equatable>(
+            _ table: (ACLTables) -> OrderedTable<String, Row>
+        ) -> Bool {
+            table(left).count == table(right).count
+                && table(left).elementsEqual(table(right)) {
+                    $0.value.dated(left.restoredIndex) == $1.value.dated(right.restoredIndex)
+                }
+        }
+        return left.policyIndex == right.policyIndex && left.tokenIndex == right.tokenIndex
             && left.roleIndex == right.roleIndex && left.bootstrapIndex == right.bootstrapIndex
-            && left.policyTable == right.policyTable && left.tokenTable == right.tokenTable
-            && left.roleTable == right.roleTable
+            && isEqual { $0.policyTable } && isEqual { $0.tokenTable } && isEqual { $0.roleTable }
     }
 }
 

@@ -31,7 +31,7 @@ import MartletBytes
 /// version 4. Version 3 also has kinds 1 and 3 with an author before the configuration, and kind 5
 /// with a zone or an upgrade version; version 4 has kind 7 of a state beyond the bound of version 2,
 /// and kind 9 of a state with ACL tables. Without those they stay what they were. Version 5 has kinds
-/// 13 to 22 with the bounds of ``ACLTables/Bounds/current``.
+/// 13 to 22 with the bounds of ``ACLTables/Bounds/current``, and kind 7 of a restore that is staged.
 ///
 /// A kind that is added, or a field, takes the next version. It is proposed only once every server
 /// of the configuration reads that version: an older one would refuse what the others apply.
@@ -47,7 +47,9 @@ package enum Command: Equatable, Sendable {
     case putServer(ServerIdentity)
     case removeServer(id: String)
     /// Announces a state to restore: ``StateRestore`` says how it goes on.
-    case restoreBegin(sizeBytes: UInt64, checksum: UInt32)
+    ///
+    /// If it is staged, the chunks are read as they come, and a state may be as large as the tables.
+    case restoreBegin(sizeBytes: UInt64, checksum: UInt32, isStaged: Bool = false)
     /// The chunk with this number, from 0, of the restore that began at this log index.
     case restoreChunk(restore: UInt64, number: UInt32, bytes: [UInt8])
     /// Puts the restore that began at this log index in force; `hasACL` says whether it may have the
@@ -73,7 +75,8 @@ package enum Command: Equatable, Sendable {
         case .setAutopilot(_, _, let author), .setScheduler(_, _, let author):
             author == nil ? 1 : Self.historyVersion
         case .putServer(let server): server.hasLabels ? Self.historyVersion : 1
-        case .restoreBegin(let size, _):
+        case .restoreBegin(_, _, isStaged: true): Self.largeVersion
+        case .restoreBegin(let size, _, isStaged: false):
             size > StateRestore.olderBytesMax ? Self.aclVersion : Self.restoreVersion
         case .restoreChunk: Self.restoreVersion
         case .restoreEnd(_, let hasACL): hasACL ? Self.aclVersion : Self.restoreVersion
@@ -128,7 +131,7 @@ package enum Command: Equatable, Sendable {
             writer.write(server)
             if server.hasLabels { writer.writeLabels(server) }
         case .removeServer(let id): writer.write(string: id)  // May be long, and then refused.
-        case .restoreBegin(let sizeBytes, let checksum):
+        case .restoreBegin(let sizeBytes, let checksum, _):
             writer.write(sizeBytes)
             writer.write(checksum)
         case .restoreChunk(let restore, let number, let bytes):
@@ -171,6 +174,9 @@ package enum Command: Equatable, Sendable {
                 throw .malformed("a state of \(size) bytes in version \(version)")
             }
             self = .restoreBegin(sizeBytes: size, checksum: try reader.uint32())
+        case (5, 7):
+            self = .restoreBegin(
+                sizeBytes: try reader.uint64(), checksum: try reader.uint32(), isStaged: true)
         case (2, 8):
             self = .restoreChunk(
                 restore: try reader.uint64(), number: try reader.uint32(),

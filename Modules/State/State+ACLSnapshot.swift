@@ -11,9 +11,11 @@ import MartletBytes
 /// | …     | the table of tokens, by accessor id                                     |
 /// | …     | the table of roles, by id                                               |
 ///
-/// Tables are as ``StateSection/table(_:max:index:rows:insert:)`` says.
+/// Tables are as ``StateSection/table(_:max:_:index:rows:restoredIndex:insert:)`` says.
 extension ACLTables {
-    static func sections(_ bounds: Bounds) -> [StateSection] {
+    static func sections(
+        _ bounds: Bounds, _ indexes: StateSection.RowIndexes
+    ) -> [StateSection] {
         [
             .head(bytesMax: 8) { state, writer in
                 writer.write(state.acl.bootstrapIndex)
@@ -21,15 +23,15 @@ extension ACLTables {
                 state.acl.bootstrapIndex = try reader.uint64()
             },
             .table(
-                "policies", max: bounds.policies, index: \.acl.policyIndex,
-                rows: { $0.acl.policyTable },
+                "policies", max: bounds.policies, indexes, index: \.acl.policyIndex,
+                rows: { $0.acl.policyTable }, restoredIndex: { $0.acl.restoredIndex },
                 insert: { (policy: ACLPolicy, state) throws(StateError) in
                     state.acl.insert(policy)
                     try state.acl.check(bounds)
                 }),
             .table(
-                "tokens", max: bounds.tokens, index: \.acl.tokenIndex,
-                rows: { $0.acl.tokenTable },
+                "tokens", max: bounds.tokens, indexes, index: \.acl.tokenIndex,
+                rows: { $0.acl.tokenTable }, restoredIndex: { $0.acl.restoredIndex },
                 insert: { (token: ACLToken, state) throws(StateError) in
                     guard state.acl.token(token.digest) == nil else {
                         throw .malformed("token \(token.accessorID) has the secret of another")
@@ -38,8 +40,8 @@ extension ACLTables {
                     try state.acl.check(bounds)
                 }),
             .table(
-                "roles", max: bounds.roles, index: \.acl.roleIndex,
-                rows: { $0.acl.roleTable },
+                "roles", max: bounds.roles, indexes, index: \.acl.roleIndex,
+                rows: { $0.acl.roleTable }, restoredIndex: { $0.acl.restoredIndex },
                 insert: { (role: ACLRole, state) throws(StateError) in
                     guard state.acl.role(named: role.name) == nil else {
                         throw .malformed("two roles named \(role.name)")
@@ -49,7 +51,7 @@ extension ACLTables {
                 }),
             .head(bytesMax: 0) { _, _ in
             } read: { (_, state) throws(StateError) in
-                guard state.acl.bootstrapIndex <= state.acl.tokenIndex else {
+                guard state.acl.bootstrapIndex <= state.acl.tokenIndex || indexes == .absent else {
                     throw .malformed(
                         "bootstrap at \(state.acl.bootstrapIndex), tokens changed at "
                             + "\(state.acl.tokenIndex)")

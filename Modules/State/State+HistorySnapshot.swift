@@ -27,16 +27,13 @@ extension StateSection {
                 guard count <= History.leadersMax else { throw .malformed("\(count) terms") }
                 return count
             },
-            elementReader: {
-                var previous: UInt64 = 0
-                return { (reader, state) throws(StateError) in
-                    previous = try reader.recordIndex(
-                        after: previous, last: state.lastAppliedIndex)
-                    var leader = try reader.leader()
-                    leader.index = previous
-                    guard state.terms.record(leader) else {
-                        throw .malformed("term \(leader.term) is out of order")
-                    }
+            readElement: { (reader, state) throws(StateError) in
+                let index = try reader.recordIndex(
+                    after: state.terms.newestIndex, last: state.lastAppliedIndex)
+                var leader = try reader.leader()
+                leader.index = index
+                guard state.terms.record(leader) else {
+                    throw .malformed("term \(leader.term) is out of order")
                 }
             })
     }
@@ -58,22 +55,20 @@ extension StateSection {
                 guard count <= History.eventsMax else { throw .malformed("\(count) events") }
                 return count
             },
-            elementReader: {
-                { (reader, state) throws(StateError) in
-                    try state.eventLog.appendNext(of: &reader, last: state.lastAppliedIndex)
-                }
+            readElement: { (reader, state) throws(StateError) in
+                try state.eventLog.appendNext(of: &reader, last: state.lastAppliedIndex)
             })
     }
 
     /// Reads what only all records together show as well.
-    static var baseline: StateSection {
+    static func baseline(_ indexes: RowIndexes) -> StateSection {
         .head(bytesMax: 8 + 1 + 8) { state, writer in
             writer.write(state.upgradeBaselineIndex)
             writer.write(state.upgradeBaseline != nil)
             if let baseline = state.upgradeBaseline { writer.write(baseline) }
         } read: { (reader, state) throws(StateError) in
             let newest = max(state.terms.newestIndex, state.eventLog.newestIndex)
-            guard state.historyIndex == newest else {
+            guard state.historyIndex == newest || indexes == .absent else {
                 throw .malformed(
                     "history changed at \(state.historyIndex), its newest is of \(newest)")
             }

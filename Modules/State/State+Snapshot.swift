@@ -37,8 +37,19 @@ import MartletBytes
 /// Version 4, written once there was a token, policy or role: all of version 3, and behind it what
 /// `State+ACLSnapshot.swift` says.
 ///
-/// Version 5, written once the tables of version 4 are beyond the bounds that version 4 has: the same,
-/// with the bounds of ``ACLTables/Bounds/current``.
+/// Version 5, written once the tables of version 4 are beyond the bounds that version 4 has, or a restore
+/// is under way that is read as it comes: the same, with the bounds of ``ACLTables/Bounds/current``. Such
+/// a restore has 2 in place of whether there is one, 0 chunks, and then
+///
+/// | bytes | meaning                                                              |
+/// |-------|----------------------------------------------------------------------|
+/// | 8, 4  | bytes of it that came; CRC-32C of them                               |
+/// | 1     | version of the state in them; 0 before its first byte                |
+/// | 1, 4  | number of its sections that are begun; elements left in the last     |
+/// | 4…    | bytes that were not read yet                                         |
+///
+/// and, at the end of everything, the sections of the state as far as it was read, its rows without
+/// indexes.
 ///
 /// Values are written as `Codec.swift`, `HistoryCodec.swift` and `ACLCodec.swift` say. The layout is the
 /// list of ``sections(version:)``; ``StateEncoder`` and ``StateDecoder`` go through it piece by piece.
@@ -48,17 +59,24 @@ extension State {
 
     /// What follows the byte of the version, in its order. A table that is added is a line behind
     /// the others, of a version of its own.
-    static func sections(version: UInt8) -> [StateSection] {
+    ///
+    /// - Parameter staged: the version of the state that is being restored, if it is read as it comes.
+    static func sections(
+        version: UInt8, _ indexes: StateSection.RowIndexes = .kept, staged: UInt8? = nil
+    ) -> [StateSection] {
         var sections: [StateSection] = [.settings, .servers(version: version)]
-        if version > 1 { sections += [.restore] }
-        if version > 2 { sections += [.terms, .events, .baseline] }
-        if version > 3 { sections += ACLTables.sections(.of(version: version)) }
+        if version > 1 { sections += [.restore(version: version, indexes)] }
+        if version > 2 { sections += [.terms, .events, .baseline(indexes)] }
+        if version > 3 { sections += ACLTables.sections(.of(version: version), indexes) }
+        if let staged, staged > 0 {
+            sections += Self.sections(version: staged, .absent).map(\.ofStaged)
+        }
         return sections
     }
 
     /// The oldest version that can hold this state.
     var neededVersion: UInt8 {
-        if !acl.fits(.first) { return 5 }
+        if !acl.fits(.first) || pendingRestore?.decoder != nil { return 5 }
         if acl.isKnown { return 4 }
         if historyIndex > 0 || upgradeBaselineIndex > 0
             || serverTable.contains(where: { $0.value.hasLabels })
@@ -151,71 +169,12 @@ extension StateSection {
                 }
                 return count
             },
-            elementReader: {
-                var previous = ""
-                return { (reader, state) throws(StateError) in
-                    let server = try reader.server(version: version)
-                    guard previous < server.id else {
-                        throw .malformed("server \(server.id) is out of order")
-                    }
-                    previous = server.id
-                    state.serverTable.insert(server, at: server.id)
+            readElement: { (reader, state) throws(StateError) in
+                let server = try reader.server(version: version)
+                if let last = state.serverTable.lastKey, last >= server.id {
+                    throw .malformed("server \(server.id) is out of order")
                 }
+                state.serverTable.insert(server, at: server.id)
             })
-    }
-}
-
-// MARK: A restore
-
-extension StateSection {
-    fileprivate static var restore: StateSection {
-        StateSection(
-            headBytesMax: 8 + 1 + 8 + 8 + 4 + 4, elementBytesMax: 4 + StateRestore.chunkBytes,
-            writeHead: { state, writer in
-                writer.write(state.restoredIndex)
-                writer.write(state.pendingRestore != nil)
-                guard let pending = state.pendingRestore else { return }
-                writer.write(pending.index)
-                writer.write(UInt64(pending.size))
-                writer.write(pending.checksum)
-                writer.write(UInt32(pending.chunks.count))
-            },
-            elementWriter: { state in
-                var chunks = (state.pendingRestore?.chunks ?? []).makeIterator()
-                return { writer in
-                    guard let chunk = chunks.next() else { return false }
-                    writer.write(bytes: chunk)
-                    return true
-                }
-            },
-            readHead: { (reader, state) throws(StateError) in
-                try state.readRestoreHead(&reader)
-            },
-            elementReader: {
-                var number: UInt32 = 0
-                return { (reader, state) throws(StateError) in
-                    try state.pendingRestore?.add(try reader.chunk(), number: number)
-                    number += 1
-                }
-            })
-    }
-}
-
-extension State {
-    fileprivate mutating func readRestoreHead(
-        _ reader: inout StateReader
-    ) throws(StateError) -> UInt32 {
-        restoredIndex = try reader.uint64()
-        guard restoredIndex <= lastAppliedIndex else {
-            throw .malformed("restored at \(restoredIndex), after \(lastAppliedIndex)")
-        }
-        guard try reader.bool() else { return 0 }
-        let index = try reader.uint64()
-        guard restoredIndex < index, index <= lastAppliedIndex,
-            lastAppliedIndex - index <= StateRestore.entriesMax
-        else { throw .malformed("a restore under way since \(index) at \(lastAppliedIndex)") }
-        pendingRestore = try PendingRestore(
-            index: index, size: try reader.uint64(), checksum: try reader.uint32())
-        return try reader.uint32()
     }
 }

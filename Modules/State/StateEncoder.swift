@@ -19,7 +19,9 @@ package struct StateEncoder {
     package init(_ state: State) {
         let version = state.neededVersion
         self.state = state
-        sections = State.sections(version: version).reversed()
+        sections = State.sections(
+            version: version, staged: state.pendingRestore?.decoder?.version
+        ).reversed()
         writer.write(version)
     }
 

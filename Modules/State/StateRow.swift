@@ -28,6 +28,15 @@ extension StateRow {
         row.modifyIndex = modified
         return row
     }
+
+    /// A restore takes rows as they are, so that it takes no time: they have no indexes, which stands
+    /// for the restore's.
+    func dated(_ restoredIndex: UInt64) -> Self {
+        guard createIndex == 0 || modifyIndex == 0 else { return self }
+        return written(
+            created: createIndex == 0 ? restoredIndex : createIndex,
+            modified: modifyIndex == 0 ? restoredIndex : modifyIndex)
+    }
 }
 
 // Texts, hashes and lists have four bytes before them.

@@ -4,7 +4,20 @@ import MartletBytes
 /// A stretch of the snapshot's bytes: a head, and as many elements as it says. Each of them is written
 /// and read whole; between any two, ``StateEncoder`` and ``StateDecoder`` may stop for as long as they
 /// like. So neither ever holds more than a piece and one element.
+///
+/// - Invariant: what reads an element needs nothing but the state as far as it was read, so that a state
+///   in the middle of being read is a value like any other (``PendingRestore``).
 struct StateSection {
+    /// What becomes of the indexes of rows.
+    enum RowIndexes: Equatable, Sendable {
+        /// They stand before each row.
+        case kept
+        /// They stand there, and are of another log: rows are without, until they are in force.
+        case dropped
+        /// They do not stand there: these are the rows of a state that is being restored.
+        case absent
+    }
+
     typealias Read<Value> = (inout StateReader, inout State) throws(StateError) -> Value
 
     /// No head takes more bytes.
@@ -16,8 +29,7 @@ struct StateSection {
     let elementWriter: (State) -> (inout ByteWriter) -> Bool
     /// Gives the number of elements.
     let readHead: Read<UInt32>
-    /// Makes what reads the next element at each call.
-    let elementReader: () -> Read<Void>
+    let readElement: Read<Void>
 }
 
 extension StateSection {
@@ -32,7 +44,7 @@ extension StateSection {
             readHead: { (reader, state) throws(StateError) in
                 try read(&reader, &state)
                 return 0
-            }, elementReader: { { (_, _) in } })
+            }, readElement: { (_, _) in })
     }
 
     /// | bytes | meaning                                                                       |
@@ -44,10 +56,12 @@ extension StateSection {
     /// - Parameters:
     ///   - name: of the rows, for errors.
     ///   - max: bound of their number.
+    ///   - restoredIndex: what stands for the indexes of rows that have none.
     ///   - insert: takes the next row, which is beyond those before it.
     static func table<Row: StateRow>(
-        _ name: String, max: Int, index: WritableKeyPath<State, UInt64>,
+        _ name: String, max: Int, _ indexes: RowIndexes, index: WritableKeyPath<State, UInt64>,
         rows: @escaping (State) -> OrderedTable<Row.Key, Row>,
+        restoredIndex: @escaping (State) -> UInt64 = { _ in 0 },
         insert: @escaping (Row, inout State) throws(StateError) -> Void
     ) -> StateSection {
         StateSection(
@@ -58,10 +72,14 @@ extension StateSection {
             },
             elementWriter: { state in
                 var iterator = rows(state).makeIterator()
+                let restored = restoredIndex(state)
                 return { writer in
                     guard let row = iterator.next()?.value else { return false }
-                    writer.write(row.createIndex)
-                    writer.write(row.modifyIndex)
+                    if indexes != .absent {
+                        let dated = row.dated(restored)
+                        writer.write(dated.createIndex)
+                        writer.write(dated.modifyIndex)
+                    }
                     row.write(to: &writer)
                     return true
                 }
@@ -70,16 +88,39 @@ extension StateSection {
                 state[keyPath: index] = try reader.tableIndex(last: state.lastAppliedIndex)
                 return try reader.rowCount(max: max, changedAt: state[keyPath: index])
             },
-            elementReader: {
-                var previous: Row.Key?
-                return { (reader, state) throws(StateError) in
-                    let (create, modify) = try reader.indexes(last: state[keyPath: index])
-                    let row = try Row(reading: &reader)
-                    if let previous, previous >= row.key {
-                        throw .malformed("\(name) out of order")
-                    }
-                    previous = row.key
-                    try insert(row.written(created: create, modified: modify), &state)
+            readElement: { (reader, state) throws(StateError) in
+                let (create, modify) =
+                    indexes == .absent
+                    ? (0, 0) : try reader.indexes(last: state[keyPath: index])
+                let row = try Row(reading: &reader)
+                if let last = rows(state).lastKey, last >= row.key {
+                    throw .malformed("\(name) out of order")
+                }
+                try insert(
+                    indexes == .kept ? row.written(created: create, modified: modify) : row,
+                    &state)
+            })
+    }
+
+    /// The same stretch of the state that is being restored.
+    var ofStaged: StateSection {
+        StateSection(
+            headBytesMax: headBytesMax, elementBytesMax: elementBytesMax,
+            writeHead: { state, writer in
+                if let staged = state.pendingRestore?.staged { writeHead(staged, &writer) }
+            },
+            elementWriter: { state in
+                guard let staged = state.pendingRestore?.staged else { return { _ in false } }
+                return elementWriter(staged)
+            },
+            readHead: { (reader, state) throws(StateError) in
+                try state.pendingRestore?.withStaged { (staged) throws(StateError) in
+                    try readHead(&reader, &staged)
+                } ?? 0
+            },
+            readElement: { (reader, state) throws(StateError) in
+                try state.pendingRestore?.withStaged { (staged) throws(StateError) in
+                    try readElement(&reader, &staged)
                 }
             })
     }
