@@ -36,6 +36,8 @@ struct Call {
         case history(HistoryFilter)
         case probe(isVerbose: Bool)
         case acl(ACLWish)
+        case monitor(MonitorRequest)
+        case events(EventRequest)
         /// What its client has of the page already: the value of `If-None-Match`.
         case page(had: String?)
     }
@@ -115,7 +117,7 @@ struct Call {
     /// Answered without the leader and without its index: judged once, where its head has come.
     var isJudgedHereOnly: Bool {
         switch endpoint {
-        case .agentSelf, .agentMembers: true
+        case .agentSelf, .agentMembers, .monitor, .eventStream: true
         default: isAgentAction
         }
     }
@@ -154,7 +156,7 @@ extension Endpoint {
         case .raftConfiguration, .autopilotConfiguration, .autopilotHealth, .autopilotState,
             .autopilotPlan, .raftHistory, .schedulerConfiguration, .statusLeader, .statusPeers,
             .statusIsLeader, .livez, .readyz, .regions, .agentSelf, .agentMembers, .agentHealth,
-            .keyringList, .metrics,
+            .monitor, .eventStream, .keyringList, .metrics,
             .saveSnapshot, .aclPolicies, .aclPolicy, .aclTokens, .aclToken, .aclOwnToken,
             .aclRoles, .aclRole, .aclRoleByName, .page, .pageElsewhere:
             true

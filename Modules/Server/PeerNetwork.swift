@@ -259,6 +259,7 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
         let before = members.status(of: info.id)
         if members.set(status, of: info.id) {
             isNews = true
+            delegate?.network(member: info, became: status)
             logger.log(
                 level: status == .failed ? .warning : .info, "member status changed",
                 metadata: [

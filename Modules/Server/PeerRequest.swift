@@ -42,6 +42,8 @@ struct PeerRequest {
 struct PeerReply {
     var reply: ForwardReply
     var hasBody: Bool
+    /// The body goes on until somebody ends it, and may be silent for as long as it likes.
+    var isLive = false
     var bodyBytes: UInt64?
 
     init(_ reply: ForwardReply) {
@@ -51,11 +53,13 @@ struct PeerReply {
             return
         }
         hasBody = true
+        isLive = body.isLive
         bodyBytes = body.length.map { UInt64($0) }
     }
 
     func write(to writer: inout ByteWriter) {
         writer.write(hasBody)
+        writer.write(isLive)
         writer.write(bodyBytes != nil)
         if let bodyBytes { writer.write(bodyBytes) }
         reply.write(to: &writer)
@@ -63,6 +67,7 @@ struct PeerReply {
 
     init(reading reader: inout ByteReader) throws(ByteError) {
         hasBody = try reader.readBool()
+        isLive = try reader.readBool()
         bodyBytes = try reader.readBool() ? try reader.readUInt64() : nil
         guard bodyBytes ?? 0 <= UInt64(Int.max) else {
             throw ByteError(offset: 0, reason: "a body of \(bodyBytes ?? 0) bytes")
@@ -183,7 +188,7 @@ final class PeerRequestSender: StreamHandler {
         case .connecting, .greeting: limit = Self.silenceMax
         case .asked: limit = Self.answerTimeout
         case .answered(let body):
-            guard body.isAwaited else {
+            guard body.isAwaited, !isLive else {
                 timer?.disarm()
                 return
             }
@@ -210,6 +215,7 @@ final class PeerRequestSender: StreamHandler {
     }
 
     private var isDraining = false
+    private var isLive = false
 
     private func drain() {
         guard !isDraining else { return }
@@ -274,8 +280,9 @@ final class PeerRequestSender: StreamHandler {
         let body = PeerBody(
             wanted: { [self] in goOn() }, dropped: { [weak self] in self?.fail("cancelled") })
         stage = .answered(body)
+        isLive = reply.isLive
         response.stream = StreamedBody(
-            source: body, length: reply.bodyBytes.map { Int($0) })
+            source: body, length: reply.bodyBytes.map { Int($0) }, isLive: isLive)
         done?(.replied(.answered(response)))
     }
 

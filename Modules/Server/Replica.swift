@@ -13,6 +13,14 @@ protocol ReplicaDelegate: AnyObject {
     func replicaConfigurationChanged(_ configuration: Configuration, index: LogIndex)
     /// Committed commands were applied, up to and including this index.
     func replicaApplied(through index: LogIndex)
+    /// One of them, with what came of it, before the next is applied.
+    func replica(applied command: [UInt8], result: CommandResult, at index: LogIndex)
+    /// A configuration that is committed came to its place in the log.
+    func replica(applied configuration: Configuration, at index: LogIndex)
+    /// The state was replaced by the leader's, up to this index.
+    func replicaReplaced(through index: LogIndex)
+    /// The state up to this index is in the store of snapshots.
+    func replicaTookSnapshot(at index: LogIndex)
     /// What this server lost is here again: it need not say so at its next start.
     func replicaRecovered()
     func replicaObserved(_ observation: Observation)
@@ -392,6 +400,7 @@ final class Replica {
             case .command:
                 bytesSinceSnapshot += entry.sizeBytes
                 let result = state.apply(entry.payload, at: entry.index.number)
+                delegate?.replica(applied: entry.payload, result: result, at: entry.index)
                 inLog.complete(entry, result)
             case .configuration:
                 guard let configuration = Configuration(encoded: entry.payload) else {
@@ -400,6 +409,7 @@ final class Replica {
                 appliedConfiguration = configuration
                 appliedConfigurationIndex = entry.index
                 state.advance(to: entry.index.number)
+                delegate?.replica(applied: configuration, at: entry.index)
                 inLog.complete(entry, .unchanged)
             }
             appliedTerm = entry.term
@@ -575,6 +585,7 @@ final class Replica {
                     metadata: [
                         "index": "\(metadata.lastIndex.number)", "bytes": "\(metadata.sizeBytes)",
                     ])
+                delegate?.replicaTookSnapshot(at: metadata.lastIndex)
                 step(.snapshotTaken(metadata))
             case .failure(.full(let detail)):
                 snapshotNotBefore = loop.now + .seconds(10)
@@ -624,6 +635,7 @@ final class Replica {
         logger.info(
             "state restored from the leader's snapshot",
             metadata: ["index": "\(metadata.lastIndex.number)"])
+        delegate?.replicaReplaced(through: metadata.lastIndex)
         delegate?.replicaApplied(through: metadata.lastIndex)
     }
 }

@@ -58,6 +58,8 @@ extension Server {
         case .statusLeader, .statusPeers, .regions, .agentSelf, .agentMembers, .agentHealth,
             .keyringList, .metrics, .saveSnapshot, .restoreSnapshot, .page, .pageElsewhere:
             break
+        case .monitor: call.wish = .monitor(try MonitorRequest(call))
+        case .eventStream: call.wish = .events(try EventRequest(call.query))
         case .livez, .readyz, .statusIsLeader:
             call.wish = .probe(isVerbose: try call.flag("verbose"))
         }
@@ -251,7 +253,7 @@ extension Server {
             done(.answered(answerWithLeader(call)))
         case .regions, .agentSelf, .agentMembers, .agentHealth, .metrics, .livez, .readyz,
             .statusIsLeader, .agentJoin, .agentForceLeave, .keyringList, .keyringInstall,
-            .keyringUse, .keyringRemove, .page, .pageElsewhere:
+            .keyringUse, .keyringRemove, .monitor, .eventStream, .page, .pageElsewhere:
             judged(call, done) {
                 done(.answered($0.answerLocally(call) ?? .text(404, "asked of another server")))
             }

@@ -66,6 +66,12 @@ extension Server {
                     self?.serveKeyring(asked, reply: reply)
                 }
             }
+            if call.endpoint == .monitor {
+                let asked = call
+                return judgedHere(asked, reply) { [weak self] in
+                    self?.serveMonitor(asked, reply)
+                }
+            }
             guard replica.outlook.status.role == .leader else { return reply(.notLeader) }
             lead(call) { outcome in
                 switch outcome {
@@ -85,6 +91,8 @@ extension Server {
     ) {
         if let response = answerLocally(call) { return respond(response) }
         if call.isAgentAction { return act(call, respond: respond) }
+        if call.endpoint == .monitor { return monitor(call, respond) }
+        if call.endpoint == .eventStream { return respond(streamEvents(call)) }
         if call.endpoint == .saveSnapshot, call.isStale {
             return save(isLeader: false, respond)
         }

@@ -62,6 +62,7 @@ final class Server {
     /// The first is under way, the others wait for it.
     var keyringChanges: [() -> Void] = []
     var archiveWork = ArchiveWork()
+    var events: EventRing
     /// One-shot timers under way, by number.
     var laterArmed: [UInt64: any LoopTimer] = [:]
     var laterTimers: UInt64 = 0
@@ -76,6 +77,7 @@ final class Server {
         loop = environment.loop
         startedAt = environment.loop.now
         metadata = loaded.metadata
+        events = EventRing(missingThrough: loaded.state.lastAppliedIndex)
         hasLeft = options.remembered.hasLeft && !options.rejoinAfterLeave
         var own = MemberInfo(
             id: loaded.metadata.serverID, name: options.name, region: options.region,
@@ -217,6 +219,7 @@ extension Server: ReplicaDelegate {
 
     func replicaStatusChanged(_ status: Status) {
         counters.statusChanges += 1
+        tellStatus(status)
         logger.info(
             "raft status",
             metadata: [
@@ -245,6 +248,8 @@ extension Server: ReplicaDelegate {
         steward.applied()
     }
 
+    func replicaTookSnapshot(at index: LogIndex) { tellSnapshotTaken(at: index) }
+
     func replicaRecovered() {
         hasRecovered = true
         logger.info("refilled by the leader: this server is whole again")
@@ -252,6 +257,7 @@ extension Server: ReplicaDelegate {
     }
 
     func replicaObserved(_ observation: Observation) {
+        tellObservation(observation)
         switch observation {
         case .campaignStarted(_, let isPreVote):
             if isPreVote { counters.preVotes += 1 } else { counters.campaigns += 1 }
@@ -292,6 +298,8 @@ extension Server: PeerNetworkDelegate {
         if let sender = snapshotSenders[peer] { return sender.cancel() }
         replica.step(.snapshotSendFailed(to: peer))
     }
+
+    func network(member info: MemberInfo, became status: SerfStatus) { tellMember(info, status) }
 
     func networkMembersChanged() {
         considerReturn()

@@ -68,6 +68,8 @@ package struct ServerOptions: Sendable {
     package var httpLimits: HTTPServiceLimits
     /// nil for a server that keeps no audit log.
     package var audit: AuditOptions?
+    /// Who watches the log; nil for one that cannot be watched.
+    package var logWatch: LogWatch?
     /// Connections to the peer and gossip ports from one address; 0 for no bound but the whole's.
     package var peerConnectionsPerAddressMax: Int
     /// How long a connection may go on without saying who it is.
@@ -111,6 +113,7 @@ package struct ServerOptions: Sendable {
         self.acl = ACLOptions()
         self.httpLimits = HTTPServiceLimits()
         self.audit = nil
+        self.logWatch = nil
         self.peerConnectionsPerAddressMax = 100
         self.greetingTimeout = .seconds(5)
         self.autopilot = AutopilotConfiguration()

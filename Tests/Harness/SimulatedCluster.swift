@@ -43,7 +43,7 @@ package final class SimulatedCluster {
     /// What servers that are started from here on talk to each other on, made on their loops; nil for
     /// their hosts' streams as they are.
     package var peerStreams: ((Node) -> any Streams)?
-    private let clientHost: SimulatedHost
+    let clientHost: SimulatedHost
 
     /// - Parameters:
     ///   - count: servers that found the cluster together.
@@ -315,7 +315,8 @@ private struct Life {
         return door.assumeIsolated { door -> TransportError? in
             do throws(TransportError) {
                 try door.start(
-                    prepared, loaded: opened.replica, logger: .telling(life.value.line)
+                    prepared, loaded: opened.replica,
+                    logger: .telling(life.value.line, watchedBy: prepared.logWatch)
                 ) { life.value.environment(with: stores) }
                 return nil
             } catch {

@@ -38,6 +38,9 @@ private final class Answering: PeerNetworkDelegate {
     func network(toldCluster clusterID: ServerID, by peer: MemberInfo) {
         server.network(toldCluster: clusterID, by: peer)
     }
+    func network(member info: MemberInfo, became status: SerfStatus) {
+        server.network(member: info, became: status)
+    }
     func networkMembersChanged() { server.networkMembersChanged() }
     func network(
         founding kind: FrameKind, _ payload: inout ByteReader, from peer: MemberInfo,
