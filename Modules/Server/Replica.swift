@@ -51,6 +51,8 @@ final class Replica {
     private let logLane: any Lane
     /// Serial too: snapshots are written, received and read here, and never delay the log.
     let snapshotLane: any Lane
+    /// Set when this replica stops.
+    let halt = Halt()
     private let timings: ServerTimings
     private let logger: Logger
     private let snapshotPolicy: SnapshotPolicy
@@ -141,6 +143,7 @@ final class Replica {
     /// Stops taking part, without a word: what is with the disk may still be written.
     func stop() {
         failure = failure ?? "the server is stopping"
+        halt.set()
         timer?.disarm()
         expiry?.disarm()
         failEverything(with: .unknown)
@@ -569,12 +572,14 @@ final class Replica {
         else { return }
         isSnapshotting = true
         bytesSinceSnapshot = 0
-        let state = state
+        let (state, halt) = (state, halt)
         let store = snapshots
         let position = SnapshotPosition(
             lastIndex: applied, lastTerm: appliedTerm, configuration: appliedConfiguration,
             configurationIndex: appliedConfigurationIndex)
-        snapshotLane.submit({ SnapshotFile.write(state, at: position, to: store) }) {
+        snapshotLane.submit({
+            SnapshotFile.write(state, at: position, to: store, unless: halt)
+        }) {
             [self] result in
             isSnapshotting = false
             switch result {

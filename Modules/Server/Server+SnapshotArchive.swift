@@ -47,10 +47,10 @@ extension Server {
             wallClockNanoseconds: loop.wallClockNanoseconds)
         let fresh = freshness(index: state.lastAppliedIndex, isLeader: isLeader)
         let (crypto, compression) = (environment.crypto, environment.compression)
-        let (file, lane) = (spool.makeFile(), spool.lane)
+        let (file, lane, halt) = (spool.makeFile(), spool.lane, replica.halt)
         archiveLane.submit({
             SnapshotArchive.pack(
-                state, meta, to: file, crypto: crypto, compression: compression)
+                state, meta, to: file, crypto: crypto, compression: compression, unless: halt)
         }) { [weak self] result in
             let ended = { self?.archiveWork.saves -= 1 }
             switch result {
@@ -112,7 +112,7 @@ extension Server {
     /// called once, on the loop; the archive is removed.
     func restore(_ archive: any SpoolFile, _ done: @escaping (RestoreOutcome) -> Void) {
         let (crypto, compression) = (environment.crypto, environment.compression)
-        let lane = spool.lane
+        let (lane, halt) = (spool.lane, replica.halt)
         restore(
             { outcome in
                 lane.submit({ archive.remove() }, then: { _ in })
@@ -120,7 +120,7 @@ extension Server {
             },
             reading: { state in
                 SnapshotArchive.unpack(
-                    archive, to: state, crypto: crypto, compression: compression)
+                    archive, to: state, crypto: crypto, compression: compression, unless: halt)
             })
     }
 

@@ -11,7 +11,7 @@ import MartletState
 /// | 2             | commands of version 2, joint configurations, read indexes           |
 /// | 3             | commands of version 3                                               |
 /// | 4             | commands of version 4, whose a request is that is passed on         |
-/// | 5             | commands of version 5                                               |
+/// | 5             | commands of version 5, requests on a connection of their own        |
 extension Server {
     private static let jointProtocol: UInt16 = 2
 

@@ -20,7 +20,7 @@ extension SnapshotArchive {
     /// A state that is small enough is read as well; a large one is where it is restored.
     static func unpack(
         _ archive: any SpoolFile, to file: any SpoolFile, crypto: any Crypto,
-        compression: any Compression
+        compression: any Compression, unless halt: Halt = Halt()
     ) -> Result<Unpacked, ArchiveError> {
         do {
             let reader = try ArchiveReader(to: file, crypto, compression)
@@ -28,6 +28,7 @@ extension SnapshotArchive {
             while true {
                 let bytes = try archive.read(from: offset, limitBytes: StateEncoder.pieceBytes)
                 guard !bytes.isEmpty else { break }
+                guard !halt.isSet else { throw halted }
                 offset += bytes.count
                 try reader.receive(bytes)
             }

@@ -28,11 +28,11 @@ enum SnapshotArchive {
     /// archive is: the state is encoded twice, and the archive is in `file` before its first byte goes.
     static func pack(
         _ state: State, _ meta: SnapshotMeta, to file: any SpoolFile, crypto: any Crypto,
-        compression: any Compression
+        compression: any Compression, unless halt: Halt = Halt()
     ) -> Result<Packed, ArchiveError> {
         do {
             let state = state.settled()
-            let (size, sum) = try measure(state, crypto)
+            let (size, sum) = try measure(state, crypto, unless: halt)
             var meta = meta
             meta.sizeBytes = size
             let metaBytes = JSONWriter.encode(meta)
@@ -44,7 +44,10 @@ enum SnapshotArchive {
             try writer.add(metaName, metaBytes)
             try writer.begin(stateName, sizeBytes: size)
             var encoder = StateEncoder(state)
-            while let piece = encoder.next() { try writer.write(piece) }
+            while let piece = encoder.next() {
+                guard !halt.isSet else { throw halted }
+                try writer.write(piece)
+            }
             try writer.end(sizeBytes: size)
             try writer.add(sumsName, sums)
             let (bytes, digest) = try writer.finish()
@@ -57,17 +60,20 @@ enum SnapshotArchive {
     }
 
     private static func measure(
-        _ state: State, _ crypto: any Crypto
-    ) throws(CryptoError) -> (size: Int, sum: [UInt8]) {
+        _ state: State, _ crypto: any Crypto, unless halt: Halt
+    ) throws -> (size: Int, sum: [UInt8]) {
         let digest = try crypto.startSHA256()
         var encoder = StateEncoder(state)
         var size = 0
         while let piece = encoder.next() {
+            guard !halt.isSet else { throw halted }
             size += piece.count
             try digest.update(piece)
         }
         return (size, try digest.finish())
     }
+
+    static let halted = ArchiveError("the server is stopping")
 
     static func hexadecimal(_ bytes: [UInt8]) -> String {
         let digits = Array("0123456789abcdef".utf8)

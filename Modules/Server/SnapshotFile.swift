@@ -21,9 +21,11 @@ enum SnapshotFile {
 
     /// In two passes: what a snapshot is known by, length and checksum included, comes first.
     static func write(
-        _ state: State, at position: SnapshotPosition, to store: any SnapshotStore
+        _ state: State, at position: SnapshotPosition, to store: any SnapshotStore,
+        unless halt: Halt = Halt()
     ) -> Result<SnapshotMetadata, StoreError> {
-        let (sizeBytes, checksum) = StateEncoder.measure(state)
+        guard let (sizeBytes, checksum) = StateEncoder.measure(state, while: { !halt.isSet })
+        else { return .failure(halted) }
         let metadata = SnapshotMetadata(
             lastIndex: position.lastIndex, lastTerm: position.lastTerm,
             configuration: position.configuration,
@@ -35,6 +37,7 @@ enum SnapshotFile {
             var encoder = StateEncoder(state)
             var offset: UInt64 = 0
             while let piece = encoder.next(bytes: chunkBytes) {
+                guard !halt.isSet else { return .failure(halted) }
                 let next = offset + UInt64(piece.count)
                 if next > partial {
                     let known = partial > offset ? Int(partial - offset) : 0
@@ -50,6 +53,8 @@ enum SnapshotFile {
             return .failure(error)
         }
     }
+
+    private static let halted = StoreError.mismatch("the server is stopping")
 
     static func read(
         _ metadata: SnapshotMetadata, from store: any SnapshotStore

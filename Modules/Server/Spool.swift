@@ -21,23 +21,29 @@ final class Spool {
     let lane: any Lane
     private let folder: String?
     private let files: (any Files)?
+    /// Begins the names of this start's files: what an earlier one left is never taken for them.
+    private let life: String
     private var made = 0
 
     init(folder: String?, files: (any Files)?, loop: any Loop) {
         self.folder = folder
         self.files = files
+        life = "\(loop.wallClockNanoseconds)-"
         lane = loop.makeLane(named: "spool")
     }
 
     func clear() {
         guard let folder, let files else { return }
+        let life = life
         lane.submit(
             {
                 guard files.isDirectory(folder) else { return }
                 do throws(FileError) {
-                    for name in try files.list(folder) { try files.remove("\(folder)/\(name)") }
+                    for name in try files.list(folder) where !name.hasPrefix(life) {
+                        try files.remove("\(folder)/\(name)")
+                    }
                 } catch {
-                    // A file that stays takes room, and is overwritten or tried again at the next start.
+                    // A file that stays takes room until the next start.
                 }
             }, then: { _ in })
     }
@@ -45,7 +51,7 @@ final class Spool {
     func makeFile() -> any SpoolFile {
         made += 1
         guard let folder, let files else { return MemorySpoolFile() }
-        return DiskSpoolFile(folder: folder, name: "\(made)", files: files)
+        return DiskSpoolFile(folder: folder, name: "\(life)\(made)", files: files)
     }
 }
 

@@ -49,11 +49,14 @@ package struct StateEncoder {
         return true
     }
 
-    /// Length and CRC-32C of all of it: costs a pass.
-    package static func measure(_ state: State) -> (bytes: UInt64, checksum: UInt32) {
+    /// Length and CRC-32C of all of it: costs a pass. nil if it is given up between two pieces.
+    package static func measure(
+        _ state: State, while isWanted: () -> Bool = { true }
+    ) -> (bytes: UInt64, checksum: UInt32)? {
         var encoder = StateEncoder(state)
         var (bytes, checksum): (UInt64, UInt32) = (0, 0)
         while let piece = encoder.next() {
+            guard isWanted() else { return nil }
             bytes += UInt64(piece.count)
             checksum = CRC32C.update(checksum, with: piece)
         }

@@ -147,8 +147,9 @@ import Testing
     func measure() throws {
         let state = try Self.large()
         let whole = state.encoded()
-        let (bytes, checksum) = StateEncoder.measure(state)
+        let (bytes, checksum) = try #require(StateEncoder.measure(state))
         #expect(bytes == UInt64(whole.count) && checksum == CRC32C.checksum(whole))
         #expect(whole.count > StateEncoder.pieceBytes)
+        #expect(StateEncoder.measure(state, while: { false }) == nil)
     }
 }

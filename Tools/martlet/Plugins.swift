@@ -75,10 +75,20 @@ func cliEnvironment() -> CLIEnvironment {
 
 func cliNetwork() -> CLINetwork {
     let loop = UVLoop()
-    return CLINetwork(
+    var network = CLINetwork(
         loop: loop, makeStreams: { UVStreams(loop: loop) }, security: OpenSSLSecurity(),
         perform: { body in
             body { loop.stop() }
             loop.run()
         })
+    network.onStop = { told in
+        for signal in [SIGINT, SIGTERM] {
+            do throws(TransportError) {
+                try UVProcesses(loop: loop).onSignal(signal, received: told)
+            } catch {
+                // Then the signal ends the process, as it does any other command.
+            }
+        }
+    }
+    return network
 }
