@@ -6,8 +6,8 @@
 
 --megabytes   of synthetic policies in the state (default 60)
 
-Policies of 60,000 bytes each fill one server, through its API. While its state is saved by a plain client, a
-client writes small policies one after the other, and the server's memory is looked at every few
+Policies of 60,000 bytes each fill one server, through its API. While its state is fetched, another client writes
+small policies one after the other, and the server's memory is looked at every few
 milliseconds. What is measured is printed; bounds are checked with much room, since a machine that
 tests is busy. The last line is "processes: N passed, N failed"; exit status 1 when one failed.
 """
@@ -142,7 +142,7 @@ class Snapshots(ProcessTest):
         return count
 
     def save(self, server, secret, path):
-        """As a client that fetches slowly enough to notice, and keeps nothing in memory."""
+        """As a client that keeps nothing in memory."""
         connection = http.client.HTTPConnection("127.0.0.1", server.http_port, timeout=600)
         connection.request("GET", SNAPSHOT, headers={"X-Nomad-Token": secret})
         answer = connection.getresponse()
