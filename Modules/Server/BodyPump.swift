@@ -110,7 +110,7 @@ final class BodyPump {
         let fits = encode(piece, &output)
         let bytes = output
         written += bytes.count
-        stream.write(bytes.span)
+        if !bytes.isEmpty { stream.write(bytes.span) }
         switch piece {
         case .bytes where fits: pump()
         case .bytes:

@@ -6,8 +6,8 @@ import Testing
 
 @Suite("Watching the log") struct LogWatchTests {
     private struct Counting: LogHandler {
+        // SAFETY: the test logs from its one thread.
         final class Count: @unchecked Sendable {
-            // SAFETY: the test logs from its one thread.
             var lines = 0
         }
 

@@ -12,7 +12,8 @@ extension FuzzTarget {
         "chunked", "é", "\u{7F}", "GET / HTTP/1.1\r\n", "Connection: close\r\n", "*", "http://",
         "Expect: 100-continue\r\n", "Accept-Encoding: gzip;q=0.5\r\n", "Connection: keep-alive\r\n")
 
-    /// However a stream is cut on its way, it is the same requests. What is read is within bounds.
+    /// However a stream is cut on its way, it is the same requests, also where their bodies are read
+    /// piece by piece. What is read is within bounds.
     private static let request = FuzzTarget(
         "http-request", "a connection's requests, cut anywhere", words: httpWords
     ) { input throws(Finding) in
@@ -22,6 +23,10 @@ extension FuzzTarget {
         let cut = Heard.requests(
             in: random.pieces(of: input, atMost: 9), discards: discards)
         try demand(whole == cut, "cut, it is \(cut) and not \(whole)")
+        let pieces = Heard.requests(
+            in: random.pieces(of: input, atMost: 9), discards: false, streams: true)
+        try demand(
+            discards || whole == pieces, "in pieces, it is \(pieces) and not \(whole)")
         let held = whole.bodies.reduce(0) { $0 + $1.count }
         try demand(held <= input.count, "bodies of \(held) from \(input.count) bytes")
         return whole.features
@@ -35,6 +40,11 @@ extension FuzzTarget {
         let whole = Heard.responses(in: [input[...]], toHead: toHead)
         let cut = Heard.responses(in: random.pieces(of: input, atMost: 9), toHead: toHead)
         try demand(whole == cut, "cut, it is \(cut) and not \(whole)")
+        let pieces = Heard.streamedResponse(
+            in: random.pieces(of: input, atMost: 9), toHead: toHead)
+        if let body = whole.bodies.first {
+            try demand(pieces.bodies == [body], "in pieces, it is \(pieces) and not \(whole)")
+        }
         return whole.features
     }
 
@@ -121,9 +131,12 @@ private struct Heard: Equatable {
         return limits
     }()
 
-    static func requests(in pieces: [ArraySlice<UInt8>], discards: Bool) -> Heard {
+    static func requests(
+        in pieces: [ArraySlice<UInt8>], discards: Bool, streams: Bool = false
+    ) -> Heard {
         var reader = RequestReader(limits: limits)
         var heard = Heard()
+        var body: [UInt8] = []
         for piece in pieces {
             reader.receive(piece.span)
             reading: while true {
@@ -135,8 +148,15 @@ private struct Heard: Equatable {
                             + "\(head.expectsContinue) \(head.acceptsGzip) "
                             + "\(head.contentLength ?? -1) \(head.isChunked)")
                     if discards { reader.discardBody() }
+                    if streams { reader.streamBody(upTo: limits.bodyBytesMax) }
                 case .body(let body): heard.bodies.append(body)
-                case .piece, .bodyEnd: preconditionFailure("a body that was asked for whole")
+                case .piece(let bytes):
+                    precondition(streams, "a body that was asked for whole")
+                    body += bytes
+                case .bodyEnd:
+                    precondition(streams, "a body that was asked for whole")
+                    heard.bodies.append(body)
+                    body = []
                 case .skipped: heard.skipped += 1
                 case .violation(let violation): heard.refusal = violation
                 }
@@ -156,6 +176,32 @@ private struct Heard: Equatable {
         }
         reader.receiveEnd()
         heard.take(from: &reader)
+        return heard
+    }
+
+    static func streamedResponse(in pieces: [ArraySlice<UInt8>], toHead: Bool) -> Heard {
+        var reader = ResponseReader(limits: limits)
+        var heard = Heard()
+        var body: [UInt8] = []
+        reader.expectStream(toHead: toHead)
+        func drain() {
+            while true {
+                switch reader.next() {
+                case .needsMore: return
+                case .head(let head): heard.heads.append("\(head.status)")
+                case .piece(let bytes): body += bytes
+                case .end: heard.bodies.append(body)
+                case .failed(let violation): heard.refusal = violation
+                case .response: preconditionFailure("a whole answer that was asked for in pieces")
+                }
+            }
+        }
+        for piece in pieces {
+            reader.receive(piece.span)
+            drain()
+        }
+        reader.receiveEnd()
+        drain()
         return heard
     }
 
