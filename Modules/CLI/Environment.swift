@@ -75,6 +75,8 @@ package struct CLINetwork: Sendable {
     package var security: any StreamSecurity
     /// Calls `body` on the loop, and turns the loop until `body`'s argument was called.
     package var perform: @Sendable (_ body: (_ done: @escaping () -> Void) -> Void) -> Void
+    /// On the loop: has this process tell when it is asked to end, instead of ending.
+    package var onStop: @Sendable (_ told: @escaping () -> Void) -> Void = { _ in }
 
     package init(
         loop: any Loop, makeStreams: @escaping @Sendable () -> any Streams,

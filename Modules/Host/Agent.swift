@@ -327,6 +327,7 @@ package enum Agent {
         if configuration.storageBackend != .memory {
             options.keyringPath = DataFolder.keyringPath(in: directory)
             options.membersPath = DataFolder.membersPath(in: directory)
+            options.spoolPath = DataFolder.spoolPath(in: directory)
         }
         options.join = configuration.server.retryJoin
         options.joinInterval = configuration.server.retryInterval

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import MartletBytes
 import MartletHTTP
+import MartletTransport
 
 /// A request as the endpoints see it, whether it came from a client or from another server.
 struct APIRequest {
@@ -122,10 +123,11 @@ struct APIResponse {
     }
 
     static func archive(
-        _ packed: SnapshotArchive.Packed, freshness: Freshness
+        _ packed: SnapshotArchive.Packed, from source: any ByteSource, freshness: Freshness
     ) -> APIResponse {
-        var response = APIResponse(
-            status: 200, content: .archive, body: packed.bytes, freshness: freshness)
+        var response = APIResponse.stream(
+            StreamedBody(source: source, length: packed.sizeBytes), as: .archive,
+            freshness: freshness)
         response.digest = packed.digest
         return response
     }

@@ -100,7 +100,7 @@ struct Call {
         switch endpoint {
         case .raftConfiguration, .autopilotConfiguration, .schedulerConfiguration, .raftHistory,
             .aclPolicies, .aclPolicy, .aclTokens, .aclToken, .aclOwnToken, .aclRoles, .aclRole,
-            .aclRoleByName:
+            .aclRoleByName, .saveSnapshot:
             true
         default: false
         }
@@ -171,7 +171,7 @@ extension Endpoint {
     /// The longest body that is read for it.
     var bodyBytesMax: Int {
         switch self {
-        case .restoreSnapshot: APIRequest.bodyBytesMax
+        case .restoreSnapshot: APIRequest.streamedBodyBytesMax
         default: 1 << 20
         }
     }

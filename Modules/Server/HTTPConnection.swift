@@ -61,7 +61,7 @@ final class HTTPConnection: StreamHandler {
     private var isDraining = false
     /// More answers are queued than the client may leave there.
     private var awaitsClient = false
-    /// The request came with a body in pieces: what follows from it may take long.
+    /// Its body came, or its answer goes, in pieces: what follows from it may take long.
     private var isLongWork = false
     /// The rest of its requests is for another turn.
     private var isResting = false
@@ -323,6 +323,7 @@ final class HTTPConnection: StreamHandler {
         guard case .reading(let exchange) = phase, let call = exchange.call else { return }
         forgetBody()
         phase = .working
+        isLongWork = call.endpoint.goesInPieces
         front.began(for: client)
         // The connection lives until its answer is written.
         front.serve(call, body) { [self] response in

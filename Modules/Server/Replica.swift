@@ -51,6 +51,8 @@ final class Replica {
     private let logLane: any Lane
     /// Serial too: snapshots are written, received and read here, and never delay the log.
     let snapshotLane: any Lane
+    /// Set when this replica stops.
+    let halt = Halt()
     private let timings: ServerTimings
     private let logger: Logger
     private let snapshotPolicy: SnapshotPolicy
@@ -98,6 +100,8 @@ final class Replica {
     private var appliedTerm: Term
     private var isSnapshotting = false
     private var bytesSinceSnapshot = 0
+    /// Of the newest snapshot; 0 before any.
+    private var snapshotBytes: UInt64 = 0
     /// After a failed one: the next try waits.
     private var snapshotNotBefore: Duration = .zero
     private var received: (metadata: SnapshotMetadata, state: State)?
@@ -125,6 +129,7 @@ final class Replica {
         let snapshot = loaded.restored.snapshot
         diskLastIndex = loaded.restored.entries.last?.index ?? loaded.restored.previousIndex
         appliedTerm = snapshot?.lastTerm ?? .zero
+        snapshotBytes = snapshot?.sizeBytes ?? 0
         appliedConfiguration = snapshot?.configuration ?? .empty
         appliedConfigurationIndex = snapshot?.configurationIndex ?? .zero
         snapshotPolicy = SnapshotPolicy(
@@ -143,6 +148,7 @@ final class Replica {
     /// Stops taking part, without a word: what is with the disk may still be written.
     func stop() {
         failure = failure ?? "the server is stopping"
+        halt.set()
         timer?.disarm()
         expiry?.disarm()
         failEverything(with: .unknown)
@@ -273,7 +279,7 @@ final class Replica {
         if let deadline = outlook.deadline { timer?.arm(at: deadline) } else { timer?.disarm() }
         let entries = outlook.entriesSinceSnapshot
         if entries > 0, outlook.isDurable,
-            snapshotPolicy.isDue(entries: entries, bytes: bytesSinceSnapshot)
+            isSnapshotDue(entries: entries)
         {
             considerSnapshot()
         }
@@ -396,6 +402,8 @@ final class Replica {
     private func apply(_ entries: [Entry]) {
         guard let last = entries.last else { return }
         let began = loop.now
+        // What a restore replaces, or leaves behind, may be large.
+        let old = state.restoreIndex == nil ? nil : state
         for entry in entries {
             if let since = inLog.committed(entry) { timings.commit.observe(began - since) }
             switch entry.kind {
@@ -420,6 +428,7 @@ final class Replica {
             appliedTerm = entry.term
         }
         timings.apply.observe(loop.now - began)
+        if let old, old.restoreIndex != state.restoreIndex { letGo(of: old) }
         delegate?.replicaApplied(through: last.index)
     }
 
@@ -549,6 +558,16 @@ final class Replica {
 
     // MARK: Snapshots
 
+    /// To free a large state takes long: on the lane, it is nobody's time.
+    private func letGo(of old: State) {
+        snapshotLane.submit({ withExtendedLifetime(old) {} }, then: { _ in })
+    }
+
+    private func isSnapshotDue(entries: UInt64) -> Bool {
+        snapshotPolicy.isDue(
+            entries: entries, bytes: bytesSinceSnapshot, snapshotBytes: snapshotBytes)
+    }
+
     /// A snapshot stands for what is applied, and never passes what is durable here.
     private func considerSnapshot() {
         let applied = core.commitIndex
@@ -560,21 +579,23 @@ final class Replica {
         guard !core.isSendingSnapshot || isLate, !isSnapshotting, loop.now >= snapshotNotBefore,
             applied <= core.durableIndex,
             applied > core.snapshotIndex,
-            snapshotPolicy.isDue(
-                entries: applied.number - core.snapshotIndex.number, bytes: bytesSinceSnapshot)
+            isSnapshotDue(entries: applied.number - core.snapshotIndex.number)
         else { return }
         isSnapshotting = true
         bytesSinceSnapshot = 0
-        let state = state
+        let (state, halt) = (state, halt)
         let store = snapshots
         let position = SnapshotPosition(
             lastIndex: applied, lastTerm: appliedTerm, configuration: appliedConfiguration,
             configurationIndex: appliedConfigurationIndex)
-        snapshotLane.submit({ SnapshotFile.write(state, at: position, to: store) }) {
+        snapshotLane.submit({
+            SnapshotFile.write(state, at: position, to: store, unless: halt)
+        }) {
             [self] result in
             isSnapshotting = false
             switch result {
             case .success(let metadata):
+                snapshotBytes = metadata.sizeBytes
                 logger.debug(
                     "snapshot written",
                     metadata: [
@@ -618,7 +639,10 @@ final class Replica {
         guard let received, received.metadata == metadata else {
             preconditionFailure("Raft restores only the snapshot that it was just given")
         }
+        let old = state
         state = received.state
+        letGo(of: old)
+        snapshotBytes = metadata.sizeBytes
         appliedConfiguration = metadata.configuration
         appliedConfigurationIndex = metadata.configurationIndex
         appliedTerm = metadata.lastTerm
@@ -632,12 +656,19 @@ final class Replica {
     }
 }
 
-/// When a snapshot is due: often enough that a restart replays little.
+/// When a snapshot is due: often enough that a restart replays little, and not so often that to write a
+/// large state again and again is most of a disk's work.
 struct SnapshotPolicy {
     var entries: UInt64
     var bytes: Int
 
-    func isDue(entries: UInt64, bytes: Int) -> Bool {
-        entries >= self.entries || bytes >= self.bytes
+    /// Bound of what the log may grow to beyond `bytes`, for the sake of a large state: it is in memory.
+    private static let logBytesMax: UInt64 = 64 << 20
+    /// Replaying so many bytes of a small entry takes as long as reading one of a snapshot's.
+    private static let bytesPerEntry: UInt64 = 4 << 10
+
+    func isDue(entries: UInt64, bytes: Int, snapshotBytes: UInt64) -> Bool {
+        entries >= max(self.entries, snapshotBytes / Self.bytesPerEntry)
+            || bytes >= max(self.bytes, Int(min(snapshotBytes / 4, Self.logBytesMax)))
     }
 }

@@ -59,7 +59,7 @@ extension Server {
     private func changed(
         _ command: ACLCommand, _ call: Call, _ done: @escaping (LeadOutcome) -> Void
     ) {
-        propose(.acl(command), for: call, done) { _, result, index in
+        propose(self.command(command), for: call, done) { _, result, index in
             if let refusal = result.aclAnswer { return refusal }
             var response = APIResponse.empty
             response.writeIndex = index
@@ -107,7 +107,7 @@ extension Server {
         _ token: ACLToken, secret: String?, _ command: ACLCommand, _ call: Call,
         _ done: @escaping (LeadOutcome) -> Void
     ) {
-        propose(.acl(command), for: call, done) { server, result, index in
+        propose(self.command(command), for: call, done) { server, result, index in
             if let refusal = result.aclAnswer { return refusal }
             let stored = server.replica.state.token(accessor: token.accessorID) ?? token
             var response = server.encode(
@@ -149,7 +149,7 @@ extension Server {
             policies: request.policies)
         role.hash = try digest(role.hashInput)
         let proposed = role
-        propose(.acl(isNew ? .createRole(role) : .updateRole(role)), for: call, done) {
+        propose(command(isNew ? .createRole(role) : .updateRole(role)), for: call, done) {
             server, result, index in
             if let refusal = result.aclAnswer { return refusal }
             var response = server.encode(server.replica.state.role(id) ?? proposed, call)
@@ -167,7 +167,7 @@ extension Server {
         else { return }
         let command = ACLCommand.deleteExpiredTokens(
             asOf: loop.wallClockNanoseconds, limit: UInt32(ACLCommand.batchMax))
-        replica.propose(Command.acl(command).encoded()) { _ in }
+        replica.propose(self.command(command).encoded()) { _ in }
     }
 
     // MARK: Chance

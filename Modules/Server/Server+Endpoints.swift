@@ -254,7 +254,7 @@ extension Server {
         case .transferLeadership:
             judged(call, done) { $0.transferLeadership(call, done) }
         case .saveSnapshot:
-            judged(call, done) { $0.saveLinearizably(call, done) }
+            saveLinearizably(call, done)
         case .restoreSnapshot:
             judged(call, done) { $0.restoreArchive(call, done) }
         case .statusLeader, .statusPeers:
@@ -270,6 +270,7 @@ extension Server {
 
     /// Here if this server leads, or with a read index of its leader: the answer is the same.
     func readLinearizably(_ call: Call, _ done: @escaping (LeadOutcome) -> Void) {
+        if call.endpoint == .saveSnapshot { return saveLinearizably(call, done) }
         linearizably(done) { server in
             if let refusal = server.refusal(of: call) { return .answered(refusal) }
             return server.readHere(call)

@@ -70,7 +70,7 @@ extension Server {
             tell(
                 .snapshot, "SnapshotRestored", "", at: index,
                 FieldsPayload(name: "Snapshot", fields: [("Index", .number(index))]))
-        case .acl(let command): tell(of: command, in: state, at: index)
+        case .acl(let command, _): tell(of: command, in: state, at: index)
         case .putServer, .removeServer, .restoreBegin, .restoreChunk, .setUpgradeBaseline:
             break  // Told by the configuration and by the history, or of no interest alone.
         }

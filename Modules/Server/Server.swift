@@ -30,6 +30,9 @@ final class Server {
     let audit: AuditLog?
     let logLane: any Lane
     let snapshotLane: any Lane
+    /// To pack a state takes long, and keeps nothing else waiting here.
+    let archiveLane: any Lane
+    let spool: Spool
 
     /// Requests that wait for a leader.
     var waitingForLeader: [LeaderWaiter] = []
@@ -96,6 +99,9 @@ final class Server {
         audit = Self.makeAuditLog(options, environment, logger)
         logLane = environment.loop.makeLane(named: "log")
         snapshotLane = environment.loop.makeLane(named: "snapshots")
+        archiveLane = environment.loop.makeLane(named: "archives")
+        spool = Spool(
+            folder: options.spoolPath, files: environment.files, loop: environment.loop)
         replica = Replica(
             loaded, options: options, environment: environment, logLane: logLane,
             snapshotLane: snapshotLane, seed: seed, timings: timings, logger: logger)
@@ -112,6 +118,7 @@ final class Server {
         try front.listen(on: options.httpAddress)
         self.front = front
         try network.start()
+        spool.clear()
         leaderTimer = loop.makeTimer { [weak self] in self?.expireLeaderWaiters() }
         steward.begin(with: replica.outlook.configuration)
         replica.start()

@@ -39,6 +39,9 @@ package struct ServerOptions: Sendable {
     /// File of the members seen, for a server that starts again while nobody that it is told to
     /// join answers; nil for none.
     package var membersPath: String?
+    /// Folder for archives on their way, which holds nothing else; nil for a server that has them in
+    /// memory.
+    package var spoolPath: String?
     /// What that file held at the start.
     package var remembered: MembersFile
     /// Joins again at the start although it had left; otherwise only a configured join leads back.
@@ -94,6 +97,7 @@ package struct ServerOptions: Sendable {
         self.keyring = nil
         self.keyringPath = nil
         self.membersPath = nil
+        self.spoolPath = nil
         self.remembered = MembersFile()
         self.rejoinAfterLeave = false
         self.join = []

@@ -39,11 +39,14 @@ final class Desk {
     var isTerminal = false
     var stores: ServerStores?
     var foreign: [ForeignCommand] = []
+    /// When a command that would go on for ever is told to end.
+    var stopAfter: Duration?
     private(set) var seen: [Seen] = []
     private(set) var output: [UInt8] = []
     private(set) var errors = ""
     private var listeners: [any Listener] = []
     private var servers: AnyObject?
+    private var stopTimer: (any LoopTimer)?
 
     /// A desk in a world where servers are already, which live as long as it does.
     init(in world: SimulatedWorld, with servers: AnyObject) {
@@ -107,7 +110,7 @@ final class Desk {
 
     var environment: CLIEnvironment {
         let desk = Held(value: self)
-        let network = CLINetwork(
+        var network = CLINetwork(
             loop: host.loop, makeStreams: { desk.value.host.streams }, security: NoSecurity(),
             perform: { body in
                 var isDone = false
@@ -115,12 +118,19 @@ final class Desk {
                 let ended = desk.value.world.run(until: { isDone }, limit: .seconds(900))
                 precondition(ended, "a request without an end")
             })
+        network.onStop = { told in
+            guard let after = desk.value.stopAfter else { return }
+            let timer = desk.value.host.loop.makeTimer(told)
+            timer.arm(at: desk.value.host.loop.now + after)
+            desk.value.stopTimer = timer
+        }
+        let made = network
         var environment = CLIEnvironment(
             variable: { desk.value.variables[$0] }, isTerminal: isTerminal, width: 80,
             writeOutput: { desk.value.output += $0 }, writeError: { desk.value.errors += $0 },
             readInput: { limit in desk.value.input.flatMap { $0.count <= limit ? $0 : nil } },
             wallClockNanoseconds: { 1_795_420_748_000_000_000 }, files: host.files,
-            crypto: host.crypto, compression: host.compression, makeNetwork: { network },
+            crypto: host.crypto, compression: host.compression, makeNetwork: { made },
             openStores: { (_) throws(StoreError) in
                 guard let stores = desk.value.stores else { throw .broken("no stores here") }
                 return stores

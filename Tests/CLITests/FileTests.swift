@@ -78,7 +78,71 @@ import Testing
             #expect(desk.run("operator snapshot save /b.snap") == code)
             #expect(desk.errors.contains(text))
             #expect(desk.errors.hasPrefix("Failed to get snapshot file: "))
-            #expect(desk.file("/b.snap") == nil)
+            #expect(desk.file("/b.snap") == nil && desk.file("/b.snap.tmp") == nil)
+        }
+    }
+
+    @Test("A folder that is not there is said, and so is what a crash left behind, which goes")
+    func folders() throws {
+        let bytes = try archive()
+        desk.replies["GET /v1/operator/snapshot"] = .bytes(bytes, headers: [try digest(bytes)])
+        #expect(desk.run("operator snapshot save /no/a.snap") == 1)
+        #expect(desk.errors.contains("/no/a.snap.tmp: no such file or folder"))
+        desk.put("/a.snap.tmp", "half of it")
+        #expect(desk.run("operator snapshot save /a.snap") == 0)
+        #expect(desk.file("/a.snap") == bytes && desk.file("/a.snap.tmp") == nil)
+    }
+
+    @Test("On a terminal it shows how far it has come, and leaves nothing of that behind")
+    func progress() throws {
+        let bytes = try archive()
+        desk.replies["GET /v1/operator/snapshot"] = .bytes(bytes, headers: [try digest(bytes)])
+        desk.isTerminal = true
+        #expect(desk.run("operator snapshot save /a.snap") == 0)
+        let waiting = "\rWaiting for the server to pack its state\u{1B}[K\r\u{1B}[K"
+        #expect(desk.text.hasPrefix(waiting))
+        #expect(desk.text.hasSuffix("\r\u{1B}[KState file written to /a.snap\n"))
+        #expect(desk.errors.isEmpty)
+    }
+
+    @Test("The agent saves again and again, keeps the newest, and touches nothing else")
+    func agent() throws {
+        let bytes = try archive()
+        desk.replies["GET /v1/operator/snapshot"] = .bytes(bytes, headers: [try digest(bytes)])
+        let own = ["01", "02", "03"].map { "/s/martlet-agent-20260101T0000\($0)Z.snap" }
+        let others = [
+            "/s/other.snap", "/s/martlet-agent-2026.snap", "/s/martlet-agent-20260101T00000xZ.snap",
+            "/s/martlet-state-20200101T000000Z.snap",
+        ]
+        try desk.host.files.makeDirectory("/s")
+        for path in own + others { desk.put(path, path) }
+        let line = "operator snapshot agent -local-path=/s -interval=10s -retain=2 -count=1"
+        #expect(desk.run(line) == 0, "\(desk.errors)")
+        #expect(desk.file("/s/martlet-agent-20261123T075908Z.snap") == bytes)
+        #expect(own.map { desk.file($0) != nil } == [false, false, true])
+        for path in others { #expect(desk.file(path) == Array(path.utf8)) }
+        #expect(desk.text.contains("[INFO] snapshot agent: saved /s/martlet-agent-20261123T"))
+        #expect(desk.text.contains("[INFO] snapshot agent: removed martlet-agent-20260101T000001Z"))
+        #expect(desk.text.hasSuffix("snapshot agent: ended\n"))
+    }
+
+    @Test("The agent says in a line what failed, tries again, and ends when it is told to")
+    func agentErrors() throws {
+        let bytes = try archive()
+        desk.replies["GET /v1/operator/snapshot"] = .answer(503, "No cluster leader")
+        desk.stopAfter = .seconds(100)
+        #expect(desk.run("operator snapshot agent -local-path=/s -interval=30s") == 0)
+        let lines = desk.text.split(separator: "\n")
+        #expect(lines.count == 5 && lines.last?.hasSuffix("[INFO] snapshot agent: ended") == true)
+        #expect(
+            lines.dropLast().allSatisfy {
+                $0.contains("[ERROR] snapshot agent: Failed to save the state: ")
+                    && $0.contains("No cluster leader")
+            })
+        #expect(try desk.host.files.list("/s").isEmpty)
+        for wrong in ["-interval=1ms", "-retain=0", "-count=0", "-prefix=a/b"] {
+            desk.replies["GET /v1/operator/snapshot"] = .bytes(bytes, headers: [])
+            #expect(desk.run("operator snapshot agent \(wrong)") == 2)
         }
     }
 

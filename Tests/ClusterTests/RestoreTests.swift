@@ -322,6 +322,45 @@ private func compactOften(_ options: inout ServerOptions) {
         #expect(try cluster.state(of: others[0]).restoredIndex == index)
     }
 
+    @Test("While a server is older, chunks are kept until the end, and all servers end alike")
+    func mixed() throws {
+        let cluster = SimulatedCluster(seed: 12, count: 3) { options in
+            compactOften(&options)
+            if options.name == "s2" { options.peerProtocolMax = 4 }
+        }
+        cluster.startAll()
+        _ = try #require(cluster.settle())
+        guard case .restored(let index) = cluster.restore(try savedState(chunks: 4)) else {
+            Issue.record("no restore")
+            return
+        }
+        #expect(cluster.converge())
+        #expect(try cluster.state(of: cluster.nodes[1]).restoredIndex == index)
+    }
+
+    @Test("What a crash left of archives goes at the start, and an archive leaves nothing behind")
+    func spool() throws {
+        let cluster = SimulatedCluster(seed: 13, count: 3)
+        let folder = "/data/server/spool"
+        for node in cluster.nodes {
+            try node.host.files.makeDirectory(folder)
+            try node.host.files.replace("\(folder)/1", with: [1])
+        }
+        cluster.startAll()
+        _ = try #require(cluster.settle())
+        func left() throws -> [[String]] {
+            try cluster.nodes.map { try $0.host.files.list(folder) }
+        }
+        #expect(try left() == [[], [], []])
+        let saved = try #require(cluster.ask(cluster.nodes[0], .get, snapshot, bytes: nil))
+        for node in cluster.nodes {
+            #expect(cluster.ask(node, .put, snapshot, bytes: saved.body)?.status == 200)
+            #expect(cluster.ask(node, .put, snapshot, bytes: [1, 2, 3])?.status == 500)
+        }
+        cluster.world.run(for: .milliseconds(100))
+        #expect(try left() == [[], [], []])
+    }
+
     @Test("Of two restores at once, one is told to try again and the other is whole")
     func twoAtOnce() throws {
         let cluster = try makeCluster(seed: 4)

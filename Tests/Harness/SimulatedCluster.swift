@@ -69,6 +69,7 @@ package final class SimulatedCluster {
             options.dataDirectory = "/data"
             options.keyringPath = DataFolder.keyringPath(in: "/data")
             options.membersPath = DataFolder.membersPath(in: "/data")
+            options.spoolPath = DataFolder.spoolPath(in: "/data")
             configure(&options)
             return Node(name: options.name, host: host, options: options)
         }

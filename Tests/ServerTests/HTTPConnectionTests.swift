@@ -84,7 +84,7 @@ private let configurationPath = "/v1/operator/autopilot/configuration"
         for (path, count, status) in [
             (configurationPath, 1 << 20, "400"), (configurationPath, 1 << 20 + 1, "413"),
             ("/v1/operator/snapshot", 1 << 20 + 1, "500"),
-            ("/v1/operator/snapshot", 7 << 20 + 1, "413"),
+            ("/v1/operator/snapshot", 7 << 20 + 1, "500"),
         ] {
             let talk = stage.open(
                 "PUT \(path) HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -310,7 +310,7 @@ private struct Stage {
         #expect(stage.taker.seen.dropLast().reduce(0) { $0 + $1.utf8.count } == 7 << 20)
         try stage.respond(.empty)
         #expect(talk.statuses == ["200"])
-        let long = stage.http.open(Self.put + "Content-Length: \(7 << 20 + 1)\r\n\r\n")
+        let long = stage.http.open(Self.put + "Content-Length: \(4 << 30 + 1)\r\n\r\n")
         #expect(long.statuses == ["413"])
     }
 

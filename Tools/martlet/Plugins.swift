@@ -111,10 +111,20 @@ func devMachine() -> DevMachine {
 func cliNetwork() -> CLINetwork { cliNetwork(on: UVLoop()) }
 
 func cliNetwork(on loop: UVLoop) -> CLINetwork {
-    CLINetwork(
+    var network = CLINetwork(
         loop: loop, makeStreams: { UVStreams(loop: loop) }, security: OpenSSLSecurity(),
         perform: { body in
             body { loop.stop() }
             loop.run()
         })
+    network.onStop = { told in
+        for signal in [SIGINT, SIGTERM] {
+            do throws(TransportError) {
+                try UVProcesses(loop: loop).onSignal(signal, received: told)
+            } catch {
+                // Then the signal ends the process, as it does any other command.
+            }
+        }
+    }
+    return network
 }
