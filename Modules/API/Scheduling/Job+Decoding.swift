@@ -6,6 +6,13 @@ package struct ReadJob: Equatable, Sendable {
     package var job: Job
     /// Names of fields that were given and mean nothing here, in the order of the document.
     package var ignoredFields: [String]
+
+    /// The job's verdict, with a warning for each of these fields.
+    package func validate() -> JobVerdict {
+        var verdict = job.validate()
+        verdict.warnings += ignoredFields.map { "\($0) is not supported, and has no effect" }
+        return verdict
+    }
 }
 
 extension Job {
