@@ -170,7 +170,7 @@ let package = Package(
         tests("UV", uses: ["UV", "Transport", "Contracts"]),
         tests(
             "TLS", uses: ["TLS", "Transport", "Contracts", "Simulation", "UV"], ["COpenSSL"]),
-        tests("Zlib", uses: ["Zlib", "Transport"]),
+        tests("Zlib", uses: ["Zlib", "Transport", "Contracts"]),
         tests("LMDB", uses: ["LMDB", "Bytes", "Storage", "Raft", "Contracts"]),
         tests("Memory", uses: ["Memory", "Storage", "Raft", "Contracts"]),
         tests("Simulation", uses: ["Simulation", "Storage", "Transport", "Raft", "Contracts"]),

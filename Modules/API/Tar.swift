@@ -2,7 +2,7 @@
 
 /// Plain files in the ustar format (POSIX.1-1988), as much of it as a snapshot archive has. Each
 /// file is a header of one block of 512 bytes and its content, filled up with zeros to whole blocks;
-/// two blocks of zeros end the archive.
+/// two blocks of zeros end the archive. ``TarReader`` reads it piece by piece.
 ///
 /// | offset | width | meaning of the header's fields, numbers as octal digits                   |
 /// |--------|-------|---------------------------------------------------------------------------|
@@ -27,18 +27,19 @@ package enum Tar {
     package static let blockBytes = 512
     private static let nameBytesMax = 100
 
+    /// Two blocks of zeros.
+    package static let end = [UInt8](repeating: 0, count: 2 * blockBytes)
+
     /// - Precondition: names of 1 to 100 bytes, contents under 8 GiB.
     package static func write(_ files: [File], unixSeconds: Int64) -> [UInt8] {
-        let contents = files.reduce(0) { $0 + $1.content.count + 2 * blockBytes }
         var output: [UInt8] = []
-        output.reserveCapacity(contents + 2 * blockBytes)
         for file in files {
-            output += header(of: file, unixSeconds: max(0, unixSeconds))
+            output += header(
+                of: file.name, sizeBytes: file.content.count, unixSeconds: unixSeconds)
             output += file.content
-            output += [UInt8](repeating: 0, count: padding(after: file.content.count))
+            output += padding(after: file.content.count)
         }
-        output += [UInt8](repeating: 0, count: 2 * blockBytes)
-        return output
+        return output + end
     }
 
     /// Reads bytes of any origin, at most `filesMax` files.
@@ -46,43 +47,43 @@ package enum Tar {
     /// - Throws: ``ArchiveError`` for what ``write(_:unixSeconds:)`` would not have written: other
     ///   types of files, broken numbers, wrong sums, a missing end, anything behind the end.
     package static func read(_ bytes: [UInt8], filesMax: Int) throws(ArchiveError) -> [File] {
+        var reader = TarReader(filesMax: filesMax)
         var files: [File] = []
-        var rest = bytes[...]
-        while true {
-            guard rest.count >= blockBytes else { throw ArchiveError("the archive ends too early") }
-            let header = rest.prefix(blockBytes)
-            if header.allSatisfy({ $0 == 0 }) {
-                guard rest.allSatisfy({ $0 == 0 }) else {
-                    throw ArchiveError("there is something behind the archive's end")
-                }
-                return files
+        for event in try reader.receive(bytes[...]) {
+            switch event {
+            case .file(let name, _): files.append(File(name: name, content: []))
+            case .content(let bytes): files[files.count - 1].content += bytes
+            case .fileEnd: break
             }
-            guard files.count < filesMax else { throw ArchiveError("over \(filesMax) files") }
-            let (name, size) = try read(header)
-            rest = rest.dropFirst(blockBytes)
-            guard size <= rest.count else { throw ArchiveError("the archive ends within a file") }
-            files.append(File(name: name, content: Array(rest.prefix(size))))
-            rest = rest.dropFirst(size)
-            rest = rest.dropFirst(padding(after: size))
         }
+        try reader.finish()
+        return files
     }
 
-    private static func padding(after count: Int) -> Int {
+    /// What fills the last block of a content of so many bytes.
+    package static func padding(after count: Int) -> [UInt8] {
+        [UInt8](repeating: 0, count: paddingBytes(after: count))
+    }
+
+    static func paddingBytes(after count: Int) -> Int {
         (blockBytes - count % blockBytes) % blockBytes
     }
 
     // MARK: The header
 
-    private static func header(of file: File, unixSeconds: Int64) -> [UInt8] {
-        let name = Array(file.name.utf8)
-        precondition((1...nameBytesMax).contains(name.count), "a file named \(file.name)")
+    /// - Precondition: a name of 1 to 100 bytes, a size under 8 GiB.
+    package static func header(
+        of name: String, sizeBytes: Int, unixSeconds: Int64
+    ) -> [UInt8] {
+        let name = Array(name.utf8)
+        precondition((1...nameBytesMax).contains(name.count), "a name of \(name.count) bytes")
         var block = [UInt8](repeating: 0, count: blockBytes)
         block.replaceSubrange(0..<name.count, with: name)
         put(octal: 0o600, in: 100..<108, of: &block)
         put(octal: 0, in: 108..<116, of: &block)
         put(octal: 0, in: 116..<124, of: &block)
-        put(octal: UInt64(file.content.count), in: 124..<136, of: &block)
-        put(octal: UInt64(unixSeconds), in: 136..<148, of: &block)
+        put(octal: UInt64(sizeBytes), in: 124..<136, of: &block)
+        put(octal: UInt64(max(0, unixSeconds)), in: 136..<148, of: &block)
         block[156] = UInt8(ascii: "0")
         block.replaceSubrange(257..<265, with: Array("ustar\u{0}00".utf8))
         put(octal: sum(of: block[...]), in: 148..<155, of: &block)
@@ -108,15 +109,16 @@ package enum Tar {
         return sum
     }
 
-    private static func read(
-        _ block: ArraySlice<UInt8>
+    /// Name and size in a header of any origin.
+    static func read(
+        header block: [UInt8]
     ) throws(ArchiveError) -> (name: String, size: Int) {
-        let header = Array(block)
+        let header = block
         guard
             header[257..<265].elementsEqual("ustar\u{0}00".utf8)
                 || header[257..<265].elementsEqual("ustar  \u{0}".utf8)
         else { throw ArchiveError("not an archive of the ustar format") }
-        guard try octal(header[148..<156]) == sum(of: block) else {
+        guard try octal(header[148..<156]) == sum(of: block[...]) else {
             throw ArchiveError("a file's header has a wrong sum")
         }
         guard header[156] == 0 || header[156] == UInt8(ascii: "0") else {

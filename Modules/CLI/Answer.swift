@@ -81,6 +81,13 @@ struct Answer {
 
     func text(_ name: String, default value: String = "") -> String { self[name]?.text ?? value }
 
+    var isObject: Bool {
+        switch node.value {
+        case .object: true
+        case .null, .bool, .number, .string, .array: false
+        }
+    }
+
     func isTrue(_ name: String) -> Bool {
         guard case .bool(true)? = self[name]?.node.value else { return false }
         return true

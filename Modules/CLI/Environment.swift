@@ -26,6 +26,8 @@ package struct CLIEnvironment: Sendable {
     /// Lines of the terminal; 0 if that is not known.
     package var height = 0
     package var foreignCommands: [ForeignCommand] = []
+    /// Whether nobody reads the output any more: what would go on for ever ends then.
+    package var isOutputClosed: @Sendable () -> Bool = { false }
 
     package init(
         variable: @escaping @Sendable (String) -> String?, isTerminal: Bool, width: Int,

@@ -120,7 +120,7 @@ package final class Invocation {
         try ConnectionSettings(values, environment)
     }
 
-    private func connection(_ settings: ConnectionSettings) -> ServerConnection {
+    func connection(_ settings: ConnectionSettings) -> ServerConnection {
         if let connection { return connection }
         let made = ServerConnection(
             settings, environment.makeNetwork(), environment.files,

@@ -23,8 +23,8 @@ final class ServerConnection {
     /// For a server, where there are others to ask.
     private static let probeTimeout: Duration = .seconds(5)
 
-    private let settings: ConnectionSettings
-    private let network: CLINetwork
+    let settings: ConnectionSettings
+    let network: CLINetwork
     private let files: any Files
     private let responseBytesMax: Int
     /// Made when it is needed: a command that needs no server opens nothing.
@@ -32,7 +32,7 @@ final class ServerConnection {
     /// Where the last answer came from.
     private var current: (address: ServerAddress, client: APIClient)?
     /// What the last secured connection was refused for.
-    private let lastNotice = NoticeBox()
+    let lastNotice = NoticeBox()
 
     init(
         _ settings: ConnectionSettings, _ network: CLINetwork, _ files: any Files,
@@ -157,7 +157,7 @@ final class ServerConnection {
         return outcome
     }
 
-    private func resolve(
+    func resolve(
         _ place: ServerAddress, _ streams: any Streams
     ) -> Result<[SocketAddress], TransportError> {
         guard case .host(let host, let port) = place.place else {
@@ -178,7 +178,7 @@ final class ServerConnection {
         return outcome
     }
 
-    private func streams(for place: ServerAddress) throws(CLIFailure) -> any Streams {
+    func streams(for place: ServerAddress) throws(CLIFailure) -> any Streams {
         guard place.isSecured else { return plainStreams }
         let material = try settings.security.material(files)
         do throws(SecurityError) {
@@ -200,7 +200,7 @@ final class ServerConnection {
 
     // MARK: Saying what went wrong
 
-    private func failure(of error: ClientError, _ place: ServerAddress) -> Failure {
+    func failure(of error: ClientError, _ place: ServerAddress) -> Failure {
         let why: String
         var hint = ""
         switch error.code {
@@ -230,7 +230,7 @@ final class ServerConnection {
         return String(detail[mark.upperBound...])
     }
 
-    private static func merged(_ failures: [(ServerAddress, Failure)]) -> Failure {
+    static func merged(_ failures: [(ServerAddress, Failure)]) -> Failure {
         if failures.count == 1 { return failures[0].1 }
         return Failure(
             text: "none of \(failures.count) servers answered: "
@@ -242,7 +242,7 @@ final class ServerConnection {
 }
 
 /// The streams tell it, the connection reads it, both on the loop's thread.
-private final class NoticeBox {
+final class NoticeBox {
     var text: String?
 }
 

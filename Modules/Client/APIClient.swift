@@ -39,10 +39,10 @@ public final class APIClient {
         case closed
     }
 
-    private let loop: any Loop
-    private let streams: any Streams
-    private let address: SocketAddress
-    private let writer: RequestWriter
+    let loop: any Loop
+    let streams: any Streams
+    let address: SocketAddress
+    let writer: RequestWriter
     private let limits: HTTPLimits
     private var link = Link.none
     private var queue: [Pending] = []

@@ -75,6 +75,8 @@ final class ClientConnection: StreamHandler {
         while true {
             switch reader.next() {
             case .needsMore: return outcome
+            case .head, .piece, .end:
+                preconditionFailure("an answer in pieces that was asked for whole")
             case .response(let head, let body):
                 outcome.answer = (head, body)
                 hasAnswered = true

@@ -14,6 +14,8 @@ public struct ClientError: Error, Sendable, Equatable, CustomStringConvertible {
         public static let timedOut = Self("timed out")
         /// The connection broke, or ended, before the answer was complete.
         public static let connectionLost = Self("connection lost")
+        /// The request's own body could not be made to its end.
+        public static let bodyFailed = Self("body failed")
         /// What came was no HTTP response, or larger than allowed.
         public static let badResponse = Self("bad response")
         /// Too many requests wait: ``APIClient/pendingMax``.

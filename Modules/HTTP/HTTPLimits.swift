@@ -12,6 +12,9 @@ package struct HTTPLimits: Sendable {
     package var headerCountMax = 128
     /// The longest body of any request, without its chunk framing. Beyond: 413.
     package var bodyBytesMax = 1 << 20
+    /// The longest body that may be announced at all, for requests whose bodies are read piece by
+    /// piece and never held; what is below ``bodyBytesMax`` has no effect. Beyond: 413.
+    package var streamedBodyBytesMax = 0
     /// Bytes held beyond one largest request: what a client sends ahead while its first request is
     /// worked on. Beyond: 400, after the complete requests before that point.
     package var pipelinedBytesMax = 256 << 10

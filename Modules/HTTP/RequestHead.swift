@@ -113,7 +113,9 @@ package struct RequestHead: Sendable {
         case .malformed: throw .badRequest("invalid Transfer-Encoding")
         case .unknown: throw HTTPViolation(status: 501, reason: "unsupported Transfer-Encoding")
         }
-        if framing.contentLength ?? 0 > limits.bodyBytesMax { throw .bodyTooLarge }
+        if framing.contentLength ?? 0 > max(limits.bodyBytesMax, limits.streamedBodyBytesMax) {
+            throw .bodyTooLarge
+        }
     }
 }
 

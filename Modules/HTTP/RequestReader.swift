@@ -7,6 +7,11 @@ package enum RequestEvent: Sendable {
     case head(RequestHead)
     /// The complete body, without chunk framing; empty if there is none. Follows each ``head``.
     case body([UInt8])
+    /// A part of the body, without chunk framing, in the place of ``body`` after
+    /// ``RequestReader/streamBody(upTo:)``; not empty.
+    case piece([UInt8])
+    /// The last ``piece`` of the body has come.
+    case bodyEnd
     /// In the place of ``body``, after ``RequestReader/discardBody()``: the next request may come.
     case skipped
     /// Answer with its status and text, then close. Only ``needsMore`` follows.
@@ -17,6 +22,7 @@ package enum RequestEvent: Sendable {
 /// whatever two readers could understand differently is refused.
 ///
 ///     head ──head──▶ body ──.body──▶ head
+///                     ├──streamBody()──▶ streaming ──.piece…, .bodyEnd──▶ head
 ///                     └──discardBody()──▶ skipping ──.skipped──▶ head
 ///     any ──.violation──▶ closed        skipping ──over the bound──▶ closed
 ///
@@ -29,6 +35,10 @@ package struct RequestReader: Sendable {
         case head(HeadScanner)
         case fixedBody(length: Int)
         case chunkedBody(ChunkedDecoder)
+        case streamingFixed(remaining: Int)
+        case streamingChunked(ChunkedDecoder)
+        /// Its last piece was given out.
+        case streamingEnd
         case skippingFixed(remaining: Int)
         case skippingChunked(ChunkedDecoder)
         case closed
@@ -42,7 +52,7 @@ package struct RequestReader: Sendable {
     private var buffer = InputBuffer()
     private var body: [UInt8] = []
     /// The body of the last head may never come: its client waits for ``Response/continueBytes``.
-    private var awaitsContinue = false
+    package private(set) var awaitsContinue = false
     /// More came than is ever held; what was dropped makes the rest unreadable.
     private var hasOverflowed = false
 
@@ -60,8 +70,20 @@ package struct RequestReader: Sendable {
     package var isMidRequest: Bool {
         switch state {
         case .head: buffer.count > 0
-        case .fixedBody, .chunkedBody, .skippingFixed, .skippingChunked: true
+        case .fixedBody, .chunkedBody, .streamingFixed, .streamingChunked, .streamingEnd,
+            .skippingFixed, .skippingChunked:
+            true
         case .closed: false
+        }
+    }
+
+    /// Whether a head was given out, and what becomes of its body is not decided or not begun.
+    package var isBodyHeldBack: Bool {
+        switch state {
+        case .fixedBody, .chunkedBody: body.isEmpty
+        case .head, .streamingFixed, .streamingChunked, .streamingEnd, .skippingFixed,
+            .skippingChunked, .closed:
+            false
         }
     }
 
@@ -83,7 +105,7 @@ package struct RequestReader: Sendable {
         let event = step()
         guard hasOverflowed, case .needsMore = event else { return event }
         switch state {
-        case .head, .fixedBody, .chunkedBody:
+        case .head, .fixedBody, .chunkedBody, .streamingFixed, .streamingChunked, .streamingEnd:
             return refuse(.badRequest("too many requests sent ahead"))
         case .skippingFixed, .skippingChunked, .closed:
             // An answer has gone out, or was refused: no other follows.
@@ -109,6 +131,17 @@ package struct RequestReader: Sendable {
         case .chunkedBody(let decoder):
             body = []
             if awaitsContinue { close() } else { state = .skippingChunked(decoder) }
+        case .streamingFixed(let remaining):
+            if remaining > limits.discardedBytesMax {
+                close()
+            } else {
+                state = .skippingFixed(remaining: remaining)
+            }
+        case .streamingChunked(let decoder):
+            body = []
+            state = .skippingChunked(decoder)
+        case .streamingEnd:
+            state = .skippingFixed(remaining: 0)
         case .head, .skippingFixed, .skippingChunked, .closed:
             break  // Late or twice: there is no body to discard.
         }
@@ -120,11 +153,31 @@ package struct RequestReader: Sendable {
         bodyBytesMax = min(bytes, limits.bodyBytesMax)
     }
 
+    /// Says, after ``RequestEvent/head(_:)`` and before the next event is taken, that the body is
+    /// wanted piece by piece, as it comes: from here on its client is not waiting to be told to send
+    /// it. Nothing of it is held but what was received since the last ``next()``.
+    ///
+    /// - Parameter bytes: how long it may be, whatever ``HTTPLimits/bodyBytesMax`` says. Beyond: 413.
+    package mutating func streamBody(upTo bytes: Int) {
+        switch state {
+        case .fixedBody(let length): state = .streamingFixed(remaining: length)
+        case .chunkedBody(let decoder): state = .streamingChunked(decoder)
+        case .head, .streamingFixed, .streamingChunked, .streamingEnd, .skippingFixed,
+            .skippingChunked, .closed:
+            return  // Late or twice: there is no body to come.
+        }
+        bodyBytesMax = bytes
+        awaitsContinue = false
+    }
+
     private mutating func step() -> RequestEvent {
         switch state {
         case .head(let scanner): readHead(scanner)
         case .fixedBody(let length): readFixedBody(length)
         case .chunkedBody(let decoder): readChunkedBody(decoder)
+        case .streamingFixed(let remaining): streamFixedBody(remaining)
+        case .streamingChunked(let decoder): streamChunkedBody(decoder)
+        case .streamingEnd: endStreaming()
         case .skippingFixed(let remaining): skipFixedBody(remaining)
         case .skippingChunked(let decoder): skipChunkedBody(decoder)
         case .closed: .needsMore
@@ -181,6 +234,38 @@ package struct RequestReader: Sendable {
         body = []
         state = .head(HeadScanner())
         return .body(complete)
+    }
+
+    private mutating func streamFixedBody(_ remaining: Int) -> RequestEvent {
+        if remaining > bodyBytesMax { return refuse(.bodyTooLarge) }
+        if remaining == 0 { return endStreaming() }
+        guard buffer.count > 0 else { return .needsMore }
+        let piece = buffer.take(min(remaining, buffer.count))
+        state = .streamingFixed(remaining: remaining - piece.count)
+        return .piece(piece)
+    }
+
+    private mutating func streamChunkedBody(_ decoder: ChunkedDecoder) -> RequestEvent {
+        var decoder = decoder
+        switch decoder.decode(
+            &buffer, into: &body, bodyBytesMax: bodyBytesMax, limits: limits)
+        {
+        case .needsMore: state = .streamingChunked(decoder)
+        case .complete: state = .streamingEnd
+        case .violation(let violation): return refuse(violation)
+        }
+        if body.isEmpty {
+            if case .streamingEnd = state { return endStreaming() }
+            return .needsMore
+        }
+        let piece = body
+        body = []
+        return .piece(piece)
+    }
+
+    private mutating func endStreaming() -> RequestEvent {
+        state = .head(HeadScanner())
+        return .bodyEnd
     }
 
     private mutating func skipFixedBody(_ remaining: Int) -> RequestEvent {

@@ -27,12 +27,7 @@ package struct RequestWriter: Sendable {
     package func write(
         _ method: RequestHead.Method, _ target: String, body: [UInt8]?, to output: inout [UInt8]
     ) {
-        output.append(Self.text(method))
-        output.append(" ")
-        if target.isEmpty { output.append("/") }
-        for byte in target.utf8 { Self.append(targetByte: byte, to: &output) }
-        output.append(" HTTP/1.1\r\n")
-        output.append(contentsOf: fixedLines)
+        writeLines(method, target, to: &output)
         if body != nil || [.put, .post, .patch].contains(method) {
             output.append("Content-Length: ")
             output.append(decimal: body?.count ?? 0)
@@ -40,6 +35,44 @@ package struct RequestWriter: Sendable {
         }
         output.append("\r\n")
         if let body { output.append(contentsOf: body) }
+    }
+
+    /// Appends the head of a request whose body follows piece by piece, through what is returned, and
+    /// which is the last on its connection.
+    ///
+    /// - Parameter length: bytes of the whole body; nil if that is not known.
+    package func writeHead(
+        _ method: RequestHead.Method, _ target: String, length: Int?, to output: inout [UInt8]
+    ) -> BodyWriter {
+        writeLines(method, target, to: &output)
+        output.append("Connection: close\r\n")
+        if let length {
+            output.append("Content-Length: ")
+            output.append(decimal: length)
+        } else {
+            output.append("Transfer-Encoding: chunked")
+        }
+        output.append("\r\n\r\n")
+        return BodyWriter(length: length)
+    }
+
+    /// The same for a request without a body, whose answer is read piece by piece.
+    package func writeHead(
+        _ method: RequestHead.Method, _ target: String, to output: inout [UInt8]
+    ) {
+        writeLines(method, target, to: &output)
+        output.append("Connection: close\r\n\r\n")
+    }
+
+    private func writeLines(
+        _ method: RequestHead.Method, _ target: String, to output: inout [UInt8]
+    ) {
+        output.append(Self.text(method))
+        output.append(" ")
+        if target.isEmpty { output.append("/") }
+        for byte in target.utf8 { Self.append(targetByte: byte, to: &output) }
+        output.append(" HTTP/1.1\r\n")
+        output.append(contentsOf: fixedLines)
     }
 
     private static func append(targetByte byte: UInt8, to output: inout [UInt8]) {

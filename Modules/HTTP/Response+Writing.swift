@@ -12,6 +12,44 @@ extension Response {
     package func write(
         to output: inout [UInt8], for framing: ResponseFraming, dateHeader: [UInt8]
     ) {
+        writeFields(to: &output, for: framing, dateHeader: dateHeader)
+        // These have no body, and 204 must not tell a length (RFC 9110 §8.6); 304 may leave it out.
+        if status == 204 || status == 304 {
+            output.append("\r\n\r\n")
+            return
+        }
+        output.append("\r\nContent-Length: ")
+        output.append(decimal: body.count)
+        output.append("\r\n\r\n")
+        if !framing.isHead { output.append(contentsOf: body) }
+    }
+
+    /// Appends the head of an answer whose body follows piece by piece; ``body`` is left out.
+    ///
+    /// - Parameter length: bytes of the whole body; nil if that is not known. Where HTTP/1.0 has no
+    ///   other way to tell the end, `framing` turns into that of the last answer.
+    /// - Precondition: the status is one that has a body.
+    package func writeHead(
+        to output: inout [UInt8], for framing: inout ResponseFraming, length: Int?,
+        dateHeader: [UInt8]
+    ) -> BodyWriter {
+        precondition(status != 204 && status != 304, "a body for status \(status)")
+        if length == nil, framing.isVersion1_0 { framing.keepsAlive = false }
+        writeFields(to: &output, for: framing, dateHeader: dateHeader)
+        if let length {
+            output.append("\r\nContent-Length: ")
+            output.append(decimal: length)
+        } else if !framing.isVersion1_0 {
+            output.append("\r\nTransfer-Encoding: chunked")
+        }
+        output.append("\r\n\r\n")
+        return BodyWriter(for: framing, length: length)
+    }
+
+    /// The status line and all fields but those that tell the body's length.
+    private func writeFields(
+        to output: inout [UInt8], for framing: ResponseFraming, dateHeader: [UInt8]
+    ) {
         output.append("HTTP/1.1 ")
         output.append(decimal: status)
         output.append(reasonPhrase(ofStatus: status))
@@ -28,15 +66,6 @@ extension Response {
         } else if framing.isVersion1_0 {
             output.append("\r\nConnection: keep-alive")
         }
-        // These have no body, and 204 must not tell a length (RFC 9110 §8.6); 304 may leave it out.
-        if status == 204 || status == 304 {
-            output.append("\r\n\r\n")
-            return
-        }
-        output.append("\r\nContent-Length: ")
-        output.append(decimal: body.count)
-        output.append("\r\n\r\n")
-        if !framing.isHead { output.append(contentsOf: body) }
     }
 
     private func writeContentType(to output: inout [UInt8]) {

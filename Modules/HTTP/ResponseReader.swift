@@ -23,7 +23,7 @@ package struct ResponseHead: Sendable {
 
     /// Reads a complete head, its empty line included (RFC 9112 §4, §6.3).
     fileprivate init(
-        _ bytes: [UInt8], answersHead: Bool, limits: HTTPLimits
+        _ bytes: [UInt8], answersHead: Bool, bodyBytesMax: Int
     ) throws(HTTPViolation) {
         guard bytes.count >= 14, bytes.equals("HTTP/1.", in: 0..<7),
             bytes[7] == UInt8(ascii: "0") || bytes[7] == UInt8(ascii: "1"),
@@ -56,7 +56,7 @@ package struct ResponseHead: Sendable {
         case .none, .chunked: break
         }
         let hasNone = answersHead || status < 200 || status == 204 || status == 304
-        if !hasNone, framing.contentLength ?? 0 > limits.bodyBytesMax {
+        if !hasNone, framing.contentLength ?? 0 > bodyBytesMax {
             throw .badResponse("body too large")
         }
         body =
@@ -79,6 +79,12 @@ extension HTTPViolation {
 package enum ResponseEvent: Sendable {
     case needsMore
     case response(ResponseHead, body: [UInt8])
+    /// Of a response that is read piece by piece: once, before its body.
+    case head(ResponseHead)
+    /// A part of its body, without chunk framing; not empty.
+    case piece([UInt8])
+    /// The last ``piece`` has come.
+    case end
     /// The connection cannot be used any more; only ``needsMore`` follows.
     case failed(HTTPViolation)
 }
@@ -86,6 +92,7 @@ package enum ResponseEvent: Sendable {
 /// Reads the responses of one connection: a core without I/O, one response at a time.
 ///
 ///     idle ──expectResponse()──▶ head ──▶ body ──.response──▶ idle, or closed without keep-alive
+///     idle ──expectStream()──▶ head ──.head──▶ body ──.piece…, .end──▶ closed
 ///     any ──.failed──▶ closed
 ///
 /// Interim responses (1xx) are skipped.
@@ -107,6 +114,10 @@ package struct ResponseReader: Sendable {
     private var buffer = InputBuffer()
     private var body: [UInt8] = []
     private var answersHead = false
+    /// The body is given out as it comes.
+    private var isStreamed = false
+    /// The last piece was given out.
+    private var isAtEnd = false
     private var interimCount = 0
     private var hasEnded = false
     private var hasOverflowed = false
@@ -126,6 +137,13 @@ package struct ResponseReader: Sendable {
         interimCount = 0
     }
 
+    /// The same for a response that is read piece by piece, the last on its connection. Nothing of
+    /// its body is held but what was received since the last ``next()``, and it may have any length.
+    package mutating func expectStream(toHead: Bool) {
+        expectResponse(toHead: toHead)
+        isStreamed = true
+    }
+
     package mutating func receive(_ bytes: Span<UInt8>) {
         if case .closed = state { return }
         if hasOverflowed { return }
@@ -140,10 +158,13 @@ package struct ResponseReader: Sendable {
 
     /// The next event. Call until ``ResponseEvent/needsMore``.
     package mutating func next() -> ResponseEvent {
-        let event = step()
+        let event = isStreamed ? stepStreamed() : step()
         guard case .needsMore = event else { return event }
         switch state {
         case .closed: return event
+        case .bodyUntilEnd where isStreamed && hasEnded && !hasOverflowed:
+            close()
+            return .end
         case .bodyUntilEnd(let head) where hasEnded && !hasOverflowed: return finish(head)
         case .idle where hasEnded && buffer.count == 0:
             close()
@@ -186,9 +207,46 @@ package struct ResponseReader: Sendable {
         }
     }
 
+    /// The body's part of ``step()``, without holding it.
+    private mutating func stepStreamed() -> ResponseEvent {
+        switch state {
+        case .fixedBody(_, 0): return endStream()
+        case .fixedBody(let head, let remaining):
+            guard buffer.count > 0 else { return .needsMore }
+            let piece = buffer.take(min(remaining, buffer.count))
+            state = .fixedBody(head, length: remaining - piece.count)
+            return .piece(piece)
+        case .chunkedBody where isAtEnd: return endStream()
+        case .chunkedBody(let head, var decoder):
+            switch decoder.decode(&buffer, into: &body, bodyBytesMax: .max, limits: limits) {
+            case .needsMore: state = .chunkedBody(head, decoder)
+            case .complete: isAtEnd = true
+            case .violation(let violation): return fail(violation.reason)
+            }
+            if body.isEmpty { return isAtEnd ? endStream() : .needsMore }
+            return .piece(takeBody())
+        case .bodyUntilEnd:
+            return buffer.count > 0 ? .piece(buffer.take(buffer.count)) : .needsMore
+        case .idle, .head, .closed: return step()
+        }
+    }
+
+    private mutating func takeBody() -> [UInt8] {
+        let piece = body
+        body = []
+        return piece
+    }
+
+    private mutating func endStream() -> ResponseEvent {
+        close()
+        return .end
+    }
+
     private mutating func readHead(_ bytes: [UInt8]) -> ResponseEvent {
         do {
-            let head = try ResponseHead(bytes, answersHead: answersHead, limits: limits)
+            let head = try ResponseHead(
+                bytes, answersHead: answersHead,
+                bodyBytesMax: isStreamed ? .max : limits.bodyBytesMax)
             if head.status < 200 {
                 interimCount += 1
                 // Nobody asked for 101, another protocol.
@@ -199,12 +257,13 @@ package struct ResponseReader: Sendable {
                 return step()
             }
             switch head.body {
+            case .none where isStreamed: state = .fixedBody(head, length: 0)
             case .none: return finish(head)
             case .fixed(let length): state = .fixedBody(head, length: length)
             case .chunked: state = .chunkedBody(head, ChunkedDecoder())
             case .untilEnd: state = .bodyUntilEnd(head)
             }
-            return step()
+            return isStreamed ? .head(head) : step()
         } catch {
             return fail(error.reason)
         }

@@ -133,12 +133,14 @@ package enum Agent {
     ) throws(StartError) -> Int32 {
         let configuration = loaded.configuration
         let output = LogOutput(loop: plugins.loop, write: sink(for: configuration, plugins))
+        let watch = LogWatch { [loop = plugins.loop] in loop.wallClockNanoseconds }
         let logger = Logger(label: "nomad") { label in
-            NomadLogHandler(
+            let handler = NomadLogHandler(
                 label: label, level: configuration.logLevel,
                 format: configuration.logJSON ? .json : .text,
                 wallClockNanoseconds: { [loop = plugins.loop] in loop.wallClockNanoseconds },
                 sink: { output.log($0) })
+            return WatchedLogHandler(handler, label: label, watch: watch)
         }
         for warning in loaded.warnings { logger.warning("\(warning)") }
         guard configuration.server.isEnabled else {
@@ -158,6 +160,7 @@ package enum Agent {
                 "version": "\(ServerOptions.softwareVersion)",
             ])
         var options = try options(for: configuration, directory)
+        options.logWatch = watch
         if let limit = plugins.descriptorLimit { options.setDescriptorLimit(limit) }
         do throws(KeyringError) {
             if let problem = try options.readPoolFiles(from: plugins.files) {
@@ -322,6 +325,7 @@ package enum Agent {
         if configuration.storageBackend != .memory {
             options.keyringPath = DataFolder.keyringPath(in: directory)
             options.membersPath = DataFolder.membersPath(in: directory)
+            options.spoolPath = DataFolder.spoolPath(in: directory)
         }
         options.join = configuration.server.retryJoin
         options.joinInterval = configuration.server.retryInterval

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import MartletBytes
 import MartletHTTP
+import MartletTransport
 
 /// A request as the endpoints see it, whether it came from a client or from another server.
 struct APIRequest {
@@ -9,7 +10,14 @@ struct APIRequest {
     /// Pairs that are read by name.
     var query: Query
     var body: [UInt8]
+    /// The body of an endpoint that takes it in pieces; ``body`` is empty then. Of use once.
+    var stream: StreamedBody?
 
+    /// Its body cannot be read from the beginning any more.
+    var hasBegunBody: Bool { (stream?.source as? IncomingBody)?.hasBegun == true }
+
+    /// The longest body that is taken in pieces, of which none is held.
+    static let streamedBodyBytesMax = 4 << 30
     /// The longest body that one server passes on to another.
     /// Fits one frame, with what goes around it.
     static let bodyBytesMax = 7 << 20
@@ -90,6 +98,8 @@ struct APIResponse {
     var digest: String?
     /// Of the page, which no server asks another for.
     var page: PageAnswer?
+    /// The body, made while it is sent; ``body`` is empty then. Whoever does not send it cancels it.
+    var stream: StreamedBody?
 
     init(
         status: Int, content: Content, body: [UInt8], freshness: Freshness? = nil,
@@ -113,15 +123,26 @@ struct APIResponse {
     }
 
     static func archive(
-        _ packed: SnapshotArchive.Packed, freshness: Freshness
+        _ packed: SnapshotArchive.Packed, from source: any ByteSource, freshness: Freshness
     ) -> APIResponse {
-        var response = APIResponse(
-            status: 200, content: .archive, body: packed.bytes, freshness: freshness)
+        var response = APIResponse.stream(
+            StreamedBody(source: source, length: packed.sizeBytes), as: .archive,
+            freshness: freshness)
         response.digest = packed.digest
         return response
     }
 
-    static let empty = APIResponse(status: 200, content: .none, body: [])
+    /// A body that is made while it is sent.
+    static func stream(
+        _ body: StreamedBody, as content: Content, freshness: Freshness? = nil
+    ) -> APIResponse {
+        var response = APIResponse(
+            status: 200, content: content, body: [], freshness: freshness)
+        response.stream = body
+        return response
+    }
+
+    static var empty: APIResponse { APIResponse(status: 200, content: .none, body: []) }
 
     func write(to writer: inout ByteWriter) {
         writer.write(UInt16(clamping: status))

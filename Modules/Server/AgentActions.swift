@@ -42,7 +42,8 @@ extension Server {
         switch call.wish {
         case .join(let addresses): join(addresses, call, respond)
         case .forceLeave(let node, let prune): respond(forceLeave(node, prune: prune))
-        case .key, .answer, .command, .peer, .dryRun, .history, .probe, .acl, .page:
+        case .key, .answer, .command, .peer, .dryRun, .history, .probe, .acl, .monitor, .events,
+            .page:
             keyring(call, respond)
         }
     }

@@ -36,6 +36,8 @@ struct Call {
         case history(HistoryFilter)
         case probe(isVerbose: Bool)
         case acl(ACLWish)
+        case monitor(MonitorRequest)
+        case events(EventRequest)
         /// What its client has of the page already: the value of `If-None-Match`.
         case page(had: String?)
     }
@@ -96,7 +98,7 @@ struct Call {
         switch endpoint {
         case .raftConfiguration, .autopilotConfiguration, .schedulerConfiguration, .raftHistory,
             .aclPolicies, .aclPolicy, .aclTokens, .aclToken, .aclOwnToken, .aclRoles, .aclRole,
-            .aclRoleByName:
+            .aclRoleByName, .saveSnapshot:
             true
         default: false
         }
@@ -115,7 +117,7 @@ struct Call {
     /// Answered without the leader and without its index: judged once, where its head has come.
     var isJudgedHereOnly: Bool {
         switch endpoint {
-        case .agentSelf, .agentMembers: true
+        case .agentSelf, .agentMembers, .monitor, .eventStream: true
         default: isAgentAction
         }
     }
@@ -154,7 +156,7 @@ extension Endpoint {
         case .raftConfiguration, .autopilotConfiguration, .autopilotHealth, .autopilotState,
             .autopilotPlan, .raftHistory, .schedulerConfiguration, .statusLeader, .statusPeers,
             .statusIsLeader, .livez, .readyz, .regions, .agentSelf, .agentMembers, .agentHealth,
-            .keyringList, .metrics,
+            .monitor, .eventStream, .keyringList, .metrics,
             .saveSnapshot, .aclPolicies, .aclPolicy, .aclTokens, .aclToken, .aclOwnToken,
             .aclRoles, .aclRole, .aclRoleByName, .page, .pageElsewhere:
             true
@@ -164,8 +166,14 @@ extension Endpoint {
     /// The longest body that is read for it.
     var bodyBytesMax: Int {
         switch self {
-        case .restoreSnapshot: APIRequest.bodyBytesMax
+        case .restoreSnapshot: APIRequest.streamedBodyBytesMax
         default: 1 << 20
         }
     }
+
+    /// Whether it is carried out while its body comes, as ``APIRequest/stream``.
+    var takesBodyInPieces: Bool { self == .restoreSnapshot }
+
+    /// Whether its body or its answer may be longer than what one server passes on in a frame.
+    var goesInPieces: Bool { takesBodyInPieces || self == .saveSnapshot }
 }

@@ -15,6 +15,12 @@ struct Counters {
     var requestsTimedOut: UInt64 = 0
     /// Bodies over the bound on all that are held.
     var bodiesRefused: UInt64 = 0
+    /// Bodies in pieces over the bound on their number.
+    var streamsRefused: UInt64 = 0
+    /// Their client did not fetch what was sent.
+    var streamsStuck: UInt64 = 0
+    /// Their source failed before the end.
+    var streamsBroken: UInt64 = 0
     var requestsMalformed: UInt64 = 0
     var connectionsRefused: UInt64 = 0
     var forwardsSent: UInt64 = 0

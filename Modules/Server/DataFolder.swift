@@ -65,6 +65,10 @@ package struct DataFolder: Sendable {
         "\(directory)/server/members"
     }
 
+    package static func spoolPath(in directory: String) -> String {
+        "\(directory)/server/spool"
+    }
+
     var raftFolder: String { "\(directory)/server/raft" }
     var identityFile: IdentityFile {
         IdentityFile(path: "\(directory)/server/IDENTITY", files: files)

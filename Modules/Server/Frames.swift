@@ -23,6 +23,12 @@ enum FrameKind: UInt8 {
     case gossip = 19
     case gossipAnswer = 20
     case gossipRefusal = 21
+    case request = 22
+    case bodyWanted = 23
+    case bodyPiece = 24
+    case bodyEnd = 25
+    case bodyFailed = 26
+    case reply = 27
 }
 
 /// The frame that everything between servers travels in, little-endian:

@@ -7,10 +7,14 @@ import MartletTransport
 /// ```
 ///          head           let in          body            answer
 ///   idle ───────▶ deciding ──────▶ reading ─────▶ working ────────▶ idle
-///    ▲               └─ refused: answer ──▶ skipping                 │
+///    ▲               │ └─ in pieces: taking ────────┘ └─ in pieces: streaming ─▶ idle
+///    │               └─ refused: answer ──▶ skipping                 │
 ///    └────────────────────── body over ────────┘                    │
 ///     any ── violation, timeout ──▶ closing ◀──────── no keep-alive ─┘
 /// ```
+///
+/// A body that is taken, and an answer that is streamed, goes piece by piece at the pace of the slower
+/// end: ``IncomingBody``, ``BodyPump``.
 ///
 /// A request that follows while one is worked on waits in the reader, and beyond its bound in the
 /// kernel: a client that sends faster than it reads stops itself. One that sends many requests ahead
@@ -23,8 +27,12 @@ final class HTTPConnection: StreamHandler {
         case deciding(Exchange)
         /// The request is let in; its body is not complete.
         case reading(Exchange)
+        /// The request is let in, and its body goes piece by piece to who works on it.
+        case taking(IncomingBody)
         /// The answer is being made.
         case working
+        /// The answer has begun, and its body is made as the client fetches it.
+        case streaming(BodyPump)
         /// The request is refused and answered; what is left of its body is thrown away.
         case skipping
         /// Nothing more is read; what is queued leaves.
@@ -53,6 +61,8 @@ final class HTTPConnection: StreamHandler {
     private var isDraining = false
     /// More answers are queued than the client may leave there.
     private var awaitsClient = false
+    /// The request came with a body in pieces: what follows from it may take long.
+    private var isLongWork = false
     /// The rest of its requests is for another turn.
     private var isResting = false
     private var share = Share()
@@ -83,9 +93,25 @@ final class HTTPConnection: StreamHandler {
     }
 
     func close() {
-        phase = .closing
+        leave()
         stream.close()
     }
+
+    /// Whoever makes a body for this client, or takes one from it, is told at once.
+    private func leave() {
+        let left = phase
+        phase = .closing
+        forgetBody()
+        switch left {
+        case .taking(let body):
+            body.give(.failed("the client is gone"), at: now)
+            body.detach()
+        case .streaming(let answer): endStream(answer)
+        case .idle, .deciding, .reading, .working, .skipping, .closing: break
+        }
+    }
+
+    var now: Duration { front.loop.now }
 
     // MARK: Reading
 
@@ -95,7 +121,8 @@ final class HTTPConnection: StreamHandler {
         reader.receive(bytes)
         advance()
         switch phase {
-        case .deciding, .working: if reader.bufferedBytes > 0 { pause() }
+        case .deciding, .working, .streaming: if reader.bufferedBytes > 0 { pause() }
+        case .taking(let body): if !body.isAwaited, reader.bufferedBytes > 0 { pause() }
         case .reading: countBody()
         case .idle, .skipping, .closing: break
         }
@@ -120,8 +147,7 @@ final class HTTPConnection: StreamHandler {
 
     /// The last that is said here.
     private func end(with response: Response) {
-        forgetBody()
-        phase = .closing
+        leave()
         write(response, for: .closing)
         stream.close()
     }
@@ -133,17 +159,20 @@ final class HTTPConnection: StreamHandler {
         defer { isDraining = false }
         while !awaitsClient, !isResting {
             switch phase {
-            case .deciding, .working, .closing: return
+            case .deciding, .working, .streaming, .closing: return
+            case .taking(let body) where !body.isAwaited: return
             case .idle where reader.bufferedBytes > 0 && !front.budget.allows(client, share):
                 return rest()
-            case .idle, .reading, .skipping: break
+            case .idle, .reading, .taking, .skipping: break
             }
             switch reader.next() {
             case .needsMore:
-                if hasEnded || reader.mustClose { finish() }
+                if hasEnded || reader.mustClose { finish() } else { resume() }
                 return
             case .head(let head): begin(head)
             case .body(let body): carryOut(body)
+            case .piece(let bytes): give(bytes)
+            case .bodyEnd: endBody()
             case .skipped: phase = .idle
             case .violation(let violation): refuse(violation)
             }
@@ -182,7 +211,9 @@ final class HTTPConnection: StreamHandler {
         switch verdict {
         case .proceed(let call):
             let bytesMax = call.endpoint.bodyBytesMax
-            if let length = exchange.head.contentLength, length > bytesMax {
+            if call.endpoint.takesBodyInPieces, let refusal = front.streamRefusal(for: client) {
+                refuse(refusal, exchange, of: call.caller)
+            } else if let length = exchange.head.contentLength, length > bytesMax {
                 let response = APIResponse.text(413, "the body is longer than \(bytesMax) bytes")
                 refuse(response, exchange, of: call.caller)
             } else {
@@ -201,6 +232,9 @@ final class HTTPConnection: StreamHandler {
     }
 
     private func proceed(_ exchange: Exchange, _ bodyBytesMax: Int) {
+        if let call = exchange.call, call.endpoint.takesBodyInPieces {
+            return take(exchange, call)
+        }
         phase = .reading(exchange)
         reader.limitBody(to: bodyBytesMax)
         if exchange.head.expectsContinue {
@@ -219,13 +253,79 @@ final class HTTPConnection: StreamHandler {
         answer(response, to: exchange.head, as: .refused, then: .skipping)
     }
 
+    // MARK: A body in pieces
+
+    /// Works on the request from here on, while its body comes.
+    private func take(_ exchange: Exchange, _ call: Call) {
+        let body = IncomingBody(self, bytesMax: call.endpoint.bodyBytesMax)
+        var call = call
+        call.request.stream = StreamedBody(source: body, length: exchange.head.contentLength)
+        phase = .taking(body)
+        front.began(for: client)
+        front.streamBegan(for: client)
+        front.serve(call, []) { [self] response in
+            front.ended(for: client)
+            front.streamEnded(for: client)
+            answerTaken(response, exchange, body)
+        }
+    }
+
+    /// What was not asked for is thrown away: a long rest ends the connection.
+    private func answerTaken(
+        _ response: APIResponse, _ exchange: Exchange, _ body: IncomingBody
+    ) {
+        body.detach()
+        var next = Phase.idle
+        if case .taking = phase {
+            reader.discardBody()
+            phase = .working
+            next = .skipping
+        }
+        answer(
+            response, to: exchange.head, as: exchange.call?.timedAs ?? .write, then: next)
+    }
+
+    /// More of the body is asked for.
+    func bringMore(of body: IncomingBody) {
+        guard case .taking(let own) = phase, own === body else { return }
+        if reader.isBodyHeldBack {
+            if reader.awaitsContinue {
+                let interim = Response.continueBytes
+                stream.write(interim.span)
+            }
+            reader.streamBody(upTo: body.bytesMax)
+        }
+        guard !isDraining else { return }
+        resume()
+        advance()
+    }
+
+    private func give(_ bytes: [UInt8]) {
+        guard case .taking(let body) = phase else {
+            preconditionFailure("a piece of a body that nobody takes")
+        }
+        body.give(.bytes(bytes), at: now)
+    }
+
+    private func endBody() {
+        guard case .taking(let body) = phase else {
+            preconditionFailure("the end of a body that nobody takes")
+        }
+        phase = .working
+        since = now
+        isLongWork = true
+        body.give(.end, at: now)
+    }
+
+    // MARK: Working
+
     private func carryOut(_ body: [UInt8]) {
         guard case .reading(let exchange) = phase, let call = exchange.call else { return }
         forgetBody()
         phase = .working
         front.began(for: client)
         // The connection lives until its answer is written.
-        front.server.serve(call, body: body) { [self] response in
+        front.serve(call, body) { [self] response in
             front.ended(for: client)
             answer(response, to: exchange.head, as: call.timedAs, then: .idle)
         }
@@ -242,7 +342,17 @@ final class HTTPConnection: StreamHandler {
         _ response: APIResponse, to head: RequestHead, as kind: ServerTimings.RequestKind,
         then next: Phase
     ) {
-        guard case .working = phase else { return }
+        guard case .working = phase else {
+            response.stream?.source.cancel()  // It comes too late.
+            return
+        }
+        isLongWork = false
+        if let body = response.stream {
+            guard case .idle = next else {
+                preconditionFailure("an answer in pieces before the request's body is over")
+            }
+            return begin(body, response, to: head, as: kind)
+        }
         var framing = head.framing
         framing.keepsAlive = framing.keepsAlive && !hasEnded && !reader.mustClose
         var answer = Response(response)
@@ -261,6 +371,73 @@ final class HTTPConnection: StreamHandler {
             return stream.close()
         }
         phase = next
+        guard stream.queuedBytes <= front.limits.queuedBytesMax else { return waitForClient() }
+        resume()
+        advance()
+    }
+
+    /// Sends the head, and then the body as it is made.
+    private func begin(
+        _ body: StreamedBody, _ response: APIResponse, to head: RequestHead,
+        as kind: ServerTimings.RequestKind
+    ) {
+        if let refusal = front.streamRefusal(for: client) {
+            body.source.cancel()
+            return answer(refusal, to: head, as: .refused, then: .idle)
+        }
+        var framing = head.framing
+        framing.keepsAlive = framing.keepsAlive && !hasEnded && !reader.mustClose
+        output.removeAll(keepingCapacity: true)
+        var writer = Response(response).writeHead(
+            to: &output, for: &framing, length: body.length, dateHeader: front.dateHeader())
+        let bytes = output
+        stream.write(bytes.span)
+        front.server.timings.observeRequest(now - since, kind)
+        since = now
+        let keepsAlive = framing.keepsAlive
+        let answer = BodyPump(
+            body, on: stream, loop: front.loop,
+            encode: { piece, output in
+                switch piece {
+                case .bytes(let bytes): writer.write(bytes, to: &output)
+                case .end: writer.end(to: &output)
+                case .failed: false
+                }
+            },
+            finished: { [weak self] isWhole in
+                self?.streamed(isWhole: isWhole, keepsAlive: keepsAlive)
+            })
+        phase = .streaming(answer)
+        front.streamBegan(for: client)
+        guard !framing.isHead, !(hasEnded && body.isLive) else {
+            endStream(answer)
+            return takeNext(keepsAlive: keepsAlive)
+        }
+        answer.start()
+    }
+
+    private func endStream(_ answer: BodyPump) {
+        answer.cancel()
+        front.streamEnded(for: client)
+    }
+
+    /// A body that is not whole ends without its last chunk: the client knows.
+    private func streamed(isWhole: Bool, keepsAlive: Bool) {
+        guard case .streaming = phase else { return }
+        front.streamEnded(for: client)
+        guard isWhole else {
+            front.server.counters.streamsBroken += 1
+            phase = .closing
+            return stream.reset()
+        }
+        takeNext(keepsAlive: keepsAlive && !hasEnded)
+    }
+
+    /// With the next request, or not at all.
+    private func takeNext(keepsAlive: Bool) {
+        since = now
+        phase = .idle
+        guard keepsAlive else { return finish() }
         guard stream.queuedBytes <= front.limits.queuedBytesMax else { return waitForClient() }
         resume()
         advance()
@@ -286,7 +463,7 @@ final class HTTPConnection: StreamHandler {
     }
 
     private func finish() {
-        phase = .closing
+        leave()
         stream.close()
     }
 
@@ -308,6 +485,8 @@ final class HTTPConnection: StreamHandler {
         hasEnded = true
         switch phase {
         case .idle, .reading, .skipping: finish()
+        case .taking(let body): if body.isAwaited { advance() }
+        case .streaming(let answer): if answer.isLive { finish() }
         case .deciding, .working, .closing: break  // The client may still read its answer.
         }
     }
@@ -315,16 +494,16 @@ final class HTTPConnection: StreamHandler {
     func streamDrained() {
         awaitsClient = false
         switch phase {
-        case .idle, .reading, .skipping:
+        case .idle, .reading, .taking, .skipping:
             resume()
             advance()
+        case .streaming(let answer): answer.drained()
         case .deciding, .working, .closing: break
         }
     }
 
     func streamClosed(_ error: TransportError?) {
-        forgetBody()
-        phase = .closing
+        leave()
         front.closed(self)
     }
 
@@ -341,7 +520,11 @@ final class HTTPConnection: StreamHandler {
         case .idle: return passed >= limits.idleTimeout
         case .reading, .skipping:
             return passed >= limits.bodyTimeout || isBodySlow(after: passed, limits)
-        case .deciding, .working: return passed >= limits.answerTimeout
+        case .taking(let body): return body.isLate(at: now, limits)
+        case .deciding: return passed >= limits.answerTimeout
+        case .working:
+            return passed >= (isLongWork ? limits.streamedAnswerTimeout : limits.answerTimeout)
+        case .streaming(let answer): return answer.isStuck(at: now, for: limits.fetchTimeout)
         case .closing: return false  // The stream has a bound of its own.
         }
     }
@@ -355,7 +538,8 @@ final class HTTPConnection: StreamHandler {
     func timedOut() {
         switch phase {
         case .idle where !reader.isMidRequest && !awaitsClient, .closing: break
-        case .idle, .deciding, .reading, .working, .skipping:
+        case .streaming: front.server.counters.streamsStuck += 1
+        case .idle, .deciding, .reading, .taking, .working, .skipping:
             front.server.counters.requestsTimedOut += 1
         }
         switch phase {
@@ -367,9 +551,10 @@ final class HTTPConnection: StreamHandler {
                 with: Response(
                     status: 500, text: "no answer in time: a write may or may not have been applied"
                 ))
-        case .idle where reader.isMidRequest && !awaitsClient, .reading:
+        case .idle where reader.isMidRequest && !awaitsClient, .reading, .taking:
             end(with: Response(status: 408, text: "The request did not arrive in time"))
-        case .idle where awaitsClient:
+        case .idle where awaitsClient, .streaming:
+            leave()
             stream.reset()
         case .idle, .skipping, .closing:
             finish()

@@ -7,6 +7,8 @@ final class HTTPClient {
     var connections = 0
     /// Requests whose answer is not made yet.
     var requests = 0
+    /// Bodies on their way piece by piece.
+    var streams = 0
     fileprivate var share = Share()
 
     init(host: String) { self.host = host }

@@ -10,6 +10,8 @@ final class HTTPFront {
     let readerLimits: HTTPLimits
     /// Decides on requests: the server does; tests decide when they like.
     var admit: (RequestHead, Caller, @escaping (RequestVerdict) -> Void) -> Void
+    /// Carries out what was let in: the server does; tests answer what they like.
+    var serve: (Call, [UInt8], @escaping (APIResponse) -> Void) -> Void
     private var listener: (any Listener)?
     /// By number of acceptance, so that their order is that of events.
     private var connections: [UInt64: HTTPConnection] = [:]
@@ -28,6 +30,8 @@ final class HTTPFront {
     private var turnedAway = 0
     /// Requests whose answer is not made yet.
     private(set) var requestsInProgress = 0
+    /// Bodies on their way piece by piece, in either direction.
+    private(set) var streamsInProgress = 0
     private var date: (second: Int64, bytes: [UInt8]) = (.min, [])
 
     /// Those that the last sweep found late and that are not ended yet, the last comes first.
@@ -45,8 +49,10 @@ final class HTTPFront {
         budget = TurnBudget(loop: server.loop)
         var readerLimits = HTTPLimits()
         readerLimits.bodyBytesMax = APIRequest.bodyBytesMax
+        readerLimits.streamedBodyBytesMax = APIRequest.streamedBodyBytesMax
         self.readerLimits = readerLimits
         admit = { [unowned server] in server.admit($0, from: $1, decided: $2) }
+        serve = { [unowned server] in server.serve($0, body: $1, respond: $2) }
     }
 
     var address: SocketAddress? { listener?.address }
@@ -172,6 +178,32 @@ final class HTTPFront {
         var response = APIResponse.text(429, "Too many requests: try again in a second")
         response.retryAfter = 1
         return response
+    }
+
+    /// Why no body of this client goes piece by piece at present, if so.
+    func streamRefusal(for client: HTTPClient) -> APIResponse? {
+        let response: APIResponse
+        if client.streams >= limits.streamsPerClientMax {
+            response = .text(429, "Too many streams from this address: close some")
+        } else if streamsInProgress >= limits.streamsMax {
+            response = .text(503, "Too many streams at once: try again in a second")
+        } else {
+            return nil
+        }
+        server.counters.streamsRefused += 1
+        var refusal = response
+        refusal.retryAfter = 1
+        return refusal
+    }
+
+    func streamBegan(for client: HTTPClient) {
+        streamsInProgress += 1
+        client.streams += 1
+    }
+
+    func streamEnded(for client: HTTPClient) {
+        streamsInProgress -= 1
+        client.streams -= 1
     }
 
     func began(for client: HTTPClient) {

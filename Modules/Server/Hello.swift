@@ -10,14 +10,18 @@ struct Hello {
         case peer = 1
         /// One snapshot.
         case snapshot = 2
+        /// One request that is passed on, with bodies that go piece by piece.
+        case request = 3
     }
 
     static let magic: UInt32 = 0x4C54_524D  // "MRTL"
     /// The range of peer protocols that this version speaks.
     static let protocolMin: UInt16 = 1
-    static let protocolMax: UInt16 = 4
+    static let protocolMax: UInt16 = 5
     /// The first in which a request that is passed on says whose it is.
     static let credentialProtocol: UInt16 = 4
+    /// The first with connections for one request (``Purpose/request``).
+    static let requestProtocol: UInt16 = 5
 
     /// The highest that the sender speaks.
     var protocolMax: UInt16

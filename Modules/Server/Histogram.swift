@@ -99,8 +99,8 @@ extension Endpoint {
     /// Every server answers of itself.
     fileprivate var isAnsweredAlone: Bool {
         switch self {
-        case .regions, .agentSelf, .agentMembers, .agentHealth, .keyringList, .metrics, .livez,
-            .readyz, .statusIsLeader:
+        case .monitor, .eventStream, .regions, .agentSelf, .agentMembers, .agentHealth,
+            .keyringList, .metrics, .livez, .readyz, .statusIsLeader:
             true
         default: false
         }

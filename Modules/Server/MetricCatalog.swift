@@ -93,6 +93,10 @@ struct MetricCatalog {
         "nomad.http.requests_refused": "HTTP requests refused before their bodies were read.",
         "nomad.http.requests_timed_out": "HTTP requests that took too long to come or to answer.",
         "nomad.http.requests_too_many": "HTTP requests over the bound on those in progress.",
+        "nomad.http.streams": "HTTP bodies on their way piece by piece.",
+        "nomad.http.streams_broken": "Streamed HTTP answers whose source failed before their end.",
+        "nomad.http.streams_refused": "Streamed HTTP bodies over the bound on their number.",
+        "nomad.http.streams_stuck": "Streamed HTTP answers that their client did not fetch.",
         "nomad.memberlist.exchanges": "Exchanges of the whole member list.",
         "nomad.memberlist.failures_declared": "Members that this server declared failed.",
         "nomad.memberlist.health.score":

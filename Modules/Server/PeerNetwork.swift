@@ -11,6 +11,9 @@ import MartletTransport
 /// A connection is refused in its greeting when the other is a stranger (``Admission``).
 final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
     private let options: ServerOptions
+    private let environment: ServerEnvironment
+    /// Requests that are passed on with bodies that go piece by piece.
+    let requests = PeerRequests()
     private let loop: any Loop
     private let streams: any Streams
     private let logger: Logger
@@ -61,6 +64,7 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
         self.own = own
         life = (own.clusterID, own.recoveryEpoch)
         self.options = options
+        self.environment = environment
         loop = environment.loop
         streams = environment.peerStreams
         self.logger = logger
@@ -114,6 +118,7 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
         listeners = []
         for number in sessions.keys.sorted() { sessions[number]?.close() }
         sessions = [:]
+        requests.lose(nil)
         let lost = forwards
         forwards = [:]
         for id in lost.keys.sorted() { lost[id]?.done(.lost) }
@@ -254,6 +259,7 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
         let before = members.status(of: info.id)
         if members.set(status, of: info.id) {
             isNews = true
+            delegate?.network(member: info, became: status)
             logger.log(
                 level: status == .failed ? .warning : .info, "member status changed",
                 metadata: [
@@ -328,6 +334,23 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
             if link.agreedProtocol ?? 1 >= Hello.credentialProtocol { credential.write(to: &$0) }
         }
         if !wasSent { forwards.removeValue(forKey: id)?.done(.notSent) }
+    }
+
+    /// Whether a request with bodies that go piece by piece can be passed on to this peer.
+    func canPassStreams(to peer: ServerID) -> Bool {
+        isConnected(to: peer) && agreedProtocol(with: peer) ?? 1 >= Hello.requestProtocol
+    }
+
+    /// The same as ``forward(_:of:to:done:)``, over a connection of its own. The request's body is
+    /// not begun before the peer wants it.
+    func passStream(
+        _ request: APIRequest, of credential: Credential, to peer: ServerID,
+        done: @escaping (ForwardResult) -> Void
+    ) {
+        guard let address = peerAddress(of: peer), !isStopped else { return done(.notSent) }
+        requests.send(
+            request, of: credential, to: peer, at: address, by: self, environment: environment,
+            done: done)
     }
 
     /// Another server leads: what is still with others is answered soon or not at all.
@@ -442,6 +465,7 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
     func linkClosed(_ link: PeerLink, wasOpen: Bool) {
         guard wasOpen else { return }
         loseForwards(to: link.id)
+        requests.lose(link.id)
         delegate?.networkUnreachable(link.id)
     }
 
@@ -588,10 +612,61 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
         }
         guard mayAsk(peer) else {
             refuse(.foreignCluster, from: members[peer]?.info.fullName ?? "\(peer)", "a request")
-            return answer(
-                .answered(.text(403, "the server that passes this on is not of this cluster")))
+            return answer(.answered(Self.foreign))
         }
-        delegate?.network(forwarded: request, of: credential, from: peer, reply: answer)
+        delegate?.network(forwarded: request, of: credential, from: peer) {
+            Self.whole($0, answer)
+        }
+    }
+
+    func requestReceiver(for hello: Hello, session: PeerSession) -> PeerRequestReceiver {
+        requests.served += 1
+        let peer = hello.sender.id
+        return PeerRequestReceiver(session: session, loop: loop) {
+            [weak self] request, credential, reply in
+            guard let self, self.requests.served <= PeerRequests.countMax else {
+                var busy = APIResponse.text(503, "Too many streams at once: try again in a second")
+                busy.retryAfter = 1
+                return reply(.answered(busy))
+            }
+            guard self.mayAsk(peer) else {
+                self.refuse(.foreignCluster, from: hello.sender.fullName, "a request")
+                return reply(.answered(Self.foreign))
+            }
+            self.delegate?.network(
+                forwarded: request, of: credential, from: peer, reply: reply)
+        }
+    }
+
+    func requestEnded() { requests.served -= 1 }
+
+    private static var foreign: APIResponse {
+        .text(403, "the server that passes this on is not of this cluster")
+    }
+
+    /// An answer in pieces, for who takes it only whole.
+    private static func whole(
+        _ reply: ForwardReply, _ done: @escaping (ForwardReply) -> Void
+    ) {
+        guard case .answered(var response) = reply, let body = response.stream else {
+            return done(reply)
+        }
+        SourceCollector.collect(body.source, bytesMax: APIRequest.bodyBytesMax) { result in
+            response.stream = nil
+            switch result {
+            case .success(let bytes):
+                response.body = bytes
+                done(.answered(response))
+            case .failure(.tooLarge):
+                done(
+                    .answered(
+                        .text(
+                            503,
+                            "the answer is too long to pass on to a server of an older version: "
+                                + "ask the leader")))
+            case .failure(.failed(let reason)): done(.answered(.text(500, reason)))
+            }
+        }
     }
 
     /// Whether requests are taken of it: it is of this life of this cluster, or both wait for one.

@@ -15,6 +15,8 @@ protocol PeerNetworkDelegate: AnyObject {
     /// A peer says that it belongs to a cluster, and this server belongs to none.
     func network(toldCluster clusterID: ServerID, by peer: MemberInfo)
     func networkMembersChanged()
+    /// Gossip says something else of a member than before.
+    func network(member info: MemberInfo, became status: SerfStatus)
     func network(
         forwarded request: APIRequest, of credential: Credential, from peer: ServerID,
         reply: @escaping (ForwardReply) -> Void)

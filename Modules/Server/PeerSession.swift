@@ -20,15 +20,20 @@ protocol PeerSessionOwner: AnyObject {
     func sessionClosed(_ session: PeerSession)
     /// A snapshot stream begins; nil refuses it.
     func receiver(for hello: Hello, session: PeerSession) -> SnapshotReceiver?
+    /// A connection for one request begins.
+    func requestReceiver(for hello: Hello, session: PeerSession) -> PeerRequestReceiver
+    /// Such a one is gone.
+    func requestEnded()
 }
 
-/// The other end of a peer's link, of its snapshot stream, or of a question of its gossip.
+/// The other end of a peer's link, of its snapshot stream, of one request that it passes on, or of a
+/// question of its gossip.
 ///
 /// ```
-///            hello: peer        ┌▶ peer ─────┐
+///            hello              ┌▶ peer ─────┐
 ///  stranger ────────────────────┼▶ snapshot ─┼▶ closed
-///            gossip,            └▶ answered ─┘
-///            or refused
+///            gossip,            ├▶ request ──┤
+///            or refused         └▶ answered ─┘
 /// ```
 final class PeerSession: StreamHandler {
     private enum State {
@@ -37,6 +42,7 @@ final class PeerSession: StreamHandler {
         case answered
         case peer
         case snapshot(SnapshotReceiver)
+        case request(PeerRequestReceiver)
         case closed
     }
 
@@ -67,7 +73,7 @@ final class PeerSession: StreamHandler {
     var isStranger: Bool {
         switch state {
         case .stranger, .answered: true
-        case .peer, .snapshot, .closed: false
+        case .peer, .snapshot, .request, .closed: false
         }
     }
 
@@ -113,25 +119,34 @@ final class PeerSession: StreamHandler {
         drain()
     }
 
-    /// Goes on after a snapshot's receiver was busy.
+    /// Goes on after the receiver of a snapshot or a request was busy.
     func resume() {
         drain()
         if !isBusy { stream.resumeReading() }
     }
 
     private var isBusy: Bool {
-        if case .snapshot(let receiver) = state { receiver.isBusy } else { false }
+        switch state {
+        case .snapshot(let receiver): receiver.isBusy
+        case .request(let receiver): receiver.isBusy
+        case .stranger, .answered, .peer, .closed: false
+        }
     }
 
     private var isOver: Bool {
         switch state {
         case .answered, .closed: true
-        case .stranger, .peer, .snapshot: false
+        case .stranger, .peer, .snapshot, .request: false
         }
     }
 
+    /// Within ``drain()``: whoever is given a frame may ask for the next.
+    private var isDraining = false
+
     private func drain() {
-        if isOver { return }
+        if isOver || isDraining { return }
+        isDraining = true
+        defer { isDraining = false }
         do {
             while !isBusy, let (kind, rest) = try reader.next() {
                 var payload = rest
@@ -158,6 +173,8 @@ final class PeerSession: StreamHandler {
         case .peer:
             try owner?.session(self, received: kind, &payload)
         case .snapshot(let receiver):
+            try receiver.received(kind, &payload)
+        case .request(let receiver):
             try receiver.received(kind, &payload)
         case .answered, .closed:
             break
@@ -198,7 +215,10 @@ final class PeerSession: StreamHandler {
             guard let receiver else { return }
             state = .snapshot(receiver)
             reader.payloadBytesMax = Frame.payloadBytesMax
-        case .peer, .snapshot:
+        case .request where isWelcome:
+            state = .request(owner.requestReceiver(for: hello, session: self))
+            reader.payloadBytesMax = Frame.payloadBytesMax
+        case .peer, .snapshot, .request:
             state = .answered
             stream.close()
         }
@@ -209,10 +229,18 @@ final class PeerSession: StreamHandler {
         stream.close()
     }
 
-    func streamDrained() {}
+    func streamDrained() {
+        if case .request(let receiver) = state { receiver.drained() }
+    }
 
     func streamClosed(_ error: TransportError?) {
-        if case .snapshot(let receiver) = state { receiver.closed() }
+        switch state {
+        case .snapshot(let receiver): receiver.closed()
+        case .request(let receiver):
+            receiver.closed()
+            owner?.requestEnded()
+        case .stranger, .answered, .peer, .closed: break
+        }
         owner?.sessionClosed(self)
         state = .closed
     }

@@ -12,6 +12,7 @@ package import MartletTransport
 package enum Reencoding: String, CaseIterable, Sendable {
     case hello, helloReply
     case forward, forwardReply, credential
+    case peerRequest, peerReply
     case raftMessage, snapshotOffer
     case memberInfo, gossipMessage
     case founding
@@ -29,6 +30,8 @@ package enum Reencoding: String, CaseIterable, Sendable {
         case .forward: try APIRequest(reading: &reader).write(to: &writer)
         case .credential: try Credential(reading: &reader).write(to: &writer)
         case .forwardReply: try ForwardReply(reading: &reader).write(to: &writer)
+        case .peerRequest: try PeerRequest(reading: &reader).write(to: &writer)
+        case .peerReply: try PeerReply(reading: &reader).write(to: &writer)
         case .raftMessage:
             let version = Hello.protocolMax
             RaftCodec.write(
@@ -96,9 +99,15 @@ package enum Reencoding: String, CaseIterable, Sendable {
     package static func archivedState(
         _ bytes: [UInt8], crypto: any Crypto, compression: any Compression
     ) -> [UInt8]? {
-        switch SnapshotArchive.unpack(bytes, crypto: crypto, compression: compression) {
-        case .success(let state): state
-        case .failure: nil
+        do {
+            let (archive, state) = (MemorySpoolFile(), MemorySpoolFile())
+            try archive.append(bytes)
+            let unpacked = try SnapshotArchive.unpack(
+                archive, to: state, crypto: crypto, compression: compression
+            ).get()
+            return try state.read(from: 0, limitBytes: unpacked.sizeBytes)
+        } catch {
+            return nil
         }
     }
 
@@ -109,9 +118,13 @@ package enum Reencoding: String, CaseIterable, Sendable {
         let meta = SnapshotMeta(
             index: state.lastAppliedIndex, term: 1, configuration: .empty, configurationIndex: 1,
             wallClockNanoseconds: 0)
-        switch SnapshotArchive.pack(state, meta, crypto: crypto, compression: compression) {
-        case .success(let packed): return packed.bytes
-        case .failure: return nil
+        do {
+            let packed = try SnapshotArchive.pack(
+                state, meta, to: MemorySpoolFile(), crypto: crypto, compression: compression
+            ).get()
+            return try packed.file.read(from: 0, limitBytes: packed.sizeBytes)
+        } catch {
+            return nil
         }
     }
 

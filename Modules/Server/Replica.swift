@@ -13,6 +13,14 @@ protocol ReplicaDelegate: AnyObject {
     func replicaConfigurationChanged(_ configuration: Configuration, index: LogIndex)
     /// Committed commands were applied, up to and including this index.
     func replicaApplied(through index: LogIndex)
+    /// One of them, with what came of it, before the next is applied.
+    func replica(applied command: [UInt8], result: CommandResult, at index: LogIndex)
+    /// A configuration that is committed came to its place in the log.
+    func replica(applied configuration: Configuration, at index: LogIndex)
+    /// The state was replaced by the leader's, up to this index.
+    func replicaReplaced(through index: LogIndex)
+    /// The state up to this index is in the store of snapshots.
+    func replicaTookSnapshot(at index: LogIndex)
     /// What this server lost is here again: it need not say so at its next start.
     func replicaRecovered()
     func replicaObserved(_ observation: Observation)
@@ -85,6 +93,8 @@ final class Replica {
     private var appliedTerm: Term
     private var isSnapshotting = false
     private var bytesSinceSnapshot = 0
+    /// Of the newest snapshot; 0 before any.
+    private var snapshotBytes: UInt64 = 0
     /// After a failed one: the next try waits.
     private var snapshotNotBefore: Duration = .zero
     private var received: (metadata: SnapshotMetadata, state: State)?
@@ -112,6 +122,7 @@ final class Replica {
         let snapshot = loaded.restored.snapshot
         diskLastIndex = loaded.restored.entries.last?.index ?? loaded.restored.previousIndex
         appliedTerm = snapshot?.lastTerm ?? .zero
+        snapshotBytes = snapshot?.sizeBytes ?? 0
         appliedConfiguration = snapshot?.configuration ?? .empty
         appliedConfigurationIndex = snapshot?.configurationIndex ?? .zero
         snapshotPolicy = SnapshotPolicy(
@@ -256,7 +267,7 @@ final class Replica {
         if let deadline = outlook.deadline { timer?.arm(at: deadline) } else { timer?.disarm() }
         let entries = outlook.entriesSinceSnapshot
         if entries > 0, outlook.isDurable,
-            snapshotPolicy.isDue(entries: entries, bytes: bytesSinceSnapshot)
+            isSnapshotDue(entries: entries)
         {
             considerSnapshot()
         }
@@ -378,6 +389,8 @@ final class Replica {
     private func apply(_ entries: [Entry]) {
         guard let last = entries.last else { return }
         let began = loop.now
+        // What a restore replaces, or leaves behind, may be large.
+        let old = state.restoreIndex == nil ? nil : state
         for entry in entries {
             if let since = inLog.since(entry) { timings.commit.observe(began - since) }
             switch entry.kind {
@@ -387,6 +400,7 @@ final class Replica {
             case .command:
                 bytesSinceSnapshot += entry.sizeBytes
                 let result = state.apply(entry.payload, at: entry.index.number)
+                delegate?.replica(applied: entry.payload, result: result, at: entry.index)
                 inLog.complete(entry, result)
             case .configuration:
                 guard let configuration = Configuration(encoded: entry.payload) else {
@@ -395,11 +409,13 @@ final class Replica {
                 appliedConfiguration = configuration
                 appliedConfigurationIndex = entry.index
                 state.advance(to: entry.index.number)
+                delegate?.replica(applied: configuration, at: entry.index)
                 inLog.complete(entry, .unchanged)
             }
             appliedTerm = entry.term
         }
         timings.apply.observe(loop.now - began)
+        if let old, old.restoreIndex != state.restoreIndex { letGo(of: old) }
         delegate?.replicaApplied(through: last.index)
     }
 
@@ -528,6 +544,16 @@ final class Replica {
 
     // MARK: Snapshots
 
+    /// To free a large state takes long: on the lane, it is nobody's time.
+    private func letGo(of old: State) {
+        snapshotLane.submit({ withExtendedLifetime(old) {} }, then: { _ in })
+    }
+
+    private func isSnapshotDue(entries: UInt64) -> Bool {
+        snapshotPolicy.isDue(
+            entries: entries, bytes: bytesSinceSnapshot, snapshotBytes: snapshotBytes)
+    }
+
     /// A snapshot stands for what is applied, and never passes what is durable here.
     private func considerSnapshot() {
         let applied = core.commitIndex
@@ -539,8 +565,7 @@ final class Replica {
         guard !core.isSendingSnapshot || isLate, !isSnapshotting, loop.now >= snapshotNotBefore,
             applied <= core.durableIndex,
             applied > core.snapshotIndex,
-            snapshotPolicy.isDue(
-                entries: applied.number - core.snapshotIndex.number, bytes: bytesSinceSnapshot)
+            isSnapshotDue(entries: applied.number - core.snapshotIndex.number)
         else { return }
         isSnapshotting = true
         bytesSinceSnapshot = 0
@@ -554,11 +579,13 @@ final class Replica {
             isSnapshotting = false
             switch result {
             case .success(let metadata):
+                snapshotBytes = metadata.sizeBytes
                 logger.debug(
                     "snapshot written",
                     metadata: [
                         "index": "\(metadata.lastIndex.number)", "bytes": "\(metadata.sizeBytes)",
                     ])
+                delegate?.replicaTookSnapshot(at: metadata.lastIndex)
                 step(.snapshotTaken(metadata))
             case .failure(.full(let detail)):
                 snapshotNotBefore = loop.now + .seconds(10)
@@ -596,7 +623,10 @@ final class Replica {
         guard let received, received.metadata == metadata else {
             preconditionFailure("Raft restores only the snapshot that it was just given")
         }
+        let old = state
         state = received.state
+        letGo(of: old)
+        snapshotBytes = metadata.sizeBytes
         appliedConfiguration = metadata.configuration
         appliedConfigurationIndex = metadata.configurationIndex
         appliedTerm = metadata.lastTerm
@@ -605,16 +635,24 @@ final class Replica {
         logger.info(
             "state restored from the leader's snapshot",
             metadata: ["index": "\(metadata.lastIndex.number)"])
+        delegate?.replicaReplaced(through: metadata.lastIndex)
         delegate?.replicaApplied(through: metadata.lastIndex)
     }
 }
 
-/// When a snapshot is due: often enough that a restart replays little.
+/// When a snapshot is due: often enough that a restart replays little, and not so often that to write a
+/// large state again and again is most of a disk's work.
 struct SnapshotPolicy {
     var entries: UInt64
     var bytes: Int
 
-    func isDue(entries: UInt64, bytes: Int) -> Bool {
-        entries >= self.entries || bytes >= self.bytes
+    /// Bound of what the log may grow to beyond `bytes`, for the sake of a large state: it is in memory.
+    private static let logBytesMax: UInt64 = 64 << 20
+    /// Replaying so many bytes of a small entry takes as long as reading one of a snapshot's.
+    private static let bytesPerEntry: UInt64 = 4 << 10
+
+    func isDue(entries: UInt64, bytes: Int, snapshotBytes: UInt64) -> Bool {
+        entries >= max(self.entries, snapshotBytes / Self.bytesPerEntry)
+            || bytes >= max(self.bytes, Int(min(snapshotBytes / 4, Self.logBytesMax)))
     }
 }

@@ -29,7 +29,8 @@ extension Endpoint {
         case .setSchedulerConfiguration: .operation(.schedulerWrite)
         case .saveSnapshot: .operation(.snapshotSave)
         case .restoreSnapshot: .operation(.snapshotRestore)
-        case .agentSelf: .operation(.agentRead)
+        case .agentSelf, .monitor: .operation(.agentRead)
+        case .eventStream: .filtered
         case .agentMembers: .operation(.nodeRead)
         case .agentJoin, .agentForceLeave: .operation(.agentWrite)
         case .keyringList, .keyringInstall, .keyringUse, .keyringRemove: .operation(.keyring)

@@ -23,6 +23,8 @@ enum Endpoint: Sendable, Equatable {
     case agentSelf
     case agentMembers
     case agentHealth
+    case monitor
+    case eventStream
     case agentJoin
     case agentForceLeave
     case keyringList
@@ -90,6 +92,8 @@ enum Routes {
         ("/agent/self", [.get: .agentSelf]),
         ("/agent/members", [.get: .agentMembers]),
         ("/agent/health", [.get: .agentHealth]),
+        ("/agent/monitor", [.get: .monitor]),
+        ("/event/stream", [.get: .eventStream]),
         ("/agent/join", [.put: .agentJoin, .post: .agentJoin]),
         ("/agent/force-leave", [.put: .agentForceLeave, .post: .agentForceLeave]),
         ("/agent/keyring/list", [.get: .keyringList]),

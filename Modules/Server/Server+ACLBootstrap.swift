@@ -69,7 +69,7 @@ extension Server {
         }
         let command = ACLCommand.bootstrap(
             token, reset: reset, revokesManagement: options.acl.resetRevokes)
-        propose(.acl(command), done) { server, result, index in
+        propose(self.command(command), done) { server, result, index in
             if let refusal = result.aclAnswer { return refusal }
             server.logger.warning(
                 reset == nil ? "ACLs were bootstrapped" : "the ACL bootstrap was reset",

@@ -57,7 +57,7 @@ extension Server {
 
     /// Proposes what is answered with nothing but its index.
     private func changed(_ command: ACLCommand, _ done: @escaping (LeadOutcome) -> Void) {
-        propose(.acl(command), done) { _, result, index in
+        propose(self.command(command), done) { _, result, index in
             if let refusal = result.aclAnswer { return refusal }
             var response = APIResponse.empty
             response.writeIndex = index
@@ -105,7 +105,7 @@ extension Server {
         _ token: ACLToken, secret: String?, _ command: ACLCommand, _ call: Call,
         _ done: @escaping (LeadOutcome) -> Void
     ) {
-        propose(.acl(command), done) { server, result, index in
+        propose(self.command(command), done) { server, result, index in
             if let refusal = result.aclAnswer { return refusal }
             let stored = server.replica.state.token(accessor: token.accessorID) ?? token
             var response = server.encode(
@@ -147,7 +147,7 @@ extension Server {
             policies: request.policies)
         role.hash = try digest(role.hashInput)
         let proposed = role
-        propose(.acl(isNew ? .createRole(role) : .updateRole(role)), done) {
+        propose(command(isNew ? .createRole(role) : .updateRole(role)), done) {
             server, result, index in
             if let refusal = result.aclAnswer { return refusal }
             var response = server.encode(server.replica.state.role(id) ?? proposed, call)
@@ -165,7 +165,7 @@ extension Server {
         else { return }
         let command = ACLCommand.deleteExpiredTokens(
             asOf: loop.wallClockNanoseconds, limit: UInt32(ACLCommand.batchMax))
-        replica.propose(Command.acl(command).encoded()) { _ in }
+        replica.propose(self.command(command).encoded()) { _ in }
     }
 
     // MARK: Chance

@@ -63,13 +63,13 @@ extension Server {
 
     /// Calls `done` once, in this call or later: with the call as its caller is known, or with what
     /// the caller is told instead.
-    func authorize(_ call: Call, done: @escaping (Result<Call, AccessDenial>) -> Void) {
+    func authorize(_ call: Call, done: @escaping (Authorization) -> Void) {
         switch judge(call) {
         case .allowed(let access, let reason)
         where call.isJudgedByOwnTables || !call.isJudgedHereOnly:
-            done(.success(call.known(by: access, because: reason)))
+            done(.known(call.known(by: access, because: reason)))
         case .refused(let refusal) where call.isJudgedByOwnTables:
-            done(.failure(denial(refusal, of: call)))
+            done(.denied(denial(refusal, of: call)))
         case .allowed, .refused:
             authorizeByNewest(call, until: loop.now + call.hold, done: done)
         }
@@ -77,21 +77,21 @@ extension Server {
 
     private func authorizeByNewest(
         _ call: Call, until deadline: Duration,
-        done: @escaping (Result<Call, AccessDenial>) -> Void
+        done: @escaping (Authorization) -> Void
     ) {
         withNewestTables(until: deadline, isPatient: !call.isJudgedHereOnly) {
             [weak self] isNewest in
             guard let self else {
-                return done(.failure(AccessDenial(.text(503, "the server is stopping"))))
+                return done(.denied(AccessDenial(.text(503, "the server is stopping"))))
             }
             switch self.judge(call) {
             case .allowed(let access, let reason):
-                done(.success(call.known(by: access, because: reason)))
+                done(.known(call.known(by: access, because: reason)))
             case .refused(let refusal) where isNewest || call.isJudgedHereOnly:
-                done(.failure(self.denial(refusal, of: call)))
+                done(.denied(self.denial(refusal, of: call)))
             case .refused:
                 // A token may have been made since: who has no leader cannot know.
-                done(.failure(AccessDenial(self.noLeader(call))))
+                done(.denied(AccessDenial(self.noLeader(call))))
             }
         }
     }
@@ -162,15 +162,22 @@ extension Server {
         guard options.acl.isEnabled else { return go() }
         authorizeByNewest(call, until: loop.now + call.hold) { outcome in
             switch outcome {
-            case .success: go()
-            case .failure(let denial): reply(.answered(denial.response))
+            case .known: go()
+            case .denied(let denial): reply(.answered(denial.response))
             }
         }
     }
 }
 
+/// What was found of a call's caller.
+enum Authorization {
+    /// It may go on, as what it is known for.
+    case known(Call)
+    case denied(AccessDenial)
+}
+
 /// What a caller is told who is not listened to.
-struct AccessDenial: Error {
+struct AccessDenial {
     let response: APIResponse
     /// nil where nobody could judge.
     let refusal: AccessRefusal?

@@ -57,8 +57,8 @@ extension Server {
         case .proceed(let call) where options.acl.isEnabled:
             authorize(call) { outcome in
                 switch outcome {
-                case .success(let known): decided(.proceed(known))
-                case .failure(let denial):
+                case .known(let known): decided(.proceed(known))
+                case .denied(let denial):
                     var refused = call.caller
                     refused.refusal = denial.refusal
                     decided(.refuse(denial.response, refused))

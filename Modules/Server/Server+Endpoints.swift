@@ -58,6 +58,8 @@ extension Server {
         case .statusLeader, .statusPeers, .regions, .agentSelf, .agentMembers, .agentHealth,
             .keyringList, .metrics, .saveSnapshot, .restoreSnapshot, .page, .pageElsewhere:
             break
+        case .monitor: call.wish = .monitor(try MonitorRequest(call))
+        case .eventStream: call.wish = .events(try EventRequest(call.query))
         case .livez, .readyz, .statusIsLeader:
             call.wish = .probe(isVerbose: try call.flag("verbose"))
         }
@@ -244,14 +246,14 @@ extension Server {
         case .transferLeadership:
             judged(call, done) { $0.transferLeadership(call, done) }
         case .saveSnapshot:
-            judged(call, done) { $0.saveLinearizably(call, done) }
+            saveLinearizably(call, done)
         case .restoreSnapshot:
             judged(call, done) { $0.restoreArchive(call, done) }
         case .statusLeader, .statusPeers:
             done(.answered(answerWithLeader(call)))
         case .regions, .agentSelf, .agentMembers, .agentHealth, .metrics, .livez, .readyz,
             .statusIsLeader, .agentJoin, .agentForceLeave, .keyringList, .keyringInstall,
-            .keyringUse, .keyringRemove, .page, .pageElsewhere:
+            .keyringUse, .keyringRemove, .monitor, .eventStream, .page, .pageElsewhere:
             judged(call, done) {
                 done(.answered($0.answerLocally(call) ?? .text(404, "asked of another server")))
             }
@@ -260,6 +262,7 @@ extension Server {
 
     /// Here if this server leads, or with a read index of its leader: the answer is the same.
     func readLinearizably(_ call: Call, _ done: @escaping (LeadOutcome) -> Void) {
+        if call.endpoint == .saveSnapshot { return saveLinearizably(call, done) }
         linearizably(done) { server in
             if let refusal = server.refusal(of: call) { return .answered(refusal) }
             return server.readHere(call)

@@ -83,6 +83,7 @@ extension Server {
             ),
             ("nomad.http.connections", Double(front?.connectionCount ?? 0)),
             ("nomad.http.requests_in_progress", Double(front?.requestsInProgress ?? 0)),
+            ("nomad.http.streams", Double(front?.streamsInProgress ?? 0)),
         ]
         gauges += gossipGauges
         gauges += autopilotGauges
@@ -189,6 +190,9 @@ extension Server {
             ("nomad.http.requests_refused", counters.requestsRefused),
             ("nomad.http.requests_timed_out", counters.requestsTimedOut),
             ("nomad.http.requests_too_many", counters.requestsTooMany),
+            ("nomad.http.streams_broken", counters.streamsBroken),
+            ("nomad.http.streams_refused", counters.streamsRefused),
+            ("nomad.http.streams_stuck", counters.streamsStuck),
         ] + gossipCounters + [
             ("nomad.raft.campaigns", counters.campaigns),
             ("nomad.raft.follower_reads", counters.followerReads),

@@ -66,6 +66,12 @@ extension Server {
                     self?.serveKeyring(asked, reply: reply)
                 }
             }
+            if call.endpoint == .monitor {
+                let asked = call
+                return judgedHere(asked, reply) { [weak self] in
+                    self?.serveMonitor(asked, reply)
+                }
+            }
             guard replica.outlook.status.role == .leader else { return reply(.notLeader) }
             lead(call) { outcome in
                 switch outcome {
@@ -85,6 +91,8 @@ extension Server {
     ) {
         if let response = answerLocally(call) { return respond(response) }
         if call.isAgentAction { return act(call, respond: respond) }
+        if call.endpoint == .monitor { return monitor(call, respond) }
+        if call.endpoint == .eventStream { return respond(streamEvents(call)) }
         if call.endpoint == .saveSnapshot, call.isStale {
             return save(isLeader: false, respond)
         }
@@ -97,6 +105,7 @@ extension Server {
         }
         let again = { [weak self] in
             guard let self else { return respond(.text(503, "the server is stopping")) }
+            if call.request.hasBegunBody { return respond(Self.bodyIsGone) }
             self.awaitLeader(until: deadline) { [weak self] hasLeader in
                 guard let self else { return respond(.text(503, "the server is stopping")) }
                 guard hasLeader else { return respond(self.noLeader(call)) }
@@ -126,20 +135,64 @@ extension Server {
                 }
             }
         } else if let leader = status.leader, network.isConnected(to: leader) {
-            counters.forwardsSent += 1
-            network.forward(call.request, of: call.caller.credential, to: leader) {
-                [weak self] result in
-                switch result {
-                case .replied(.answered(let response)): respond(response)
-                case .replied(.notLeader), .notSent: again()
-                case .lost where call.isRead: again()
-                case .lost:
-                    respond(self?.unknownOutcome() ?? .text(500, Self.unknownOutcomeText))
-                }
-            }
+            pass(call, on: leader, respond: respond, again: again)
         } else {
             again()
         }
+    }
+
+    /// Has the leader carry it out. Bodies in pieces have a connection of their own, if the leader
+    /// knows of such; for one that does not, a body is gathered, and must be short.
+    private func pass(
+        _ call: Call, on leader: ServerID, respond: @escaping (APIResponse) -> Void,
+        again: @escaping () -> Void
+    ) {
+        let passed = { [weak self] (result: ForwardResult) in
+            switch result {
+            case .replied(.answered(let response)): respond(response)
+            case .replied(.notLeader), .notSent: again()
+            case .lost where call.isRead: again()
+            case .lost:
+                respond(self?.unknownOutcome() ?? .text(500, Self.unknownOutcomeText))
+            }
+        }
+        counters.forwardsSent += 1
+        let credential = call.caller.credential
+        if call.endpoint.goesInPieces, network.canPassStreams(to: leader) {
+            return network.passStream(call.request, of: credential, to: leader, done: passed)
+        }
+        withWholeBody(call, respond: respond) { [weak self] whole in
+            guard let self else { return respond(.text(503, "the server is stopping")) }
+            self.network.forward(whole.request, of: credential, to: leader, done: passed)
+        }
+    }
+
+    /// Goes on with the body as a whole, within the bound of one that a server passes on.
+    func withWholeBody(
+        _ call: Call, respond: @escaping (APIResponse) -> Void, then go: @escaping (Call) -> Void
+    ) {
+        guard let body = call.request.stream else { return go(call) }
+        let bytesMax = min(call.endpoint.bodyBytesMax, APIRequest.bodyBytesMax)
+        SourceCollector.collect(body.source, bytesMax: bytesMax) { result in
+            switch result {
+            case .success(let bytes):
+                var whole = call.with(bytes)
+                whole.request.stream = nil
+                go(whole)
+            case .failure(.tooLarge):
+                respond(.text(413, "the body is longer than \(bytesMax) bytes"))
+            case .failure(.failed(let reason)): respond(.text(400, reason))
+            }
+        }
+    }
+
+    /// The leader changed, and what was sent cannot be asked for again.
+    private static var bodyIsGone: APIResponse {
+        var response = APIResponse.text(
+            503,
+            "leadership changed while the request was on its way: nothing was done, send it again")
+        response.retryAfter = 1
+        return response
     }
 
     static let unknownOutcomeText =

@@ -11,6 +11,7 @@ import MartletState
 /// | 2             | commands of version 2, joint configurations, read indexes           |
 /// | 3             | commands of version 3                                               |
 /// | 4             | commands of version 4, whose a request is that is passed on         |
+/// | 5             | commands of version 5                                               |
 extension Server {
     private static let jointProtocol: UInt16 = 2
 
@@ -23,6 +24,11 @@ extension Server {
     }
 
     func canEverybodyApply(_ version: UInt8) -> Bool { serverThatCannotApply(version) == nil }
+
+    /// With the bounds that every server knows.
+    func command(_ command: ACLCommand) -> Command {
+        .acl(command, bounds: canEverybodyApply(Command.largeVersion) ? .current : .first)
+    }
 
     /// Changes who is in the cluster, as its leader; a joint configuration only if all can read it.
     func change(_ action: ConfigurationChange.Action) {

@@ -30,6 +30,9 @@ final class Server {
     let audit: AuditLog?
     let logLane: any Lane
     let snapshotLane: any Lane
+    /// To pack a state takes long, and keeps nothing else waiting here.
+    let archiveLane: any Lane
+    let spool: Spool
 
     /// Requests that wait for a leader.
     var waitingForLeader: [LeaderWaiter] = []
@@ -59,6 +62,7 @@ final class Server {
     /// The first is under way, the others wait for it.
     var keyringChanges: [() -> Void] = []
     var archiveWork = ArchiveWork()
+    var events: EventRing
     /// One-shot timers under way, by number.
     var laterArmed: [UInt64: any LoopTimer] = [:]
     var laterTimers: UInt64 = 0
@@ -73,6 +77,7 @@ final class Server {
         loop = environment.loop
         startedAt = environment.loop.now
         metadata = loaded.metadata
+        events = EventRing(missingThrough: loaded.state.lastAppliedIndex)
         hasLeft = options.remembered.hasLeft && !options.rejoinAfterLeave
         var own = MemberInfo(
             id: loaded.metadata.serverID, name: options.name, region: options.region,
@@ -94,6 +99,9 @@ final class Server {
         audit = Self.makeAuditLog(options, environment, logger)
         logLane = environment.loop.makeLane(named: "log")
         snapshotLane = environment.loop.makeLane(named: "snapshots")
+        archiveLane = environment.loop.makeLane(named: "archives")
+        spool = Spool(
+            folder: options.spoolPath, files: environment.files, loop: environment.loop)
         replica = Replica(
             loaded, options: options, environment: environment, logLane: logLane,
             snapshotLane: snapshotLane, seed: seed, timings: timings, logger: logger)
@@ -110,6 +118,7 @@ final class Server {
         try front.listen(on: options.httpAddress)
         self.front = front
         try network.start()
+        spool.clear()
         leaderTimer = loop.makeTimer { [weak self] in self?.expireLeaderWaiters() }
         steward.begin(with: replica.outlook.configuration)
         replica.start()
@@ -210,6 +219,7 @@ extension Server: ReplicaDelegate {
 
     func replicaStatusChanged(_ status: Status) {
         counters.statusChanges += 1
+        tellStatus(status)
         logger.info(
             "raft status",
             metadata: [
@@ -238,6 +248,8 @@ extension Server: ReplicaDelegate {
         steward.applied()
     }
 
+    func replicaTookSnapshot(at index: LogIndex) { tellSnapshotTaken(at: index) }
+
     func replicaRecovered() {
         hasRecovered = true
         logger.info("refilled by the leader: this server is whole again")
@@ -245,6 +257,7 @@ extension Server: ReplicaDelegate {
     }
 
     func replicaObserved(_ observation: Observation) {
+        tellObservation(observation)
         switch observation {
         case .campaignStarted(_, let isPreVote):
             if isPreVote { counters.preVotes += 1 } else { counters.campaigns += 1 }
@@ -285,6 +298,8 @@ extension Server: PeerNetworkDelegate {
         if let sender = snapshotSenders[peer] { return sender.cancel() }
         replica.step(.snapshotSendFailed(to: peer))
     }
+
+    func network(member info: MemberInfo, became status: SerfStatus) { tellMember(info, status) }
 
     func networkMembersChanged() {
         considerReturn()

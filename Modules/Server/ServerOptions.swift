@@ -39,6 +39,9 @@ package struct ServerOptions: Sendable {
     /// File of the members seen, for a server that starts again while nobody that it is told to
     /// join answers; nil for none.
     package var membersPath: String?
+    /// Folder for archives on their way, which holds nothing else; nil for a server that has them in
+    /// memory.
+    package var spoolPath: String?
     /// What that file held at the start.
     package var remembered: MembersFile
     /// Joins again at the start although it had left; otherwise only a configured join leads back.
@@ -65,6 +68,8 @@ package struct ServerOptions: Sendable {
     package var httpLimits: HTTPServiceLimits
     /// nil for a server that keeps no audit log.
     package var audit: AuditOptions?
+    /// Who watches the log; nil for one that cannot be watched.
+    package var logWatch: LogWatch?
     /// Connections to the peer and gossip ports from one address; 0 for no bound but the whole's.
     package var peerConnectionsPerAddressMax: Int
     /// How long a connection may go on without saying who it is.
@@ -92,6 +97,7 @@ package struct ServerOptions: Sendable {
         self.keyring = nil
         self.keyringPath = nil
         self.membersPath = nil
+        self.spoolPath = nil
         self.remembered = MembersFile()
         self.rejoinAfterLeave = false
         self.join = []
@@ -107,6 +113,7 @@ package struct ServerOptions: Sendable {
         self.acl = ACLOptions()
         self.httpLimits = HTTPServiceLimits()
         self.audit = nil
+        self.logWatch = nil
         self.peerConnectionsPerAddressMax = 100
         self.greetingTimeout = .seconds(5)
         self.autopilot = AutopilotConfiguration()
@@ -184,6 +191,13 @@ package struct HTTPServiceLimits: Sendable {
     package var requestsMax = 16_384
     /// Requests of one address being worked on; beyond, 429 with `Retry-After`.
     package var requestsPerClientMax = 4096
+    /// From the end of a body that came piece by piece to the answer: a whole state may be taken in.
+    package var streamedAnswerTimeout: Duration = .seconds(600)
+    /// Bodies on their way piece by piece in all; beyond, 503 with `Retry-After`. Each holds some
+    /// 512 KiB at most.
+    package var streamsMax = 256
+    /// Those of one address; beyond, 429 with `Retry-After`.
+    package var streamsPerClientMax = 64
     /// The longest `?wait_for_leader`.
     package var leaderHoldMax: Duration = .seconds(30)
 

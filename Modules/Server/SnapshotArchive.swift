@@ -8,125 +8,129 @@ import MartletTransport
 /// A saved state as operators keep it: a gzip'd tar of `meta.json`, `state.bin` and `SHA256SUMS`, of
 /// Nomad's form; what `state.bin` holds is our own, ``MartletState/State``'s snapshot format.
 ///
-/// Packing and unpacking take as long as the state is large: on a lane.
+/// Packing and unpacking take as long as the state is large, on a lane, and memory that does not grow
+/// with it: bytes go through piece by piece, from and to files of the spool.
 enum SnapshotArchive {
-    /// Bound of the archive: what an HTTP request may bring, so that whatever is saved can be
-    /// restored. A state with every table at its bound packs smaller, unless somebody fills texts with
-    /// noise.
-    static let bytesMax = APIRequest.bodyBytesMax
-    /// Bound of the tar: the largest state, what goes with it, and the blocks around.
-    static let tarBytesMax = StateRestore.bytesMax + (256 << 10)
-
-    private static let metaName = "meta.json"
-    private static let stateName = "state.bin"
-    private static let sumsName = "SHA256SUMS"
+    static let metaName = "meta.json"
+    static let stateName = "state.bin"
+    static let sumsName = "SHA256SUMS"
+    /// Bound of the two small files.
+    static let smallFileBytesMax = 1 << 20
 
     struct Packed: Sendable {
-        let bytes: [UInt8]
-        /// SHA-256 of `bytes`, in base64: the `Digest` field's value.
+        let file: any SpoolFile
+        let sizeBytes: Int
+        /// SHA-256 of all of it, in base64: the `Digest` field's value.
         let digest: String
     }
 
+    /// The sums, which stand before the state's bytes do, and the `Digest`, which is sent before the
+    /// archive is: the state is encoded twice, and the archive is in `file` before its first byte goes.
     static func pack(
-        _ state: State, _ meta: SnapshotMeta, crypto: any Crypto, compression: any Compression
+        _ state: State, _ meta: SnapshotMeta, to file: any SpoolFile, crypto: any Crypto,
+        compression: any Compression
     ) -> Result<Packed, ArchiveError> {
-        let content = state.archived()
-        var meta = meta
-        meta.sizeBytes = content.count
-        var files = [
-            Tar.File(name: metaName, content: JSONWriter.encode(meta)),
-            Tar.File(name: stateName, content: content),
-        ]
         do {
-            var sums = ""
-            for file in files {
-                sums += "\(hexadecimal(try crypto.sha256(file.content)))  \(file.name)\n"
-            }
-            files.append(Tar.File(name: sumsName, content: Array(sums.utf8)))
-            let bytes = try compression.gzip(Tar.write(files, unixSeconds: meta.unixSeconds))
-            guard bytes.count <= bytesMax else {
-                return .failure(
-                    ArchiveError("\(bytes.count) bytes, at most \(bytesMax) could be restored"))
-            }
-            return .success(Packed(bytes: bytes, digest: Base64.encoded(try crypto.sha256(bytes))))
+            let state = state.settled()
+            let (size, sum) = try measure(state, crypto)
+            var meta = meta
+            meta.sizeBytes = size
+            let metaBytes = JSONWriter.encode(meta)
+            let metaSum = hexadecimal(try crypto.sha256(metaBytes))
+            let sums = Array("\(metaSum)  \(metaName)\n\(hexadecimal(sum))  \(stateName)\n".utf8)
+
+            let writer = try ArchiveWriter(
+                file, unixSeconds: meta.unixSeconds, crypto, compression)
+            try writer.add(metaName, metaBytes)
+            try writer.begin(stateName, sizeBytes: size)
+            var encoder = StateEncoder(state)
+            while let piece = encoder.next() { try writer.write(piece) }
+            try writer.end(sizeBytes: size)
+            try writer.add(sumsName, sums)
+            let (bytes, digest) = try writer.finish()
+            return .success(
+                Packed(file: file, sizeBytes: bytes, digest: Base64.encoded(digest)))
         } catch {
+            file.remove()
             return .failure(ArchiveError("\(error)"))
         }
     }
 
-    /// The bytes of the state in an archive of any origin: intact, and a state that this version
-    /// reads.
-    static func unpack(
-        _ bytes: [UInt8], crypto: any Crypto, compression: any Compression
-    ) -> Result<[UInt8], ArchiveError> {
-        guard bytes.count <= bytesMax else {
-            return .failure(ArchiveError("\(bytes.count) bytes, at most \(bytesMax) are taken"))
+    private static func measure(
+        _ state: State, _ crypto: any Crypto
+    ) throws(CryptoError) -> (size: Int, sum: [UInt8]) {
+        let digest = try crypto.startSHA256()
+        var encoder = StateEncoder(state)
+        var size = 0
+        while let piece = encoder.next() {
+            size += piece.count
+            try digest.update(piece)
         }
-        do {
-            let tar = try compression.gunzip(bytes, limitBytes: tarBytesMax)
-            let files = try Tar.read(tar, filesMax: 3)
-            try check(files, crypto)
-            let state = try content(of: stateName, in: files)
-            return check(state: state)
-        } catch let error as CompressionError {
-            return .failure(ArchiveError(text(error)))
-        } catch {
-            return .failure(ArchiveError("\(error)"))
-        }
+        return (size, try digest.finish())
     }
 
-    /// Whether a restore can take these bytes.
-    static func check(state bytes: [UInt8]) -> Result<[UInt8], ArchiveError> {
-        guard bytes.count <= StateRestore.bytesMax else {
-            return .failure(
-                ArchiveError("a state of \(bytes.count) bytes, at most \(StateRestore.bytesMax)"))
-        }
-        do {
-            _ = try State(decoding: bytes)
-            return .success(bytes)
-        } catch {
-            return .failure(ArchiveError("\(stateName): \(error)"))
-        }
-    }
-
-    // MARK: Sums
-
-    /// Every file has its sum, and every sum its file.
-    private static func check(_ files: [Tar.File], _ crypto: any Crypto) throws {
-        let text = String(decoding: try content(of: sumsName, in: files), as: UTF8.self)
-        var expected: [String] = []
-        for name in [metaName, stateName] {
-            let sum = try crypto.sha256(try content(of: name, in: files))
-            expected.append("\(hexadecimal(sum))  \(name)")
-        }
-        let lines = text.split(separator: "\n").map(String.init)
-        guard lines.sorted() == expected.sorted() else {
-            throw ArchiveError("\(sumsName) does not agree with the other files")
-        }
-    }
-
-    private static func content(
-        of name: String, in files: [Tar.File]
-    ) throws(ArchiveError) -> [UInt8] {
-        let found = files.filter { $0.name == name }
-        guard found.count == 1 else {
-            throw ArchiveError("the archive has \(found.count) files named \(name)")
-        }
-        return found[0].content
-    }
-
-    private static func text(_ error: CompressionError) -> String {
-        switch error {
-        case .malformed(let why): "not gzip, or damaged: \(why)"
-        case .tooLarge(let limit): "it unpacks to more than \(limit) bytes"
-        case .failed(let why): why
-        }
-    }
-
-    private static func hexadecimal(_ bytes: [UInt8]) -> String {
+    static func hexadecimal(_ bytes: [UInt8]) -> String {
         let digits = Array("0123456789abcdef".utf8)
         let text = bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }
         return String(decoding: text, as: UTF8.self)
+    }
+}
+
+/// A tar on its way through gzip into a file, and its sum.
+private final class ArchiveWriter {
+    private let file: any SpoolFile
+    private let unixSeconds: Int64
+    private let gzip: any CompressionStream
+    private let digest: any RunningDigest
+    private var sizeBytes = 0
+    /// What comes out of gzip, until it is worth a call.
+    private var waiting: [UInt8] = []
+
+    private static let waitingBytesMax = 256 << 10
+
+    init(
+        _ file: any SpoolFile, unixSeconds: Int64, _ crypto: any Crypto,
+        _ compression: any Compression
+    ) throws {
+        self.file = file
+        self.unixSeconds = unixSeconds
+        gzip = try compression.startGzip()
+        digest = try crypto.startSHA256()
+    }
+
+    func add(_ name: String, _ content: [UInt8]) throws {
+        try begin(name, sizeBytes: content.count)
+        try write(content)
+        try end(sizeBytes: content.count)
+    }
+
+    func begin(_ name: String, sizeBytes: Int) throws {
+        try write(Tar.header(of: name, sizeBytes: sizeBytes, unixSeconds: unixSeconds))
+    }
+
+    func end(sizeBytes: Int) throws { try write(Tar.padding(after: sizeBytes)) }
+
+    func write(_ bytes: [UInt8]) throws {
+        try gzip.write(bytes) {
+            waiting += $0; return true
+        }
+        if waiting.count >= Self.waitingBytesMax { try flush() }
+    }
+
+    func finish() throws -> (sizeBytes: Int, digest: [UInt8]) {
+        try write(Tar.end)
+        try gzip.finish {
+            waiting += $0; return true
+        }
+        try flush()
+        return (sizeBytes, try digest.finish())
+    }
+
+    private func flush() throws {
+        try digest.update(waiting)
+        try file.append(waiting)
+        sizeBytes += waiting.count
+        waiting.removeAll(keepingCapacity: true)
     }
 }
 

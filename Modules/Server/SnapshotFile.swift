@@ -12,28 +12,37 @@ struct SnapshotPosition: Sendable {
     let configurationIndex: LogIndex
 }
 
-/// Snapshots of the state on their way to and from the store. Blocking: on the snapshot lane only.
+/// Snapshots of the state on their way to and from the store, piece by piece. Blocking: on the snapshot
+/// lane only.
 enum SnapshotFile {
-    static let chunkBytes = 256 << 10
-    /// A state larger than this is not ours: the tables are configurations and identities.
-    static let sizeBytesMax: UInt64 = 1 << 30
+    static let chunkBytes = StateEncoder.pieceBytes
+    /// Beyond every bound of the tables, a restore under way included.
+    static let sizeBytesMax: UInt64 = 16 << 30
 
+    /// In two passes: what a snapshot is known by, length and checksum included, comes first.
     static func write(
         _ state: State, at position: SnapshotPosition, to store: any SnapshotStore
     ) -> Result<SnapshotMetadata, StoreError> {
-        let content = state.encoded()
+        let (sizeBytes, checksum) = StateEncoder.measure(state)
         let metadata = SnapshotMetadata(
             lastIndex: position.lastIndex, lastTerm: position.lastTerm,
             configuration: position.configuration,
-            configurationIndex: position.configurationIndex, sizeBytes: UInt64(content.count),
-            checksum: CRC32C.checksum(content))
+            configurationIndex: position.configurationIndex, sizeBytes: sizeBytes,
+            checksum: checksum)
         do {
             try store.begin(metadata)
-            var offset = try store.partialBytes(of: metadata)
-            while offset < metadata.sizeBytes {
-                let end = min(Int(offset) + chunkBytes, content.count)
-                try store.write(Array(content[Int(offset)..<end]), at: offset)
-                offset = UInt64(end)
+            let partial = try store.partialBytes(of: metadata)
+            var encoder = StateEncoder(state)
+            var offset: UInt64 = 0
+            while let piece = encoder.next(bytes: chunkBytes) {
+                let next = offset + UInt64(piece.count)
+                if next > partial {
+                    let known = partial > offset ? Int(partial - offset) : 0
+                    try store.write(
+                        known == 0 ? piece : Array(piece.dropFirst(known)),
+                        at: offset + UInt64(known))
+                }
+                offset = next
             }
             try store.commit()
             return .success(metadata)
@@ -45,18 +54,27 @@ enum SnapshotFile {
     static func read(
         _ metadata: SnapshotMetadata, from store: any SnapshotStore
     ) throws(StoreError) -> State {
-        var content: [UInt8] = []
-        while UInt64(content.count) < metadata.sizeBytes {
-            let chunk = try store.read(
-                metadata, from: UInt64(content.count), bytesMax: chunkBytes)
+        var decoder = StateDecoder()
+        var fault: StateError?
+        var (offset, checksum): (UInt64, UInt32) = (0, 0)
+        while offset < metadata.sizeBytes {
+            let chunk = try store.read(metadata, from: offset, bytesMax: chunkBytes)
             guard !chunk.isEmpty else { break }
-            content += chunk
+            offset += UInt64(chunk.count)
+            checksum = CRC32C.update(checksum, with: chunk)
+            do throws(StateError) {
+                if fault == nil { try decoder.receive(chunk) }
+            } catch {
+                fault = error
+            }
         }
-        guard UInt64(content.count) == metadata.sizeBytes,
-            CRC32C.checksum(content) == metadata.checksum
-        else { throw .corrupt("the snapshot at \(metadata.lastIndex) is not what was written") }
-        do {
-            return try State(decoding: content)
+        // What is not what was written says nothing about who wrote it.
+        guard offset == metadata.sizeBytes, checksum == metadata.checksum else {
+            throw .corrupt("the snapshot at \(metadata.lastIndex) is not what was written")
+        }
+        do throws(StateError) {
+            if let fault { throw fault }
+            return try decoder.finish()
         } catch {
             throw .corrupt("the snapshot at \(metadata.lastIndex): \(error)")
         }

@@ -2,6 +2,7 @@
 import MartletBytes
 import MartletRaft
 import MartletState
+import MartletTransport
 
 /// What became of a restore.
 package enum RestoreOutcome: Equatable, Sendable {
@@ -21,7 +22,8 @@ package enum RestoreOutcome: Equatable, Sendable {
 
 /// Takes one state through the log: begin, one chunk after the other, end. Each step waits for the
 /// one before it to be applied, so that the order is the log's and other writes find their place in
-/// between. Before the end is proposed, giving up leaves the state as it is.
+/// between. Before the end is proposed, giving up leaves the state as it is. The chunks come from a
+/// file, one at a time.
 ///
 ///     begin ──applied──▶ chunks ──last applied──▶ end ──applied──▶ restored
 ///       └────────────────────┴── lost, refused ────┴──▶ finished
@@ -33,31 +35,46 @@ final class StateRestorer {
     }
 
     private unowned let server: Server
-    private let bytes: [UInt8]
+    private let state: SnapshotArchive.Unpacked
+    private let isStaged: Bool
     private let done: (RestoreOutcome) -> Void
 
     /// The log takes no more: asked again so often, and so far apart.
     private static let busyTriesMax = 100
     private static let busyDelay: Duration = .milliseconds(50)
 
-    init(_ bytes: [UInt8], server: Server, done: @escaping (RestoreOutcome) -> Void) {
-        self.bytes = bytes
+    /// - Parameter isStaged: all servers read the chunks as they come.
+    init(
+        _ state: SnapshotArchive.Unpacked, isStaged: Bool, server: Server,
+        done: @escaping (RestoreOutcome) -> Void
+    ) {
+        self.state = state
+        self.isStaged = isStaged
         self.server = server
         self.done = done
     }
 
     /// `done` is called once; until then, this object lives by itself.
-    func start() { propose(.begin, triesLeft: Self.busyTriesMax) }
+    func start() {
+        propose(
+            .begin,
+            .restoreBegin(
+                sizeBytes: UInt64(state.sizeBytes), checksum: state.checksum, isStaged: isStaged))
+    }
 
-    private func propose(_ step: Step, triesLeft: Int) {
-        server.replica.propose(command(step).encoded()) { outcome in
+    private func propose(_ step: Step, _ command: Command) {
+        propose(step, command.encoded(), triesLeft: Self.busyTriesMax)
+    }
+
+    private func propose(_ step: Step, _ command: [UInt8], triesLeft: Int) {
+        server.replica.propose(command) { outcome in
             switch outcome {
             case .applied(.applied(let index), _): self.go(on: step, index)
             case .applied(.refused(let reason), _): self.done(.refused(reason))
             case .applied(.casFailed, _), .applied(.unchanged, _), .applied(.aclRefused, _),
                 .applied(.schedulerRefused, _):
                 preconditionFailure("no result of \(step)")
-            case .refused(.busy): self.wait(step, triesLeft)
+            case .refused(.busy): self.wait(step, command, triesLeft)
             case .refused(.tooLarge(let limit)):
                 self.done(.refused("a chunk does not fit an entry of \(limit) bytes"))
             case .refused(.notLeader), .refused(.transferring): self.done(.notLeader)
@@ -67,39 +84,47 @@ final class StateRestorer {
         }
     }
 
-    private func command(_ step: Step) -> Command {
-        switch step {
-        case .begin:
-            .restoreBegin(sizeBytes: UInt64(bytes.count), checksum: CRC32C.checksum(bytes))
-        case .chunk(let number, let restore):
-            .restoreChunk(
-                restore: restore, number: UInt32(number),
-                bytes: StateRestore.chunk(number, of: bytes))
-        case .end(let restore):
-            .restoreEnd(restore: restore, hasACL: StateRestore.hasACL(bytes))
-        }
-    }
-
     private func isLast(_ step: Step) -> Bool {
         if case .end = step { true } else { false }
     }
 
     private func go(on step: Step, _ index: UInt64) {
         switch step {
-        case .begin: propose(.chunk(0, of: index), triesLeft: Self.busyTriesMax)
+        case .begin: propose(chunk: 0, of: index)
         case .chunk(let number, let restore):
-            let isOver = number + 1 == StateRestore.chunkCount(ofBytes: bytes.count)
+            guard number + 1 == StateRestore.chunkCount(ofBytes: state.sizeBytes) else {
+                return propose(chunk: number + 1, of: restore)
+            }
             propose(
-                isOver ? .end(restore) : .chunk(number + 1, of: restore),
-                triesLeft: Self.busyTriesMax)
+                .end(restore),
+                .restoreEnd(
+                    restore: restore, hasACL: StateRestore.hasACL(version: state.version)))
         case .end: done(.restored(at: index))
         }
     }
 
-    private func wait(_ step: Step, _ triesLeft: Int) {
+    private func propose(chunk number: Int, of restore: UInt64) {
+        let file = state.file
+        server.spool.lane.attempt({ () throws(FileError) in
+            try file.read(
+                from: number * StateRestore.chunkBytes, limitBytes: StateRestore.chunkBytes)
+        }) { result in
+            switch result {
+            case .success(let bytes):
+                self.propose(
+                    .chunk(number, of: restore),
+                    .restoreChunk(restore: restore, number: UInt32(number), bytes: bytes))
+            case .failure(let error): self.done(.refused("\(error)"))
+            }
+        }
+    }
+
+    private func wait(_ step: Step, _ command: [UInt8], _ triesLeft: Int) {
         guard triesLeft > 0 else {
             return done(.busy(server.replica.busyReason))
         }
-        server.later(Self.busyDelay) { self.propose(step, triesLeft: triesLeft - 1) }
+        server.later(Self.busyDelay) {
+            self.propose(step, command, triesLeft: triesLeft - 1)
+        }
     }
 }

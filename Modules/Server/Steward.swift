@@ -181,6 +181,7 @@ final class Steward {
         let view = makeView()
         let health = tracker.assess(
             view, at: loop.now, wallClockNanoseconds: loop.wallClockNanoseconds)
+        server.tellHealth(health, before: picture?.health)
         if let before = picture?.view, Self.isNews(view, since: before) { round.isDue = true }
         picture = Picture(view, health: health, at: loop.now)
     }

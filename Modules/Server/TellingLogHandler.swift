@@ -4,9 +4,15 @@ package import Logging
 extension Logger {
     /// Hands each line to a closure, with its metadata in order of the keys: for traces. Silent
     /// without one.
-    package static func telling(_ tell: (@Sendable (String) -> Void)?) -> Logger {
-        guard let tell else { return .silent }
-        return Logger(label: "trace") { _ in TellingLogHandler(tell: tell) }
+    package static func telling(
+        _ tell: (@Sendable (String) -> Void)?, watchedBy watch: LogWatch? = nil
+    ) -> Logger {
+        guard tell != nil || watch != nil else { return .silent }
+        return Logger(label: "nomad") { label in
+            let base: any LogHandler =
+                tell.map { TellingLogHandler(tell: $0) } ?? SwiftLogNoOpLogHandler()
+            return watch.map { WatchedLogHandler(base, label: label, watch: $0) } ?? base
+        }
     }
 }
 

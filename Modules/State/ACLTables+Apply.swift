@@ -2,9 +2,11 @@
 import MartletAPI
 
 extension ACLTables {
-    mutating func apply(_ command: ACLCommand, at index: UInt64) -> CommandResult {
+    mutating func apply(
+        _ command: ACLCommand, bounds: Bounds = .first, at index: UInt64
+    ) -> CommandResult {
         do throws(ACLRefusal) {
-            return try carryOut(command, at: index)
+            return try carryOut(command, bounds, at: index)
                 ? .applied(modifyIndex: index) : .unchanged
         } catch {
             return .aclRefused(error)
@@ -15,22 +17,22 @@ extension ACLTables {
     ///
     /// - Throws: before anything has changed.
     private mutating func carryOut(
-        _ command: ACLCommand, at index: UInt64
+        _ command: ACLCommand, _ bounds: Bounds, at index: UInt64
     ) throws(ACLRefusal) -> Bool {
         switch command {
-        case .upsertPolicies(let policies): try upsert(policies, at: index)
+        case .upsertPolicies(let policies): try upsert(policies, bounds, at: index)
         case .deletePolicies(let names): delete(policies: names, at: index)
-        case .createToken(let token): try create(token, at: index)
-        case .updateToken(let change): try update(change, at: index)
+        case .createToken(let token): try create(token, bounds, at: index)
+        case .updateToken(let change): try update(change, bounds, at: index)
         case .deleteTokens(let accessors): try delete(tokens: accessors, at: index)
         case .deleteExpiredTokens(let asOf, let limit):
             deleteTokens(accessors(expiredAt: asOf, limit: Int(limit)), at: index)
-        case .createRole(let role): try create(role, at: index)
-        case .updateRole(let role): try update(role, at: index)
+        case .createRole(let role): try create(role, bounds, at: index)
+        case .updateRole(let role): try update(role, bounds, at: index)
         case .deleteRoles(let ids): try delete(roles: ids, at: index)
         case .bootstrap(let token, let reset, let revokesManagement):
             try bootstrap(
-                token, reset: reset, revokesManagement: revokesManagement, at: index)
+                token, reset: reset, revokesManagement: revokesManagement, bounds, at: index)
         }
     }
 
@@ -38,17 +40,17 @@ extension ACLTables {
 
     /// Of two with one name the later counts.
     private mutating func upsert(
-        _ policies: [ACLPolicy], at index: UInt64
+        _ policies: [ACLPolicy], _ bounds: Bounds, at index: UInt64
     ) throws(ACLRefusal) -> Bool {
         var grown = self
         for policy in policies {
             let created = grown.policyTable[policy.name]?.createIndex ?? index
             grown.insert(policy.written(created: created, modified: index))
         }
-        guard grown.policyTable.count <= Self.policiesMax else {
-            throw .full(.policies, max: Self.policiesMax)
+        guard grown.policyTable.count <= bounds.policies else {
+            throw .full(.policies, max: bounds.policies)
         }
-        try checkBytes(more: grown.bytesCount - bytesCount)
+        try checkBytes(more: grown.bytesCount - bytesCount, bounds)
         guard !policies.isEmpty else { return false }
         grown.policyIndex = index
         self = grown
@@ -65,13 +67,13 @@ extension ACLTables {
     // MARK: Tokens
 
     private mutating func create(
-        _ token: ACLToken, at index: UInt64
+        _ token: ACLToken, _ bounds: Bounds, at index: UInt64
     ) throws(ACLRefusal) -> Bool {
         try checkNew(token)
         try checkRoles(token.roles)
-        let max = Self.tokensMax - Self.resetTokens
+        let max = bounds.tokens - Self.resetTokens
         guard tokenTable.count < max else { throw .full(.tokens, max: max) }
-        try checkBytes(more: token.weight)
+        try checkBytes(more: token.weight, bounds)
         store(new: token, at: index)
         return true
     }
@@ -88,7 +90,7 @@ extension ACLTables {
     }
 
     private mutating func update(
-        _ change: ACLTokenChange, at index: UInt64
+        _ change: ACLTokenChange, _ bounds: Bounds, at index: UInt64
     ) throws(ACLRefusal) -> Bool {
         guard var token = tokenTable[change.accessorID] else {
             throw .unknownToken(accessor: change.accessorID)
@@ -104,7 +106,7 @@ extension ACLTables {
         token.roles = change.roles
         token.hash = change.hash
         token.modifyIndex = index
-        try checkBytes(more: token.weight - weight)
+        try checkBytes(more: token.weight - weight, bounds)
         insert(token)
         tokenIndex = index
         return true
@@ -127,25 +129,29 @@ extension ACLTables {
 
     // MARK: Roles
 
-    private mutating func create(_ role: ACLRole, at index: UInt64) throws(ACLRefusal) -> Bool {
+    private mutating func create(
+        _ role: ACLRole, _ bounds: Bounds, at index: UInt64
+    ) throws(ACLRefusal) -> Bool {
         guard roleTable[role.id] == nil else { throw .roleExists(id: role.id) }
-        guard roleTable.count < Self.rolesMax else { throw .full(.roles, max: Self.rolesMax) }
+        guard roleTable.count < bounds.roles else { throw .full(.roles, max: bounds.roles) }
         var stored = role
         stored.createIndex = index
-        try store(stored, replacing: 0, at: index)
+        try store(stored, replacing: 0, bounds, at: index)
         return true
     }
 
-    private mutating func update(_ role: ACLRole, at index: UInt64) throws(ACLRefusal) -> Bool {
+    private mutating func update(
+        _ role: ACLRole, _ bounds: Bounds, at index: UInt64
+    ) throws(ACLRefusal) -> Bool {
         guard let known = roleTable[role.id] else { throw .unknownRole(id: role.id) }
         var stored = role
         stored.createIndex = known.createIndex
-        try store(stored, replacing: known.weight, at: index)
+        try store(stored, replacing: known.weight, bounds, at: index)
         return true
     }
 
     private mutating func store(
-        _ role: ACLRole, replacing weight: Int, at index: UInt64
+        _ role: ACLRole, replacing weight: Int, _ bounds: Bounds, at index: UInt64
     ) throws(ACLRefusal) {
         if let other = self.role(named: role.name), other.id != role.id {
             throw .roleNameTaken(role.name)
@@ -153,7 +159,7 @@ extension ACLTables {
         for name in role.policies where policyTable[name] == nil {
             throw .unknownPolicy(name: name)
         }
-        try checkBytes(more: role.weight - weight)
+        try checkBytes(more: role.weight - weight, bounds)
         var stored = role
         stored.modifyIndex = index
         insert(stored)
@@ -170,7 +176,8 @@ extension ACLTables {
     // MARK: Bootstrap
 
     private mutating func bootstrap(
-        _ token: ACLToken, reset: UInt64?, revokesManagement: Bool, at index: UInt64
+        _ token: ACLToken, reset: UInt64?, revokesManagement: Bool, _ bounds: Bounds,
+        at index: UInt64
     ) throws(ACLRefusal) -> Bool {
         if bootstrapIndex > 0, reset != bootstrapIndex {
             guard let reset else { throw .bootstrapDone(resetIndex: bootstrapIndex) }
@@ -183,10 +190,10 @@ extension ACLTables {
                 next.removeToken(element.key)
             }
         }
-        guard next.tokenTable.count < Self.tokensMax else {
-            throw .full(.tokens, max: Self.tokensMax)
+        guard next.tokenTable.count < bounds.tokens else {
+            throw .full(.tokens, max: bounds.tokens)
         }
-        try next.checkBytes(more: token.weight, max: Self.bytesMax)
+        try next.checkBytes(more: token.weight, max: bounds.bytes)
         next.store(new: token, at: index)
         next.bootstrapIndex = index
         self = next
@@ -199,9 +206,11 @@ extension ACLTables {
         for id in ids where roleTable[id] == nil { throw .unknownRole(id: id) }
     }
 
-    private func checkBytes(
-        more: Int, max: Int = bytesMax - resetBytes
-    ) throws(ACLRefusal) {
+    private func checkBytes(more: Int, _ bounds: Bounds) throws(ACLRefusal) {
+        try checkBytes(more: more, max: bounds.bytes - Self.resetBytes)
+    }
+
+    private func checkBytes(more: Int, max: Int) throws(ACLRefusal) {
         guard more <= 0 || bytesCount + more <= max else { throw .tooManyBytes(max: max) }
     }
 }

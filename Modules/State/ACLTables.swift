@@ -4,13 +4,27 @@ import MartletAPI
 /// Tokens, policies and roles: who may do what. Changed by ``ACLCommand`` only.
 ///
 /// - Invariant: `accessors`, `roleIDs` and `expiries` say what tokens and roles say, for lookups by
-///   another key; `bytesCount` is what all rows take in a snapshot, and at most ``bytesMax``.
+///   another key; `bytesCount` is what all rows take in a snapshot, and within ``Bounds/bytes``.
 package struct ACLTables: Sendable {
-    package static let tokensMax = 65_536
-    package static let policiesMax = 4096
-    package static let rolesMax = 4096
-    /// Bound of all three together, as ``weight`` counts: what is in the state must fit an archive.
-    package static let bytesMax = 24 << 20
+    /// How much there may be: part of what commands and snapshots mean, so that programs of
+    /// different versions come to the same.
+    package struct Bounds: Equatable, Sendable {
+        package let tokens: Int
+        package let policies: Int
+        package let roles: Int
+        /// Of all three together, as ``weight`` counts.
+        package let bytes: Int
+
+        /// Those of command and snapshot version 4.
+        package static let first = Bounds(
+            tokens: 65_536, policies: 4096, roles: 4096, bytes: 24 << 20)
+        /// Since version 5: a state of a few gigabytes, which pieces keep out of everybody's way.
+        package static let current = Bounds(
+            tokens: 1 << 20, policies: 1 << 20, roles: 1 << 16, bytes: 4 << 30)
+
+        package static func of(version: UInt8) -> Bounds { version < 5 ? .first : .current }
+    }
+
     /// What of these bounds only a bootstrap may use: who has lost every token must get in.
     static let resetTokens = 64
     static let resetBytes = 64 << 10
@@ -32,6 +46,8 @@ package struct ACLTables: Sendable {
     var roleIndex: UInt64 = 0
     /// Log index of the bootstrap in force; 0 before the first.
     var bootstrapIndex: UInt64 = 0
+    /// Of rows that have none: see ``StateRow/dated(_:)``.
+    var restoredIndex: UInt64 = 0
 
     /// Orders tokens by when they expire.
     private struct Expiry: Comparable, Sendable {
@@ -47,6 +63,11 @@ package struct ACLTables: Sendable {
 
     /// Whether there ever was anything in them.
     var isKnown: Bool { policyIndex > 0 || tokenIndex > 0 || roleIndex > 0 }
+
+    func fits(_ bounds: Bounds) -> Bool {
+        tokenTable.count <= bounds.tokens && policyTable.count <= bounds.policies
+            && roleTable.count <= bounds.roles && bytesCount <= bounds.bytes
+    }
 
     // MARK: Tokens
 
@@ -135,18 +156,23 @@ package struct ACLTables: Sendable {
 
     // MARK: Restoring
 
-    /// The same, as if written at `index`. A reset of the bootstrap that was prepared before fails.
+    /// The same with rows that have no indexes. O(n).
+    func undated() -> ACLTables {
+        var undated = self
+        func undate<Row: StateRow>(_ row: Row) -> Row { row.written(created: 0, modified: 0) }
+        for element in policyTable { undated.insert(undate(element.value)) }
+        for element in tokenTable { undated.insert(undate(element.value)) }
+        for element in roleTable { undated.insert(undate(element.value)) }
+        return undated
+    }
+
+    /// The same, as if written at `index`, in no time: rows without indexes count as written then. A
+    /// reset of the bootstrap that was prepared before fails.
+    ///
+    /// - Precondition: the rows were read without their indexes.
     func restored(at index: UInt64) -> ACLTables {
-        var restored = ACLTables()
-        for element in policyTable {
-            restored.insert(element.value.written(created: index, modified: index))
-        }
-        for element in tokenTable {
-            restored.insert(element.value.written(created: index, modified: index))
-        }
-        for element in roleTable {
-            restored.insert(element.value.written(created: index, modified: index))
-        }
+        var restored = self
+        restored.restoredIndex = index
         restored.policyIndex = index
         restored.tokenIndex = index
         restored.roleIndex = index
@@ -157,10 +183,17 @@ package struct ACLTables: Sendable {
 
 extension ACLTables: Equatable {
     package static func == (left: Self, right: Self) -> Bool {
-        left.policyIndex == right.policyIndex && left.tokenIndex == right.tokenIndex
+        func isEqual<Row: StateRow & Equatable>(
+            _ table: (ACLTables) -> OrderedTable<String, Row>
+        ) -> Bool {
+            table(left).count == table(right).count
+                && table(left).elementsEqual(table(right)) {
+                    $0.value.dated(left.restoredIndex) == $1.value.dated(right.restoredIndex)
+                }
+        }
+        return left.policyIndex == right.policyIndex && left.tokenIndex == right.tokenIndex
             && left.roleIndex == right.roleIndex && left.bootstrapIndex == right.bootstrapIndex
-            && left.policyTable == right.policyTable && left.tokenTable == right.tokenTable
-            && left.roleTable == right.roleTable
+            && isEqual { $0.policyTable } && isEqual { $0.tokenTable } && isEqual { $0.roleTable }
     }
 }
 

@@ -31,8 +31,9 @@ import MartletBytes
 /// Kinds 1 to 6 came with version 1, 7 to 9 with version 2, 10 to 12 with version 3, 13 to 22 with
 /// version 4. Version 3 also has kinds 1 and 3 with an author before the configuration, and kind 5
 /// with a zone or an upgrade version; version 4 has kind 7 of a state beyond the bound of version 2,
-/// and kind 9 of a state with ACL tables. Without those they stay what they were. Kinds 23 to 40 came
-/// with version 5.
+/// and kind 9 of a state with ACL tables. Without those they stay what they were. Version 5 has kinds
+/// 13 to 22 with the bounds of ``ACLTables/Bounds/current``, and kind 7 of a restore that is staged,
+/// and kinds 23 to 40.
 ///
 /// A kind that is added, or a field, takes the next version. It is proposed only once every server
 /// of the configuration reads that version: an older one would refuse what the others apply.
@@ -48,7 +49,9 @@ package enum Command: Equatable, Sendable {
     case putServer(ServerIdentity)
     case removeServer(id: String)
     /// Announces a state to restore: ``StateRestore`` says how it goes on.
-    case restoreBegin(sizeBytes: UInt64, checksum: UInt32)
+    ///
+    /// If it is staged, the chunks are read as they come, and a state may be as large as the tables.
+    case restoreBegin(sizeBytes: UInt64, checksum: UInt32, isStaged: Bool = false)
     /// The chunk with this number, from 0, of the restore that began at this log index.
     case restoreChunk(restore: UInt64, number: UInt32, bytes: [UInt8])
     /// Puts the restore that began at this log index in force; `hasACL` says whether it may have the
@@ -60,7 +63,9 @@ package enum Command: Equatable, Sendable {
     /// How many voters there were when an upgrade began, or that none is under way; if `cas` is nil or
     /// ``State/upgradeBaselineIndex``.
     case setUpgradeBaseline(UInt64?, cas: UInt64?)
-    case acl(ACLCommand)
+    /// `bounds` are those of version 4 or 5: a state grows beyond the former only by commands that
+    /// older programs never see.
+    case acl(ACLCommand, bounds: ACLTables.Bounds = .first)
     case scheduling(SchedulerCommand)
 
     /// The newest version that this program reads.
@@ -73,12 +78,13 @@ package enum Command: Equatable, Sendable {
         case .setAutopilot(_, _, let author), .setScheduler(_, _, let author):
             author == nil ? 1 : Self.historyVersion
         case .putServer(let server): server.hasLabels ? Self.historyVersion : 1
-        case .restoreBegin(let size, _):
+        case .restoreBegin(_, _, isStaged: true): Self.largeVersion
+        case .restoreBegin(let size, _, isStaged: false):
             size > StateRestore.olderBytesMax ? Self.aclVersion : Self.restoreVersion
         case .restoreChunk: Self.restoreVersion
         case .restoreEnd(_, let hasACL): hasACL ? Self.aclVersion : Self.restoreVersion
         case .recordEvent, .recordLeader, .setUpgradeBaseline: Self.historyVersion
-        case .acl: Self.aclVersion
+        case .acl(_, let bounds): bounds == .first ? Self.aclVersion : Self.largeVersion
         case .scheduling: Self.schedulingVersion
         }
     }
@@ -89,6 +95,8 @@ package enum Command: Equatable, Sendable {
     package static let historyVersion: UInt8 = 3
     /// The version that brought tokens, policies and roles.
     package static let aclVersion: UInt8 = 4
+    /// The version that brought states of gigabytes.
+    package static let largeVersion: UInt8 = 5
     /// The version that brought nodes, jobs and what is made of them.
     package static let schedulingVersion: UInt8 = 5
 
@@ -106,7 +114,7 @@ package enum Command: Equatable, Sendable {
         case .recordEvent: 10
         case .recordLeader: 11
         case .setUpgradeBaseline: 12
-        case .acl(let command): command.kind
+        case .acl(let command, _): command.kind
         case .scheduling(let command): command.kind
         }
     }
@@ -130,7 +138,7 @@ package enum Command: Equatable, Sendable {
             writer.write(server)
             if server.hasLabels { writer.writeLabels(server) }
         case .removeServer(let id): writer.write(string: id)  // May be long, and then refused.
-        case .restoreBegin(let sizeBytes, let checksum):
+        case .restoreBegin(let sizeBytes, let checksum, _):
             writer.write(sizeBytes)
             writer.write(checksum)
         case .restoreChunk(let restore, let number, let bytes):
@@ -143,7 +151,7 @@ package enum Command: Equatable, Sendable {
         case .setUpgradeBaseline(let voters, let cas):
             Self.write(optional: cas, to: &writer)
             Self.write(optional: voters, to: &writer)
-        case .acl(let command): writer.write(command)
+        case .acl(let command, _): writer.write(command)
         case .scheduling(let command): writer.write(command)
         }
         return writer.finish()
@@ -174,6 +182,9 @@ package enum Command: Equatable, Sendable {
                 throw .malformed("a state of \(size) bytes in version \(version)")
             }
             self = .restoreBegin(sizeBytes: size, checksum: try reader.uint32())
+        case (5, 7):
+            self = .restoreBegin(
+                sizeBytes: try reader.uint64(), checksum: try reader.uint32(), isStaged: true)
         case (2, 8):
             self = .restoreChunk(
                 restore: try reader.uint64(), number: try reader.uint32(),
@@ -199,8 +210,9 @@ package enum Command: Equatable, Sendable {
             let cas = try reader.optional()
             self = .setUpgradeBaseline(try reader.optional(), cas: cas)
         case (4, 9): self = .restoreEnd(restore: try reader.uint64(), hasACL: true)
-        case (4, let kind) where ACLCommand.kinds.contains(kind):
-            self = .acl(try reader.aclCommand(kind))
+        case (4, let kind) where ACLCommand.kinds.contains(kind),
+            (5, let kind) where ACLCommand.kinds.contains(kind):
+            self = .acl(try reader.aclCommand(kind), bounds: .of(version: version))
         case (5, let kind) where SchedulerCommand.kinds.contains(kind):
             self = .scheduling(try reader.schedulerCommand(kind))
         case (let version, let kind):

@@ -45,17 +45,24 @@ struct EventLog: Equatable, Sendable {
         start = (0, 0)
     }
 
-    /// Reads so many; their indexes rise up to `last` at most.
-    init(_ reader: inout StateReader, count: UInt32, last: UInt64) throws(StateError) {
-        var records = reader
+    /// Reads the next record; its index is beyond those before, up to `last` at most.
+    mutating func appendNext(of reader: inout StateReader, last: UInt64) throws(StateError) {
+        var record = reader
         let before = reader.remaining
-        for _ in 0..<count {
-            let remaining = reader.remaining
-            newestIndex = try reader.recordIndex(after: newestIndex, last: last)
-            try reader.skipEvent()
-            sizes.append(remaining - reader.remaining)
+        newestIndex = try reader.recordIndex(after: newestIndex, last: last)
+        try reader.skipEvent()
+        let size = before - reader.remaining
+        bytes += try record.raw(count: size)
+        sizes.append(size)
+    }
+
+    /// Each as it is written, in order.
+    var records: [ArraySlice<UInt8>] {
+        var rest = encoded
+        return sizes[start.record...].map { size in
+            defer { rest = rest.dropFirst(size) }
+            return rest.prefix(size)
         }
-        bytes = try records.raw(count: before - reader.remaining)
     }
 
     /// In the order of the log.

@@ -36,6 +36,13 @@ package struct OrderedTable<Key: Comparable & Sendable, Value: Sendable>: Sendab
         }
     }
 
+    /// The greatest; nil for an empty table.
+    package var lastKey: Key? {
+        var node = root
+        while let last = node.children.last { node = last }
+        return node.elements.last?.key
+    }
+
     /// Returns the value that was there.
     @discardableResult
     package mutating func insert(_ value: Value, at key: Key) -> Value? {

@@ -9,15 +9,15 @@ extension State {
     // MARK: Tokens
 
     /// Who presents a secret with this digest. O(log n).
-    package func token(_ digest: TokenDigest) -> ACLToken? { acl.token(digest) }
+    package func token(_ digest: TokenDigest) -> ACLToken? { dated(acl.token(digest)) }
 
-    package func token(accessor: String) -> ACLToken? { acl.tokenTable[accessor] }
+    package func token(accessor: String) -> ACLToken? { dated(acl.tokenTable[accessor]) }
 
     package var tokenCount: Int { acl.tokenTable.count }
 
     /// All tokens, or those whose accessor id begins so.
     package func tokens(accessorPrefix prefix: String = "") -> [ACLToken] {
-        acl.tokenTable.values(prefix: prefix)
+        acl.tokenTable.values(prefix: prefix, acl.restoredIndex)
     }
 
     /// When the next token expires, in nanoseconds since 1970; nil if none will.
@@ -25,22 +25,22 @@ extension State {
 
     // MARK: Policies
 
-    package func policy(_ name: String) -> ACLPolicy? { acl.policyTable[name] }
+    package func policy(_ name: String) -> ACLPolicy? { dated(acl.policyTable[name]) }
 
     /// All policies, or those whose name begins so.
     package func policies(namePrefix prefix: String = "") -> [ACLPolicy] {
-        acl.policyTable.values(prefix: prefix)
+        acl.policyTable.values(prefix: prefix, acl.restoredIndex)
     }
 
     // MARK: Roles
 
-    package func role(_ id: String) -> ACLRole? { acl.roleTable[id] }
+    package func role(_ id: String) -> ACLRole? { dated(acl.roleTable[id]) }
 
-    package func role(named name: String) -> ACLRole? { acl.role(named: name) }
+    package func role(named name: String) -> ACLRole? { dated(acl.role(named: name)) }
 
     /// All roles, or those whose id begins so.
     package func roles(idPrefix prefix: String = "") -> [ACLRole] {
-        acl.roleTable.values(prefix: prefix)
+        acl.roleTable.values(prefix: prefix, acl.restoredIndex)
     }
 
     /// Those of a token's roles that there are, for its answers.
@@ -49,15 +49,17 @@ extension State {
             role(id).map { ACLTokenResponse.RoleLink(id: id, name: $0.name) }
         }
     }
+
+    private func dated<Row: StateRow>(_ row: Row?) -> Row? { row?.dated(acl.restoredIndex) }
 }
 
-extension OrderedTable where Key == String {
-    fileprivate func values(prefix: String) -> [Value] {
-        guard !prefix.isEmpty else { return map(\.value) }
+extension OrderedTable where Key == String, Value: StateRow {
+    fileprivate func values(prefix: String, _ restoredIndex: UInt64) -> [Value] {
+        guard !prefix.isEmpty else { return map { $0.value.dated(restoredIndex) } }
         var values: [Value] = []
         for element in suffix(from: prefix) {
             guard element.key.utf8.starts(with: prefix.utf8) else { break }
-            values.append(element.value)
+            values.append(element.value.dated(restoredIndex))
         }
         return values
     }

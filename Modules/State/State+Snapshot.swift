@@ -37,50 +37,52 @@ import MartletBytes
 /// Version 4, written once there was a token, policy or role: all of version 3, and behind it what
 /// `State+ACLSnapshot.swift` says.
 ///
-/// Version 5, written once there was a node, a job or what is made of them: all of version 4, and
-/// behind it what `SchedulerTables+Snapshot.swift` says.
+/// Version 5, written once the tables of version 4 are beyond the bounds that version 4 has, or a restore
+/// is under way that is read as it comes: the same, with the bounds of ``ACLTables/Bounds/current``. Such
+/// a restore has 2 in place of whether there is one, 0 chunks, and then
+///
+/// | bytes | meaning                                                              |
+/// |-------|----------------------------------------------------------------------|
+/// | 8, 4  | bytes of it that came; CRC-32C of them                               |
+/// | 1     | version of the state in them; 0 before its first byte                |
+/// | 1, 4  | number of its sections that are begun; elements left in the last     |
+/// | 4…    | bytes that were not read yet                                         |
+///
+/// and, at the end of everything, the sections of the state as far as it was read, its rows without
+/// indexes.
+///
+/// Version 6, written once there was a node, a job or what is made of them: all of version 5, and behind
+/// it what `SchedulerTables+Snapshot.swift` says.
 ///
 /// Values are written as `Codec.swift`, `HistoryCodec.swift`, `ACLCodec.swift` and
-/// `SchedulingCodec.swift` say.
+/// `SchedulingCodec.swift` say. The layout is the
+/// list of ``sections(version:)``; ``StateEncoder`` and ``StateDecoder`` go through it piece by piece.
 extension State {
     /// The newest version that this program reads.
-    package static let snapshotVersion: UInt8 = 5
+    package static let snapshotVersion: UInt8 = 6
 
-    /// Equal states give equal bytes. O(n): meant for a worker, on a copy.
-    package func encoded() -> [UInt8] {
-        var writer = ByteWriter(
-            reservingBytes: 256 + 128 * serverTable.count + acl.bytesCount)
-        let version = neededVersion
-        writer.write(version)
-        writer.write(lastAppliedIndex)
-        writer.write(autopilot != nil)
-        if let autopilot {
-            writer.write(autopilot.createIndex)
-            writer.write(autopilot.modifyIndex)
-            writer.write(autopilot)
+    /// What follows the byte of the version, in its order. A table that is added is a line behind
+    /// the others, of a version of its own.
+    ///
+    /// - Parameter staged: the version of the state that is being restored, if it is read as it comes.
+    static func sections(
+        version: UInt8, _ indexes: StateSection.RowIndexes = .kept, staged: UInt8? = nil
+    ) -> [StateSection] {
+        var sections: [StateSection] = [.settings, .servers(version: version)]
+        if version > 1 { sections += [.restore(version: version, indexes)] }
+        if version > 2 { sections += [.terms, .events, .baseline(indexes)] }
+        if version > 3 { sections += ACLTables.sections(.of(version: version), indexes) }
+        if version > 5 { sections += SchedulerTables.sections }
+        if let staged, staged > 0 {
+            sections += Self.sections(version: staged, .absent).map(\.ofStaged)
         }
-        writer.write(scheduler != nil)
-        if let scheduler {
-            writer.write(scheduler.createIndex)
-            writer.write(scheduler.modifyIndex)
-            writer.write(scheduler)
-        }
-        writer.write(serverTableIndex)
-        writer.write(UInt32(serverTable.count))
-        for element in serverTable {
-            writer.write(element.value)
-            if version > 2 { writer.writeLabels(element.value) }
-        }
-        if version > 1 { writeRestores(to: &writer) }
-        if version > 2 { writeHistory(to: &writer) }
-        if version > 3 { acl.write(to: &writer) }
-        if version > 4 { scheduling.write(to: &writer) }
-        return writer.finish()
+        return sections
     }
 
     /// The oldest version that can hold this state.
-    private var neededVersion: UInt8 {
-        if scheduling.isKnown { return 5 }
+    var neededVersion: UInt8 {
+        if scheduling.isKnown { return 6 }
+        if !acl.fits(.first) || pendingRestore?.decoder != nil { return 5 }
         if acl.isKnown { return 4 }
         if historyIndex > 0 || upgradeBaselineIndex > 0
             || serverTable.contains(where: { $0.value.hasLabels })
@@ -90,145 +92,95 @@ extension State {
         return restoredIndex > 0 || pendingRestore != nil ? 2 : 1
     }
 
+    /// Equal states give equal bytes. O(n), and whole in memory: for tests and small states.
+    package func encoded() -> [UInt8] {
+        var encoder = StateEncoder(self)
+        var bytes: [UInt8] = []
+        while let piece = encoder.next() { bytes += piece }
+        return bytes
+    }
+
     /// Reads bytes of any origin; what it takes is a state that ``encoded()`` gives back.
     package init(decoding bytes: [UInt8]) throws(StateError) {
-        self.init()
-        var reader = StateReader(bytes)
-        let version = try reader.uint8()
-        guard version <= Self.snapshotVersion else {
-            throw .newerVersion(version, known: Self.snapshotVersion)
-        }
-        guard version > 0 else { throw .malformed("no snapshot has version \(version)") }
-        lastAppliedIndex = try reader.uint64()
-        if try reader.bool() {
-            let (createIndex, modifyIndex) = try readIndexes(&reader)
-            var configuration = try reader.autopilot()
-            configuration.createIndex = createIndex
-            configuration.modifyIndex = modifyIndex
-            autopilot = configuration
-        }
-        if try reader.bool() {
-            let (createIndex, modifyIndex) = try readIndexes(&reader)
-            var configuration = try reader.scheduler()
-            configuration.createIndex = createIndex
-            configuration.modifyIndex = modifyIndex
-            scheduler = configuration
-        }
-        try readServers(&reader, version: version)
-        if version > 1 { try readRestores(&reader) }
-        if version > 2 { try readHistory(&reader) }
-        if version > 3 { acl = try ACLTables(&reader, lastApplied: lastAppliedIndex) }
-        if version > 4 { scheduling = try SchedulerTables(&reader, lastApplied: lastAppliedIndex) }
-        try reader.finish()
-        // One state has one encoding.
-        guard version == neededVersion else {
-            throw .malformed("version \(version) without need of more than \(neededVersion)")
-        }
+        var decoder = StateDecoder()
+        try decoder.receive(bytes)
+        self = try decoder.finish()
     }
+}
 
-    private func writeRestores(to writer: inout ByteWriter) {
-        writer.write(restoredIndex)
-        writer.write(pendingRestore != nil)
-        guard let pendingRestore else { return }
-        writer.write(pendingRestore.index)
-        writer.write(UInt64(pendingRestore.size))
-        writer.write(pendingRestore.checksum)
-        writer.write(UInt32(pendingRestore.chunks.count))
-        for chunk in pendingRestore.chunks { writer.write(bytes: chunk) }
-    }
+// MARK: Configurations and servers
 
-    private mutating func readRestores(_ reader: inout StateReader) throws(StateError) {
-        restoredIndex = try reader.uint64()
-        guard restoredIndex <= lastAppliedIndex else {
-            throw .malformed("restored at \(restoredIndex), after \(lastAppliedIndex)")
-        }
-        guard try reader.bool() else { return }
-        let index = try reader.uint64()
-        guard restoredIndex < index, index <= lastAppliedIndex,
-            lastAppliedIndex - index <= StateRestore.entriesMax
-        else { throw .malformed("a restore under way since \(index) at \(lastAppliedIndex)") }
-        var pending = try PendingRestore(
-            index: index, size: try reader.uint64(), checksum: try reader.uint32())
-        let count = try reader.uint32()
-        for number in 0..<count { try pending.add(try reader.chunk(), number: number) }
-        pendingRestore = pending
-    }
-
-    private func writeHistory(to writer: inout ByteWriter) {
-        writer.write(historyIndex)
-        writer.write(UInt32(terms.leaderCount))
-        for leader in terms.leaders {
-            writer.write(leader.index)
-            writer.write(leader)
-        }
-        writer.write(UInt32(eventLog.count))
-        writer.write(raw: eventLog.encoded)
-        writer.write(upgradeBaselineIndex)
-        writer.write(upgradeBaseline != nil)
-        if let upgradeBaseline { writer.write(upgradeBaseline) }
-    }
-
-    private mutating func readHistory(_ reader: inout StateReader) throws(StateError) {
-        historyIndex = try reader.uint64()
-        let leaders = try reader.uint32()
-        guard leaders <= History.leadersMax else { throw .malformed("\(leaders) terms") }
-        var previous: UInt64 = 0
-        for _ in 0..<leaders {
-            previous = try reader.recordIndex(after: previous, last: lastAppliedIndex)
-            var leader = try reader.leader()
-            leader.index = previous
-            guard terms.record(leader) else {
-                throw .malformed("term \(leader.term) is out of order")
+extension StateSection {
+    /// Last applied index and the two configurations.
+    fileprivate static var settings: StateSection {
+        .head(bytesMax: 256) { state, writer in
+            writer.write(state.lastAppliedIndex)
+            writer.write(state.autopilot != nil)
+            if let autopilot = state.autopilot {
+                writer.write(autopilot.createIndex)
+                writer.write(autopilot.modifyIndex)
+                writer.write(autopilot)
+            }
+            writer.write(state.scheduler != nil)
+            if let scheduler = state.scheduler {
+                writer.write(scheduler.createIndex)
+                writer.write(scheduler.modifyIndex)
+                writer.write(scheduler)
+            }
+        } read: { (reader, state) throws(StateError) in
+            state.lastAppliedIndex = try reader.uint64()
+            if try reader.bool() {
+                let (create, modify) = try reader.indexes(last: state.lastAppliedIndex)
+                var configuration = try reader.autopilot()
+                configuration.createIndex = create
+                configuration.modifyIndex = modify
+                state.autopilot = configuration
+            }
+            if try reader.bool() {
+                let (create, modify) = try reader.indexes(last: state.lastAppliedIndex)
+                var configuration = try reader.scheduler()
+                configuration.createIndex = create
+                configuration.modifyIndex = modify
+                state.scheduler = configuration
             }
         }
-        let events = try reader.uint32()
-        guard events <= History.eventsMax else { throw .malformed("\(events) events") }
-        eventLog = try EventLog(&reader, count: events, last: lastAppliedIndex)
-        let newest = max(terms.newestIndex, eventLog.newestIndex)
-        guard historyIndex == newest else {
-            throw .malformed("history changed at \(historyIndex), its newest is of \(newest)")
-        }
-        upgradeBaselineIndex = try reader.uint64()
-        upgradeBaseline = try reader.optional()
-        guard upgradeBaselineIndex <= lastAppliedIndex,
-            upgradeBaselineIndex > 0 || upgradeBaseline == nil
-        else {
-            throw .malformed("a baseline of \(upgradeBaselineIndex) at \(lastAppliedIndex)")
-        }
     }
 
-    private func readIndexes(
-        _ reader: inout StateReader
-    ) throws(StateError) -> (create: UInt64, modify: UInt64) {
-        let create = try reader.uint64()
-        let modify = try reader.uint64()
-        guard 0 < create, create <= modify, modify <= lastAppliedIndex else {
-            throw .malformed(
-                "indexes \(create) and \(modify) do not fit \(lastAppliedIndex), the last applied")
-        }
-        return (create, modify)
-    }
-
-    private mutating func readServers(
-        _ reader: inout StateReader, version: UInt8
-    ) throws(StateError) {
-        serverTableIndex = try reader.uint64()
-        guard serverTableIndex <= lastAppliedIndex else {
-            throw .malformed("servers changed at \(serverTableIndex), after \(lastAppliedIndex)")
-        }
-        let count = try reader.uint32()
-        guard count <= Self.serversMax else { throw .malformed("\(count) servers") }
-        guard count == 0 || serverTableIndex > 0 else {
-            throw .malformed("\(count) servers without a change")
-        }
-        var previous = ""
-        for _ in 0..<count {
-            let server = try reader.server(version: version)
-            guard previous < server.id else {
-                throw .malformed("server \(server.id) is out of order")
-            }
-            previous = server.id
-            serverTable.insert(server, at: server.id)
-        }
+    fileprivate static func servers(version: UInt8) -> StateSection {
+        StateSection(
+            headBytesMax: 12, elementBytesMax: 10 * (2 + ServerIdentity.textBytesMax) + 2,
+            writeHead: { state, writer in
+                writer.write(state.serverTableIndex)
+                writer.write(UInt32(state.serverTable.count))
+            },
+            elementWriter: { state in
+                var iterator = state.serverTable.makeIterator()
+                return { writer in
+                    guard let server = iterator.next()?.value else { return false }
+                    writer.write(server)
+                    if version > 2 { writer.writeLabels(server) }
+                    return true
+                }
+            },
+            readHead: { (reader, state) throws(StateError) in
+                let index = try reader.uint64()
+                guard index <= state.lastAppliedIndex else {
+                    throw .malformed("servers changed at \(index), after \(state.lastAppliedIndex)")
+                }
+                state.serverTableIndex = index
+                let count = try reader.uint32()
+                guard count <= State.serversMax else { throw .malformed("\(count) servers") }
+                guard count == 0 || index > 0 else {
+                    throw .malformed("\(count) servers without a change")
+                }
+                return count
+            },
+            readElement: { (reader, state) throws(StateError) in
+                let server = try reader.server(version: version)
+                if let last = state.serverTable.lastKey, last >= server.id {
+                    throw .malformed("server \(server.id) is out of order")
+                }
+                state.serverTable.insert(server, at: server.id)
+            })
     }
 }

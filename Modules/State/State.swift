@@ -131,8 +131,9 @@ package struct State: Equatable, Sendable {
         case .removeServer(let id):
             guard serverTable.remove(id) != nil else { return .unchanged }
             serverTableIndex = index
-        case .restoreBegin(let sizeBytes, let checksum):
-            return try beginRestore(size: sizeBytes, checksum: checksum, at: index)
+        case .restoreBegin(let sizeBytes, let checksum, let isStaged):
+            return try beginRestore(
+                size: sizeBytes, checksum: checksum, isStaged: isStaged, at: index)
         case .restoreChunk(let restore, let number, let bytes):
             return try addChunk(bytes, number: number, to: restore, at: index)
         case .restoreEnd(let restore, let hasACL):
@@ -148,8 +149,8 @@ package struct State: Equatable, Sendable {
             guard voters != upgradeBaseline else { return .unchanged }
             upgradeBaseline = voters
             upgradeBaselineIndex = index
-        case .acl(let command):
-            return acl.apply(command, at: index)
+        case .acl(let command, let bounds):
+            return acl.apply(command, bounds: bounds, at: index)
         case .scheduling(let command):
             return scheduling.apply(command, at: index)
         }

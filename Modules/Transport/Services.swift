@@ -10,6 +10,9 @@ public protocol Crypto: Sendable {
     /// SHA-256 (FIPS 180-4): 32 bytes.
     func sha256(_ bytes: [UInt8]) throws(CryptoError) -> [UInt8]
 
+    /// A SHA-256 of bytes that come piece by piece.
+    func startSHA256() throws(CryptoError) -> any RunningDigest
+
     /// AES in Galois/counter mode (NIST SP 800-38D): the ciphertext, as long as the plaintext, and
     /// the tag of 16 bytes behind it. One key must never seal twice with one nonce.
     ///
@@ -30,6 +33,13 @@ public protocol Crypto: Sendable {
     ) throws(CryptoError) -> [UInt8]
 }
 
+/// A digest that is being made. One thread at a time.
+public protocol RunningDigest: AnyObject {
+    func update(_ bytes: [UInt8]) throws(CryptoError)
+    /// The digest of all that came. Called once; nothing may come after it.
+    func finish() throws(CryptoError) -> [UInt8]
+}
+
 public struct CryptoError: Error, Equatable, Sendable, CustomStringConvertible {
     /// Sealed with another key, nonce or additional data; or changed, or cut, since.
     public static let notAuthentic = CryptoError("the sealed bytes are not authentic")
@@ -46,6 +56,24 @@ public protocol Compression: Sendable {
     /// - Throws: ``CompressionError/tooLarge(limitBytes:)`` as soon as the output would pass the
     ///   limit, however small the input.
     func gunzip(_ bytes: [UInt8], limitBytes: Int) throws(CompressionError) -> [UInt8]
+
+    /// Compresses bytes that come piece by piece, in memory that does not grow with them.
+    func startGzip() throws(CompressionError) -> any CompressionStream
+    /// Unpacks bytes that come piece by piece. What comes out has no bound here: who takes it counts.
+    func startGunzip() throws(CompressionError) -> any CompressionStream
+}
+
+/// Bytes on their way through a compression, in or out. One thread at a time.
+public protocol CompressionStream: AnyObject {
+    /// Takes all of these bytes. `output` gets what comes of them meanwhile, in pieces of 64 KiB at
+    /// most; once it gives false, the rest is dropped, and the stream is of no use any more.
+    func write(
+        _ bytes: [UInt8], output: (ArraySlice<UInt8>) -> Bool
+    ) throws(CompressionError)
+    /// There is nothing more: `output` gets the rest. Called once.
+    ///
+    /// - Throws: ``CompressionError/malformed(_:)`` for packed bytes that end too early.
+    func finish(output: (ArraySlice<UInt8>) -> Bool) throws(CompressionError)
 }
 
 public enum CompressionError: Error, Equatable, Sendable {
@@ -60,6 +88,8 @@ public protocol Files: Sendable {
     func read(_ path: String, limitBytes: Int) throws(FileError) -> [UInt8]
     /// The last bytes of a file of any size: at most so many.
     func readEnd(_ path: String, limitBytes: Int) throws(FileError) -> FileEnd
+    /// Bytes of a file from an offset on, at most so many; fewer only at its end, none behind it.
+    func read(_ path: String, from offset: Int, limitBytes: Int) throws(FileError) -> [UInt8]
     /// Appends, creating the file; not synced.
     func append(_ bytes: [UInt8], to path: String) throws(FileError)
     /// Appends, creating the file, and returns when the bytes are durable, and the file's name if it

@@ -34,6 +34,13 @@ public final class SimulatedFiles: Files, @unchecked Sendable {
         return FileEnd(bytes: Array(file.bytes.suffix(limitBytes)), sizeBytes: file.bytes.count)
     }
 
+    public func read(
+        _ path: String, from offset: Int, limitBytes: Int
+    ) throws(FileError) -> [UInt8] {
+        guard let file = files[path] else { throw .notFound(path: path) }
+        return Array(file.bytes.dropFirst(max(0, offset)).prefix(max(0, limitBytes)))
+    }
+
     public func append(_ bytes: [UInt8], to path: String) throws(FileError) {
         try requireParent(of: path)
         files[path, default: File(bytes: [], durable: nil)].bytes += bytes

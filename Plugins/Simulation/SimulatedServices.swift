@@ -16,6 +16,8 @@ public final class SimulatedCrypto: Crypto, @unchecked Sendable {
 
     public func sha256(_ bytes: [UInt8]) throws(CryptoError) -> [UInt8] { SHA256.digest(bytes) }
 
+    public func startSHA256() throws(CryptoError) -> any RunningDigest { SimulatedDigest() }
+
     public func seal(
         _ plaintext: [UInt8], key: [UInt8], nonce: [UInt8], additionalData: [UInt8]
     ) throws(CryptoError) -> [UInt8] {
@@ -34,6 +36,15 @@ public final class SimulatedCrypto: Crypto, @unchecked Sendable {
         else { throw .notAuthentic }
         return seal.masked(ciphertext)
     }
+}
+
+/// Keeps all that comes until its end: in this world, memory has no bound.
+private final class SimulatedDigest: RunningDigest {
+    private var bytes: [UInt8] = []
+
+    func update(_ bytes: [UInt8]) throws(CryptoError) { self.bytes += bytes }
+
+    func finish() throws(CryptoError) -> [UInt8] { SHA256.digest(bytes) }
 }
 
 /// A stream and a checksum that key and nonce start. Fast and the same everywhere, but no secret:
@@ -230,5 +241,38 @@ public struct SimulatedCompression: Compression {
             trailer[1] == UInt32(truncatingIfNeeded: out.count)
         else { throw .malformed("checksum") }
         return out
+    }
+    public func startGzip() throws(CompressionError) -> any CompressionStream {
+        SimulatedCompressionStream { bytes throws(CompressionError) in try gzip(bytes) }
+    }
+
+    public func startGunzip() throws(CompressionError) -> any CompressionStream {
+        SimulatedCompressionStream { bytes throws(CompressionError) in
+            try gunzip(bytes, limitBytes: .max)
+        }
+    }
+}
+
+/// Keeps all that comes until its end: in this world, memory has no bound.
+private final class SimulatedCompressionStream: CompressionStream {
+    private static let pieceBytes = 64 << 10
+    private let convert: ([UInt8]) throws(CompressionError) -> [UInt8]
+    private var bytes: [UInt8] = []
+
+    init(_ convert: @escaping ([UInt8]) throws(CompressionError) -> [UInt8]) {
+        self.convert = convert
+    }
+
+    func write(
+        _ bytes: [UInt8], output: (ArraySlice<UInt8>) -> Bool
+    ) throws(CompressionError) {
+        self.bytes += bytes
+    }
+
+    func finish(output: (ArraySlice<UInt8>) -> Bool) throws(CompressionError) {
+        var rest = try convert(bytes)[...]
+        while !rest.isEmpty, output(rest.prefix(Self.pieceBytes)) {
+            rest = rest.dropFirst(Self.pieceBytes)
+        }
     }
 }

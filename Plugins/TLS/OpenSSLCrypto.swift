@@ -28,6 +28,10 @@ package struct OpenSSLCrypto: Crypto {
         return digest
     }
 
+    package func startSHA256() throws(CryptoError) -> any RunningDigest {
+        try OpenSSLDigest(Self.sha256Method)
+    }
+
     /// Asked for once: to find it by its name each time takes longer than to digest a token's secret,
     /// 400 ns and 140 ns together.
     private static let sha256Method = DigestMethod("SHA256")
@@ -44,6 +48,40 @@ package struct OpenSSLCrypto: Crypto {
     ) throws(CryptoError) -> [UInt8] {
         try GCMContext.begin(.open, key: key, nonce: nonce)
             .open(sealed, additionalData: additionalData)
+    }
+}
+
+/// A digest that is being made.
+@safe
+private final class OpenSSLDigest: RunningDigest {
+    private let context: OpaquePointer
+
+    init(_ method: DigestMethod) throws(CryptoError) {
+        guard let context = unsafe EVP_MD_CTX_new() else {
+            throw CryptoError("no memory for a digest")
+        }
+        unsafe self.context = context
+        guard let pointer = unsafe method.pointer,
+            unsafe EVP_DigestInit_ex(context, pointer, nil) == 1
+        else { throw CryptoError("SHA-256 cannot begin") }
+    }
+
+    // SAFETY: nobody else has the context, and it is freed once.
+    deinit { unsafe EVP_MD_CTX_free(context) }
+
+    func update(_ bytes: [UInt8]) throws(CryptoError) {
+        guard unsafe EVP_DigestUpdate(context, bytes, bytes.count) == 1 else {
+            throw CryptoError("SHA-256 failed")
+        }
+    }
+
+    func finish() throws(CryptoError) -> [UInt8] {
+        var digest = [UInt8](repeating: 0, count: 32)
+        var length: UInt32 = 0
+        guard unsafe EVP_DigestFinal_ex(context, &digest, &length) == 1, length == 32 else {
+            throw CryptoError("SHA-256 failed")
+        }
+        return digest
     }
 }
 

@@ -37,22 +37,18 @@ package struct UVFiles: Files {
         var status = stat()
         guard unsafe fstat(file.number, &status) == 0 else { throw .lastError(path) }
         let size = max(0, Int(status.st_size))
-        var bytes = [UInt8](repeating: 0, count: min(size, limitBytes))
-        let start = size - bytes.count
-        var filled = 0
-        while filled < bytes.count {
-            let count = unsafe bytes.withUnsafeMutableBytes { buffer in
-                let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[filled...])
-                return retrying {
-                    unsafe pread(file.number, rest.baseAddress, rest.count, off_t(start + filled))
-                }
-            }
-            guard count >= 0 else { throw .lastError(path) }
-            // Somebody cuts it while it is read.
-            guard count > 0 else { throw .failed(path: path, reason: "it became shorter") }
-            filled += count
-        }
+        let count = min(size, limitBytes)
+        let bytes = try file.read(from: size - count, count: count, path)
+        // Somebody cuts it while it is read.
+        guard bytes.count == count else { throw .failed(path: path, reason: "it became shorter") }
         return FileEnd(bytes: bytes, sizeBytes: size)
+    }
+
+    package func read(
+        _ path: String, from offset: Int, limitBytes: Int
+    ) throws(FileError) -> [UInt8] {
+        let file = try Descriptor.open(path, O_RDONLY)
+        return try file.read(from: max(0, offset), count: max(0, limitBytes), path)
     }
 
     package func append(_ bytes: [UInt8], to path: String) throws(FileError) {
@@ -212,6 +208,25 @@ private final class Descriptor: Sendable {
         let number = retrying { Int(unsafe Glibc.open(path, flags | O_CLOEXEC, 0o600)) }
         guard number >= 0 else { throw .lastError(name ?? path) }
         return Descriptor(Int32(number))
+    }
+
+    /// Fewer than `count` at the file's end only.
+    func read(from offset: Int, count: Int, _ path: String) throws(FileError) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: count)
+        var filled = 0
+        while filled < count {
+            let more = unsafe bytes.withUnsafeMutableBytes { buffer in
+                let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[filled...])
+                return retrying {
+                    unsafe pread(number, rest.baseAddress, rest.count, off_t(offset + filled))
+                }
+            }
+            guard more >= 0 else { throw .lastError(path) }
+            guard more > 0 else { break }
+            filled += more
+        }
+        bytes.removeLast(count - filled)
+        return bytes
     }
 
     func write(_ bytes: [UInt8], _ path: String) throws(FileError) {

@@ -98,6 +98,8 @@ final class FakeStreams: Streams {
     private(set) var attempts: [(address: SocketAddress, timeout: Duration)] = []
     /// The connections made, in order.
     private(set) var opened: [FakeStream] = []
+    /// Whether the kernels of connections to come take what is written: ``FakeStream/takes``.
+    var takes = true
     /// What the server does with each request.
     var serve: (FakeStream, String) -> Void = { _, _ in }
 
@@ -119,6 +121,7 @@ final class FakeStreams: Streams {
             loop.soon { [self] in
                 let stream = FakeStream(
                     loop, address, serve: { [weak self] in self?.serve($0, $1) })
+                stream.takes = takes
                 opened.append(stream)
                 completion(.success(stream))
             }
@@ -159,17 +162,34 @@ final class FakeStream: ByteStream {
         self.serve = serve
     }
 
-    func resumeReading() { isReading = true }
+    /// The slow reader's half of its kernel: what the server sent and the client has not read.
+    private var held: [String] = []
+    /// What the kernel has not taken of the client's writes; see ``takes``.
+    private(set) var queuedBytes = 0
+    /// False for a kernel that takes nothing until ``take()``.
+    var takes = true
+
+    func take() {
+        guard queuedBytes > 0 else { return }
+        queuedBytes = 0
+        loop.soon { [self] in if end == .open { handler?.streamDrained() } }
+    }
+
+    func resumeReading() {
+        isReading = true
+        let texts = held
+        held = []
+        for text in texts { deliver(text) }
+    }
     func pauseReading() { isReading = false }
 
     func write(_ bytes: Span<UInt8>) {
         precondition(end == .open, "written to a closed stream")
         let text = String(decoding: bytes.indices.map { bytes[$0] }, as: UTF8.self)
         requests.append(text)
+        if !takes { queuedBytes += bytes.count }
         loop.soon { [self] in if end == .open { serve(self, text) } }
     }
-
-    var queuedBytes: Int { 0 }
 
     func finishWriting() { preconditionFailure("a client goes on writing") }
 
@@ -180,7 +200,8 @@ final class FakeStream: ByteStream {
     /// The server sends bytes.
     func deliver(_ text: String) {
         loop.soon { [self] in
-            guard end == .open, isReading else { return }
+            guard end == .open else { return }
+            guard isReading else { return held.append(text) }
             handler?.streamReceived(Array(text.utf8).span)
         }
     }

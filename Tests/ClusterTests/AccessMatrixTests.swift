@@ -60,6 +60,14 @@ import Testing
                 method: .get, path: "\(op)/scheduler/configuration", allowed: schedulerReaders),
             Row(method: .get, path: "\(op)/snapshot", allowed: ["snapshot-save"]),
             Row(method: .get, path: "/v1/agent/self", allowed: ["agent-read", "agent-write"]),
+            Row(method: .head, path: "/v1/agent/monitor", allowed: ["agent-read", "agent-write"]),
+            Row(
+                method: .head, path: "/v1/event/stream",
+                allowed: autopilotReaders.union(schedulerReaders).union(["raft-read"])),
+            Row(
+                method: .head, path: "/v1/event/stream?topic=SchedulerConfiguration",
+                allowed: schedulerReaders),
+            Row(method: .head, path: "/v1/event/stream?topic=ACLToken", allowed: []),
             Row(method: .get, path: "/v1/agent/members", allowed: ["node-read", "node-write"]),
             Row(method: .get, path: "/v1/acl/tokens", allowed: []),
             Row(
@@ -81,7 +89,10 @@ import Testing
         ]
         // The same, asked of whoever answers from what it has.
         let stale = readers.map {
-            Row(method: $0.method, path: $0.path + "?stale", allowed: $0.allowed)
+            Row(
+                method: $0.method,
+                path: $0.path + ($0.path.contains("?") ? "&stale" : "?stale"),
+                allowed: $0.allowed)
         }
         let writers: [Row] = [
             Row(method: .delete, path: "\(op)/raft/peer?id=\(gone)", allowed: ["raft-remove"]),

@@ -28,6 +28,17 @@ public enum CryptoContract {
     }
 
     public static let checks: [Check] = [
+        Check("A digest of pieces is that of the whole, however it is cut") { crypto in
+            let whole = bytes(10_000, from: 3)
+            for size in [1, 63, 64, 65, 4_096, 20_000] {
+                let digest = try crypto.startSHA256()
+                for start in stride(from: 0, to: whole.count, by: size) {
+                    try digest.update(Array(whole[start..<min(start + size, whole.count)]))
+                }
+                #expect(try digest.finish() == crypto.sha256(whole))
+            }
+            #expect(try crypto.startSHA256().finish() == crypto.sha256([]))
+        },
         Check("What is sealed opens again, of any size, and is longer by a tag of 16 bytes") {
             crypto in
             for key in keys {

@@ -78,7 +78,7 @@ import Testing
             switch event {
             case .head(let summary): method = String(summary.prefix { $0 != " " })
             case .body(let body): accepted.append(.init(method: method, body: body))
-            case .skipped, .refused: break
+            case .piece, .bodyEnd, .skipped, .refused: break
             }
         }
         return accepted

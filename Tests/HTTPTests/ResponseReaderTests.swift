@@ -18,6 +18,9 @@ func responseEvents(
             case .response(let head, let body):
                 let text = String(decoding: body, as: UTF8.self)
                 seen.append("\(head.status) \(text) \(head.keepsAlive)")
+            case .head(let head): seen.append("\(head.status)")
+            case .piece(let bytes): seen.append(String(decoding: bytes, as: UTF8.self))
+            case .end: seen.append("end")
             case .failed(let violation): seen.append("failed: \(violation.reason)")
             }
         }

@@ -71,7 +71,7 @@ import Testing
             case .head(let head): paths.append(head.path)
             case .body(let body): bodyCount += body.isEmpty ? 0 : 1
             case .needsMore: break loop
-            case .skipped, .violation: break loop
+            case .piece, .bodyEnd, .skipped, .violation: break loop
             }
         }
 

@@ -6,6 +6,8 @@ import MartletHTTP
 enum Seen: Equatable, CustomStringConvertible {
     case head(String)
     case body([UInt8])
+    case piece([UInt8])
+    case bodyEnd
     case skipped
     case refused(HTTPViolation)
 
@@ -13,6 +15,8 @@ enum Seen: Equatable, CustomStringConvertible {
         switch self {
         case .head(let summary): "head(\(summary))"
         case .body(let bytes): "body(\(String(decoding: bytes, as: UTF8.self)))"
+        case .piece(let bytes): "piece(\(String(decoding: bytes, as: UTF8.self)))"
+        case .bodyEnd: "bodyEnd"
         case .skipped: "skipped"
         case .refused(let violation): "refused(\(violation.status) \(violation.reason))"
         }
@@ -37,6 +41,8 @@ extension RequestReader {
             case .needsMore: return seen
             case .head(let head): seen.append(.head(head.summary))
             case .body(let bytes): seen.append(.body(bytes))
+            case .piece(let bytes): seen.append(.piece(bytes))
+            case .bodyEnd: seen.append(.bodyEnd)
             case .skipped: seen.append(.skipped)
             case .violation(let violation): seen.append(.refused(violation))
             }

@@ -43,7 +43,7 @@ package final class SimulatedCluster {
     /// What servers that are started from here on talk to each other on, made on their loops; nil for
     /// their hosts' streams as they are.
     package var peerStreams: ((Node) -> any Streams)?
-    private let clientHost: SimulatedHost
+    let clientHost: SimulatedHost
 
     /// - Parameters:
     ///   - count: servers that found the cluster together.
@@ -67,6 +67,7 @@ package final class SimulatedCluster {
             options.dataDirectory = "/data"
             options.keyringPath = DataFolder.keyringPath(in: "/data")
             options.membersPath = DataFolder.membersPath(in: "/data")
+            options.spoolPath = DataFolder.spoolPath(in: "/data")
             configure(&options)
             return Node(name: options.name, host: host, options: options)
         }
@@ -211,10 +212,19 @@ package final class SimulatedCluster {
         _ node: Node, _ method: ClientMethod, _ target: String, body: String? = nil,
         token: String? = nil, timeout: Duration = .seconds(10)
     ) -> Result<ClientResponse, ClientError> {
+        ask(
+            node, method, target, bytes: body.map { Array($0.utf8) }, token: token,
+            timeout: timeout)
+    }
+
+    /// The same with a body that is no text.
+    package func ask(
+        _ node: Node, _ method: ClientMethod, _ target: String, bytes content: [UInt8]?,
+        token: String? = nil, timeout: Duration = .seconds(10)
+    ) -> Result<ClientResponse, ClientError> {
         let client = client(of: node, token: token)
         let answer = UncheckedBox<Result<ClientResponse, ClientError>?>(value: nil)
         let sender = UncheckedBox(value: client)
-        let content = body.map { Array($0.utf8) }
         clientHost.loop.enter {
             sender.value.send(method, target, body: content, timeout: timeout) {
                 answer.value = $0
@@ -305,7 +315,8 @@ private struct Life {
         return door.assumeIsolated { door -> TransportError? in
             do throws(TransportError) {
                 try door.start(
-                    prepared, loaded: opened.replica, logger: .telling(life.value.line)
+                    prepared, loaded: opened.replica,
+                    logger: .telling(life.value.line, watchedBy: prepared.logWatch)
                 ) { life.value.environment(with: stores) }
                 return nil
             } catch {

@@ -33,6 +33,10 @@ struct FakeFiles: Files {
         return FileEnd(bytes: Array(bytes.suffix(limitBytes)), sizeBytes: bytes.count)
     }
 
+    func read(_ path: String, from offset: Int, limitBytes: Int) throws(FileError) -> [UInt8] {
+        Array(try read(path, limitBytes: .max).dropFirst(offset).prefix(limitBytes))
+    }
+
     func append(_ bytes: [UInt8], to path: String) throws(FileError) { throw .denied(path: path) }
     func appendDurably(_ bytes: [UInt8], to path: String) throws(FileError) {
         throw .denied(path: path)

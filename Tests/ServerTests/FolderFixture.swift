@@ -142,6 +142,9 @@ final class CrashingFiles: Files, @unchecked Sendable {
     func read(_ path: String, limitBytes: Int) throws(FileError) -> [UInt8] {
         try files.read(path, limitBytes: limitBytes)
     }
+    func read(_ path: String, from offset: Int, limitBytes: Int) throws(FileError) -> [UInt8] {
+        try files.read(path, from: offset, limitBytes: limitBytes)
+    }
     func list(_ path: String) throws(FileError) -> [String] { try files.list(path) }
     func isDirectory(_ path: String) -> Bool { files.isDirectory(path) }
     func exists(_ path: String) -> Bool { files.exists(path) }

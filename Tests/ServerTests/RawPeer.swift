@@ -14,10 +14,13 @@ final class RawPeer {
     private let host: SimulatedHost
     private var talks: [Talk] = []
 
-    init(_ cluster: SimulatedCluster) {
+    init(_ cluster: SimulatedCluster, named name: String = "raw") {
         self.cluster = cluster
-        host = cluster.world.makeHost("raw")
+        host = cluster.world.makeHost(name)
     }
+
+    /// Ends a connection that was kept open.
+    func end(_ talk: Talk) { host.perform { talk.end() } }
 
     /// One connection: sends these bytes, keeps what is answered, and ends after a while.
     @discardableResult

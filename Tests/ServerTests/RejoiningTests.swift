@@ -26,13 +26,13 @@ import Testing
         cluster.start(leaver)
         cluster.world.run(for: .seconds(5))
         #expect(Self.hasLeft(leaver) == true)
-        let request = APIRequest(
-            method: .put, path: "/v1/agent/join",
-            queryText: "address=\(leader.options.gossipAddress)", body: [])
+        let queryText = "address=\(leader.options.gossipAddress)"
         let door = try #require(leaver.door)
         leaver.host.perform {
             door.assumeIsolated { door in
                 do {
+                    let request = APIRequest(
+                        method: .put, path: "/v1/agent/join", queryText: queryText, body: [])
                     let call = try door.server?.call(request, .agentJoin, [], of: Caller())
                     if let call { door.server?.serve(call, body: []) { _ in } }
                 } catch {

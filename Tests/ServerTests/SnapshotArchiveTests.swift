@@ -54,6 +54,27 @@ import Testing
         }
     }
 
+    @Test("However it is cut, the same is read", arguments: [1, 100, 511, 512, 513, 5_000])
+    func pieces(size: Int) throws {
+        let bytes = Tar.write(Self.files, unixSeconds: 1)
+        var reader = TarReader(filesMax: 4)
+        var files: [Tar.File] = []
+        var ended = 0
+        for start in stride(from: 0, to: bytes.count, by: size) {
+            for event in try reader.receive(bytes[start..<min(start + size, bytes.count)]) {
+                switch event {
+                case .file(let name, let size):
+                    files.append(Tar.File(name: name, content: []))
+                    #expect(size == Self.files[files.count - 1].content.count)
+                case .content(let more): files[files.count - 1].content += more
+                case .fileEnd: ended += 1
+                }
+            }
+        }
+        try reader.finish()
+        #expect(files == Self.files && ended == 4)
+    }
+
     @Test("One file too many is refused")
     func count() {
         let bytes = Tar.write(Self.files + Self.files[..<1], unixSeconds: 0)
@@ -126,14 +147,38 @@ import Testing
         return state
     }
 
-    private static func packed() throws -> SnapshotArchive.Packed {
-        try SnapshotArchive.pack(
-            state(), meta, crypto: crypto, compression: compression
-        ).get()
+    /// What a server makes of the state.
+    private struct Packed {
+        let bytes: [UInt8]
+        let digest: String
     }
 
-    private static func unpack(_ bytes: [UInt8]) -> Result<[UInt8], ArchiveError> {
-        SnapshotArchive.unpack(bytes, crypto: crypto, compression: compression)
+    private static func packed(_ state: State = state()) throws -> Packed {
+        let packed = try SnapshotArchive.pack(
+            state, meta, to: MemorySpoolFile(), crypto: crypto, compression: compression
+        ).get()
+        let bytes = try packed.file.read(from: 0, limitBytes: .max)
+        #expect(bytes.count == packed.sizeBytes)
+        return Packed(bytes: bytes, digest: packed.digest)
+    }
+
+    private static func unpack(
+        _ bytes: [UInt8], compression: any Compression = compression
+    ) -> Result<[UInt8], ArchiveError> {
+        let (archive, state) = (MemorySpoolFile(), MemorySpoolFile())
+        do {
+            try archive.append(bytes)
+            let unpacked = try SnapshotArchive.unpack(
+                archive, to: state, crypto: crypto, compression: compression
+            ).get()
+            let bytes = try state.read(from: 0, limitBytes: .max)
+            #expect(bytes.count == unpacked.sizeBytes && bytes.first ?? 0 == unpacked.version)
+            #expect(CRC32C.checksum(bytes) == unpacked.checksum)
+            return .success(bytes)
+        } catch {
+            #expect(state.isEmpty)
+            return .failure(error as? ArchiveError ?? ArchiveError("\(error)"))
+        }
     }
 
     private static func why(_ bytes: [UInt8]) -> String? {
@@ -198,19 +243,28 @@ import Testing
 
     @Test("What would unpack beyond its bound is refused without being unpacked")
     func bomb() throws {
-        let large = [UInt8](repeating: 0, count: SnapshotArchive.bytesMax + 1)
-        #expect(Self.why(large)?.hasPrefix("\(SnapshotArchive.bytesMax + 1) bytes") == true)
-        struct Bomb: Compression {
-            func gzip(_ bytes: [UInt8]) throws(CompressionError) -> [UInt8] { bytes }
-            func gunzip(_ bytes: [UInt8], limitBytes: Int) throws(CompressionError) -> [UInt8] {
-                throw .tooLarge(limitBytes: limitBytes)
-            }
-        }
-        let result = SnapshotArchive.unpack([1], crypto: Self.crypto, compression: Bomb())
+        let header = Tar.header(
+            of: "state.bin", sizeBytes: StateRestore.bytesMax + 1, unixSeconds: 0)
+        let bytes = try Self.compression.gzip(header + [UInt8](repeating: 0, count: 1 << 20))
         #expect(
-            result
-                == .failure(
-                    ArchiveError("it unpacks to more than \(SnapshotArchive.tarBytesMax) bytes")))
+            Self.why(bytes)
+                == "state.bin has \(StateRestore.bytesMax + 1) bytes, at most "
+                + "\(StateRestore.bytesMax) are taken")
+        let large = Tar.header(of: "meta.json", sizeBytes: 1 << 21, unixSeconds: 0)
+        #expect(Self.why(try Self.compression.gzip(large))?.hasPrefix("meta.json has") == true)
+    }
+
+    @Test("A state of many pieces goes through; pieces and files are all that is in memory")
+    func large() throws {
+        var state = Self.state()
+        let rules = String(repeating: "x", count: 60_000)
+        for number in 0..<40 as Range<UInt64> {
+            let policy = ACLPolicy(name: "p\(number)", description: "", rules: rules)
+            _ = state.apply(
+                Command.acl(.upsertPolicies([policy])).encoded(), at: number + 2)
+        }
+        let bytes = try Self.unpack(try Self.packed(state).bytes).get()
+        #expect(bytes == state.archived() && bytes.count > 8 * StateEncoder.pieceBytes)
     }
 
     @Test("No flipped bit of the files gets through")
@@ -230,8 +284,10 @@ import Testing
     @Test("A forwarded archive keeps its digest, and becomes the answer that clients expect")
     func answer() throws {
         let packed = try Self.packed()
-        let response = APIResponse.archive(
-            packed, freshness: .init(index: 12, knowsLeader: true, lastContactMilliseconds: 0))
+        var response = APIResponse(
+            status: 200, content: .archive, body: packed.bytes,
+            freshness: .init(index: 12, knowsLeader: true, lastContactMilliseconds: 0))
+        response.digest = packed.digest
         var writer = ByteWriter()
         ForwardReply.answered(response).write(to: &writer)
         var reader = ByteReader(writer.bytes)

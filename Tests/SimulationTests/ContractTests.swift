@@ -17,6 +17,11 @@ import Testing
                 turnUntil: { world.run(until: $0) }))
     }
 
+    @Test("Compression", arguments: CompressionContract.checks)
+    func compression(_ check: CompressionContract.Check) throws {
+        try check.run(on: SimulatedWorld(seed: 1).makeHost("a").compression)
+    }
+
     @Test("Crypto", arguments: CryptoContract.checks)
     func crypto(_ check: CryptoContract.Check) throws {
         try check.run(on: SimulatedWorld(seed: 1).makeHost("only").crypto)

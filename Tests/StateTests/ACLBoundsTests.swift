@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import MartletAPI
-import MartletBytes
 import Testing
 
 @testable import MartletState
@@ -74,21 +73,45 @@ import Testing
         {
             count += 1
         }
-        #expect(count == 382 && tables.bytesCount <= ACLTables.bytesMax - (64 << 10))
+        let max = ACLTables.Bounds.first.bytes - (64 << 10)
+        #expect(count == 382 && tables.bytesCount <= max)
         let refused = tables.apply(.upsertPolicies([policy("more", rules: large)]), at: 2)
-        #expect(refused == .aclRefused(.tooManyBytes(max: ACLTables.bytesMax - (64 << 10))))
+        #expect(refused == .aclRefused(.tooManyBytes(max: max)))
         let smaller = tables.apply(.upsertPolicies([policy("p0", rules: "")]), at: 3)
         #expect(smaller == .applied(modifyIndex: 3))
+    }
+
+    @Test("Commands of version 5 have more room; those of version 4 are refused where it is used")
+    func largeBounds() throws {
+        var state = State()
+        let many = ACLCommand.upsertPolicies((0..<4096).map { policy("p\($0)") })
+        state.acl(many)
+        let more = ACLCommand.upsertPolicies([policy("one-more")])
+        #expect(state.acl(more) == .aclRefused(.full(.policies, max: 4096)))
+        #expect(state.encoded()[0] == 4)
+        let index = state.lastAppliedIndex + 1
+        let result = state.apply(Command.acl(more, bounds: .current).encoded(), at: index)
+        #expect(result == .applied(modifyIndex: index))
+        let bytes = state.encoded()
+        let read = try State(decoding: bytes)
+        #expect(bytes[0] == 5 && read == state)
+        #expect(isMalformed(stateFault([4] + bytes.dropFirst())))
+        #expect(state.acl(more) == .aclRefused(.full(.policies, max: 4096)))
+        state.acl(.deletePolicies(names: ["one-more"]))
+        #expect(state.encoded()[0] == 4)
+        #expect(isMalformed(stateFault([5] + state.encoded().dropFirst())))
     }
 
     @Test("Bytes are counted as a snapshot has them, after every change")
     func weights() {
         var state = populated()
         func expectExact(_ place: String) {
-            var writer = ByteWriter()
-            state.acl.write(to: &writer)
-            // The heads of three tables and the index of the bootstrap come on top.
-            #expect(writer.finish().count == state.acl.bytesCount + 8 + 3 * 12, "\(place)")
+            var without = state
+            without.acl = ACLTables()
+            without.acl.policyIndex = 1
+            // The same but for the rows.
+            let bytes = state.encoded().count - without.encoded().count
+            #expect(bytes == state.acl.bytesCount, "\(place)")
         }
         expectExact("made")
         state.acl(.updateToken(change(3, policies: ["a", "bc"], roles: [serverID(50)])))
@@ -105,6 +128,8 @@ import Testing
     func archive() {
         // 4,096 servers of 8 texts of 257 bytes, 40 bytes and a bit more for the id; the rest is small.
         let servers = State.serversMax * (7 * 257 + 38 + 2)
-        #expect(servers + ACLTables.bytesMax + (1 << 10) <= StateRestore.bytesMax)
+        let small = servers + ACLTables.Bounds.first.bytes + (1 << 10)
+        #expect(small <= StateRestore.unstagedBytesMax)
+        #expect(servers + ACLTables.Bounds.current.bytes + (1 << 10) <= StateRestore.bytesMax)
     }
 }

@@ -25,6 +25,15 @@ import Testing
         #expect(bytes[0] == 4 && command.minimumReaderVersion == Command.aclVersion)
     }
 
+    @Test("With the larger bounds it needs version 5")
+    func larger() throws {
+        let command = Command.acl(.upsertPolicies([policy("a")]), bounds: .current)
+        let bytes = command.encoded()
+        #expect(bytes[0] == 5 && command.minimumReaderVersion == Command.largeVersion)
+        #expect(try Command(decoding: bytes) == command)
+        #expect(try Command(decoding: [4] + bytes.dropFirst()) != command)
+    }
+
     @Test("Every shortening and every lengthening of a command is refused", arguments: commands)
     func lengths(command: Command) {
         let bytes = command.encoded()
@@ -164,12 +173,15 @@ import Testing
 
 @Suite("Restoring tokens, policies and roles") struct ACLRestoreTests {
     private func restore(
-        _ bytes: [UInt8], to state: inout State, hasACL: Bool
+        _ bytes: [UInt8], to state: inout State, hasACL: Bool, isStaged: Bool = false
     ) -> CommandResult {
         func next(_ command: Command) -> CommandResult {
             state.apply(command, at: state.lastAppliedIndex + 1)
         }
-        _ = next(.restoreBegin(sizeBytes: UInt64(bytes.count), checksum: CRC32C.checksum(bytes)))
+        _ = next(
+            .restoreBegin(
+                sizeBytes: UInt64(bytes.count), checksum: CRC32C.checksum(bytes),
+                isStaged: isStaged))
         let begin = state.lastAppliedIndex
         for number in 0..<StateRestore.chunkCount(ofBytes: bytes.count) {
             _ = next(
@@ -180,15 +192,16 @@ import Testing
         return next(.restoreEnd(restore: begin, hasACL: hasACL))
     }
 
-    @Test("The saved ones come into force, as if written by the last entry")
-    func restores() {
+    @Test(
+        "The saved ones come into force, as if written by the last entry", arguments: [false, true])
+    func restores(isStaged: Bool) {
         let archive = populated().archived()
         var state = State()
         state.acl(.upsertPolicies([policy("mine")]))
         state.acl(.createToken(token(8)))
-        let result = restore(archive, to: &state, hasACL: true)
+        let result = restore(archive, to: &state, hasACL: true, isStaged: isStaged)
 
-        #expect(result == .applied(modifyIndex: 5) && StateRestore.hasACL(archive))
+        #expect(result == .applied(modifyIndex: 5) && StateRestore.hasACL(version: archive[0]))
         #expect(state.policies().map(\.name) == ["p1", "p2"])
         #expect(state.tokens().map(\.accessorID) == [1, 2, 3].map { serverID($0) })
         #expect(state.tokens().allSatisfy { $0.createIndex == 5 && $0.modifyIndex == 5 })
@@ -204,7 +217,7 @@ import Testing
     func unknown() {
         var state = populated()
         let archive = State().archived()
-        #expect(!StateRestore.hasACL(archive))
+        #expect(!StateRestore.hasACL(version: archive[0]))
         for hasACL in [false, true] {
             let before = state
             #expect(

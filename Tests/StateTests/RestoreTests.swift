@@ -202,11 +202,14 @@ private func isRefused(_ result: CommandResult) -> Bool {
 
     @Test(
         "A size out of bounds is refused at once",
-        arguments: [0, UInt64(StateRestore.bytesMax) + 1, 1 << 63, .max])
+        arguments: [0, UInt64(StateRestore.unstagedBytesMax) + 1, 1 << 63, .max])
     func sizes(size: UInt64) throws {
         var state = try present()
         #expect(isRefused(state.applyNext(.restoreBegin(sizeBytes: size, checksum: 0))))
         #expect(state.restoreIndex == nil)
+        let staged = state.applyNext(
+            .restoreBegin(sizeBytes: size, checksum: 0, isStaged: true))
+        #expect(isRefused(staged) == (size == 0 || size > StateRestore.bytesMax))
     }
 
     @Test("A wrong checksum, and what is no state, end the restore and change nothing")
@@ -233,7 +236,7 @@ private func isRefused(_ result: CommandResult) -> Bool {
     @Test("The largest state there can be is within the bound")
     func largest() throws {
         let bytes = try saved(servers: State.serversMax).archived()
-        #expect(bytes.count > 7_500_000 && bytes.count <= StateRestore.bytesMax / 2)
+        #expect(bytes.count > 7_500_000 && bytes.count <= StateRestore.unstagedBytesMax / 2)
     }
 
     @Test("An archive has what a restore takes, in a format that version 2 programs read")

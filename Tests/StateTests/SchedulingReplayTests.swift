@@ -182,7 +182,7 @@ private struct Commands {
         var commands = Commands(dice: Dice(state: 77))
         for _ in 0..<80 { world.apply(commands.next(world.tables)) }
         let bytes = world.state.encoded()
-        #expect(bytes[0] == 5)
+        #expect(bytes[0] == 6)
         var dice = Dice(state: 78)
         for _ in 0..<400 {
             var damaged = bytes

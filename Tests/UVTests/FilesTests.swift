@@ -70,6 +70,17 @@ import Testing
         #expect(end == FileEnd(bytes: Array([1, 2, 3].suffix(limit)), sizeBytes: 3))
     }
 
+    @Test("A part of a file is read alone; behind its end there is nothing")
+    func readPart() throws {
+        let path = "\(folder.path)/journal"
+        try files.append([1, 2, 3, 4], to: path)
+        #expect(try files.read(path, from: 0, limitBytes: 9) == [1, 2, 3, 4])
+        #expect(try files.read(path, from: 1, limitBytes: 2) == [2, 3])
+        #expect(try files.read(path, from: 3, limitBytes: 2) == [4])
+        #expect(try files.read(path, from: 4, limitBytes: 2).isEmpty)
+        #expect(try files.read(path, from: 1, limitBytes: 0).isEmpty)
+    }
+
     @Test("Names are listed in the order of their bytes")
     func list() throws {
         for name in ["b", "a", "B", "\u{e9}", "aa"] {
@@ -118,6 +129,7 @@ import Testing
         let error = FileError.notFound(path: path)
         #expect(throws: error) { try files.read(path, limitBytes: 1) }
         #expect(throws: error) { try files.readEnd(path, limitBytes: 1) }
+        #expect(throws: error) { try files.read(path, from: 0, limitBytes: 1) }
         #expect(throws: error) { try files.list(path) }
         #expect(throws: error) { try files.remove(path) }
         #expect(throws: error) { try files.rename(path, to: "\(folder.path)/x") }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import MartletContracts
 import MartletTransport
 import MartletZlib
 import Testing
@@ -22,6 +23,9 @@ import Testing
         #expect(try zlib.gunzip(packed, limitBytes: count) == bytes)
         #expect(count < 65_536 || packed.count < count / 2)
     }
+
+    @Test("The contract, kept by zlib", arguments: CompressionContract.checks)
+    func contract(_ check: CompressionContract.Check) throws { try check.run(on: zlib) }
 
     @Test("Output that is a whole number of chunks comes back")
     func zeros() throws {

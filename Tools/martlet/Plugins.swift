@@ -11,6 +11,7 @@ import MartletTLS
 import MartletTransport
 import MartletUV
 import MartletZlib
+import Synchronization
 
 func stores(
     _ backend: AgentConfiguration.StorageBackend, _ directory: String
@@ -68,6 +69,7 @@ func cliEnvironment() -> CLIEnvironment {
         openStores: { (directory) throws(StoreError) in try stores(.lmdb, directory) },
         version: Agent.version)
     made.height = terminalSize().lines
+    made.isOutputClosed = { isOutputClosed.load(ordering: .relaxed) }
     return made
 }
 

@@ -2,6 +2,10 @@
 //
 // What a process has of the system: its streams, its environment, its terminal.
 import Glibc
+import Synchronization
+
+/// Whether nobody reads standard output any more.
+let isOutputClosed = Atomic<Bool>(false)
 
 func write(_ bytes: [UInt8], to descriptor: Int32) {
     var written = 0
@@ -11,7 +15,10 @@ func write(_ bytes: [UInt8], to descriptor: Int32) {
             unsafe Glibc.write(descriptor, $0.baseAddress, $0.count)
         }
         if count < 0, errno == EINTR { continue }
-        guard count > 0 else { return }
+        guard count > 0 else {
+            if descriptor == 1 { isOutputClosed.store(true, ordering: .relaxed) }
+            return
+        }
         written += count
     }
 }

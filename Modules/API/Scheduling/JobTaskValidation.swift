@@ -26,6 +26,7 @@ extension JobTask {
         if isLeader, lifecycle != nil {
             faults.append("A task with a lifecycle hook cannot be the leader")
         }
+        faults += FaultList.json("Config", config) + FaultList.json("Artifacts", artifacts)
         faults += FaultList.map("Env", environment) + FaultList.map("Meta", meta)
         for mount in volumeMounts where mount.volume.isEmpty {
             faults.append("Volume Mount references an empty volume")

@@ -32,6 +32,8 @@ extension Job {
         if namespace.isEmpty { faults.append("Job must be in a namespace") }
         faults += FaultList.name("Job Namespace", namespace)
         faults += FaultList.name("Job Region", region)
+        faults += FaultList.json("Periodic", periodic)
+        faults += FaultList.json("ParameterizedJob", parameterized)
         return faults + FaultList.name("Job ParentID", parentID)
     }
 

@@ -67,6 +67,12 @@ enum FaultList {
             ? [] : ["\(field) must not be longer than a hundred years"]
     }
 
+    /// Whether a text of JSON, in its one form, fits an entry of the log beside the rest of its job.
+    static func json(_ field: String, _ json: JSONText?) -> [String] {
+        guard let json, json.text.utf8.count > SchedulingBounds.jsonBytesMax else { return [] }
+        return ["\(field) is longer than \(SchedulingBounds.jsonBytesMax) bytes"]
+    }
+
     static func shown(_ text: String) -> String {
         goQuoted(String(text.unicodeScalars.prefix(64)))
     }

@@ -151,6 +151,8 @@ package struct DrainRecord: Hashable, Sendable {
 
 package struct NodeEvent: Hashable, Sendable {
     package static let keptMax = 10
+    /// Of one, as the log holds it.
+    package static let bytesMax = 64 << 10
 
     package var message: String
     package var subsystem: String

@@ -121,6 +121,11 @@ extension FaultList {
                         "\(field) has a key that is longer than \(SchedulingBounds.textBytesMax) bytes"
                     ]
                     : [])
+                + (element.value.utf8.count > SchedulingBounds.jsonBytesMax
+                    ? [
+                        "\(field) \(shown(element.key)) is longer than \(SchedulingBounds.jsonBytesMax) bytes"
+                    ]
+                    : [])
         }
     }
 }

@@ -10,6 +10,8 @@ package enum SchedulingBounds {
     package static let textBytesMax = 4096
     /// Of the pattern of a `regexp` constraint.
     package static let patternBytesMax = 1024
+    /// Of a driver's settings, and of other JSON that is kept.
+    package static let jsonBytesMax = 128 << 10
     package static let groupsMax = 256
     /// In all groups together.
     package static let tasksMax = 1024

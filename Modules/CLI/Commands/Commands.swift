@@ -9,7 +9,7 @@ package enum Commands {
                 + SchedulerCommands.all + ServerCommands.all + AgentCommands.all
                 + KeyringCommands.all + SnapshotCommands.all + ACLPolicyCommands.all
                 + ACLTokenCommands.all + ACLRoleCommands.all + DebugCommand.all
-                + ShellCommands.all + TopCommand.all,
+                + ShellCommands.all + TopCommand.all + StreamCommands.all,
             foreign: foreign, groups: groups)
     }
 

@@ -120,16 +120,16 @@ extension StateReader {
         JobVersionKey(job: try jobKey(), jobModifyIndex: try uint64())
     }
 
-    /// - Parameter find: gives what is shared.
+    /// - Parameter find: gives the version of the job.
     mutating func allocation(
-        job find: (JobVersionKey) throws(StateError) -> Shared<Job>,
-        resources share: (AllocatedResources) -> Shared<AllocatedResources>
+        job find: (JobVersionKey) throws(StateError) -> Shared<Job>
     ) throws(StateError) -> Allocation {
         let (id, evaluation, node) = (try id(), try id(), try id())
         let nodeName = try string()
         var allocation = Allocation(
             id: id, evaluationID: evaluation, nodeID: node, job: try find(try jobVersion()),
-            group: try string(), index: try number(), resources: share(try allocatedResources()))
+            group: try string(), index: try number(),
+            resources: Shared(try allocatedResources()))
         allocation.nodeName = nodeName
         allocation.desiredStatus = try choice()
         allocation.desiredDescription = try string()

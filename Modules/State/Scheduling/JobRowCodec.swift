@@ -85,7 +85,7 @@ extension StateReader {
         of key: JobKey, _ tables: SchedulerTables
     ) throws(StateError) -> JobSummary {
         var summary = JobSummary(job: key)
-        (summary.createIndex, summary.modifyIndex) = try rowIndexes(last: tables.jobIndex)
+        (summary.createIndex, summary.modifyIndex) = try indexes(last: tables.jobIndex)
         summary.groups = try map(max: JobRow.groupsMax) { (reader) throws(StateError) in
             var group = JobSummary.Group()
             group.queued = try reader.number()

@@ -176,10 +176,14 @@ extension StateReader {
     }
 
     mutating func nodeEvent() throws(StateError) -> NodeEvent {
+        let before = remaining
         var event = NodeEvent(
             message: try string(), subsystem: try string(), details: try stringMap(),
             unixNanoseconds: try int64())
         event.createIndex = try uint64()
+        guard before - remaining <= NodeEvent.bytesMax else {
+            throw .malformed("an event of \(before - remaining) bytes")
+        }
         return event
     }
 

@@ -2,7 +2,8 @@
 import MartletAPI
 import MartletBytes
 
-/// What a snapshot of version 5 appends: six tables, each as ``SchedulerSection`` says.
+/// What a snapshot of version 6 appends: six tables, each as
+/// ``StateSection/scheduling(_:max:index:sharesIndex:rows:write:read:key:insert:)`` says.
 ///
 /// | rows           | by                         | each                                              |
 /// |----------------|----------------------------|---------------------------------------------------|
@@ -16,170 +17,147 @@ import MartletBytes
 ///
 /// Indexes and what is counted follow from the rows.
 extension SchedulerTables {
-    static var sections: [SchedulerSection] {
+    static var sections: [StateSection] {
         [
             nodeSection, specSection, jobSection, evaluationSection, deploymentSection,
             allocationSection,
+            .head(bytesMax: 0) { _, _ in
+            } read: { (_, state) throws(StateError) in
+                try state.scheduling.finishReading(lastApplied: state.lastAppliedIndex)
+            },
         ]
     }
 
-    func write(to writer: inout ByteWriter) {
-        for section in Self.sections {
-            section.writeHead(self, &writer)
-            let next = section.elementWriter(self)
-            while next(&writer) {}
-        }
-    }
-
-    init(_ reader: inout StateReader, lastApplied: UInt64) throws(StateError) {
-        self.init()
-        for section in Self.sections {
-            let count = try section.readHead(&reader, &self, lastApplied)
-            let next = section.elementReader()
-            for _ in 0..<count { try next(&reader, &self) }
-        }
-        try finishReading(lastApplied: lastApplied)
-    }
-
     /// To be called once all sections are read.
-    mutating func finishReading(lastApplied: UInt64) throws(StateError) {
+    private mutating func finishReading(lastApplied: UInt64) throws(StateError) {
         for element in specTable where element.value.references == 0 {
             throw .malformed("a version of job \(element.key.job.id) that nobody needs")
         }
-        for element in jobTable {
-            let row = element.value
-            guard row.status == row.job.value.status else {
-                throw .malformed("job \(element.key.id) is not \(row.job.value.status)")
-            }
+        for row in jobTable.map(\.value) where row.status != row.job.value.status {
+            throw .malformed("job \(row.job.value.id) is not \(row.job.value.status)")
         }
+        given = GivenResources()
         feed.forgetAll(upTo: lastApplied)
     }
 
-    private static var nodeSection: SchedulerSection {
-        .table(
-            "nodes", max: nodesMax, index: \.nodeIndex, rows: { $0.nodeTable }
-        ) { node, writer in
-            writer.write(node.value.createIndex)
-            writer.write(node.value.modifyIndex)
-            writer.write(node.value)
-        } read: {
-            { (reader, tables) throws(StateError) in
-                let indexes = try reader.rowIndexes(last: tables.nodeIndex)
+    private static var nodeSection: StateSection {
+        .scheduling(
+            "nodes", max: nodesMax, index: \.nodeIndex, rows: { $0.nodeTable },
+            write: { node, writer in
+                writer.write(node.value.createIndex)
+                writer.write(node.value.modifyIndex)
+                writer.write(node.value)
+            },
+            read: { (reader, tables) throws(StateError) in
+                let indexes = try reader.indexes(last: tables.nodeIndex)
                 var node = try reader.node()
                 (node.createIndex, node.modifyIndex) = indexes
-                tables.nodeTable.insert(Shared(node), at: node.id)
-                return node.id
-            }
-        }
+                return node
+            }, key: \.id, insert: { $1.nodeTable.insert(Shared($0), at: $0.id) })
     }
 
-    private static var specSection: SchedulerSection {
-        .table(
+    private static var specSection: StateSection {
+        .scheduling(
             "versions of jobs", max: jobsMax * JobRow.versionsMax + allocationsMax,
-            index: \.jobIndex, rows: { $0.specTable }
-        ) { spec, writer in
-            writer.write(spec.job.value.createIndex)
-            writer.write(spec.job.value.jobModifyIndex)
-            writer.write(spec.job.value.version)
-            writer.write(spec.job.value)
-        } read: {
-            { (reader, tables) throws(StateError) in
-                let (create, modify) = try reader.rowIndexes(last: tables.jobIndex)
+            index: \.jobIndex, rows: { $0.specTable },
+            write: { spec, writer in
+                writer.write(spec.job.value.createIndex)
+                writer.write(spec.job.value.jobModifyIndex)
+                writer.write(spec.job.value.version)
+                writer.write(spec.job.value)
+            },
+            read: { (reader, tables) throws(StateError) in
+                let (create, modify) = try reader.indexes(last: tables.jobIndex)
                 let version = try reader.uint64()
                 var job = try reader.job()
                 job.createIndex = create
                 job.setVersion(version, at: modify)
-                let key = JobVersionKey(of: job)
-                tables.specTable.insert(JobSpec(job: Shared(job), references: 0), at: key)
-                return key
-            }
-        }
+                return job
+            }, key: { JobVersionKey(of: $0) },
+            insert: {
+                $1.specTable.insert(
+                    JobSpec(job: Shared($0), references: 0), at: JobVersionKey(of: $0))
+            })
     }
 
-    private static var jobSection: SchedulerSection {
-        .table(
-            "jobs", max: jobsMax, index: \.jobIndex, sharesIndex: true, rows: { $0.jobTable }
-        ) { row, writer in
-            writer.write(row)
-        } read: {
-            { (reader, tables) throws(StateError) in
-                let row = try reader.jobRow(tables)
+    private static var jobSection: StateSection {
+        .scheduling(
+            "jobs", max: jobsMax, index: \.jobIndex, sharesIndex: true, rows: { $0.jobTable },
+            write: { $1.write($0) },
+            read: { (reader, tables) throws(StateError) in try reader.jobRow(tables) },
+            key: \.job.value.key,
+            insert: { row, tables in
                 let key = row.job.value.key
                 for version in row.versions {
-                    tables.retain(JobVersionKey(job: key, jobModifyIndex: version.jobModifyIndex))
+                    tables.retain(
+                        JobVersionKey(job: key, jobModifyIndex: version.jobModifyIndex))
                 }
                 tables.jobTable.insert(row, at: key)
-                return key
-            }
-        }
+            })
     }
 
-    private static var evaluationSection: SchedulerSection {
-        .table(
+    private static var evaluationSection: StateSection {
+        .scheduling(
             "evaluations", max: evaluationsMax, index: \.evaluationIndex,
-            rows: { $0.evaluationTable }
-        ) { evaluation, writer in
-            writer.write(evaluation.value.createIndex)
-            writer.write(evaluation.value.modifyIndex)
-            writer.write(evaluation.value)
-        } read: {
-            { (reader, tables) throws(StateError) in
-                let indexes = try reader.rowIndexes(last: tables.evaluationIndex)
+            rows: { $0.evaluationTable },
+            write: { evaluation, writer in
+                writer.write(evaluation.value.createIndex)
+                writer.write(evaluation.value.modifyIndex)
+                writer.write(evaluation.value)
+            },
+            read: { (reader, tables) throws(StateError) in
+                let indexes = try reader.indexes(last: tables.evaluationIndex)
                 var evaluation = try reader.evaluation()
                 (evaluation.createIndex, evaluation.modifyIndex) = indexes
-                tables.addRead(evaluation)
-                return evaluation.id
-            }
-        }
+                return evaluation
+            }, key: \.id, insert: { $1.addRead($0) })
     }
 
-    private static var deploymentSection: SchedulerSection {
-        .table(
+    private static var deploymentSection: StateSection {
+        .scheduling(
             "deployments", max: deploymentsMax, index: \.deploymentIndex,
-            rows: { $0.deploymentTable }
-        ) { deployment, writer in
-            writer.write(deployment.value.createIndex)
-            writer.write(deployment.value.modifyIndex)
-            writer.write(deployment.value)
-        } read: {
-            { (reader, tables) throws(StateError) in
-                let indexes = try reader.rowIndexes(last: tables.deploymentIndex)
+            rows: { $0.deploymentTable },
+            write: { deployment, writer in
+                writer.write(deployment.value.createIndex)
+                writer.write(deployment.value.modifyIndex)
+                writer.write(deployment.value)
+            },
+            read: { (reader, tables) throws(StateError) in
+                let indexes = try reader.indexes(last: tables.deploymentIndex)
                 var deployment = try reader.deployment()
                 (deployment.createIndex, deployment.modifyIndex) = indexes
-                tables.addRead(deployment)
-                return deployment.id
-            }
-        }
+                return deployment
+            }, key: \.id, insert: { $1.addRead($0) })
     }
 
-    private static var allocationSection: SchedulerSection {
-        .table(
+    private static var allocationSection: StateSection {
+        .scheduling(
             "allocations", max: allocationsMax, index: \.allocationIndex,
-            rows: { $0.allocationTable }
-        ) { allocation, writer in
-            writer.write(allocation.value.createIndex)
-            writer.write(allocation.value.modifyIndex)
-            writer.write(allocation.value)
-        } read: {
-            var given = GivenResources()
-            return { (reader, tables) throws(StateError) in
-                let indexes = try reader.rowIndexes(last: tables.allocationIndex)
-                var allocation = try reader.allocation(
-                    job: { (version) throws(StateError) in
-                        guard let spec = tables.specTable[version] else {
-                            throw .malformed("an allocation of an unknown job \(version.job.id)")
-                        }
-                        return spec.job
-                    }, resources: { given.shared($0) })
+            rows: { $0.allocationTable },
+            write: { allocation, writer in
+                writer.write(allocation.value.createIndex)
+                writer.write(allocation.value.modifyIndex)
+                writer.write(allocation.value)
+            },
+            read: { (reader, tables) throws(StateError) in
+                let indexes = try reader.indexes(last: tables.allocationIndex)
+                var allocation = try reader.allocation { (version) throws(StateError) in
+                    guard let spec = tables.specTable[version] else {
+                        throw .malformed("an allocation of an unknown job \(version.job.id)")
+                    }
+                    return spec.job
+                }
                 (allocation.createIndex, allocation.modifyIndex) = indexes
                 guard allocation.allocModifyIndex <= allocation.modifyIndex else {
-                    throw .malformed(
-                        "allocation \(allocation.id) was changed before it was changed")
+                    throw .malformed("allocation \(allocation.id) was changed before it was")
                 }
-                tables.addRead(allocation)
-                return allocation.id
-            }
-        }
+                return allocation
+            }, key: \.id,
+            insert: { allocation, tables in
+                var shared = allocation
+                shared.resources = tables.given.shared(allocation.resources)
+                tables.addRead(shared)
+            })
     }
 
     // MARK: Adding what follows from a row
@@ -210,14 +188,15 @@ extension SchedulerTables {
 }
 
 /// What instances were given, so that those who were given the same share it again.
-private struct GivenResources {
+struct GivenResources: Sendable {
     private static let keptMax = 4096
     private var known: [AllocatedResources: Shared<AllocatedResources>] = [:]
 
-    mutating func shared(_ resources: AllocatedResources) -> Shared<AllocatedResources> {
-        if let known = known[resources] { return known }
-        let shared = Shared(resources)
-        if known.count < Self.keptMax { known[resources] = shared }
-        return shared
+    mutating func shared(
+        _ resources: Shared<AllocatedResources>
+    ) -> Shared<AllocatedResources> {
+        if let known = known[resources.value] { return known }
+        if known.count < Self.keptMax { known[resources.value] = resources }
+        return resources
     }
 }

@@ -12,8 +12,11 @@ package struct SchedulerTables: Sendable {
     package static let evaluationsMax = 1_000_000
     package static let allocationsMax = 2_000_000
     package static let deploymentsMax = 200_000
-    /// No row takes more bytes in a snapshot: four times the largest command, of which it comes.
-    static let rowBytesMax = 8 << 20
+    /// No row takes more bytes in a snapshot: twice the largest command, and what is small. An allocation
+    /// comes of two, the plan and what its node tells.
+    static let rowBytesMax = 5 << 20
+    /// Of one text in a row.
+    static let textBytesMax = 256 << 10
 
     var nodeTable = OrderedTable<UniqueID, Shared<Node>>()
     var jobTable = OrderedTable<JobKey, JobRow>()
@@ -39,6 +42,8 @@ package struct SchedulerTables: Sendable {
     var feed = SchedulerChanges()
     /// Of the last command: no part of the state.
     var lastNotedJob: JobKey?
+    /// While a snapshot is read: no part of the state.
+    var given = GivenResources()
 
     package init() {}
 

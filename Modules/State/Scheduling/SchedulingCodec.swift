@@ -149,7 +149,7 @@ extension StateReader {
 
     /// Any text of a row: rows are bounded as a whole.
     mutating func string() throws(StateError) -> String {
-        try text(max: SchedulerTables.rowBytesMax)
+        try text(max: SchedulerTables.textBytesMax)
     }
 
     mutating func ids(max: Int) throws(StateError) -> [UniqueID] {

@@ -136,6 +136,7 @@ private struct Heard: Equatable {
                             + "\(head.contentLength ?? -1) \(head.isChunked)")
                     if discards { reader.discardBody() }
                 case .body(let body): heard.bodies.append(body)
+                case .piece, .bodyEnd: preconditionFailure("a body that was asked for whole")
                 case .skipped: heard.skipped += 1
                 case .violation(let violation): heard.refusal = violation
                 }
@@ -165,6 +166,7 @@ private struct Heard: Equatable {
             case .response(let head, let body):
                 heads.append("\(head.status) \(head.keepsAlive) \(head.headers.count)")
                 bodies.append(body)
+            case .head, .piece, .end: preconditionFailure("a body that was asked for whole")
             case .failed(let violation): refusal = violation
             }
         }

@@ -9,6 +9,9 @@ extension FuzzTarget {
             reencoding(.forward, "a request that another server passes on", isCanonical: true),
             reencoding(.forwardReply, "the answer to one", isCanonical: false),
             reencoding(.credential, "whose request is passed on", isCanonical: true),
+            reencoding(
+                .peerRequest, "a request on a connection of its own", isCanonical: true),
+            reencoding(.peerReply, "the answer to it", isCanonical: false),
             reencoding(.raftMessage, "what Raft says to Raft", isCanonical: false),
             reencoding(.snapshotOffer, "the announcement of a snapshot", isCanonical: false),
             reencoding(.memberInfo, "what a server says of itself", isCanonical: false),

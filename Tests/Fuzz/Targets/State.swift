@@ -63,19 +63,28 @@ extension FuzzTarget {
 
     /// What is saved can be restored, whatever the state.
     private static func reload(archived state: State) throws(Finding) {
-        var restored = State()
         let bytes = state.archived()
-        let steps: [Command] = [
-            .restoreBegin(sizeBytes: UInt64(bytes.count), checksum: CRC32C.checksum(bytes)),
-            .restoreChunk(restore: 1, number: 0, bytes: bytes),
-            .restoreEnd(restore: 1, hasACL: StateRestore.hasACL(bytes)),
-        ]
         guard bytes.count <= StateRestore.chunkBytes else { return }
-        for (step, command) in steps.enumerated() {
-            let index = UInt64(step + 1)
-            let result = restored.apply(command.encoded(), at: index)
-            try demand(result == .applied(modifyIndex: index), "its restore: \(result)")
+        let hasACL = StateRestore.hasACL(version: bytes[0])
+        var all: [State] = []
+        for isStaged in [false, true] where isStaged || bytes[0] < 5 {
+            let steps: [Command] = [
+                .restoreBegin(
+                    sizeBytes: UInt64(bytes.count), checksum: CRC32C.checksum(bytes),
+                    isStaged: isStaged),
+                .restoreChunk(restore: 1, number: 0, bytes: bytes),
+                .restoreEnd(restore: 1, hasACL: hasACL),
+            ]
+            var restored = State()
+            for (step, command) in steps.enumerated() {
+                let index = UInt64(step + 1)
+                let result = restored.apply(command.encoded(), at: index)
+                try demand(result == .applied(modifyIndex: index), "its restore: \(result)")
+                try reload(restored)
+            }
+            all.append(restored)
         }
+        try demand(all.allSatisfy { $0 == all[0] }, "two ways of restoring differ")
     }
 
     private static let snapshot = reencoding(
