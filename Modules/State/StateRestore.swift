@@ -228,6 +228,7 @@ extension State {
         }
         pendingRestore = nil
         let saved = try pending.state(hasACL: hasACL)
+        let restored = try saved.scheduling.restored(at: index)
         autopilot = saved.autopilot
         autopilot?.createIndex = index
         autopilot?.modifyIndex = index
@@ -237,7 +238,7 @@ extension State {
         restoredIndex = index
         if saved.acl.isKnown { acl = saved.acl.restored(at: index) }
         if scheduling.isKnown || saved.scheduling.isKnown {
-            scheduling = saved.scheduling.restored(at: index)
+            scheduling = restored
         }
         return .applied(modifyIndex: index)
     }

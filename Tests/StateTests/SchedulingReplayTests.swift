@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import MartletAPI
+import MartletBytes
 import MartletState
 import Testing
 
@@ -210,5 +211,85 @@ private struct Commands {
         let bytes = copy.encoded()
         for _ in 0..<60 { world.apply(commands.next(world.tables)) }
         #expect(copy.encoded() == bytes && world.state != copy)
+    }
+}
+
+@Suite("Restores of the scheduler's tables") struct SchedulingRestoreTests {
+    private func saved(_ seed: UInt64) -> State {
+        var world = Scheduled()
+        var commands = Commands(dice: Dice(state: seed))
+        for _ in 0..<120 { world.apply(commands.next(world.tables)) }
+        return world.state
+    }
+
+    /// At the index behind `start`; returns the index of its end.
+    private func restore(_ bytes: [UInt8], into state: inout State, from start: UInt64) -> UInt64 {
+        var index = start + 1
+        let begin = Command.restoreBegin(
+            sizeBytes: UInt64(bytes.count), checksum: CRC32C.checksum(bytes), isStaged: true)
+        #expect(state.apply(begin.encoded(), at: index) == .applied(modifyIndex: index))
+        let name = index
+        for number in 0..<StateRestore.chunkCount(ofBytes: bytes.count) {
+            index += 1
+            let chunk = Command.restoreChunk(
+                restore: name, number: UInt32(number),
+                bytes: StateRestore.chunk(number, of: bytes))
+            #expect(state.apply(chunk.encoded(), at: index) == .applied(modifyIndex: index))
+        }
+        index += 1
+        let end = Command.restoreEnd(restore: name, hasACL: true)
+        #expect(state.apply(end.encoded(), at: index) == .applied(modifyIndex: index))
+        return index
+    }
+
+    @Test(
+        "In the log that it comes of, a restore brings back every row as it was", arguments: 1...4)
+    func same(seed: UInt64) throws {
+        let saved = saved(seed)
+        var state = saved
+        _ = state.apply(
+            Command.scheduling(.deregisterNodes([], evaluations: [evaluation(1)])).encoded(),
+            at: 200)
+        let index = restore(saved.archived(), into: &state, from: 200)
+        let tables = state.scheduling
+        #expect(tables.evaluation(uid(1)) == nil && tables.brokenInvariant() == nil)
+        #expect(tables.nodeIndex == index && tables.jobIndex == index)
+        #expect(Array(tables.allocations) == Array(saved.scheduling.allocations))
+        #expect(Array(tables.jobs) == Array(saved.scheduling.jobs))
+        #expect(tables.changes(after: index) == [] && tables.changes(after: index - 1) == nil)
+    }
+
+    @Test("In a shorter log no row is of a later entry, and nothing is lost", arguments: 5...8)
+    func shorter(seed: UInt64) throws {
+        let saved = saved(seed)
+        var state = State()
+        let index = restore(saved.archived(), into: &state, from: 60)
+        let tables = state.scheduling
+        #expect(tables.brokenInvariant() == nil)
+        #expect(tables.allocationCount == saved.scheduling.allocationCount)
+        #expect(tables.jobCount == saved.scheduling.jobCount)
+        #expect(tables.jobs.allSatisfy { $0.value.modifyIndex <= index })
+        #expect(tables.allocations.allSatisfy { $0.value.modifyIndex <= index })
+        #expect(try State(decoding: state.encoded()) == state)
+    }
+
+    @Test("A log that is too short for the versions of a job is told so")
+    func tooShort() {
+        var world = Scheduled()
+        for count in 1...5 {
+            world.apply(.registerJob(job("j", count: count), expected: nil, evaluations: []))
+        }
+        let bytes = world.state.archived()
+        var state = State()
+        let begin = Command.restoreBegin(
+            sizeBytes: UInt64(bytes.count), checksum: CRC32C.checksum(bytes), isStaged: true)
+        _ = state.apply(begin.encoded(), at: 1)
+        _ = state.apply(
+            Command.restoreChunk(restore: 1, number: 0, bytes: bytes).encoded(), at: 2)
+        let result = state.apply(Command.restoreEnd(restore: 1, hasACL: true).encoded(), at: 3)
+        #expect(
+            result
+                == .refused("the log is too short for the versions of job j: try once more"))
+        #expect(!state.scheduling.isKnown && state.restoreIndex == nil)
     }
 }

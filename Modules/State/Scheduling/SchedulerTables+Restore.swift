@@ -5,14 +5,16 @@ extension SchedulerTables {
     /// The same, as put in force at `index`: no row is of a later one. Where the rows come of this
     /// cluster's log, as they do unless another cluster's archive is restored, they stay what they are.
     /// So that takes no time, and the other O(n).
-    func restored(at index: UInt64) -> SchedulerTables {
+    ///
+    /// - Throws: where a job has more versions than the log has entries: each needs one of its own.
+    func restored(at index: UInt64) throws(StateError) -> SchedulerTables {
         var restored = SchedulerTables()
         guard lastIndex > index else {
             restored = self
             restored.setIndexes(index)
             return restored
         }
-        let versions = restoredVersions(at: index)
+        let versions = try restoredVersions(at: index)
         for spec in versions.map(\.value) {
             restored.specTable.insert(
                 JobSpec(job: spec, references: 0), at: JobVersionKey(of: spec.value))
@@ -44,7 +46,7 @@ extension SchedulerTables {
     /// By what they were. The newest of a job is of `index` at the latest, each other before the next.
     private func restoredVersions(
         at index: UInt64
-    ) -> OrderedTable<JobVersionKey, Shared<Job>> {
+    ) throws(StateError) -> OrderedTable<JobVersionKey, Shared<Job>> {
         var versions = OrderedTable<JobVersionKey, Shared<Job>>()
         var job: JobKey?
         var limit = index
@@ -56,10 +58,14 @@ extension SchedulerTables {
                 versions.insert(spec.job, at: key)
                 continue
             }
+            guard limit > 0 else {
+                throw .malformed(
+                    "the log is too short for the versions of job \(key.job.id): try once more")
+            }
             var moved = spec.job.value
-            moved.setVersion(moved.version, at: max(1, limit))
+            moved.setVersion(moved.version, at: limit)
             moved.createIndex = min(moved.createIndex, moved.jobModifyIndex)
-            limit = max(1, limit) - 1
+            limit -= 1
             versions.insert(Shared(moved), at: key)
         }
         return versions
