@@ -26,12 +26,14 @@ import MartletBytes
 /// | 12   | setUpgradeBaseline  | 1: whether cas follows; 8: cas;                   |
 /// |      |                     | 1: whether a number follows; 8: the number        |
 /// | 13…  | acl                 | those of ``ACLCommand``                           |
+/// | 23…  | scheduling          | those of ``SchedulerCommand``                     |
 ///
 /// Kinds 1 to 6 came with version 1, 7 to 9 with version 2, 10 to 12 with version 3, 13 to 22 with
 /// version 4. Version 3 also has kinds 1 and 3 with an author before the configuration, and kind 5
 /// with a zone or an upgrade version; version 4 has kind 7 of a state beyond the bound of version 2,
 /// and kind 9 of a state with ACL tables. Without those they stay what they were. Version 5 has kinds
-/// 13 to 22 with the bounds of ``ACLTables/Bounds/current``, and kind 7 of a restore that is staged.
+/// 13 to 22 with the bounds of ``ACLTables/Bounds/current``, and kind 7 of a restore that is staged,
+/// and kinds 23 to 40.
 ///
 /// A kind that is added, or a field, takes the next version. It is proposed only once every server
 /// of the configuration reads that version: an older one would refuse what the others apply.
@@ -64,6 +66,7 @@ package enum Command: Equatable, Sendable {
     /// `bounds` are those of version 4 or 5: a state grows beyond the former only by commands that
     /// older programs never see.
     case acl(ACLCommand, bounds: ACLTables.Bounds = .first)
+    case scheduling(SchedulerCommand)
 
     /// The newest version that this program reads.
     package static let version: UInt8 = 5
@@ -82,6 +85,7 @@ package enum Command: Equatable, Sendable {
         case .restoreEnd(_, let hasACL): hasACL ? Self.aclVersion : Self.restoreVersion
         case .recordEvent, .recordLeader, .setUpgradeBaseline: Self.historyVersion
         case .acl(_, let bounds): bounds == .first ? Self.aclVersion : Self.largeVersion
+        case .scheduling: Self.schedulingVersion
         }
     }
 
@@ -93,6 +97,8 @@ package enum Command: Equatable, Sendable {
     package static let aclVersion: UInt8 = 4
     /// The version that brought states of gigabytes.
     package static let largeVersion: UInt8 = 5
+    /// The version that brought nodes, jobs and what is made of them.
+    package static let schedulingVersion: UInt8 = 5
 
     private var kind: UInt8 {
         switch self {
@@ -109,6 +115,7 @@ package enum Command: Equatable, Sendable {
         case .recordLeader: 11
         case .setUpgradeBaseline: 12
         case .acl(let command, _): command.kind
+        case .scheduling(let command): command.kind
         }
     }
 
@@ -145,6 +152,7 @@ package enum Command: Equatable, Sendable {
             Self.write(optional: cas, to: &writer)
             Self.write(optional: voters, to: &writer)
         case .acl(let command, _): writer.write(command)
+        case .scheduling(let command): writer.write(command)
         }
         return writer.finish()
     }
@@ -205,6 +213,8 @@ package enum Command: Equatable, Sendable {
         case (4, let kind) where ACLCommand.kinds.contains(kind),
             (5, let kind) where ACLCommand.kinds.contains(kind):
             self = .acl(try reader.aclCommand(kind), bounds: .of(version: version))
+        case (5, let kind) where SchedulerCommand.kinds.contains(kind):
+            self = .scheduling(try reader.schedulerCommand(kind))
         case (let version, let kind):
             throw .malformed("no command \(kind) in version \(version)")
         }
@@ -229,4 +239,6 @@ package enum CommandResult: Equatable, Sendable {
     case refused(String)
     /// It does not fit the tokens, policies and roles that there are.
     case aclRefused(ACLRefusal)
+    /// It does not fit the nodes, jobs, evaluations, allocations and deployments that there are.
+    case schedulerRefused(SchedulerRefusal)
 }

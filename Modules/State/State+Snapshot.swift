@@ -51,11 +51,15 @@ import MartletBytes
 /// and, at the end of everything, the sections of the state as far as it was read, its rows without
 /// indexes.
 ///
-/// Values are written as `Codec.swift`, `HistoryCodec.swift` and `ACLCodec.swift` say. The layout is the
+/// Version 6, written once there was a node, a job or what is made of them: all of version 5, and behind
+/// it what `SchedulerTables+Snapshot.swift` says.
+///
+/// Values are written as `Codec.swift`, `HistoryCodec.swift`, `ACLCodec.swift` and
+/// `SchedulingCodec.swift` say. The layout is the
 /// list of ``sections(version:)``; ``StateEncoder`` and ``StateDecoder`` go through it piece by piece.
 extension State {
     /// The newest version that this program reads.
-    package static let snapshotVersion: UInt8 = 5
+    package static let snapshotVersion: UInt8 = 6
 
     /// What follows the byte of the version, in its order. A table that is added is a line behind
     /// the others, of a version of its own.
@@ -68,6 +72,7 @@ extension State {
         if version > 1 { sections += [.restore(version: version, indexes)] }
         if version > 2 { sections += [.terms, .events, .baseline(indexes)] }
         if version > 3 { sections += ACLTables.sections(.of(version: version), indexes) }
+        if version > 5 { sections += SchedulerTables.sections }
         if let staged, staged > 0 {
             sections += Self.sections(version: staged, .absent).map(\.ofStaged)
         }
@@ -76,6 +81,7 @@ extension State {
 
     /// The oldest version that can hold this state.
     var neededVersion: UInt8 {
+        if scheduling.isKnown { return 6 }
         if !acl.fits(.first) || pendingRestore?.decoder != nil { return 5 }
         if acl.isKnown { return 4 }
         if historyIndex > 0 || upgradeBaselineIndex > 0

@@ -27,7 +27,7 @@ package enum StateRestore {
     /// The newest format that restoreEnd takes with `hasACL`.
     static let olderACLFormatMax: UInt8 = 4
     /// The newest format that a staged restore takes.
-    static let formatMax: UInt8 = 5
+    static let formatMax: UInt8 = 6
 
     /// Whether a state of this format needs restoreEnd with `hasACL`.
     package static func hasACL(version: UInt8) -> Bool { version > olderFormatMax }
@@ -171,9 +171,9 @@ extension State {
     package func archived() -> [UInt8] { settled().encoded() }
 
     /// The state as a file to restore from: without a restore that is under way, and without what a
-    /// restore does not take, which is the history, the baseline of an upgrade and the labels of
-    /// servers. Where there was never a token, policy or role, programs of command version 2 can
-    /// restore it.
+    /// restore does not take, which is the history, the baseline of an upgrade and the labels of servers.
+    /// Where there was never a token, policy, role, node or job, programs of command version 2 can restore
+    /// it.
     package func settled() -> State {
         var settled = self
         settled.pendingRestore = nil
@@ -218,7 +218,8 @@ extension State {
     /// when the state was saved. So do the history, which is this cluster's, and an upgrade's baseline.
     ///
     /// Tokens, policies and roles are those of the saved state, if there ever were any in it: one that
-    /// knows of none would open the cluster to the first who bootstraps.
+    /// knows of none would open the cluster to the first who bootstraps. Nodes, jobs and what is made of
+    /// them are those of the saved state, also if it has none.
     mutating func endRestore(
         _ restore: UInt64, hasACL: Bool, at index: UInt64
     ) throws(StateError) -> CommandResult {
@@ -227,6 +228,7 @@ extension State {
         }
         pendingRestore = nil
         let saved = try pending.state(hasACL: hasACL)
+        let restored = try saved.scheduling.restored(at: index)
         autopilot = saved.autopilot
         autopilot?.createIndex = index
         autopilot?.modifyIndex = index
@@ -235,6 +237,9 @@ extension State {
         scheduler?.modifyIndex = index
         restoredIndex = index
         if saved.acl.isKnown { acl = saved.acl.restored(at: index) }
+        if scheduling.isKnown || saved.scheduling.isKnown {
+            scheduling = restored
+        }
         return .applied(modifyIndex: index)
     }
 

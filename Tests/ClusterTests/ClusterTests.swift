@@ -304,7 +304,7 @@ extension SimulatedCluster {
             } else {
                 node.host.laneLatency = .seconds(20)...(.seconds(20))
             }
-            _ = cluster.ask(node, .put, autopilot, body: body(12), timeout: .seconds(1))
+            _ = cluster.ask(node, .put, autopilot, body: body(12), timeout: .seconds(2))
             let refused = cluster.ask(node, .put, autopilot, body: body(13))
             #expect(refused.status == 503)
             #expect(refused.text.contains(reason), "\(refused.text)")

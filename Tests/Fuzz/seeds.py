@@ -227,6 +227,37 @@ seed("api-role", "whole", "{\"Name\":\"deployers\",\"Policies\":[{\"Name\":\"rea
 seed("api-role", "wrong", "{\"Name\":\"\",\"Policies\":[]}")
 seed("api-bootstrap", "secret", "{\"BootstrapSecret\":\"%s\"}" % ident(3))
 seed("api-bootstrap", "none", "{}")
+seed("api-job", "service", """
+{"Job":{"ID":"web","Name":"web","Type":"service","Priority":60,"Datacenters":["dc1","dc*"],"NodePool":"default",
+"Constraints":[{"LTarget":"${attr.kernel.name}","RTarget":"linux","Operand":"="},{"Operand":"distinct_hosts"}],
+"Affinities":[{"LTarget":"${meta.rack}","RTarget":"r1","Operand":"=","Weight":-50}],
+"Spreads":[{"Attribute":"${node.datacenter}","Weight":100,"SpreadTarget":[{"Value":"dc1","Percent":70}]}],
+"Update":{"MaxParallel":2,"Canary":1},"Meta":{"team":"a"},
+"TaskGroups":[{"Name":"g","Count":3,"EphemeralDisk":{"SizeMB":500,"Sticky":true},
+"Networks":[{"Mode":"host","ReservedPorts":[{"Label":"http","Value":80}],"DynamicPorts":[{"Label":"db","To":-1}]}],
+"Volumes":{"data":{"Name":"data","Type":"host","Source":"data","ReadOnly":true}},
+"RestartPolicy":{"Attempts":1},"ReschedulePolicy":{"Delay":"10s","DelayFunction":"fibonacci","MaxDelay":60000000000},
+"Tasks":[{"Name":"init","Driver":"mock","Lifecycle":{"Hook":"prestart","Sidecar":true}},
+{"Name":"t","Driver":"mock","Config":{"run_for":"5s","args":["a",1,null]},"Env":{"A":"b"},"KillTimeout":5000000000,
+"VolumeMounts":[{"Volume":"data","Destination":"/data"}],
+"Resources":{"CPU":500,"MemoryMB":256,"MemoryMaxMB":512,"Devices":[{"Name":"nvidia/gpu","Count":2}]}}]}]}}""")
+seed("api-job", "system", "{\"job\":{\"id\":\"s\",\"type\":\"system\",\"taskgroups\":[{\"name\":\"g\",\"tasks\":"
+     "[{\"name\":\"t\",\"driver\":\"raw_exec\",\"resources\":{\"cores\":2}}]}]},\"EnforceIndex\":true}")
+seed("api-job", "wrong", "{\"Job\":{\"ID\":\"a b\",\"Priority\":-1,\"TaskGroups\":[{\"Count\":9223372036854775807,"
+     "\"Constraints\":[{\"Operand\":\"regexp\",\"LTarget\":\"x\",\"RTarget\":\"(a*)*\"}],\"Tasks\":[{}]},{}]}}")
+seed("api-node", "whole", """
+{"ID":"%s","SecretID":"%s","Name":"n","Datacenter":"dc1","NodeClass":"c","Attributes":{"kernel.name":"linux",
+"unique.hostname":"n"},"Meta":{"rack":"r1"},"Drivers":{"mock":{"Detected":true,"Healthy":true}},"HTTPAddr":"[::1]:4646",
+"HostVolumes":{"data":{"Path":"/data"}},"NodeResources":{"Cpu":{"CpuShares":4000,"TotalCpuCores":2,
+"ReservableCpuCores":[0,1]},"Memory":{"MemoryMB":8192},"Disk":{"DiskMB":100000},"Networks":[{"Device":"eth0",
+"IP":"10.0.0.1","MBits":1000}],"NodeNetworks":[{"Mode":"host","Device":"eth0","Addresses":[{"Alias":"default",
+"Address":"10.0.0.1","ReservedPorts":"22,8000-8010"}]}],"Devices":[{"Vendor":"nvidia","Type":"gpu","Name":"t4",
+"Instances":[{"ID":"a","Healthy":true},{"ID":"b"}],"Attributes":{"memory":{"Int":16,"Unit":"GiB"}}}]},
+"ReservedResources":{"Cpu":{"CpuShares":100},"Networks":{"ReservedHostPorts":"22"}},"Status":"ready"}""" % (ident(1), ident(2)))
+seed("api-node", "wrong", "{\"ID\":\"%s\",\"SecretID\":\"x\",\"Status\":\"lost\"}" % ident(1))
+seed("api-allocations", "two", "{\"Alloc\":[{\"ID\":\"%s\",\"ClientStatus\":\"running\",\"TaskStates\":{\"t\":{\"State\":"
+     "\"running\",\"StartedAt\":\"2026-11-23T07:59:08.5Z\",\"Events\":[{\"Type\":\"Started\",\"Time\":1,\"Details\":{}}]}},"
+     "\"DeploymentStatus\":{\"Healthy\":true}},{\"ID\":\"%s\",\"ClientStatus\":\"lost\"}]}" % (ident(1), ident(2)))
 for name, content in {
     "zulu": "2026-11-25T23:59:59Z", "nanoseconds": "2024-02-29T00:00:00.123456789Z", "offset": "1969-12-31T19:00:00-05:00",
     "first": "1678-01-01T00:00:00Z", "last": "2261-12-31T23:59:59.999999999Z", "none": "0001-01-01T00:00:00Z",
@@ -513,6 +544,140 @@ COMMANDS.update({
     "bootstrap": u8(4) + u8(22) + u8(0) + token(3, management=True) + u8(0),
     "bootstrap-again": u8(4) + u8(22) + u8(1) + u64(1) + token(4, management=True) + u8(1),
 })
+
+
+# MARK: Nodes, jobs and what is made of them (SchedulingCodec.swift and the codecs beside it)
+
+
+def uid(n):
+    return u64(7) + u64(n)
+
+
+def i64(n):
+    return struct.pack("<q", n)
+
+
+def optional(content=None):
+    return u8(0) if content is None else u8(1) + content
+
+
+def many(*elements):
+    return u32(len(elements)) + b"".join(elements)
+
+
+def mapping(**elements):
+    return many(*(text(key) + elements[key] for key in sorted(elements)))
+
+
+def job_key(name):
+    return text("default") + text(name)
+
+
+SECOND = 1_000_000_000
+UPDATE = (i64(30 * SECOND) + u32(1) + text("checks") + i64(10 * SECOND) + i64(300 * SECOND) + i64(600 * SECOND)
+          + u8(0) + u8(0) + u32(0))
+PORTS = many(text("http") + u32(80) + i64(0) + text("default"))
+NETWORK = text("host") + u32(0) + optional(texts() + texts("a") + texts()) + PORTS + many()
+
+
+def task(name):
+    return (text(name) + text("mock") + text("") + optional(text("{\"run_for\":\"5s\"}")) + mapping(A=text("b"))
+            + many() + many(text("${meta.r}") + text("=") + text("1") + i64(-50))
+            + u32(100) + u32(0) + u32(300) + u32(0) + many() + many(text("gpu") + u32(1) + many() + many())
+            + optional(u8(0) + u8(1)) + optional(u32(2) + i64(1800 * SECOND) + i64(15 * SECOND) + text("fail"))
+            + mapping() + i64(5 * SECOND) + text("") + i64(0) + u8(0) + text("") + u32(10) + u32(10) + optional()
+            + many(text("data") + text("/data") + u8(0) + text("private")))
+
+
+GROUP = (text("g") + u32(2) + many(task("t"))
+         + many(text("${attr.kernel.name}") + text("=") + text("linux")) + many()
+         + many(text("${node.datacenter}") + u32(100) + many(text("dc1") + u32(70)))
+         + many(NETWORK) + u32(300) + u8(0) + u8(0) + optional()
+         + optional(u32(0) + i64(0) + i64(30 * SECOND) + optional(u8(1)) + i64(3600 * SECOND) + u8(1))
+         + optional(u32(1) + text("checks") + i64(10 * SECOND) + i64(300 * SECOND)) + optional(UPDATE)
+         + mapping(data=text("data") + text("host") + text("data") + u8(0)) + mapping() + optional()
+         + optional(i64(60 * SECOND)))
+
+
+def job(name, kind=0, stopped=0):
+    return (job_key(name) + text(name) + text("global") + u8(kind) + u32(50) + texts("*") + text("default") + u8(0)
+            + many() + many() + many() + many(GROUP) + optional(UPDATE) + mapping(team=text("a")) + text("")
+            + optional() + optional() + u8(stopped) + u64(5))
+
+
+def node(n, status=1):
+    return (uid(n) + uid(1000 + n) + text("n%d" % n) + text("dc1") + text("default") + text("c")
+            + many(text("kernel.name") + text("linux"), text("unique.hostname") + text("n")) + mapping() + mapping()
+            + mapping(mock=u8(1) + u8(1) + text("") + mapping() + u64(0)) + mapping(data=text("/data") + u8(0))
+            + u32(4000) + u32(2) + many(u16(0), u16(1)) + u32(8192) + u32(100_000)
+            + many(text("host") + text("eth0") + text("") + text("10.0.0.1") + u32(1000))
+            + many(text("host") + text("eth0") + text("") + u32(0)
+                   + many(text("default") + text("10.0.0.1") + text("ipv4") + text("22,80-90")))
+            + many(text("v") + text("gpu") + text("m") + many(text("a") + u8(1) + text(""))
+                   + mapping(memory=u8(0) + u64(16) + text("GiB"), ok=u8(3) + u8(1) + text("")))
+            + u32(20_000) + u32(32_000)
+            + u32(100) + many() + u32(0) + u32(0) + text("22") + text("10.0.0.1:4646") + u8(0) + u8(status) + text("")
+            + u8(0) + optional() + optional() + u64(1_700_000_000) + many())
+
+
+def evaluation(n, name, status=0, trigger=0):
+    return (uid(n) + job_key(name) + u32(50) + u8(0) + u8(trigger) + u64(0) + optional() + u64(0) + optional() + u8(status)
+            + text("") + u64(0) + u64(0) + optional() + optional() + optional() + mapping(g=METRIC) + mapping()
+            + u8(0) + mapping(g=u32(1)) + u64(0) + u8(0) + text("") + u64(5) + u64(6))
+
+
+METRIC = (u32(9) + u32(2) + mapping(dc1=u32(3)) + mapping() + mapping(x=u32(1)) + u32(4) + mapping() + mapping(cpu=u32(4))
+          + mapping(t=i64(5) + i64(0) + i64(6) + i64(0) + i64(7))
+          + many(uid(1) + mapping(binpack=struct.pack("<d", 0.25)) + struct.pack("<d", -0.5)) + u64(77) + u32(0))
+RESOURCES = (many(text("t") + u32(100) + many() + u32(300) + u32(0) + many()
+                  + many(text("v") + text("gpu") + text("m") + texts("a")) + optional())
+             + u32(300) + many() + many(text("http") + u32(80) + i64(0) + text("10.0.0.1")))
+
+
+def placement(n, texts_at, previous=None, preempted=()):
+    name, group, description = texts_at
+    return (uid(n) + uid(1) + u32(name) + u32(0) + u32(group) + u32(0) + u32(0) + optional(u32(0)) + u32(description)
+            + optional() + optional(optional() + u8(1) + u64(0) + u64(0)) + optional(previous) + optional() + many()
+            + many(*(uid(other) for other in preempted)))
+
+
+def plan(name, index, placements, texts_of=("n1", "g", ""), stops=b"\0\0\0\0", evictions=b"\0\0\0\0", evaluations=()):
+    return (uid(500) + u64(9) + texts(*texts_of) + many(job_key(name) + u64(index)) + many(RESOURCES) + many(METRIC)
+            + stops + evictions + many(*placements) + optional() + many() + many(*evaluations))
+
+
+SCHEDULING = {
+    "register-job": u8(23) + job("j") + optional() + many(evaluation(1, "j")),
+    "register-job-expected": u8(23) + job("k", kind=2) + optional(u64(0)) + many(),
+    "deregister-job": u8(24) + job_key("j") + u8(0) + u64(9) + many(),
+    "purge-job": u8(24) + job_key("j") + u8(1) + u64(9) + many(),
+    "revert-job": u8(25) + job_key("j") + u64(0) + optional() + many(),
+    "job-stability": u8(26) + job_key("j") + u64(0) + u8(1),
+    "register-nodes": u8(27) + many(node(1), node(2, status=0)) + many(),
+    "node-status": u8(28) + many(uid(1) + u8(2) + text("down") + u64(5) + optional(
+        text("missed") + text("Cluster") + mapping() + u64(5) + u64(0))) + many(),
+    "node-eligibility": u8(29) + uid(2) + u8(1) + optional() + many(),
+    "node-drain": u8(30) + many(uid(1) + optional(u64(60 * SECOND) + u8(0) + u64(9) + u64(8)) + u8(0) + u8(0) + text("me")
+                                + mapping() + u64(8) + optional()) + many(),
+    "node-events": u8(31) + uid(1) + many(text("m") + text("Driver") + mapping(a=text("b")) + u64(5) + u64(0)),
+    "deregister-nodes": u8(32) + many(uid(2)) + many(),
+    "upsert-evaluations": u8(33) + many(evaluation(2, "j", status=1), evaluation(3, "j", status=2, trigger=14)),
+    "plan": u8(34) + plan("j", 3, [placement(10, (0, 1, 2)), placement(11, (0, 1, 2))]),
+    "plan-preempting": u8(34) + plan(
+        "j", 3, [placement(12, (1, 2, 3), previous=uid(11), preempted=[10])], texts_of=("stop", "n1", "g", ""),
+        stops=many(uid(11) + u32(0) + optional(u8(4)) + optional()), evictions=many(uid(10) + uid(12)),
+        evaluations=[evaluation(4, "j", trigger=14)]),
+    "update-allocations": u8(35) + many(
+        uid(10) + u8(1) + text("ok") + optional(mapping(t=u8(1) + u8(0) + i64(0) + u64(0) + u64(5) + u64(0) + many(
+            text("Started") + u64(5) + text("") + mapping() + u8(0) + i64(0) + i64(0)))) + optional(u8(1)) + u64(9))
+    + u64(10) + many(),
+    "transitions": u8(36) + many(uid(10) + optional(u8(1)) + optional() + optional(u8(0))) + many(),
+    "deployment-status": u8(37) + uid(900) + u8(2) + text("failed") + optional(u64(0)) + many(),
+    "promote": u8(38) + uid(900) + optional(texts("g")) + many(),
+    "deployment-health": u8(39) + uid(900) + many(uid(10)) + many() + u64(5) + optional() + optional() + many(),
+    "collect": u8(40) + many(uid(2), uid(3)) + many(uid(10), uid(11)) + many(uid(900)) + many(job_key("j") + u64(2)),
+}
+COMMANDS.update({"scheduling-" + name: u8(5) + content for name, content in SCHEDULING.items()})
 for name, content in COMMANDS.items():
     seed("command", name, content)
 
@@ -531,6 +696,10 @@ seed("commands", "configurations", log("initialize-autopilot", "set-autopilot-ca
 seed("commands", "servers", log("put-server", "put-server-with-labels", "put-server", "remove-server"))
 seed("commands", "history", log("record-leader", "record-event", "record-event-by", "record-leader",
                                 "upgrade-baseline"))
+scheduled = ["register-nodes", "register-job", "plan", "update-allocations", "upsert-evaluations", "plan-preempting"]
+seed("commands", "scheduling", log(*("scheduling-" + name for name in scheduled)))
+seed("commands", "scheduling-more", log(*("scheduling-" + name for name in scheduled[:3] + [
+    "node-drain", "transitions", "deregister-job", "collect", "purge-job", "deregister-nodes"])))
 begin = COMMANDS["restore-begin"]
 for position in (1, 2):
     chunk = u8(2) + u8(8) + u64(position) + u32(0) + blob(OLD_STATE)
@@ -555,6 +724,15 @@ SNAPSHOTS["access"] = (
     + u64(3) + u64(7) + u32(2) + b"".join(u64(7) + u64(7) + policy(name) for name in ("deny", "read"))
     + u64(8) + u32(2) + u64(8) + u64(8) + token(1) + u64(3) + u64(3) + token(3, management=True)
     + u64(9) + u32(1) + u64(9) + u64(9) + role(50))
+SNAPSHOTS["scheduling"] = (
+    u8(6) + u64(20) + u8(0) + u8(0) + labelled + u64(0) + u8(0) + u64(0) + u32(0) + u32(0) + u64(0) + u8(0)
+    + u64(0) + (u64(0) + u32(0)) * 3
+    + u64(7) + many(u64(7) + u64(7) + node(1))
+    + u64(12) + many(u64(8) + u64(8) + u64(0) + job("j"))
+    + u64(12) + many(job_key("j") + u64(9) + u8(0) + text("") + many(u64(8) + u8(0)) + u64(8) + u64(9)
+                     + mapping(g=u32(1) + u32(0) * 5) + u8(1))
+    + u64(9) + many(u64(9) + u64(9) + evaluation(1, "j"))
+    + u64(0) + many() + u64(0) + many())
 for name, content in SNAPSHOTS.items():
     seed("state-snapshot", name, content)
     seed("snapshot-archive", name, content)

@@ -6,7 +6,7 @@ extension FuzzTarget {
     static let state = [command, commands, snapshot]
 
     private static let command = reencoding(
-        "command", "one command of the log", bytesMax: 2048,
+        "command", "one command of the log", bytesMax: 4096,
         words: words("0.1.0", "promote", "dc1"),
         isCanonical: true
     ) { input in .of { try Command(decoding: input).encoded() } }
@@ -16,7 +16,7 @@ extension FuzzTarget {
     ///
     /// An input is one command after another, with two bytes for the length of each.
     private static let commands = FuzzTarget(
-        "commands", "a log, applied", bytesMax: 4096
+        "commands", "a log, applied", bytesMax: 8192
     ) { input throws(Finding) in
         var state = State()
         var twin = State()
@@ -46,6 +46,7 @@ extension FuzzTarget {
         case .unchanged: 3
         case .refused(let why): Features.text(why)
         case .aclRefused(let refusal): Features.text("\(refusal)")
+        case .schedulerRefused(let refusal): Features.text("\(refusal)")
         }
     }
 

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What a node says of one task.
+package struct TaskState: Hashable, Sendable {
+    package enum State: String, Hashable, Sendable, CaseIterable {
+        case pending
+        case running
+        case dead
+    }
+
+    package var state: State
+    package var isFailed: Bool
+    package var restarts: Int = 0
+    /// Nanoseconds since 1970; 0 for never.
+    package var lastRestartUnixNanoseconds: Int64 = 0
+    package var startedUnixNanoseconds: Int64 = 0
+    package var finishedUnixNanoseconds: Int64 = 0
+    /// Oldest first, at most ``eventsMax``.
+    package var events: [TaskEvent] = []
+
+    package static let eventsMax = 10
+
+    package init(state: State = .pending, isFailed: Bool = false) {
+        self.state = state
+        self.isFailed = isFailed
+    }
+}
+
+package struct TaskEvent: Hashable, Sendable {
+    /// Such as `Started` or `Terminated`.
+    package var type: String
+    package var unixNanoseconds: Int64
+    package var displayMessage: String
+    package var details: StringMap
+    package var failsTask = false
+    package var exitCode = 0
+    package var signal = 0
+
+    package init(
+        type: String, unixNanoseconds: Int64, displayMessage: String = "",
+        details: StringMap = [:]
+    ) {
+        self.type = type
+        self.unixNanoseconds = unixNanoseconds
+        self.displayMessage = displayMessage
+        self.details = details
+    }
+}
