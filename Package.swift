@@ -84,6 +84,7 @@ let package = Package(
         module("Raft", uses: []),
         module("Autopilot", uses: ["API"]),
         module("ACL", uses: ["API", "HCL"]),
+        module("Scheduler", uses: ["API"]),
         module("State", uses: ["API", "ACL", "Bytes"]),
         module("HTTP", uses: []),
         module("Storage", uses: ["Raft"]),
