@@ -31,6 +31,8 @@ package final class ClusterView {
     private var unusedSlots: [Int32] = []
     var kinds: [NodeKind] = []
     private var kindNumbers: [UInt64: Int32] = [:]
+    /// Of the kinds' datacenters and classes.
+    private(set) var names: [String] = []
     private var unusedKinds: [Int32] = []
 
     var records: [AllocationRecord] = []
@@ -209,9 +211,25 @@ extension ClusterView {
                 NodeLayout.Cell(kind: kind, low: Int32(low), high: Int32(position + 1)))
             low = position + 1
         }
+        numberNames()
         binpackIndex = nil
         spreadIndex = nil
         feasibleSets.removeAll()
+    }
+
+    private func numberNames() {
+        var numbers: [String: Int32] = [:]
+        func number(_ name: String) -> Int32 {
+            if let known = numbers[name] { return known }
+            numbers[name] = Int32(names.count)
+            names.append(name)
+            return Int32(names.count - 1)
+        }
+        names.removeAll()
+        for index in kinds.indices where kinds[index].count > 0 {
+            kinds[index].datacenter = number(kinds[index].representative.value.datacenter)
+            kinds[index].nodeClass = number(kinds[index].representative.value.nodeClass)
+        }
     }
 
     private func isSameCell(_ left: Int32, _ right: Int32) -> Bool {

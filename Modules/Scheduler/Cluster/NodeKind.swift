@@ -7,9 +7,18 @@ struct NodeKind {
     /// Any of the nodes.
     let representative: Shared<Node>
     let classText: String
+    let hasDevices: Bool
     var count = 0
+    /// Numbers in ``ClusterView/names``, for one layout.
+    var datacenter: Int32 = 0
+    var nodeClass: Int32 = 0
 
-    var hasDevices: Bool { !representative.value.resources.devices.isEmpty }
+    init(digest: UInt64, representative: Shared<Node>, classText: String) {
+        self.digest = digest
+        self.representative = representative
+        self.classText = classText
+        hasDevices = !representative.value.resources.devices.isEmpty
+    }
 
     /// ``Node/classDigest`` leaves amounts out; how many healthy devices there are is part of what a
     /// group can be refused for, so it is added here.

@@ -19,7 +19,7 @@ struct Condition: Sendable {
 
     var isUnique: Bool { left.isUnique || right.isUnique }
 
-    func holds(for node: Node) -> Bool {
+    func holds(for node: Shared<Node>) -> Bool {
         comparison.holds(left.value(of: node), right.value(of: node))
     }
 }
@@ -35,7 +35,7 @@ struct RememberingCondition {
         isLiteral = if case .literal = condition.right { true } else { false }
     }
 
-    mutating func holds(for node: Node) -> Bool {
+    mutating func holds(for node: Shared<Node>) -> Bool {
         guard isLiteral, let value = condition.left.value(of: node) else {
             return condition.holds(for: node)
         }

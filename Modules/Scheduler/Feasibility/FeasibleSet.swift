@@ -72,7 +72,7 @@ final class FeasibleSet {
         var counts = ScopeCounts()
         let ready = view.readyCounts()
         for (index, cell) in view.layout.cells.enumerated() {
-            let kind = view.kinds[Int(cell.kind)].representative.value
+            let kind = cell.kind
             if isPerNode {
                 for position in cell.low..<cell.high
                 where view.isReady[Int(view.layout.slots[Int(position)])] {
@@ -82,20 +82,20 @@ final class FeasibleSet {
                 count(Int(ready[index]), of: kind, at: cell.low, view, &counts)
             }
         }
-        return counts.metric
+        return counts.metric(view.names)
     }
 
     private func count(
-        _ nodes: Int, of kind: Node, at position: Int32, _ view: ClusterView,
+        _ nodes: Int, of kind: Int32, at position: Int32, _ view: ClusterView,
         _ counts: inout ScopeCounts
     ) {
         guard nodes > 0, lane(at: position, view.layout) != Self.outOfScope else { return }
         counts.evaluated += nodes
-        counts.available[kind.datacenter, default: 0] += nodes
+        ScopeCounts.add(nodes, at: view.kinds[Int(kind)].datacenter, to: &counts.available)
         guard let reason = objection(at: position, view.layout) else { return }
         counts.filtered += nodes
         counts.reasons[reason, default: 0] += nodes
-        if !kind.nodeClass.isEmpty { counts.classes[kind.nodeClass, default: 0] += nodes }
+        ScopeCounts.add(nodes, at: view.kinds[Int(kind)].nodeClass, to: &counts.classes)
     }
 
     /// By class, for a blocked evaluation; classes out of scope are not named.
@@ -115,26 +115,33 @@ final class FeasibleSet {
     }
 }
 
-/// Sums that become a metric: hashed while they grow, in order when they are done.
+/// Sums that become a metric: by number while they grow, by name when they are done.
 private struct ScopeCounts {
     var evaluated = 0
     var filtered = 0
-    var available: [String: Int] = [:]
+    /// By number of the name.
+    var available: [Int] = []
+    var classes: [Int] = []
     var reasons: [String: Int] = [:]
-    var classes: [String: Int] = [:]
 
-    var metric: PlacementMetric {
+    static func add(_ nodes: Int, at number: Int32, to list: inout [Int]) {
+        while list.count <= Int(number) { list.append(0) }
+        list[Int(number)] += nodes
+    }
+
+    func metric(_ names: [String]) -> PlacementMetric {
         var result = PlacementMetric()
         result.nodesEvaluated = evaluated
         result.nodesFiltered = filtered
-        result.nodesAvailable = Self.map(available)
-        result.constraintFiltered = Self.map(reasons)
-        result.classFiltered = Self.map(classes)
+        for (number, count) in available.enumerated() where count > 0 {
+            result.nodesAvailable[names[number]] = count
+        }
+        for (number, count) in classes.enumerated() where count > 0 && !names[number].isEmpty {
+            result.classFiltered[names[number]] = count
+        }
+        result.constraintFiltered = SortedMap(
+            reasons.sorted { $0.key < $1.key }.map { ($0.key, $0.value) })
         return result
-    }
-
-    private static func map(_ counts: [String: Int]) -> SortedMap<Int> {
-        SortedMap(counts.sorted { $0.key < $1.key }.map { ($0.key, $0.value) })
     }
 }
 
@@ -156,10 +163,10 @@ struct CountedProperty {
     fileprivate mutating func number(_ nodes: [Shared<Node>?]) {
         numberOf.removeAll()
         numberOf.reserveCapacity(nodes.count)
-        for node in nodes { numberOf.append(node.map { number(of: $0.value) } ?? -1) }
+        for node in nodes { numberOf.append(node.map { number(of: $0) } ?? -1) }
     }
 
-    private mutating func number(of node: Node) -> Int32 {
+    private mutating func number(of node: Shared<Node>) -> Int32 {
         guard let value = target.value(of: node) else { return -1 }
         if let known = numbers[value] { return known }
         numbers[value] = Int32(values.count)
@@ -221,11 +228,11 @@ private struct FeasibleSetBuilder {
                     guard let node = view.nodes[Int(view.layout.slots[Int(position)])] else {
                         preconditionFailure("a position without a node: \(position)")
                     }
-                    add(node.value, kind: cell.kind, positions: position..<position + 1)
+                    add(node, kind: cell.kind, positions: position..<position + 1)
                 }
             } else {
                 add(
-                    view.kinds[Int(cell.kind)].representative.value, kind: cell.kind,
+                    view.kinds[Int(cell.kind)].representative, kind: cell.kind,
                     positions: cell.low..<cell.high)
             }
         }
@@ -242,7 +249,9 @@ private struct FeasibleSetBuilder {
         }
     }
 
-    private mutating func add(_ node: Node, kind: Int32, positions: Range<Int32>) {
+    private mutating func add(
+        _ node: Shared<Node>, kind: Int32, positions: Range<Int32>
+    ) {
         guard feasibility.isInScope(node) else {
             laneOf.append(FeasibleSet.outOfScope)
             reasonOf.append(-1)
@@ -256,7 +265,7 @@ private struct FeasibleSetBuilder {
         let lane = lane(of: node, kind: kind, position: positions.lowerBound)
         laneOf.append(lane)
         reasonOf.append(-1)
-        if node.resources.devices.isEmpty {
+        if !view.kinds[Int(kind)].hasDevices {
             Self.append(positions, to: &lanes[Int(lane)].ranges)
         } else {
             Self.append(positions, to: &lanes[Int(lane)].deviceRanges)
@@ -278,7 +287,7 @@ private struct FeasibleSetBuilder {
         return Int32(reasons.count - 1)
     }
 
-    private mutating func lane(of node: Node, kind: Int32, position: Int32) -> Int32 {
+    private mutating func lane(of node: Shared<Node>, kind: Int32, position: Int32) -> Int32 {
         var weight = 0
         for index in affinities.indices where affinities[index].condition.holds(for: node) {
             weight += affinities[index].weight

@@ -20,24 +20,25 @@ struct NodeFeasibility {
     var isEscaped: Bool { constraints.contains(where: \.condition.isUnique) }
 
     /// Whether the node is of the job's datacenters and pool: if not it is never looked at.
-    func isInScope(_ node: Node) -> Bool {
-        (signature.nodePool == Job.nodePoolAll || signature.nodePool == node.nodePool)
-            && datacenters.contains(node.datacenter)
+    func isInScope(_ node: Shared<Node>) -> Bool {
+        (signature.nodePool == Job.nodePoolAll || signature.nodePool == node.value.nodePool)
+            && datacenters.contains(node.value.datacenter)
     }
 
     /// The first reason against the node, as metrics name it; nil if there is none.
-    mutating func objection(to node: Node) -> String? {
+    mutating func objection(to node: Shared<Node>) -> String? {
         for index in constraints.indices where !constraints[index].holds(for: node) {
             return constraints[index].condition.text
         }
-        guard signature.drivers.allSatisfy({ Self.has(driver: $0, node) }) else {
+        guard signature.drivers.allSatisfy({ Self.has(driver: $0, node.value) }) else {
             return "missing drivers"
         }
-        guard signature.volumes.allSatisfy({ Self.has(volume: $0, node) }) else {
+        guard signature.volumes.allSatisfy({ Self.has(volume: $0, node.value) }) else {
             return "missing compatible host volumes"
         }
-        guard hasDevices(node) else { return "missing devices" }
-        return hasNetwork(node) ? nil : "missing network"
+        guard devices.isEmpty || hasDevices(node.value) else { return "missing devices" }
+        guard !signature.networkMode.isEmpty || !signature.hostNetworks.isEmpty else { return nil }
+        return hasNetwork(node.value) ? nil : "missing network"
     }
 
     /// Nodes of old describe their drivers in attributes alone.
@@ -56,7 +57,6 @@ struct NodeFeasibility {
     /// Whether each request finds enough healthy instances in one group, whoever uses them. Requests
     /// are counted together, so that eight requests for a whole card need eight cards.
     private func hasDevices(_ node: Node) -> Bool {
-        guard !devices.isEmpty else { return true }
         var left = node.resources.devices.map { $0.instances.count(where: \.isHealthy) }
         for request in devices {
             let fits = left.indices.filter {

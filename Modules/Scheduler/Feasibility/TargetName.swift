@@ -48,16 +48,16 @@ enum TargetName: Hashable, Sendable {
     }
 
     /// nil if the node has no such thing.
-    func value(of node: Node) -> String? {
+    func value(of node: Shared<Node>) -> String? {
         switch self {
         case .literal(let text): text
-        case .nodeID: node.id.description
-        case .nodeName: node.name
-        case .datacenter: node.datacenter
-        case .nodeClass: node.nodeClass
-        case .nodePool: node.nodePool
-        case .attribute(let key): node.attributes[key]
-        case .meta(let key): node.meta[key]
+        case .nodeID: node.value.id.description
+        case .nodeName: node.value.name
+        case .datacenter: node.value.datacenter
+        case .nodeClass: node.value.nodeClass
+        case .nodePool: node.value.nodePool
+        case .attribute(let key): node.value.attributes[key]
+        case .meta(let key): node.value.meta[key]
         case .unknown: nil
         }
     }

@@ -58,6 +58,8 @@ final class VictimQueue {
     private var buckets: [Bucket] = []
     private var numbers: [BucketKey: Int] = [:]
     private var heap: [Entry] = []
+    /// Where the last nodes went while the queue was filled.
+    private var lastFilled: Int?
 
     init(_ sweep: GroupSweep) {
         self.sweep = sweep
@@ -101,7 +103,9 @@ final class VictimQueue {
 
     private func add(_ run: inout [Int32], lane: Int32) {
         guard let first = run.first else { return }
-        buckets[bucket(for: key(first, lane: lane))].members += run
+        let key = key(first, lane: lane)
+        if lastFilled.map({ buckets[$0].key != key }) ?? true { lastFilled = bucket(for: key) }
+        if let lastFilled { buckets[lastFilled].members += run }
         run.removeAll(keepingCapacity: true)
     }
 
