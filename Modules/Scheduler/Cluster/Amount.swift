@@ -10,6 +10,16 @@ enum Amount {
     static func clamped(_ value: Int) -> Int {
         Swift.max(0, Swift.min(value, max))
     }
+
+    /// Of a job: 1 to 100 where it was checked.
+    static func priority(_ value: Int) -> Int32 {
+        Int32(Swift.max(0, Swift.min(value, 1000)))
+    }
+
+    /// Of an affinity or a spread: -100 to 100 where it was checked.
+    static func weight(_ value: Int) -> Int {
+        Swift.max(-1000, Swift.min(value, 1000))
+    }
 }
 
 /// Processor, memory and disk: MHz and megabytes.
@@ -39,6 +49,17 @@ struct Capacity: Hashable, Sendable {
 }
 
 extension Capacity {
+    /// What a node has for jobs. Whatever it tells, it is neither negative nor too large.
+    init(usableOf node: Node) {
+        func usable(_ whole: Int, _ reserved: Int) -> Int {
+            Swift.max(0, Amount.clamped(whole) - Amount.clamped(reserved))
+        }
+        self.init(
+            cpu: usable(node.resources.cpu, node.reserved.cpu),
+            memory: usable(node.resources.memoryMB, node.reserved.memoryMB),
+            disk: usable(node.resources.diskMB, node.reserved.diskMB))
+    }
+
     init(_ combined: CombinedResources) {
         // A bound above `Amount.max` stays above it: such an ask fits nowhere.
         func bounded(_ value: Int) -> Int { Swift.max(0, Swift.min(value, 2 * Amount.max)) }

@@ -52,7 +52,7 @@ extension ClusterView {
             size: Capacity(allocation.resources.value.combined),
             node: slotOf[allocation.nodeID] ?? -1, job: number,
             group: jobs.group(allocation.group, of: number),
-            priority: Int32(clamping: job.priority),
+            priority: Amount.priority(job.priority),
             maxParallel: Int32(clamping: group?.migrate?.maxParallel ?? 0),
             hasExtras: AllocationRecord.hasExtras(allocation.resources.value))
     }

@@ -69,9 +69,7 @@ extension ClusterView {
         let node = shared.value
         let slot = slotOf[node.id] ?? makeSlot(for: node.id)
         let index = Int(slot)
-        let capacity = Capacity(
-            cpu: Amount.clamped(node.usable.cpu), memory: Amount.clamped(node.usable.memoryMB),
-            disk: Amount.clamped(node.usable.diskMB))
+        let capacity = Capacity(usableOf: node)
         let kind = kind(of: shared)
         if kindOf[index] != kind || capacities[index] != capacity { isLayoutStale = true }
         release(kind: kindOf[index])

@@ -24,7 +24,9 @@ struct DeviceMatcher: Sendable {
             DeviceCondition($0.leftTarget, $0.operand, $0.rightTarget)
         }
         affinities = request.affinities.filter { $0.weight != 0 }.map {
-            (DeviceCondition($0.leftTarget, $0.operand, $0.rightTarget), $0.weight)
+            (
+                DeviceCondition($0.leftTarget, $0.operand, $0.rightTarget), Amount.weight($0.weight)
+            )
         }
     }
 

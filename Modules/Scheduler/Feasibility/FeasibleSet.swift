@@ -210,7 +210,7 @@ private struct FeasibleSetBuilder {
         self.view = view
         feasibility = NodeFeasibility(signature)
         affinities = signature.affinities.map {
-            (RememberingCondition(Condition($0)), $0.weight)
+            (RememberingCondition(Condition($0)), Amount.weight($0.weight))
         }
         affinityWeights = affinities.reduce(0) { $0 + abs($1.weight) }
         properties = signature.properties.map(CountedProperty.init)

@@ -33,7 +33,7 @@ final class CompiledGroup {
         devices = DeviceAsk(group)
         distinct = DistinctRules(job: job, group: group)
         spreads = job.spreads + group.spreads
-        spreadWeights = spreads.reduce(0) { $0 + $1.weight }
+        spreadWeights = spreads.reduce(0) { $0 + Amount.weight($1.weight) }
         maxParallel = Int32(clamping: group.migrate?.maxParallel ?? 0)
         let signature = GroupSignature(job: job, group: group)
         if let known = view.feasibleSets.set(for: signature) {

@@ -14,8 +14,18 @@ final class GroupSweep {
     /// Terms that a node may have of its own: fit, devices' affinity, packing, anti-affinity.
     private static let ownTermsMax = 4
 
+    /// Neighbouring positions of a lane, with what is known of the best node in the index there.
+    struct Piece {
+        let range: Range<Int32>
+        /// Its position is -1 where it is not known.
+        var best = FitIndex.Best()
+        /// No node here is better: nodes leave the index while a sweep lasts, none comes.
+        var bound = Double.infinity
+    }
+
     struct Lane {
         let affinity: Double
+        var pieces: [Piece]
         var sum = 0.0
         var terms = 0
         /// Whether a distinct property is used up here.
@@ -25,6 +35,18 @@ final class GroupSweep {
         var isCandidateKnown = false
         /// Tracked nodes by their number of own terms, from 1.
         var heaps: [ScoreHeap]
+
+        /// The node at `position` has left the index.
+        mutating func forget(_ position: Int32) {
+            if candidate.position == position { isCandidateKnown = false }
+            guard let index = piece(of: position) else { return }
+            if pieces[index].best.position == position { pieces[index].best.position = -1 }
+        }
+
+        /// Ranges are disjoint; those of nodes without devices stand first, both parts ascend.
+        private func piece(of position: Int32) -> Int? {
+            pieces.firstIndex { $0.range.contains(position) }
+        }
     }
 
     /// A node with its score.
@@ -72,6 +94,7 @@ final class GroupSweep {
         lanes = set.lanes.map { lane in
             Lane(
                 affinity: Double(lane.affinityWeight) / weights,
+                pieces: (lane.ranges + lane.deviceRanges).map { Piece(range: $0) },
                 heaps: Array(repeating: ScoreHeap(), count: Self.ownTermsMax))
         }
         prepareCounts()
@@ -176,9 +199,7 @@ final class GroupSweep {
         stamps[slot] = lastStamp
         let position = view.layout.positions[Int(slot)]
         let lane = set.lane(at: position, view.layout)
-        if lane >= 0, lanes[Int(lane)].candidate.position == position {
-            lanes[Int(lane)].isCandidateKnown = false
-        }
+        if lane >= 0 { lanes[Int(lane)].forget(position) }
     }
 
     func tie(_ position: Int32) -> UInt32 { UInt32(bitPattern: position) ^ tieMask }
@@ -299,12 +320,20 @@ final class GroupSweep {
 
     private func findCandidate(_ index: Int) {
         var found = FitIndex.Best()
-        let lane = set.lanes[index]
-        for range in lane.ranges {
-            view.search(algorithm, range, &scaled, tie: tieMask, &found)
+        for piece in lanes[index].pieces
+        where piece.best.position >= 0 && piece.best.fit > found.fit {
+            found = piece.best
         }
-        for range in lane.deviceRanges {
-            view.search(algorithm, range, &scaled, tie: tieMask, &found)
+        for number in lanes[index].pieces.indices {
+            let piece = lanes[index].pieces[number]
+            guard piece.best.position < 0, piece.bound > found.fit else { continue }
+            var best = found
+            view.search(algorithm, piece.range, &scaled, tie: tieMask, &best)
+            if best.position != found.position {
+                lanes[index].pieces[number].best = best
+                found = best
+            }
+            lanes[index].pieces[number].bound = found.fit
         }
         lanes[index].candidate = found
         lanes[index].isCandidateKnown = true

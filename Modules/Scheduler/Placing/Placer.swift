@@ -186,7 +186,7 @@ package final class Placer {
             resources: resources,
             size: compiled.coreSum > 0 ? Capacity(resources.value.combined) : compiled.size,
             node: slot, job: jobNumber, group: compiled.number,
-            priority: Int32(clamping: job.priority), maxParallel: compiled.maxParallel,
+            priority: Amount.priority(job.priority), maxParallel: compiled.maxParallel,
             hasExtras: hasExtras)
         let number = view.addRecord(record)
         view.jobs.hold(jobNumber)

@@ -56,7 +56,7 @@ struct VictimSearch {
 
     /// Live ones of other jobs that are unimportant enough, least important first.
     private func candidates(on slot: Int32) -> [Candidate] {
-        let highest = Int32(clamping: placer.job.priority) - Self.priorityDelta
+        let highest = Amount.priority(placer.job.priority) - Self.priorityDelta
         var result: [Candidate] = []
         view.forEachRecord(on: slot) { number in
             let record = view.records[Int(number)]

@@ -19,7 +19,7 @@ struct SpreadCount {
         _ spread: Spread, property: Int, weightSum: Int, groupCount: Int, values: CountedProperty
     ) {
         self.property = property
-        weight = Double(spread.weight)
+        weight = Double(Amount.weight(spread.weight))
         self.weightSum = Double(max(1, weightSum))
         isEven = spread.targets.isEmpty
         counts = Array(repeating: 0, count: values.values.count)
