@@ -8,9 +8,13 @@ import Testing
         "No node is ever over capacity, and no port, device or core is given twice",
         arguments: 1...8)
     func capacity(seed: UInt64) {
+        for seed in RandomWorld.seeds(seed) { capacity(of: seed) }
+    }
+
+    private func capacity(of seed: UInt64) {
         var random = RandomWorld(seed: seed)
         random.addNodes(12, extras: true)
-        for number in 0..<RandomWorld.evaluations / 8 {
+        for number in 0..<RandomWorld.evaluations {
             let job = random.job(number, extras: true)
             random.world.place(job, seed: seed)
             for node in random.world.nodes {
@@ -30,9 +34,13 @@ import Testing
 
     @Test("Undone, a view is as if nothing had been tried", arguments: 1...8)
     func undo(seed: UInt64) {
+        for seed in RandomWorld.seeds(seed) { undo(of: seed) }
+    }
+
+    private func undo(of seed: UInt64) {
         var random = RandomWorld(seed: seed)
         random.addNodes(10, extras: true)
-        for number in 0..<RandomWorld.evaluations / 16 {
+        for number in 0..<RandomWorld.evaluations / 2 {
             let job = random.job(number, extras: true)
             let before = Self.summary(random.world.plan(job, seed: 9))
             _ = random.world.plan(random.job(1000 + number, extras: true), seed: 3)
@@ -55,10 +63,14 @@ import Testing
         "Victims are ten priorities lower, of other jobs, and none of them is needless",
         arguments: 1...8)
     func victims(seed: UInt64) {
+        for seed in RandomWorld.seeds(seed) { victims(of: seed) }
+    }
+
+    private func victims(of seed: UInt64) {
         var random = RandomWorld(seed: seed)
         random.addNodes(6, extras: true)
         var evictions = 0
-        for number in 0..<RandomWorld.evaluations / 8 {
+        for number in 0..<RandomWorld.evaluations {
             let job = random.job(number, extras: true)
             let placer = random.world.placer(job, seed: seed)
             var taken: [UniqueID: [Allocation]] = [:]
@@ -110,10 +122,14 @@ import Testing
 
     @Test("The index finds the best score that a look at every node finds", arguments: 1...10)
     func best(seed: UInt64) throws {
+        for seed in RandomWorld.seeds(seed) { try best(of: seed) }
+    }
+
+    private func best(of seed: UInt64) throws {
         var random = RandomWorld(seed: seed)
         random.world.configuration.preemptionConfig = PreemptionConfig()
         random.addNodes(40, extras: false)
-        for number in 0..<RandomWorld.evaluations / 10 {
+        for number in 0..<RandomWorld.evaluations {
             let job = random.job(number, extras: false)
             var naive = NaiveSearch(random.world, job)
             let outcomes = random.world.plan(job, seed: seed)

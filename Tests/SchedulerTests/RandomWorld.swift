@@ -4,9 +4,17 @@ import MartletScheduler
 
 /// Clusters and jobs from a seed.
 struct RandomWorld {
-    /// Random evaluations of each property: seconds in a debug build. By hand, 1,000,000 in a release
-    /// build take some minutes.
-    static let evaluations = 400
+    /// How often each property is tried with fresh clusters. One round are some 400 evaluations and
+    /// takes seconds in a debug build; by hand, 2500 rounds are 1,000,000 evaluations.
+    static let rounds: UInt64 = 1
+
+    /// Evaluations in one cluster.
+    static let evaluations = 50
+
+    /// The seeds of all rounds, for the seed that a test is given.
+    static func seeds(_ seed: UInt64) -> [UInt64] {
+        (0..<rounds).map { seed + 1000 * $0 }
+    }
 
     var sequence: SeededSequence
     let world = World()
