@@ -86,6 +86,7 @@ let package = Package(
         module("Raft", uses: []),
         module("Autopilot", uses: ["API"]),
         module("ACL", uses: ["API", "HCL"]),
+        module("Scheduler", uses: ["API"]),
         module("State", uses: ["API", "ACL", "Bytes"]),
         module("HTTP", uses: []),
         module("Storage", uses: ["Raft"]),
@@ -150,6 +151,7 @@ let package = Package(
         tests("Explorer", uses: ["Explorer"]),
         tests("Autopilot", uses: ["Autopilot", "API", "Simulation"]),
         tests("ACL", uses: ["ACL", "API", "HCL"]),
+        tests("Scheduler", uses: ["Scheduler", "API"]),
         tests("State", uses: ["State", "API", "ACL", "Bytes"]),
         tests("HTTP", uses: ["HTTP"]),
         tests("Storage", uses: ["Storage", "Raft", "Contracts", "Memory"]),
@@ -199,5 +201,6 @@ let package = Package(
         tool("fuzz", uses: ["Fuzz"]),
         tool("counter", uses: ["Raft"]),
         tool("pool", uses: ["Gossip", "GossipWorld"]),
+        tool("schedule", uses: ["Scheduler", "API", "JSON"]),
     ]
 )

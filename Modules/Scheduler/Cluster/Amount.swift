@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import MartletAPI
+
+/// Bounds of numbers that come from outside.
+enum Amount {
+    /// No node has more MHz, megabytes or devices, and no sum of a node's allocations overflows
+    /// with it: 2^30 megabytes are a petabyte. What asks for more fits nowhere.
+    static let max = 1 << 30
+
+    static func clamped(_ value: Int) -> Int {
+        Swift.max(0, Swift.min(value, max))
+    }
+
+    /// Of a job: 1 to 100 where it was checked.
+    static func priority(_ value: Int) -> Int32 {
+        Int32(Swift.max(0, Swift.min(value, 1000)))
+    }
+
+    /// Of an affinity or a spread: -100 to 100 where it was checked.
+    static func weight(_ value: Int) -> Int {
+        Swift.max(-1000, Swift.min(value, 1000))
+    }
+}
+
+/// Processor, memory and disk: MHz and megabytes.
+struct Capacity: Hashable, Sendable {
+    var cpu = 0
+    var memory = 0
+    var disk = 0
+
+    static func + (left: Self, right: Self) -> Self {
+        Capacity(
+            cpu: left.cpu + right.cpu, memory: left.memory + right.memory,
+            disk: left.disk + right.disk)
+    }
+
+    static func - (left: Self, right: Self) -> Self {
+        Capacity(
+            cpu: left.cpu - right.cpu, memory: left.memory - right.memory,
+            disk: left.disk - right.disk)
+    }
+
+    static func += (left: inout Self, right: Self) { left = left + right }
+    static func -= (left: inout Self, right: Self) { left = left - right }
+
+    func covers(_ ask: Capacity) -> Bool {
+        cpu >= ask.cpu && memory >= ask.memory && disk >= ask.disk
+    }
+}
+
+extension Capacity {
+    /// What a node has for jobs. Whatever it tells, it is neither negative nor too large.
+    init(usableOf node: Node) {
+        func usable(_ whole: Int, _ reserved: Int) -> Int {
+            Swift.max(0, Amount.clamped(whole) - Amount.clamped(reserved))
+        }
+        self.init(
+            cpu: usable(node.resources.cpu, node.reserved.cpu),
+            memory: usable(node.resources.memoryMB, node.reserved.memoryMB),
+            disk: usable(node.resources.diskMB, node.reserved.diskMB))
+    }
+
+    init(_ combined: CombinedResources) {
+        // A bound above `Amount.max` stays above it: such an ask fits nowhere.
+        func bounded(_ value: Int) -> Int { Swift.max(0, Swift.min(value, 2 * Amount.max)) }
+        self.init(
+            cpu: bounded(combined.cpu), memory: bounded(combined.memoryMB),
+            disk: bounded(combined.diskMB))
+    }
+}
