@@ -83,6 +83,7 @@ let package = Package(
         module("Gossip", uses: ["Bytes"]),
         module("Raft", uses: []),
         module("Autopilot", uses: ["API"]),
+        module("Scheduler", uses: ["API"]),
         module("ACL", uses: ["API", "HCL"]),
         module("State", uses: ["API", "ACL", "Bytes"]),
         module("HTTP", uses: []),
