@@ -85,6 +85,7 @@ let package = Package(
         module("Autopilot", uses: ["API"]),
         module("Scheduler", uses: ["API"]),
         module("ACL", uses: ["API", "HCL"]),
+        module("Scheduler", uses: ["API"]),
         module("State", uses: ["API", "ACL", "Bytes"]),
         module("HTTP", uses: []),
         module("Storage", uses: ["Raft"]),
