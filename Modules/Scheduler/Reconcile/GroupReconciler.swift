@@ -239,7 +239,8 @@ extension GroupReconciler {
 
     /// Who is awaited is stopped already: it is only not replaced.
     private mutating func remove(_ leaving: Set<UniqueID>) {
-        let isLeaving = { (allocation: Shared<Allocation>) in leaving.contains(allocation.value.id) }
+        let isLeaving = { (allocation: Shared<Allocation>) in leaving.contains(allocation.value.id)
+        }
         for allocation in pools.staying + pools.migrating + pools.rescheduling
         where isLeaving(allocation) {
             stop(allocation, StopReason.notNeeded)
