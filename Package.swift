@@ -146,6 +146,7 @@ let package = Package(
         tests("API", uses: ["API", "JSON"]),
         tests("Raft", uses: ["Raft", "Contracts"], exclude: ["Scenarios"]),
         tests("Explorer", uses: ["Explorer"]),
+        tests("Scheduler", uses: ["Scheduler", "API"]),
         tests("Autopilot", uses: ["Autopilot", "API", "Simulation"]),
         tests("ACL", uses: ["ACL", "API", "HCL"]),
         tests("State", uses: ["State", "API", "ACL", "Bytes"]),

@@ -12,7 +12,9 @@ package protocol Placing {
     @discardableResult func stop(_ allocation: UniqueID) -> Bool
 
     /// Takes ``stop(_:)`` back.
-    func restore(_ allocation: UniqueID)
+    ///
+    /// - Returns: false if it was not staged.
+    @discardableResult func restore(_ allocation: UniqueID) -> Bool
 
     /// Answers in the order of the requests.
     func place(_ requests: [PlacementRequest]) -> [PlacementOutcome]
@@ -20,7 +22,7 @@ package protocol Placing {
     /// What an instance would be given on its own node under the job's present version, its own
     /// room counted as free; its ports and devices are kept. nil: it does not fit there.
     func resourcesInPlace(
-        of allocation: Shared<Allocation>, group: Int
+        of allocation: Allocation, group: Int
     ) -> Shared<AllocatedResources>?
 
     /// What the search learned about classes of nodes.

@@ -106,7 +106,7 @@ private struct Attempt<Placer: Placing> {
     private mutating func reconcile() -> Reconciliation {
         let placer = placer
         let resourcesInPlace = { (allocation: Shared<Allocation>, group: Int) in
-            placer?.resourcesInPlace(of: allocation, group: group)
+            placer?.resourcesInPlace(of: allocation.value, group: group)
         }
         if evaluation.type.isSystem {
             return Reconciler.reconcileSystem(

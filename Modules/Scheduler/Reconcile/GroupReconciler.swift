@@ -289,7 +289,7 @@ extension GroupReconciler {
         var updated = allocation.value
         updated.job = job
         updated.evaluationID = input.evaluation.id
-        updated.resources = resources
+        if updated.resources != resources { updated.resources = resources }
         result.changed.append(updated)
         desired.inPlaceUpdate += 1
         inPlaceCount += 1
@@ -297,7 +297,7 @@ extension GroupReconciler {
 
     /// - Returns: whether canaries have to run, and some are missing.
     private mutating func placeCanaries() -> Bool {
-        guard let strategy, !destructive.isEmpty, !state.isPromoted,
+        guard let strategy, !destructive.isEmpty || isCanarying, !state.isPromoted,
             canaries.count < strategy.canary
         else { return false }
         state.desiredCanaries = strategy.canary

@@ -150,7 +150,7 @@ struct SystemGroupReconciler {
             var updated = held.value
             updated.job = job
             updated.evaluationID = input.evaluation.id
-            updated.resources = resources
+            if updated.resources != resources { updated.resources = resources }
             result.changed.append(updated)
             desired.inPlaceUpdate += 1
         } else if limit > 0 {
