@@ -149,6 +149,7 @@ let package = Package(
         tests("Scheduler", uses: ["Scheduler", "API"]),
         tests("Autopilot", uses: ["Autopilot", "API", "Simulation"]),
         tests("ACL", uses: ["ACL", "API", "HCL"]),
+        tests("Scheduler", uses: ["Scheduler", "API"]),
         tests("State", uses: ["State", "API", "ACL", "Bytes"]),
         tests("HTTP", uses: ["HTTP"]),
         tests("Storage", uses: ["Storage", "Raft", "Contracts", "Memory"]),
@@ -198,5 +199,6 @@ let package = Package(
         tool("fuzz", uses: ["Fuzz"]),
         tool("counter", uses: ["Raft"]),
         tool("pool", uses: ["Gossip", "GossipWorld"]),
+        tool("schedule", uses: ["Scheduler", "API", "JSON"]),
     ]
 )

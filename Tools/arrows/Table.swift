@@ -92,6 +92,7 @@ enum Table {
         ("fuzz", ["Fuzz"]),
         ("counter", ["Raft"]),
         ("pool", ["Gossip", "GossipWorld"]),
+        ("schedule", ["Scheduler", "API", "JSON"]),
         ("arrows", []),
     ]
 

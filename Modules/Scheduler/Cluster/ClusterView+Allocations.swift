@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+package import MartletAPI
+
+extension ClusterView {
+    package func apply(_ allocation: Allocation) { apply(Shared(allocation)) }
+
+    /// An allocation is there, or has changed. One that has ended, or shall end, takes no room.
+    package func apply(_ shared: Shared<Allocation>) {
+        let allocation = shared.value
+        if let known = recordOf[allocation.id] {
+            if !allocation.isTerminal, isSame(known, as: shared) {
+                records[Int(known)].allocation = shared
+                return
+            }
+            remove(allocation: allocation.id)
+        }
+        guard !allocation.isTerminal else { return }
+        let record = addRecord(makeRecord(shared))
+        recordOf[allocation.id] = record
+        link(record)
+        if records[Int(record)].node < 0 {
+            orphans[allocation.nodeID, default: []].append(record)
+        }
+    }
+
+    /// An allocation is gone.
+    package func remove(allocation id: UniqueID) {
+        guard let record = recordOf.removeValue(forKey: id) else { return }
+        if records[Int(record)].node < 0, let node = records[Int(record)].allocation?.value.nodeID {
+            orphans[node]?.removeAll { $0 == record }
+            if orphans[node]?.isEmpty ?? false { orphans[node] = nil }
+        }
+        if records[Int(record)].isLinked { unlink(record) }
+        freeRecord(record)
+    }
+
+    /// Whether a change leaves what placement looks at.
+    private func isSame(_ record: Int32, as shared: Shared<Allocation>) -> Bool {
+        let new = shared.value
+        guard let old = records[Int(record)].allocation?.value else { return false }
+        return old.nodeID == new.nodeID && old.job === new.job && old.group == new.group
+            && old.resources === new.resources
+    }
+
+    private func makeRecord(_ shared: Shared<Allocation>) -> AllocationRecord {
+        let allocation = shared.value
+        let job = allocation.job.value
+        let number = jobs.hold(job.key)
+        let group = job.lookup(group: allocation.group)
+        return AllocationRecord(
+            allocation: shared, id: allocation.id, resources: allocation.resources,
+            size: Capacity(allocation.resources.value.combined),
+            node: slotOf[allocation.nodeID] ?? -1, job: number,
+            group: jobs.group(allocation.group, of: number),
+            priority: Int32(clamping: job.priority),
+            maxParallel: Int32(clamping: group?.migrate?.maxParallel ?? 0),
+            hasExtras: AllocationRecord.hasExtras(allocation.resources.value))
+    }
+
+    /// Stores a record, which is not yet linked.
+    func addRecord(_ record: AllocationRecord) -> Int32 {
+        if let free = unusedRecords.popLast() {
+            records[Int(free)] = record
+            return free
+        }
+        records.append(record)
+        return Int32(records.count - 1)
+    }
+
+    /// Gives a record's number, and its hold on its job, back.
+    func freeRecord(_ record: Int32) {
+        jobs.release(records[Int(record)].job)
+        records[Int(record)].allocation = nil
+        unusedRecords.append(record)
+    }
+
+    func adopt(orphansOf id: UniqueID, slot: Int32) {
+        guard let waiting = orphans.removeValue(forKey: id) else { return }
+        for record in waiting {
+            records[Int(record)].node = slot
+            linkToNode(record)
+        }
+    }
+}
+
+// MARK: Links
+
+extension ClusterView {
+    /// Makes a record count: for its node and for its job.
+    func link(_ record: Int32) {
+        let index = Int(record)
+        precondition(!records[index].isLinked, "linked twice: \(record)")
+        records[index].isLinked = true
+        let job = records[index].job
+        let first = jobs.first(of: job)
+        records[index].nextOfJob = first
+        records[index].previousOfJob = AllocationRecord.none
+        if first >= 0 { records[Int(first)].previousOfJob = record }
+        jobs.setFirst(record, of: job)
+        if records[index].node >= 0 { linkToNode(record) }
+    }
+
+    /// Takes a record out of the account; it can be linked again.
+    func unlink(_ record: Int32) {
+        let index = Int(record)
+        precondition(records[index].isLinked, "unlinked twice: \(record)")
+        records[index].isLinked = false
+        let (previous, next) = (records[index].previousOfJob, records[index].nextOfJob)
+        if previous >= 0 {
+            records[Int(previous)].nextOfJob = next
+        } else {
+            jobs.setFirst(next, of: records[index].job)
+        }
+        if next >= 0 { records[Int(next)].previousOfJob = previous }
+        if records[index].node >= 0 { unlinkFromNode(record) }
+    }
+
+    private func linkToNode(_ record: Int32) {
+        let index = Int(record)
+        let node = Int(records[index].node)
+        let first = firstOnNode[node]
+        records[index].nextOnNode = first
+        records[index].previousOnNode = AllocationRecord.none
+        if first >= 0 { records[Int(first)].previousOnNode = record }
+        firstOnNode[node] = record
+        used[node] += records[index].size
+        profiles[node] &+= records[index].profile
+        if records[index].hasExtras { applyExtras(record, isTaking: true) }
+        markDirty(Int32(node))
+    }
+
+    func unlinkFromNode(_ record: Int32) {
+        let index = Int(record)
+        let node = Int(records[index].node)
+        let (previous, next) = (records[index].previousOnNode, records[index].nextOnNode)
+        if previous >= 0 {
+            records[Int(previous)].nextOnNode = next
+        } else {
+            firstOnNode[node] = next
+        }
+        if next >= 0 { records[Int(next)].previousOnNode = previous }
+        used[node] -= records[index].size
+        profiles[node] &-= records[index].profile
+        if records[index].hasExtras { applyExtras(record, isTaking: false) }
+        markDirty(Int32(node))
+    }
+
+    func applyExtras(_ record: Int32, isTaking: Bool) {
+        let slot = Int(records[Int(record)].node)
+        let resources = records[Int(record)].resources.value
+        ports[slot].apply(resources, isTaking: isTaking)
+        if let node = nodes[slot]?.value {
+            devices[slot]?.apply(resources, on: node, isTaking: isTaking)
+        }
+        cores[slot]?.apply(resources, isTaking: isTaking)
+    }
+
+    func forEachRecord(on slot: Int32, _ body: (Int32) -> Void) {
+        var record = firstOnNode[Int(slot)]
+        while record >= 0 {
+            body(record)
+            record = records[Int(record)].nextOnNode
+        }
+    }
+
+    func forEachRecord(ofJob job: Int32, _ body: (Int32) -> Void) {
+        var record = jobs.first(of: job)
+        while record >= 0 {
+            body(record)
+            record = records[Int(record)].nextOfJob
+        }
+    }
+}

@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: Apache-2.0
+package import MartletAPI
+
+/// One worker's picture of the cluster: nodes and live allocations, with the indexes that placement
+/// searches. It follows the state by its changes and is never built anew for an evaluation.
+///
+/// Nodes have slots, numbers that stay; what is known of them stands in one array for each property.
+/// Indexes go by position (``NodeLayout``), which is settled anew when the set of nodes changes.
+///
+/// Confined to one thread. A ``Placer`` changes the view for the time of an evaluation and undoes
+/// it: between `Placer.init` and `Placer.undo()` nothing else may change it.
+package final class ClusterView {
+    // By slot.
+    var nodes: [Shared<Node>?] = []
+    var kindOf: [Int32] = []
+    /// What is there for jobs.
+    var capacities: [Capacity] = []
+    var used: [Capacity] = []
+    var isReady: [Bool] = []
+    /// Left out of searches while a sweep keeps its own account of the node.
+    var isMasked: [Bool] = []
+    var firstOnNode: [Int32] = []
+    /// Digest of the allocations, whatever their order.
+    var profiles: [UInt64] = []
+    var ports: [NodePorts] = []
+    /// nil for a node without devices, and without reservable cores.
+    var devices: [NodeDevices?] = []
+    var cores: [NodeCores?] = []
+
+    var slotOf: [UniqueID: Int32] = [:]
+    private var unusedSlots: [Int32] = []
+    var kinds: [NodeKind] = []
+    private var kindNumbers: [UInt64: Int32] = [:]
+    private var unusedKinds: [Int32] = []
+
+    var records: [AllocationRecord] = []
+    var recordOf: [UniqueID: Int32] = [:]
+    var unusedRecords: [Int32] = []
+    /// Allocations whose node the view does not know, by that node.
+    var orphans: [UniqueID: [Int32]] = [:]
+    var jobs = JobTable()
+
+    var layout = NodeLayout()
+    private var isLayoutStale = true
+    /// Changes when a node becomes ready, or ceases to be.
+    private(set) var readinessVersion: UInt64 = 0
+    private var binpackIndex: FitIndex?
+    private var spreadIndex: FitIndex?
+    var feasibleSets = FeasibleSetCache()
+    /// Live instances of the group that is placed, by slot; all 0 outside of a sweep.
+    var collisions: [Int32] = []
+
+    package init() {}
+
+    package var nodeCount: Int { slotOf.count }
+    package var allocationCount: Int { recordOf.count }
+}
+
+// MARK: Nodes
+
+extension ClusterView {
+    package func apply(_ node: Node) { apply(Shared(node)) }
+
+    /// A node is there, or has changed.
+    package func apply(_ shared: Shared<Node>) {
+        let node = shared.value
+        let slot = slotOf[node.id] ?? makeSlot(for: node.id)
+        let index = Int(slot)
+        let capacity = Capacity(
+            cpu: Amount.clamped(node.usable.cpu), memory: Amount.clamped(node.usable.memoryMB),
+            disk: Amount.clamped(node.usable.diskMB))
+        let kind = kind(of: node)
+        if kindOf[index] != kind || capacities[index] != capacity { isLayoutStale = true }
+        release(kind: kindOf[index])
+        kindOf[index] = kind
+        kinds[Int(kind)].count += 1
+        capacities[index] = capacity
+        nodes[index] = shared
+        if isReady[index] != node.isReady {
+            isReady[index] = node.isReady
+            readinessVersion += 1
+        }
+        buildExtras(slot, node)
+        adopt(orphansOf: node.id, slot: slot)
+        markDirty(slot)
+    }
+
+    /// A node is gone. Its allocations still count for their jobs.
+    package func remove(node id: UniqueID) {
+        guard let slot = slotOf[id] else { return }
+        let index = Int(slot)
+        while firstOnNode[index] != AllocationRecord.none {
+            let record = firstOnNode[index]
+            unlinkFromNode(record)
+            records[Int(record)].node = -1
+            orphans[id, default: []].append(record)
+        }
+        slotOf[id] = nil
+        release(kind: kindOf[index])
+        kindOf[index] = -1
+        nodes[index] = nil
+        isReady[index] = false
+        devices[index] = nil
+        cores[index] = nil
+        unusedSlots.append(slot)
+        isLayoutStale = true
+        readinessVersion += 1
+    }
+
+    private func makeSlot(for id: UniqueID) -> Int32 {
+        isLayoutStale = true
+        readinessVersion += 1
+        if let slot = unusedSlots.popLast() {
+            used[Int(slot)] = Capacity()
+            profiles[Int(slot)] = 0
+            slotOf[id] = slot
+            return slot
+        }
+        let slot = Int32(nodes.count)
+        nodes.append(nil)
+        kindOf.append(-1)
+        capacities.append(Capacity())
+        used.append(Capacity())
+        isReady.append(false)
+        isMasked.append(false)
+        firstOnNode.append(AllocationRecord.none)
+        profiles.append(0)
+        ports.append(NodePorts(Node(id: id)))
+        devices.append(nil)
+        cores.append(nil)
+        collisions.append(0)
+        slotOf[id] = slot
+        return slot
+    }
+
+    private func kind(of node: Node) -> Int32 {
+        let digest = NodeKind.digest(of: node)
+        if let known = kindNumbers[digest] { return known }
+        let text =
+            node.computedClass == 0
+            ? Node.text(ofClass: node.classDigest) : node.computedClassText
+        let kind = NodeKind(digest: digest, representative: node, classText: text)
+        isLayoutStale = true
+        if let unused = unusedKinds.popLast() {
+            kinds[Int(unused)] = kind
+            kindNumbers[digest] = unused
+            return unused
+        }
+        kinds.append(kind)
+        kindNumbers[digest] = Int32(kinds.count - 1)
+        return Int32(kinds.count - 1)
+    }
+
+    private func release(kind: Int32) {
+        guard kind >= 0 else { return }
+        kinds[Int(kind)].count -= 1
+        guard kinds[Int(kind)].count == 0 else { return }
+        kindNumbers[kinds[Int(kind)].digest] = nil
+        unusedKinds.append(kind)
+        isLayoutStale = true
+    }
+
+    private func buildExtras(_ slot: Int32, _ node: Node) {
+        let index = Int(slot)
+        ports[index] = NodePorts(node)
+        devices[index] = node.resources.devices.isEmpty ? nil : NodeDevices(node)
+        cores[index] = node.resources.reservableCores.isEmpty ? nil : NodeCores(node)
+        forEachRecord(on: slot) { record in
+            if records[Int(record)].hasExtras { applyExtras(record, isTaking: true) }
+        }
+    }
+}
+
+// MARK: Indexes
+
+extension ClusterView {
+    /// The node's use, readiness or mask has changed.
+    func markDirty(_ slot: Int32) {
+        guard !isLayoutStale else { return }
+        let position = layout.positions[Int(slot)]
+        guard position >= 0 else { return }
+        binpackIndex?.mark(position)
+        spreadIndex?.mark(position)
+    }
+
+    /// Settles positions, if nodes have come, gone or changed their kind.
+    func settle() {
+        guard isLayoutStale else { return }
+        isLayoutStale = false
+        let order = slotOf.values.map { slot in (key: layoutKey(slot), slot: slot) }
+            .sorted { $0.key < $1.key }
+        layout.version += 1
+        layout.slots = order.map(\.slot)
+        layout.positions = Array(repeating: -1, count: nodes.count)
+        layout.cells.removeAll(keepingCapacity: true)
+        layout.cellAt.removeAll(keepingCapacity: true)
+        var low = 0
+        for position in layout.slots.indices {
+            layout.positions[Int(layout.slots[position])] = Int32(position)
+            layout.cellAt.append(Int32(layout.cells.count))
+            let isLast =
+                position + 1 == layout.slots.count
+                || !isSameCell(layout.slots[position], layout.slots[position + 1])
+            guard isLast else { continue }
+            let kind = kindOf[Int(layout.slots[position])]
+            layout.cells.append(
+                NodeLayout.Cell(kind: kind, low: Int32(low), high: Int32(position + 1)))
+            low = position + 1
+        }
+        binpackIndex = nil
+        spreadIndex = nil
+        feasibleSets.removeAll()
+    }
+
+    private func isSameCell(_ left: Int32, _ right: Int32) -> Bool {
+        kindOf[Int(left)] == kindOf[Int(right)]
+            && capacities[Int(left)].cpu == capacities[Int(right)].cpu
+            && capacities[Int(left)].memory == capacities[Int(right)].memory
+    }
+
+    private func layoutKey(_ slot: Int32) -> LayoutKey {
+        guard let node = nodes[Int(slot)]?.value else {
+            preconditionFailure("a slot in use has a node: \(slot)")
+        }
+        return LayoutKey(
+            cpu: capacities[Int(slot)].cpu, memory: capacities[Int(slot)].memory,
+            kind: kinds[Int(kindOf[Int(slot)])].digest,
+            shuffle: Mix.combine(Mix.scramble(node.id.high), node.id.low), id: node.id)
+    }
+
+    /// Does now what the next evaluation would have to do first: after a burst of new nodes, say.
+    package func prepare(for algorithm: SchedulerAlgorithm = .binpack) {
+        settle()
+        refreshIndex(algorithm)
+    }
+
+    /// The index of an algorithm, brought up to date.
+    func refreshIndex(_ algorithm: SchedulerAlgorithm) {
+        if algorithm == .binpack {
+            refresh(&binpackIndex, algorithm)
+        } else {
+            refresh(&spreadIndex, algorithm)
+        }
+    }
+
+    func search(
+        _ algorithm: SchedulerAlgorithm, _ range: Range<Int32>, _ ask: inout ScaledAsk, tie: UInt32,
+        _ best: inout FitIndex.Best
+    ) {
+        if algorithm == .binpack {
+            binpackIndex?.search(range, &ask, tie: tie, &best)
+        } else {
+            spreadIndex?.search(range, &ask, tie: tie, &best)
+        }
+    }
+
+    private func refresh(_ index: inout FitIndex?, _ algorithm: SchedulerAlgorithm) {
+        guard index != nil else {
+            var fresh = FitIndex(algorithm: algorithm, count: layout.slots.count)
+            fresh.fill(count: layout.slots.count) { position in
+                bound(layout.slots[Int(position)], algorithm)
+            }
+            index = fresh
+            return
+        }
+        while let position = index?.nextStale() {
+            index?.set(position, bound(layout.slots[Int(position)], algorithm))
+        }
+    }
+
+    /// A node as a leaf: one that is not ready, or masked, fits nothing.
+    private func bound(_ slot: Int32, _ algorithm: SchedulerAlgorithm) -> FitIndex.Bound {
+        let index = Int(slot)
+        guard isReady[index], !isMasked[index] else { return FitIndex.Bound() }
+        return plainBound(slot, algorithm)
+    }
+
+    /// A node as a leaf, whether it is ready or not.
+    func plainBound(_ slot: Int32, _ algorithm: SchedulerAlgorithm) -> FitIndex.Bound {
+        bound(slot, algorithm, freed: Capacity())
+    }
+
+    /// A node as a leaf once something of it is freed.
+    func bound(
+        _ slot: Int32, _ algorithm: SchedulerAlgorithm, freed: Capacity
+    ) -> FitIndex.Bound {
+        let index = Int(slot)
+        let capacity = capacities[index]
+        let free = capacity - used[index] + freed
+        let sign = algorithm == .binpack ? -1.0 : 1.0
+        return FitIndex.Bound(
+            cpu: Int32(clamping: free.cpu), memory: Int32(clamping: free.memory),
+            disk: Int32(clamping: free.disk), capacityCPU: Int32(clamping: capacity.cpu),
+            capacityMemory: Int32(clamping: capacity.memory),
+            powerCPU: sign * FitScore.power(free: free.cpu, of: capacity.cpu),
+            powerMemory: sign * FitScore.power(free: free.memory, of: capacity.memory))
+    }
+}
+
+private struct LayoutKey: Comparable {
+    let cpu: Int
+    let memory: Int
+    let kind: UInt64
+    let shuffle: UInt64
+    let id: UniqueID
+
+    static func < (left: Self, right: Self) -> Bool {
+        if left.cpu != right.cpu { return left.cpu < right.cpu }
+        if left.memory != right.memory { return left.memory < right.memory }
+        if left.kind != right.kind { return left.kind < right.kind }
+        if left.shuffle != right.shuffle { return left.shuffle < right.shuffle }
+        return left.id < right.id
+    }
+}

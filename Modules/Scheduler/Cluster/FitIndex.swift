@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import MartletAPI
+
+/// Finds the node with the best fit without looking at all of them.
+///
+/// A tree over the positions of ``NodeLayout``, eight children to a parent. A parent knows the most
+/// that any node below has free in each dimension, and bounds of the two powers that the score is made
+/// of. A search leaves out subtrees where nothing fits or nothing is better than what it has.
+///
+/// The fit of a node for an ask is `±(10^freeCPU + 10^freeMemory)` with the ask included, free being a
+/// share of the capacity. As 10^(a−b) = 10^a · 10^(−b), a node's two powers are computed when its use
+/// changes, and an ask's once for each capacity.
+struct FitIndex {
+    /// A node, or a bound of all nodes below a parent.
+    struct Bound {
+        var cpu = Int32.min
+        var memory = Int32.min
+        var disk = Int32.min
+        /// The capacity whose factor makes the bound: the smallest for bin-packing, else the largest.
+        var capacityCPU: Int32 = 0
+        var capacityMemory: Int32 = 0
+        /// ±10^freeCPU and ±10^freeMemory: negative for bin-packing, so that the larger is better.
+        var powerCPU = -Double.infinity
+        var powerMemory = -Double.infinity
+    }
+
+    private static let fanoutShift = 3
+    private static let fanout = 1 << fanoutShift
+
+    let algorithm: SchedulerAlgorithm
+    private var bounds: [Bound]
+    /// Where each level begins in `bounds`; level 0 are the nodes, the last is the root.
+    private let levels: [Int]
+    private let counts: [Int]
+    private var isStale: [Bool]
+    private var stale: [Int32] = []
+
+    init(algorithm: SchedulerAlgorithm, count: Int) {
+        self.algorithm = algorithm
+        var starts: [Int] = []
+        var counts: [Int] = []
+        var size = max(1, count)
+        var total = 0
+        while true {
+            // Whole blocks, so that a parent always has eight children.
+            let padded =
+                size == 1 && !starts.isEmpty ? 1 : (size + Self.fanout - 1) & ~(Self.fanout - 1)
+            starts.append(total)
+            counts.append(padded)
+            total += padded
+            if padded == 1 { break }
+            size = padded >> Self.fanoutShift
+        }
+        levels = starts
+        self.counts = counts
+        bounds = Array(repeating: Bound(), count: total)
+        isStale = Array(repeating: false, count: max(1, count))
+    }
+
+    /// The node at `position` has changed.
+    mutating func mark(_ position: Int32) {
+        guard !isStale[Int(position)] else { return }
+        isStale[Int(position)] = true
+        stale.append(position)
+    }
+
+    mutating func nextStale() -> Int32? {
+        guard let position = stale.popLast() else { return nil }
+        isStale[Int(position)] = false
+        return position
+    }
+
+    func bound(at position: Int32) -> Bound { bounds[Int(position)] }
+
+    mutating func set(_ position: Int32, _ bound: Bound) {
+        bounds[Int(position)] = bound
+        var child = Int(position)
+        for level in 1..<levels.count {
+            child >>= Self.fanoutShift
+            update(child, level: level)
+        }
+    }
+
+    /// Fills the tree in one pass; `bound` is called once for each position.
+    mutating func fill(count: Int, _ bound: (Int32) -> Bound) {
+        for position in 0..<count { bounds[position] = bound(Int32(position)) }
+        for level in 1..<levels.count {
+            for index in 0..<counts[level] where index << Self.fanoutShift < counts[level - 1] {
+                update(index, level: level)
+            }
+        }
+        stale.removeAll()
+        for index in isStale.indices { isStale[index] = false }
+    }
+
+    private mutating func update(_ index: Int, level: Int) {
+        let first = levels[level - 1] + index << Self.fanoutShift
+        var merged = bounds[first]
+        for child in first + 1..<first + Self.fanout {
+            let other = bounds[child]
+            guard other.cpu != .min else { continue }
+            guard merged.cpu != .min else {
+                merged = other
+                continue
+            }
+            merged.cpu = max(merged.cpu, other.cpu)
+            merged.memory = max(merged.memory, other.memory)
+            merged.disk = max(merged.disk, other.disk)
+            merged.powerCPU = max(merged.powerCPU, other.powerCPU)
+            merged.powerMemory = max(merged.powerMemory, other.powerMemory)
+            if algorithm == .binpack {
+                merged.capacityCPU = min(merged.capacityCPU, other.capacityCPU)
+                merged.capacityMemory = min(merged.capacityMemory, other.capacityMemory)
+            } else {
+                merged.capacityCPU = max(merged.capacityCPU, other.capacityCPU)
+                merged.capacityMemory = max(merged.capacityMemory, other.capacityMemory)
+            }
+        }
+        bounds[levels[level] + index] = merged
+    }
+}
+
+extension FitIndex {
+    /// The best node of a search so far.
+    struct Best {
+        /// Larger is better; see ``FitIndex``.
+        var fit = -Double.infinity
+        /// -1 for none.
+        var position: Int32 = -1
+    }
+
+    /// The best node of `range` that fits `ask`, if it is better than `best`. Of equal ones the first
+    /// in the order of `position ^ tie` within the range wins.
+    func search(_ range: Range<Int32>, _ ask: inout ScaledAsk, tie: UInt32, _ best: inout Best) {
+        guard !range.isEmpty else { return }
+        let low = Int(range.lowerBound)
+        let high = Int(range.upperBound)
+        descend(levels.count - 1, 0, low, high, &ask, Int(tie), &best)
+    }
+
+    private func descend(
+        _ level: Int, _ index: Int, _ low: Int, _ high: Int, _ ask: inout ScaledAsk, _ tie: Int,
+        _ best: inout Best
+    ) {
+        guard level > 0 else { return }
+        let below = level - 1
+        let span = Self.fanoutShift * below
+        let first = index << Self.fanoutShift
+        let turn = (tie >> span) & (Self.fanout - 1)
+        for step in 0..<Self.fanout {
+            let child = first + (step ^ turn)
+            let start = child << span
+            guard start < high, start + (1 << span) > low else { continue }
+            let bound = bounds[levels[below] + child]
+            guard bound.cpu >= ask.cpu, bound.memory >= ask.memory, bound.disk >= ask.disk else {
+                continue
+            }
+            let fit = ask.fit(of: bound)
+            guard fit > best.fit else { continue }
+            if below == 0 {
+                best = Best(fit: fit, position: Int32(child))
+            } else {
+                descend(below, child, low, high, &ask, tie, &best)
+            }
+        }
+    }
+}
+
+/// An ask with its factors 10^(−ask/capacity), remembered for the capacity seen last.
+struct ScaledAsk {
+    let cpu: Int32
+    let memory: Int32
+    let disk: Int32
+    private var capacityCPU: Int32 = -1
+    private var capacityMemory: Int32 = -1
+    private var factorCPU = 1.0
+    private var factorMemory = 1.0
+
+    init(_ ask: Capacity) {
+        cpu = Int32(clamping: ask.cpu)
+        memory = Int32(clamping: ask.memory)
+        disk = Int32(clamping: ask.disk)
+    }
+
+    @inline(__always)
+    mutating func fit(of bound: FitIndex.Bound) -> Double {
+        if bound.capacityCPU != capacityCPU {
+            capacityCPU = bound.capacityCPU
+            factorCPU = Self.factor(cpu, capacityCPU)
+        }
+        if bound.capacityMemory != capacityMemory {
+            capacityMemory = bound.capacityMemory
+            factorMemory = Self.factor(memory, capacityMemory)
+        }
+        return bound.powerCPU * factorCPU + bound.powerMemory * factorMemory
+    }
+
+    private static func factor(_ ask: Int32, _ capacity: Int32) -> Double {
+        capacity > 0 ? Exponentials.pow10(-Double(ask) / Double(capacity)) : 1
+    }
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import MartletAPI
+
+/// What a group asks of devices, with the task of each request.
+struct DeviceAsk: Sendable {
+    struct Request: Sendable {
+        let task: Int
+        let matcher: DeviceMatcher
+    }
+
+    let requests: [Request]
+    /// Requests in the order of assignment: the larger first, since they find fewer groups.
+    let order: [Int]
+
+    init(_ group: TaskGroup) {
+        var requests: [Request] = []
+        for (index, task) in group.tasks.enumerated() {
+            for device in task.resources.devices {
+                requests.append(Request(task: index, matcher: DeviceMatcher(device)))
+            }
+        }
+        self.requests = requests
+        order = requests.indices.sorted {
+            (-requests[$0].matcher.count, $0) < (-requests[$1].matcher.count, $1)
+        }
+    }
+
+    var isEmpty: Bool { requests.isEmpty }
+}
+
+/// The devices of one placement: for each request a group and instances of it.
+struct DeviceAssignment: Sendable {
+    /// By request.
+    var groups: [Int]
+    var instances: [[Int]]
+    /// Σ matched weights / Σ|weights|; nil if no request has affinities.
+    var affinity: Double?
+
+    /// Chooses for each request one matching group: by affinity, then the one with the fewest free
+    /// instances that still fits, so that large groups stay whole. nil if a request finds none.
+    /// `devices` is changed as the choice goes.
+    static func make(
+        _ ask: DeviceAsk, on node: Node, in devices: inout NodeDevices
+    ) -> DeviceAssignment? {
+        var result = DeviceAssignment(
+            groups: Array(repeating: -1, count: ask.requests.count),
+            instances: Array(repeating: [], count: ask.requests.count))
+        var matched = 0
+        var weights = 0
+        for index in ask.order {
+            let matcher = ask.requests[index].matcher
+            guard let group = choose(matcher, on: node, in: devices) else { return nil }
+            let instances = devices.pick(matcher.count, of: group)
+            devices.take(instances, of: group)
+            result.groups[index] = group
+            result.instances[index] = instances
+            guard matcher.hasAffinities else { continue }
+            matched += matcher.matchedWeight(node.resources.devices[group])
+            weights += matcher.weightSum
+        }
+        if weights > 0 { result.affinity = Double(matched) / Double(weights) }
+        return result
+    }
+
+    private static func choose(
+        _ matcher: DeviceMatcher, on node: Node, in devices: NodeDevices
+    ) -> Int? {
+        var best: (group: Int, weight: Int, free: Int)?
+        for (index, group) in node.resources.devices.enumerated() {
+            let free = devices.groups[index].free
+            guard free >= matcher.count, matcher.matches(group) else { continue }
+            let weight = matcher.hasAffinities ? matcher.matchedWeight(group) : 0
+            if let known = best, (-known.weight, known.free) <= (-weight, free) { continue }
+            best = (index, weight, free)
+        }
+        return best?.group
+    }
+
+    /// As the allocation carries it.
+    func devices(of task: Int, ask: DeviceAsk, node: Node) -> [AllocatedDevice] {
+        ask.requests.indices.filter { ask.requests[$0].task == task }.map { index in
+            let group = node.resources.devices[groups[index]]
+            return AllocatedDevice(
+                vendor: group.vendor, type: group.type, name: group.name,
+                deviceIDs: instances[index].map { group.instances[$0].id })
+        }
+    }
+}

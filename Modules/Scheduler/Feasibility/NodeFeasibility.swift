@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import MartletAPI
+
+/// What a node must be for a group, checked in the order in which metrics blame: constraints, drivers,
+/// volumes, devices, network. What is in use on the node plays no part.
+struct NodeFeasibility: Sendable {
+    private let signature: GroupSignature
+    private let constraints: [Condition]
+    private let devices: [DeviceMatcher]
+    private let datacenters: DatacenterNames
+
+    init(_ signature: GroupSignature) {
+        self.signature = signature
+        constraints = signature.constraints.map(Condition.init)
+        devices = signature.devices.map(DeviceMatcher.init)
+        datacenters = DatacenterNames(signature.datacenters)
+    }
+
+    /// Whether two nodes of one class may come out differently.
+    var isEscaped: Bool { constraints.contains(where: \.isUnique) }
+
+    /// Whether the node is of the job's datacenters and pool: if not it is never looked at.
+    func isInScope(_ node: Node) -> Bool {
+        (signature.nodePool == Job.nodePoolAll || signature.nodePool == node.nodePool)
+            && datacenters.contains(node.datacenter)
+    }
+
+    /// The first reason against the node, as metrics name it; nil if there is none.
+    func objection(to node: Node) -> String? {
+        for constraint in constraints where !constraint.holds(for: node) {
+            return constraint.text
+        }
+        guard signature.drivers.allSatisfy({ Self.has(driver: $0, node) }) else {
+            return "missing drivers"
+        }
+        guard signature.volumes.allSatisfy({ Self.has(volume: $0, node) }) else {
+            return "missing compatible host volumes"
+        }
+        guard hasDevices(node) else { return "missing devices" }
+        return hasNetwork(node) ? nil : "missing network"
+    }
+
+    /// Nodes of old describe their drivers in attributes alone.
+    private static func has(driver: String, _ node: Node) -> Bool {
+        if let state = node.drivers[driver] { return state.isDetected && state.isHealthy }
+        guard let text = node.attributes["driver.\(driver)"] else { return false }
+        return text == "1" || text == "true"
+    }
+
+    private static func has(volume: VolumeRequest, _ node: Node) -> Bool {
+        guard volume.type.isEmpty || volume.type == "host" else { return false }
+        guard let owned = node.hostVolumes[volume.source] else { return false }
+        return volume.isReadOnly || !owned.isReadOnly
+    }
+
+    /// Whether each request finds enough healthy instances in one group, whoever uses them. Requests
+    /// are counted together, so that eight requests for a whole card need eight cards.
+    private func hasDevices(_ node: Node) -> Bool {
+        guard !devices.isEmpty else { return true }
+        var left = node.resources.devices.map { $0.instances.count(where: \.isHealthy) }
+        for request in devices {
+            let fits = left.indices.filter {
+                left[$0] >= request.count && request.matches(node.resources.devices[$0])
+            }
+            guard let group = fits.min(by: { left[$0] < left[$1] }) else { return false }
+            left[group] -= request.count
+        }
+        return true
+    }
+
+    private func hasNetwork(_ node: Node) -> Bool {
+        switch signature.networkMode {
+        case "", "host", "none": break
+        case let mode:
+            let modes =
+                node.resources.networks.map(\.mode) + node.resources.nodeNetworks.map(\.mode)
+            guard modes.contains(mode) else { return false }
+        }
+        return signature.hostNetworks.allSatisfy { alias in
+            node.resources.nodeNetworks.contains { $0.addresses.contains { $0.alias == alias } }
+        }
+    }
+}
+
+/// Names of datacenters, each of which may hold `*` for any text.
+struct DatacenterNames: Sendable {
+    private let names: [String]
+
+    init(_ names: [String]) {
+        self.names = names
+    }
+
+    func contains(_ datacenter: String) -> Bool {
+        names.contains {
+            $0 == datacenter || ($0.utf8.contains(0x2A) && Self.matches($0, datacenter))
+        }
+    }
+
+    /// Pieces between the asterisks must follow each other; the first and the last are at the ends.
+    private static func matches(_ pattern: String, _ text: String) -> Bool {
+        let pieces = pattern.split(separator: "*", omittingEmptySubsequences: false)
+        var rest = Substring(text)
+        for (index, piece) in pieces.enumerated() {
+            if index == 0 {
+                guard rest.hasPrefix(piece) else { return false }
+                rest = rest.dropFirst(piece.count)
+            } else if index == pieces.count - 1 {
+                return rest.hasSuffix(piece)
+            } else if !skip(past: piece, in: &rest) {
+                return false
+            }
+        }
+        return rest.isEmpty
+    }
+
+    private static func skip(past piece: Substring, in rest: inout Substring) -> Bool {
+        while !rest.hasPrefix(piece) {
+            guard !rest.isEmpty else { return false }
+            rest.removeFirst()
+        }
+        rest = rest.dropFirst(piece.count)
+        return true
+    }
+}

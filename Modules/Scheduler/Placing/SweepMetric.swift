@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+internal import MartletAPI
+
+/// Metrics of single nodes.
+enum SweepMetric {
+    static func single(_ node: Node, fit: Double) -> PlacementMetric {
+        var metric = base(node)
+        metric.scores = [
+            PlacementMetric.NodeScore(
+                nodeID: node.id, scores: ["binpack": fit], normalized: fit)
+        ]
+        return metric
+    }
+
+    static func filtered(_ node: Node, _ reason: String) -> PlacementMetric {
+        var metric = base(node)
+        metric.nodesFiltered = 1
+        metric.constraintFiltered = [reason: 1]
+        if !node.nodeClass.isEmpty { metric.classFiltered = [node.nodeClass: 1] }
+        return metric
+    }
+
+    static func exhausted(_ node: Node, _ dimension: String) -> PlacementMetric {
+        var metric = base(node)
+        exhaust(&metric, node, dimension)
+        return metric
+    }
+
+    static func exhaust(_ metric: inout PlacementMetric, _ node: Node, _ dimension: String) {
+        metric.nodesExhausted += 1
+        metric.dimensionExhausted[dimension, default: 0] += 1
+        if !node.nodeClass.isEmpty { metric.classExhausted[node.nodeClass, default: 0] += 1 }
+    }
+
+    private static func base(_ node: Node) -> PlacementMetric {
+        var metric = PlacementMetric()
+        metric.nodesEvaluated = 1
+        metric.nodesAvailable = [node.datacenter: 1]
+        return metric
+    }
+}
+
+extension GroupSweep {
+    /// Of a placement: who competed, with the scores of the best. The first instance of a sweep names
+    /// the five best nodes; later ones name the winner, whose runners-up are mostly the same.
+    func successMetric(
+        _ choice: Choice, _ extras: ExtraAssignment, isPenalized: Bool
+    ) -> Shared<PlacementMetric> {
+        var metric = set.baseMetric(view)
+        addRefusals(&metric)
+        metric.scores = [score(choice, extras, isPenalized: isPenalized)]
+        if isFirst {
+            for runner in runnersUp(choice) {
+                metric.scores.append(score(runner, ExtraAssignment(), isPenalized: false))
+            }
+        }
+        return Shared(metric)
+    }
+
+    /// The next best nodes after the winner, which is hidden while they are looked for.
+    private func runnersUp(_ winner: Choice) -> [Choice] {
+        var result: [Choice] = []
+        var hidden = [winner.slot]
+        hide(winner.slot)
+        while result.count < PlacementMetric.scoresMax - 1, let next = best() {
+            result.append(next)
+            hidden.append(next.slot)
+            hide(next.slot)
+        }
+        for slot in hidden { track(slot) }
+        return result
+    }
+
+    private func score(
+        _ choice: Choice, _ extras: ExtraAssignment, isPenalized: Bool
+    ) -> PlacementMetric.NodeScore {
+        let slot = choice.slot
+        let position = view.layout.positions[Int(slot)]
+        var scores = SortedMap<Double>()
+        if set.lane(at: position, view.layout) >= 0 {
+            let shape = set.lanes[Int(set.lane(at: position, view.layout))]
+            if set.affinityWeights > 0 {
+                scores["node-affinity"] =
+                    Double(shape.affinityWeight) / Double(set.affinityWeights)
+            }
+            if !spreads.isEmpty {
+                let spread = spreadScore(shape.values)
+                if spread != 0 { scores["allocation-spread"] = spread }
+            }
+        }
+        var ask = scaled
+        scores["binpack"] = FitScore.score(
+            ask.fit(of: view.plainBound(slot, algorithm)), algorithm)
+        if let devices = extras.devices {
+            if let affinity = devices.affinity { scores["devices"] = affinity }
+            if ranksDevices {
+                scores["device-packing"] = DevicePacking.score(devices, slot, compiled, view)
+            }
+        } else if ranksDevices, compiled.devices.isEmpty,
+            let kept = DevicePacking.withoutDevices(slot, compiled, view)
+        {
+            scores["device-packing"] = kept
+        }
+        let collisions = view.collisions[Int(slot)]
+        if collisions > 0 {
+            scores["job-anti-affinity"] =
+                -Double(collisions + 1) / Double(max(1, compiled.group.count))
+        }
+        if isPenalized { scores["node-reschedule-penalty"] = -1 }
+        return PlacementMetric.NodeScore(
+            nodeID: view.nodes[Int(slot)]?.value.id ?? UniqueID(high: 0, low: 0), scores: scores,
+            normalized: choice.score)
+    }
+
+    private func addRefusals(_ metric: inout PlacementMetric) {
+        guard !refusals.isEmpty else { return }
+        for slot in refusals.keys {
+            guard let node = view.nodes[Int(slot)]?.value, let dimension = refusals[slot] else {
+                continue
+            }
+            SweepMetric.exhaust(&metric, node, dimension)
+        }
+    }
+
+    /// Of an eviction: the node after it, with the score of its victims.
+    func evictionMetric(
+        _ slot: Int32, _ node: Node, _ victims: [Shared<Allocation>]
+    ) -> Shared<PlacementMetric> {
+        var metric =
+            placer.job.type.isSystem ? SweepMetric.single(node, fit: 0) : set.baseMetric(view)
+        let bound = view.plainBound(slot, algorithm)
+        var ask = scaled
+        let fit = FitScore.score(ask.fit(of: bound), algorithm)
+        let preemption = FitScore.preemption(victims: victims.map(\.value.priority))
+        metric.scores = [
+            PlacementMetric.NodeScore(
+                nodeID: node.id, scores: ["binpack": fit, "preemption": preemption],
+                normalized: (fit + preemption) / 2)
+        ]
+        return Shared(metric)
+    }
+
+    /// Why no node was found: each node in scope is counted once, as filtered or as exhausted.
+    func failureMetric() -> Shared<PlacementMetric> {
+        if let failure { return failure }
+        var metric = set.baseMetric(view)
+        settleLanes()
+        for position in view.layout.slots.indices {
+            let slot = view.layout.slots[position]
+            guard view.isReady[Int(slot)], let node = view.nodes[Int(slot)]?.value else { continue }
+            let lane = set.lane(at: Int32(position), view.layout)
+            guard lane >= 0 else { continue }
+            if let reason = distinctReason(slot, lane) {
+                metric.nodesFiltered += 1
+                metric.constraintFiltered[reason, default: 0] += 1
+                if !node.nodeClass.isEmpty {
+                    metric.classFiltered[node.nodeClass, default: 0] += 1
+                }
+            } else {
+                SweepMetric.exhaust(&metric, node, exhaustion(slot))
+            }
+        }
+        let shared = Shared(metric)
+        failure = shared
+        return shared
+    }
+
+    private func distinctReason(_ slot: Int32, _ lane: Int32) -> String? {
+        if isDistinctTaken(slot) { return Constraint.distinctHosts }
+        guard lanes[Int(lane)].isClosed else { return nil }
+        let values = set.lanes[Int(lane)].values
+        for (index, count) in distinct.enumerated() where !count.admits(values[count.property]) {
+            let attribute = compiled.distinct.properties[index].attribute
+            return "\(Constraint.distinctProperty): \(attribute)"
+        }
+        return nil
+    }
+
+    private func exhaustion(_ slot: Int32) -> String {
+        let free = view.capacities[Int(slot)] - view.used[Int(slot)]
+        if !compiled.hasExtras {
+            if free.cpu < compiled.size.cpu { return "cpu" }
+            return free.memory < compiled.size.memory ? "memory" : "disk"
+        }
+        if let known = refusals[slot] { return known }
+        guard let trial = NodeTrial(slot, view: view) else { return "node" }
+        if let shortage = trial.shortage(for: compiled) { return shortage }
+        if case .failure(let shortage) = trial.assign(compiled, seed: 0) {
+            return shortage.dimension
+        }
+        return "node"
+    }
+}
