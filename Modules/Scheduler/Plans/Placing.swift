@@ -28,3 +28,5 @@ package protocol Placing {
     /// What the search learned about classes of nodes.
     func eligibility(of group: Int) -> ClassEligibility
 }
+
+extension Placer: Placing {}
