@@ -191,40 +191,41 @@ extension GroupReconciler {
         desired.ignore += count - pools.staying.count
     }
 
-    /// The surplus goes: first who shares a number with another one, then who migrates anyway, then
-    /// the highest numbers.
+    /// Of those who share a number all but one go; then the surplus: who migrates anyway, then the
+    /// highest numbers.
     private mutating func stopSurplus() {
         let counted = counted
-        var surplus =
-            counted.count + pools.migrating.count + pools.rescheduling.count
-            + pools.awaited.count - count
-        guard surplus > 0 else { return }
-        var leaving: Set<UniqueID> = []
-        func leave(_ allocations: some Sequence<Shared<Allocation>>) {
-            for allocation in allocations where surplus > 0 {
-                if leaving.insert(allocation.value.id).inserted { surplus -= 1 }
-            }
-        }
         // Batch instances that have ended well cannot be taken back.
         let removable = counted.filter { !$0.value.isTerminal || $0.value.clientStatus == .failed }
-        leave(duplicates(among: removable))
-        leave(pools.migrating.reversed())
-        leave(highestFirst(removable + pools.rescheduling + pools.awaited))
+        var leaving = Set(duplicates(among: removable).map(\.value.id))
+        var surplus =
+            counted.count + pools.migrating.count + pools.rescheduling.count
+            + pools.awaited.count - leaving.count - count
+        let order =
+            pools.migrating.reversed()
+            + highestFirst(removable + pools.rescheduling + pools.awaited)
+        for allocation in order where surplus > 0 {
+            if leaving.insert(allocation.value.id).inserted { surplus -= 1 }
+        }
         remove(leaving)
     }
 
-    /// All but the best of each number: a promoted canary is better than what it replaces, the
-    /// present version better than another one, the newer better than the older.
-    private func duplicates(among instances: [Shared<Allocation>]) -> [Shared<Allocation>] {
+    /// All but the best of each number: one that stays is better than one that is replaced anyway, a
+    /// promoted canary better than what it stands for, the present version better than another one,
+    /// the newer better than the older.
+    private func duplicates(among staying: [Shared<Allocation>]) -> [Shared<Allocation>] {
         let promoted = Set(state.isPromoted ? canaries.map(\.value.id) : [])
+        let stays = Set(staying.map(\.value.id))
         func rank(_ held: Shared<Allocation>) -> (Int, Int, UInt64, UniqueID) {
             let allocation = held.value
             let isCurrent = UpdateCheck.isSameVersion(allocation.job.value, job.value)
+            let standing = promoted.contains(allocation.id) ? 2 : 0
             return (
-                promoted.contains(allocation.id) ? 1 : 0, isCurrent ? 1 : 0,
+                standing + (stays.contains(allocation.id) ? 1 : 0), isCurrent ? 1 : 0,
                 allocation.createIndex, allocation.id
             )
         }
+        let instances = staying + pools.migrating + pools.rescheduling
         var best: [Int: Shared<Allocation>] = [:]
         for held in instances {
             if let other = best[held.value.index], rank(other) >= rank(held) { continue }

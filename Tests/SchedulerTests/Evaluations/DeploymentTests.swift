@@ -88,6 +88,22 @@ import Testing
         #expect(world.propose(world.evaluation(.nodeUpdate)).plan.isEmpty)
     }
 
+    /// What broke: with a count raised in the version that had canaries, a promoted canary and the
+    /// instance that it stood for both stayed, under one number, since together they came to the count.
+    @Test("A promoted canary takes its number even when there are too few instances")
+    func raisedCount() {
+        var world = world(count: 2, .parallel(2, canary: 1))
+        world.run(
+            world.register(.fixture(count: 3, cpu: 200, update: .parallel(2, canary: 1))))
+        world.makeHealthy()
+        promote(&world)
+        world.run(world.evaluation(.deploymentWatcher))
+        world.makeHealthy()
+        world.run(world.evaluation(.deploymentWatcher))
+
+        #expect(world.live().map(\.index) == [0, 1, 2] && versions(world) == [1, 1, 1])
+    }
+
     @Test("While canaries run, a lost instance of the older version comes back as that")
     func olderVersion() throws {
         var world = world()

@@ -7,12 +7,13 @@ import Testing
 /// evaluation, and once nothing happens any more, nothing is left to do.
 @Suite("J6: random histories") struct HistoryTests {
     private struct History {
-        var world = World(nodes: 6)
+        var world: World
         var sequence: SeededSequence
         /// What was done, for a failure's message.
         var steps: [String] = []
 
-        init(seed: UInt64) {
+        init(seed: UInt64, isIndexed: Bool) {
+            world = World(nodes: 6, isIndexed: isIndexed)
             sequence = SeededSequence(seed: seed)
             world.preemption.serviceSchedulerEnabled = sequence.next(below: 2) == 0
             world.preemption.batchSchedulerEnabled = sequence.next(below: 2) == 0
@@ -148,16 +149,29 @@ import Testing
         #expect(Set(numbers).count == numbers.count, "\(id): \(numbers) after \(steps)")
     }
 
-    @Test("Instances, and what waits for a place, come to the count", arguments: 0..<60)
-    func invariants(seed: UInt64) {
-        var history = History(seed: seed)
+    @Test(
+        "Instances, and what waits for a place, come to the count",
+        arguments: [false, true], 0..<50)
+    func invariants(isIndexed: Bool, seed: UInt64) {
+        var history = History(seed: seed, isIndexed: isIndexed)
         for _ in 0..<40 {
             history.step()
             check(history.world, history.steps)
         }
         #expect(history.world.rejections == 0, "every plan was made on the newest state")
+        checkVictims(history.world)
         calm(&history)
         for id in ["a", "b", "c"] { checkCount(history.world, id, history.steps) }
+    }
+
+    /// F18: nobody is evicted for less than ten priorities more, or by its own job.
+    private func checkVictims(_ world: World) {
+        for plan in world.plans {
+            for victim in plan.nodes.flatMap(\.evictions).map(\.allocation.value) {
+                #expect(victim.priority + 10 <= plan.priority)
+                #expect(victim.jobKey != plan.job?.value.key)
+            }
+        }
     }
 
     /// All nodes are well, all deployments are over, everything runs, and time passes.
@@ -227,10 +241,10 @@ import Testing
         )
     }
 
-    @Test("The same history has the same plans", arguments: [3, 4, 5])
-    func deterministic(seed: UInt64) {
+    @Test("The same history has the same plans", arguments: [false, true], [3, 4, 5])
+    func deterministic(isIndexed: Bool, seed: UInt64) {
         func plans() -> [Plan] {
-            var history = History(seed: seed)
+            var history = History(seed: seed, isIndexed: isIndexed)
             for _ in 0..<40 { history.step() }
             return history.world.plans
         }

@@ -18,9 +18,12 @@ struct World {
     var plans: [Plan] = []
     /// Nodes whose part of a plan was refused.
     var rejections = 0
+    /// Who finds nodes: the index over the cluster, or the one that tries them all.
+    private let view: ClusterView?
     private var evaluationCount = 0
 
-    init(nodes: Int = 0) {
+    init(nodes: Int = 0, isIndexed: Bool = false) {
+        view = isIndexed ? ClusterView() : nil
         for number in 0..<nodes { add(.fixture(number + 1)) }
     }
 
@@ -32,6 +35,7 @@ struct World {
         node.modifyIndex = index
         nodes[node.id] = node
         ledger.apply(node)
+        view?.apply(node)
     }
 
     mutating func change(node number: Int, _ change: (inout Node) -> Void) {
@@ -118,18 +122,31 @@ struct World {
     // MARK: Evaluating
 
     func propose(_ evaluation: Evaluation, attempt: Int = 1) -> Scheduling.Proposal {
+        let input = Scheduling.Input(
+            input(evaluation), token: .id(1), snapshotIndex: index, attempt: attempt)
+        guard let view else { return proposeNaively(input) }
+        var configuration = SchedulerConfiguration()
+        configuration.preemptionConfig = preemption
+        var placers: [Placer] = []
+        defer { for placer in placers.reversed() { placer.undo() } }
+        return Scheduling.evaluate(input) { job, seed in
+            let placer = Placer(
+                view: view, job: job.value, configuration: configuration, seed: seed)
+            placers.append(placer)
+            return placer
+        }
+    }
+
+    private func proposeNaively(_ input: Scheduling.Input) -> Scheduling.Proposal {
         let picture = NaivePlacer.Picture(allocations.values)
         let evicts =
-            switch evaluation.type {
+            switch input.reconcile.evaluation.type {
             case .service: preemption.serviceSchedulerEnabled
             case .batch: preemption.batchSchedulerEnabled
             case .system: preemption.systemSchedulerEnabled
             case .sysbatch: preemption.sysBatchSchedulerEnabled
             }
-        return Scheduling.evaluate(
-            Scheduling.Input(
-                input(evaluation), token: .id(1), snapshotIndex: index, attempt: attempt)
-        ) { job, _ in
+        return Scheduling.evaluate(input) { job, _ in
             NaivePlacer(
                 job.value, nodes: Array(nodes.values), evicts: evicts, picture: picture)
         }
@@ -251,8 +268,10 @@ struct World {
     }
 
     private mutating func set(_ allocation: Allocation) {
-        allocations[allocation.id] = Shared(allocation)
+        let held = Shared(allocation)
+        allocations[allocation.id] = held
         ledger.apply(allocation)
+        view?.apply(held)
     }
 
     mutating func tell(_ id: UniqueID, _ status: Allocation.ClientStatus) {
