@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+import MartletScheduler
+import Testing
+
+@Suite("Regular expressions") struct PatternTests {
+    @Test(
+        "What matches",
+        arguments: [
+            ("abc", "xabcx"), ("^abc$", "abc"), ("a|b", "b"), ("a*b", "aaab"), ("(?:ab)+$", "abab"),
+            ("a{2,3}$", "aaa"), ("a{2}", "aa"), ("a{2,}", "aaaa"), ("[a-c]+x", "abcx"),
+            ("[^a-c]", "d"), ("[]a]", "]"), (#"\d+\.\d"#, "12.5"), (#"\bcat\b"#, "a cat."),
+            ("(?i)ABC", "aBc"), ("(?s)a.b", "a\nb"), ("(?m)^b", "a\nb"), ("a??b", "b"),
+            (#"\x41\x{42}"#, "AB"), (#"\Qa.b\E"#, "a.b"), ("[[:alpha:]]+1", "abc1"),
+            ("(?P<name>x)", "x"), ("", "anything"), ("a{,2}", "a{,2}"), ("é", "café"),
+            ("^(a|b|)$", ""), (#"[\d\-x]+$"#, "1-x"), ("(?i:A)b", "ab"),
+        ])
+    func matching(source: String, text: String) throws {
+        #expect(try #require(Pattern(source)).matches(text))
+    }
+
+    @Test(
+        "What does not",
+        arguments: [
+            ("^abc$", "abcd"), ("a{2}$", "a"), ("[^a]", "a"), (".", "\n"), (#"\bcat\b"#, "cats"),
+            ("(?i:A)b", "aB"), ("a.b", "a\nb"), (#"\Aab\z"#, "ab\n"), ("a+", "b"),
+        ])
+    func refusing(source: String, text: String) throws {
+        #expect(try #require(Pattern(source)).matches(text) == false)
+    }
+
+    @Test(
+        "What is no expression",
+        arguments: [
+            "(", ")", "[a", "*a", "a**", "a{3,2}", #"(a)\1"#, "(?=a)", "(?<!a)b", #"\p"#, "[z-a]",
+            "a{1001}", #"\"#, "((a{100}){100}){100}", "(?X)a", "[[:nope:]]",
+        ])
+    func malformed(source: String) {
+        #expect(Pattern(source) == nil)
+    }
+
+    @Test("What would take a backtracking engine for ever takes a moment")
+    func hostile() throws {
+        let nested = try #require(Pattern("^(a+)+$"))
+        #expect(!nested.matches(String(repeating: "a", count: 4000) + "b"))
+        let alternatives = try #require(Pattern("(a|aa|aaa)*c"))
+        #expect(!alternatives.matches(String(repeating: "a", count: 4000)))
+        let empty = try #require(Pattern("(((a*)*)*)*b"))
+        #expect(!empty.matches(String(repeating: "a", count: 1000)))
+        #expect(Pattern(String(repeating: "(", count: 1000)) == nil)
+        #expect(Pattern(String(repeating: "a", count: 2000)) == nil)
+        #expect(!nested.matches(String(repeating: "a", count: 5000)))
+    }
+}
+
+@Suite("Powers without a C library") struct ExponentialTests {
+    @Test("Known values")
+    func values() {
+        #expect(Exponentials.pow10(0) == 1)
+        for (exponent, power) in [(1.0, 10.0), (2, 100), (-1, 0.1), (0.5, 3.162_277_660_168_379_5)]
+        {
+            #expect(abs(Exponentials.pow10(exponent) / power - 1) < 4e-15)
+        }
+        #expect(abs(Exponentials.exp(1) / 2.718_281_828_459_045 - 1) < 4e-15)
+        #expect(Exponentials.pow2(10) == 1024)
+        #expect(Exponentials.pow2(5000).isFinite)
+        #expect(
+            [0, 1, 2, 3, 4, 5, 1024, 1025].map(Exponentials.ceilLog2) == [0, 0, 1, 2, 2, 3, 10, 11])
+    }
+
+    @Test("10^a · 10^b is 10^(a+b), as the index assumes")
+    func products() {
+        var sequence = SeededSequence(seed: 3)
+        for _ in 0..<1000 {
+            let a = Double(sequence.next(below: 1000)) / 1000
+            let b = Double(sequence.next(below: 1000)) / 1000
+            let ratio =
+                Exponentials.pow10(a) * Exponentials.pow10(-b) / Exponentials.pow10(a - b)
+            #expect(abs(ratio - 1) < 1e-14)
+        }
+    }
+}
