@@ -20,6 +20,11 @@ package enum ConfigurationKind: String, Sendable {
     case policy = "ACL policy"
     case role = "ACL role"
     case bootstrap = "ACL bootstrap"
+    case job
+    case node
+    case allocations
+    case evaluation
+    case deployment
 
     /// A 400 that tells what is wrong with the body, in Nomad's form.
     package func malformed(_ why: String) -> APIError {

@@ -5,17 +5,17 @@ import MartletJSON
 /// regard to case, unknown ones ignored, absent or `null` ones take the documented default, and a
 /// value of a wrong type is a 400 that names the field (`operator-api.md`, section 0).
 struct BodyFields {
-    private let node: JSONNode
-    private let kind: ConfigurationKind
+    let node: JSONNode
+    let kind: ConfigurationKind
     /// Names of the objects around, each with a point after it, as Go prints them.
-    private let path: String
+    let path: String
 
     /// - Throws: 400 unless the body is an object or `null`.
     init(_ node: JSONNode, of kind: ConfigurationKind) throws(APIError) {
         try self.init(node, kind, path: "")
     }
 
-    private init(
+    init(
         _ node: JSONNode, _ kind: ConfigurationKind, path: String
     ) throws(APIError) {
         switch node.value {
@@ -81,7 +81,7 @@ struct BodyFields {
         return objects
     }
 
-    private func elements(_ name: String, max: Int) throws(APIError) -> [JSONNode] {
+    func elements(_ name: String, max: Int) throws(APIError) -> [JSONNode] {
         guard let value = value(name) else { return [] }
         guard case .array(let elements) = value else { throw mismatch(name, value, "array") }
         guard elements.count <= max else {
@@ -124,13 +124,13 @@ struct BodyFields {
     }
 
     /// nil if absent or `null`.
-    private func value(_ name: String) -> JSONValue? {
+    func value(_ name: String) -> JSONValue? {
         guard let value = node.member(name)?.value else { return nil }
         if case .null = value { return nil }
         return value
     }
 
-    private func mismatch(_ name: String, _ value: JSONValue, _ type: String) -> APIError {
+    func mismatch(_ name: String, _ value: JSONValue, _ type: String) -> APIError {
         let given =
             switch value {
             case .number(let number): "number \(number.text)"

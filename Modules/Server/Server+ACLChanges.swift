@@ -202,7 +202,8 @@ extension CommandResult {
         switch self {
         case .applied, .unchanged: nil
         case .aclRefused(let refusal): .text(refusal.status, refusal.description)
-        case .casFailed, .refused: .text(500, "the command was not understood: \(self)")
+        case .casFailed, .refused, .schedulerRefused:
+            .text(500, "the command was not understood: \(self)")
         }
     }
 }

@@ -357,7 +357,8 @@ extension Server {
         case .setScheduler(let configuration, let cas, _):
             return .setScheduler(configuration, cas: cas, by: author)
         case .initializeAutopilot, .initializeScheduler, .putServer, .removeServer, .restoreBegin,
-            .restoreChunk, .restoreEnd, .recordEvent, .recordLeader, .setUpgradeBaseline, .acl:
+            .restoreChunk, .restoreEnd, .recordEvent, .recordLeader, .setUpgradeBaseline, .acl,
+            .scheduling:
             return command
         }
     }
@@ -375,6 +376,8 @@ extension Server {
         case .refused(let reason):
             return .text(500, "the command was not understood: \(reason)")
         case .aclRefused(let refusal):
+            return .text(400, refusal.description)
+        case .schedulerRefused(let refusal):
             return .text(400, refusal.description)
         }
         if isAutopilot { return encode(JSONBool(isUpdated), call) }

@@ -54,7 +54,8 @@ final class StateRestorer {
             switch outcome {
             case .applied(.applied(let index), _): self.go(on: step, index)
             case .applied(.refused(let reason), _): self.done(.refused(reason))
-            case .applied(.casFailed, _), .applied(.unchanged, _), .applied(.aclRefused, _):
+            case .applied(.casFailed, _), .applied(.unchanged, _), .applied(.aclRefused, _),
+                .applied(.schedulerRefused, _):
                 preconditionFailure("no result of \(step)")
             case .refused(.busy): self.wait(step, triesLeft)
             case .refused(.tooLarge(let limit)):

@@ -185,6 +185,10 @@ struct StateReader {
         try read { (bytes) throws(ByteError) in try bytes.readUInt8() }
     }
 
+    mutating func uint16() throws(StateError) -> UInt16 {
+        try read { (bytes) throws(ByteError) in try bytes.readUInt16() }
+    }
+
     mutating func uint32() throws(StateError) -> UInt32 {
         try read { (bytes) throws(ByteError) in try bytes.readUInt32() }
     }

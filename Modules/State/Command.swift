@@ -26,11 +26,13 @@ import MartletBytes
 /// | 12   | setUpgradeBaseline  | 1: whether cas follows; 8: cas;                   |
 /// |      |                     | 1: whether a number follows; 8: the number        |
 /// | 13…  | acl                 | those of ``ACLCommand``                           |
+/// | 23…  | scheduling          | those of ``SchedulerCommand``                     |
 ///
 /// Kinds 1 to 6 came with version 1, 7 to 9 with version 2, 10 to 12 with version 3, 13 to 22 with
 /// version 4. Version 3 also has kinds 1 and 3 with an author before the configuration, and kind 5
 /// with a zone or an upgrade version; version 4 has kind 7 of a state beyond the bound of version 2,
-/// and kind 9 of a state with ACL tables. Without those they stay what they were.
+/// and kind 9 of a state with ACL tables. Without those they stay what they were. Kinds 23 to 40 came
+/// with version 5.
 ///
 /// A kind that is added, or a field, takes the next version. It is proposed only once every server
 /// of the configuration reads that version: an older one would refuse what the others apply.
@@ -59,9 +61,10 @@ package enum Command: Equatable, Sendable {
     /// ``State/upgradeBaselineIndex``.
     case setUpgradeBaseline(UInt64?, cas: UInt64?)
     case acl(ACLCommand)
+    case scheduling(SchedulerCommand)
 
     /// The newest version that this program reads.
-    package static let version: UInt8 = 4
+    package static let version: UInt8 = 5
 
     /// The oldest version whose programs can apply this command.
     package var minimumReaderVersion: UInt8 {
@@ -76,6 +79,7 @@ package enum Command: Equatable, Sendable {
         case .restoreEnd(_, let hasACL): hasACL ? Self.aclVersion : Self.restoreVersion
         case .recordEvent, .recordLeader, .setUpgradeBaseline: Self.historyVersion
         case .acl: Self.aclVersion
+        case .scheduling: Self.schedulingVersion
         }
     }
 
@@ -85,6 +89,8 @@ package enum Command: Equatable, Sendable {
     package static let historyVersion: UInt8 = 3
     /// The version that brought tokens, policies and roles.
     package static let aclVersion: UInt8 = 4
+    /// The version that brought nodes, jobs and what is made of them.
+    package static let schedulingVersion: UInt8 = 5
 
     private var kind: UInt8 {
         switch self {
@@ -101,6 +107,7 @@ package enum Command: Equatable, Sendable {
         case .recordLeader: 11
         case .setUpgradeBaseline: 12
         case .acl(let command): command.kind
+        case .scheduling(let command): command.kind
         }
     }
 
@@ -137,6 +144,7 @@ package enum Command: Equatable, Sendable {
             Self.write(optional: cas, to: &writer)
             Self.write(optional: voters, to: &writer)
         case .acl(let command): writer.write(command)
+        case .scheduling(let command): writer.write(command)
         }
         return writer.finish()
     }
@@ -193,6 +201,8 @@ package enum Command: Equatable, Sendable {
         case (4, 9): self = .restoreEnd(restore: try reader.uint64(), hasACL: true)
         case (4, let kind) where ACLCommand.kinds.contains(kind):
             self = .acl(try reader.aclCommand(kind))
+        case (5, let kind) where SchedulerCommand.kinds.contains(kind):
+            self = .scheduling(try reader.schedulerCommand(kind))
         case (let version, let kind):
             throw .malformed("no command \(kind) in version \(version)")
         }
@@ -217,4 +227,6 @@ package enum CommandResult: Equatable, Sendable {
     case refused(String)
     /// It does not fit the tokens, policies and roles that there are.
     case aclRefused(ACLRefusal)
+    /// It does not fit the nodes, jobs, evaluations, allocations and deployments that there are.
+    case schedulerRefused(SchedulerRefusal)
 }

@@ -47,6 +47,16 @@ package struct OrderedTable<Key: Comparable & Sendable, Value: Sendable>: Sendab
         return replaced
     }
 
+    /// Edits the value at `key` where it stands.
+    ///
+    /// - Returns: what `body` gives; nil if there is no value.
+    @discardableResult
+    package mutating func update<Result>(
+        _ key: Key, _ body: (inout Value) -> Result
+    ) -> Result? {
+        root.update(key, body)
+    }
+
     /// Returns the value that was there.
     @discardableResult
     package mutating func remove(_ key: Key) -> Value? {
@@ -160,6 +170,14 @@ extension OrderedTable {
                 if elements[middle].key < key { low = middle + 1 } else { high = middle }
             }
             return (low, low < elements.count && elements[low].key == key)
+        }
+
+        mutating func update<Result>(
+            _ key: Key, _ body: (inout Value) -> Result
+        ) -> Result? {
+            let (position, isFound) = find(key)
+            if isFound { return body(&elements[position].value) }
+            return isLeaf ? nil : children[position].update(key, body)
         }
 
         /// Inserts below this node; what does not fit in it any more comes back as a split.

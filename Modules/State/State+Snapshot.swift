@@ -37,10 +37,14 @@ import MartletBytes
 /// Version 4, written once there was a token, policy or role: all of version 3, and behind it what
 /// `State+ACLSnapshot.swift` says.
 ///
-/// Values are written as `Codec.swift`, `HistoryCodec.swift` and `ACLCodec.swift` say.
+/// Version 5, written once there was a node, a job or what is made of them: all of version 4, and
+/// behind it what `SchedulerTables+Snapshot.swift` says.
+///
+/// Values are written as `Codec.swift`, `HistoryCodec.swift`, `ACLCodec.swift` and
+/// `SchedulingCodec.swift` say.
 extension State {
     /// The newest version that this program reads.
-    package static let snapshotVersion: UInt8 = 4
+    package static let snapshotVersion: UInt8 = 5
 
     /// Equal states give equal bytes. O(n): meant for a worker, on a copy.
     package func encoded() -> [UInt8] {
@@ -70,11 +74,13 @@ extension State {
         if version > 1 { writeRestores(to: &writer) }
         if version > 2 { writeHistory(to: &writer) }
         if version > 3 { acl.write(to: &writer) }
+        if version > 4 { scheduling.write(to: &writer) }
         return writer.finish()
     }
 
     /// The oldest version that can hold this state.
     private var neededVersion: UInt8 {
+        if scheduling.isKnown { return 5 }
         if acl.isKnown { return 4 }
         if historyIndex > 0 || upgradeBaselineIndex > 0
             || serverTable.contains(where: { $0.value.hasLabels })
@@ -112,6 +118,7 @@ extension State {
         if version > 1 { try readRestores(&reader) }
         if version > 2 { try readHistory(&reader) }
         if version > 3 { acl = try ACLTables(&reader, lastApplied: lastAppliedIndex) }
+        if version > 4 { scheduling = try SchedulerTables(&reader, lastApplied: lastAppliedIndex) }
         try reader.finish()
         // One state has one encoding.
         guard version == neededVersion else {

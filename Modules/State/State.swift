@@ -18,6 +18,11 @@ package struct State: Equatable, Sendable {
         case policies
         case tokens
         case roles
+        case nodes
+        case jobs
+        case evaluations
+        case allocations
+        case deployments
     }
 
     /// Bound of the servers table: far above any Raft configuration.
@@ -44,6 +49,8 @@ package struct State: Equatable, Sendable {
     package internal(set) var upgradeBaselineIndex: UInt64 = 0
     /// Who may do what.
     package internal(set) var acl = ACLTables()
+    /// What runs where, and what shall.
+    package internal(set) var scheduling = SchedulerTables()
 
     package init() {}
 
@@ -65,6 +72,11 @@ package struct State: Equatable, Sendable {
         case .policies: acl.policyIndex
         case .tokens: acl.tokenIndex
         case .roles: acl.roleIndex
+        case .nodes: scheduling.nodeIndex
+        case .jobs: scheduling.jobIndex
+        case .evaluations: scheduling.evaluationIndex
+        case .allocations: scheduling.allocationIndex
+        case .deployments: scheduling.deploymentIndex
         }
     }
 
@@ -138,6 +150,8 @@ package struct State: Equatable, Sendable {
             upgradeBaselineIndex = index
         case .acl(let command):
             return acl.apply(command, at: index)
+        case .scheduling(let command):
+            return scheduling.apply(command, at: index)
         }
         return .applied(modifyIndex: index)
     }

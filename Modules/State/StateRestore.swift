@@ -110,8 +110,8 @@ extension State {
     package var restoreIndex: UInt64? { pendingRestore?.index }
 
     /// The state as a file to restore from: without a restore that is under way, and without what a
-    /// restore does not take, which is the history, the baseline of an upgrade and the labels of
-    /// servers. Where there was never a token, policy or role, programs of command version 2 can
+    /// restore does not take, which is the history, the baseline of an upgrade, the labels of servers,
+    /// and nodes and jobs. Where there was never a token, policy or role, programs of command version 2 can
     /// restore it.
     package func archived() -> [UInt8] {
         var settled = self
@@ -120,6 +120,7 @@ extension State {
         settled.historyIndex = 0
         settled.upgradeBaseline = nil
         settled.upgradeBaselineIndex = 0
+        settled.scheduling = SchedulerTables()
         for server in servers where server.hasLabels {
             settled.serverTable.insert(server.withoutLabels(), at: server.id)
         }

@@ -5,14 +5,14 @@
 /// The job's version, the resources and the metric are shared with the other instances that have the
 /// same; an allocation itself takes some 400 bytes, so that tables and views hold it as ``Shared``.
 package struct Allocation: Equatable, Sendable {
-    package enum DesiredStatus: String, Hashable, Sendable {
+    package enum DesiredStatus: String, Hashable, Sendable, CaseIterable {
         case run
         case stop
         /// It makes room for a more important one.
         case evict
     }
 
-    package enum ClientStatus: String, Hashable, Sendable {
+    package enum ClientStatus: String, Hashable, Sendable, CaseIterable {
         case pending
         case running
         case complete

@@ -2,7 +2,7 @@
 
 /// How far a version of a job has got.
 package struct Deployment: Equatable, Sendable {
-    package enum Status: String, Hashable, Sendable {
+    package enum Status: String, Hashable, Sendable, CaseIterable {
         case running
         case paused
         case failed

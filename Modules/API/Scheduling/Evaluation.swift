@@ -21,7 +21,7 @@ package enum EvaluationTrigger: String, Hashable, Sendable, CaseIterable {
 
 /// A request to the scheduler: look at this job, and bring about what it should be.
 package struct Evaluation: Equatable, Sendable {
-    package enum Status: String, Hashable, Sendable {
+    package enum Status: String, Hashable, Sendable, CaseIterable {
         case pending
         /// It waits for capacity.
         case blocked

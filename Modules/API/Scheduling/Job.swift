@@ -14,7 +14,7 @@ package enum JobType: String, Hashable, Sendable, CaseIterable {
     package var isSystem: Bool { self == .system || self == .sysbatch }
 }
 
-package enum JobStatus: String, Hashable, Sendable {
+package enum JobStatus: String, Hashable, Sendable, CaseIterable {
     case pending
     case running
     case dead

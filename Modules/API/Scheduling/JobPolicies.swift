@@ -49,7 +49,7 @@ package struct RestartPolicy: Hashable, Sendable {
 
 /// Whether and when a failed instance is placed again elsewhere.
 package struct ReschedulePolicy: Hashable, Sendable {
-    package enum DelayFunction: String, Hashable, Sendable {
+    package enum DelayFunction: String, Hashable, Sendable, CaseIterable {
         case constant
         case exponential
         case fibonacci

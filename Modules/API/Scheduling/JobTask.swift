@@ -34,7 +34,7 @@ package struct JobTask: Hashable, Sendable {
 
 /// When a task runs that is not a main one.
 package struct TaskLifecycle: Hashable, Sendable {
-    package enum Hook: String, Hashable, Sendable {
+    package enum Hook: String, Hashable, Sendable, CaseIterable {
         case prestart
         case poststart
         case poststop

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package enum NodeStatus: String, Hashable, Sendable {
+package enum NodeStatus: String, Hashable, Sendable, CaseIterable {
     case initializing
     case ready
     case down
@@ -10,7 +10,7 @@ package enum NodeStatus: String, Hashable, Sendable {
     package var isDown: Bool { self == .down }
 }
 
-package enum SchedulingEligibility: String, Hashable, Sendable {
+package enum SchedulingEligibility: String, Hashable, Sendable, CaseIterable {
     case eligible
     case ineligible
 }
@@ -125,7 +125,7 @@ package struct DrainStrategy: Hashable, Sendable {
 
 /// What became of a drain.
 package struct DrainRecord: Hashable, Sendable {
-    package enum Status: String, Hashable, Sendable {
+    package enum Status: String, Hashable, Sendable, CaseIterable {
         case draining
         case complete
         case canceled

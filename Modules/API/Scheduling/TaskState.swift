@@ -2,7 +2,7 @@
 
 /// What a node says of one task.
 package struct TaskState: Hashable, Sendable {
-    package enum State: String, Hashable, Sendable {
+    package enum State: String, Hashable, Sendable, CaseIterable {
         case pending
         case running
         case dead

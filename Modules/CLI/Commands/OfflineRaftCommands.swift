@@ -237,6 +237,7 @@ private enum EntryText {
         case .recordLeader(let term): "recordLeader \(term.leaderID)"
         case .setUpgradeBaseline: "setUpgradeBaseline"
         case .acl: "acl"
+        case .scheduling: "scheduling"
         }
     }
 }

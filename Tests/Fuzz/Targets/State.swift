@@ -46,6 +46,7 @@ extension FuzzTarget {
         case .unchanged: 3
         case .refused(let why): Features.text(why)
         case .aclRefused(let refusal): Features.text("\(refusal)")
+        case .schedulerRefused(let refusal): Features.text("\(refusal)")
         }
     }
 

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+package import MartletJSON
+
+/// What a node tells of one of its allocations.
+package struct AllocationUpdate: Equatable, Sendable {
+    package var id: UniqueID
+    package var clientStatus: Allocation.ClientStatus
+    package var clientDescription: String
+    package var taskStates: Shared<SortedMap<TaskState>>?
+    /// nil while the node does not know.
+    package var isHealthy: Bool?
+    /// Of its health, in nanoseconds since 1970.
+    package var healthUnixNanoseconds: Int64
+
+    package init(
+        id: UniqueID, clientStatus: Allocation.ClientStatus, clientDescription: String = "",
+        taskStates: SortedMap<TaskState>? = nil, isHealthy: Bool? = nil,
+        healthUnixNanoseconds: Int64 = 0
+    ) {
+        self.id = id
+        self.clientStatus = clientStatus
+        self.clientDescription = clientDescription
+        self.taskStates = taskStates.map { Shared($0) }
+        self.isHealthy = isHealthy
+        self.healthUnixNanoseconds = healthUnixNanoseconds
+    }
+
+    /// Reads a node's body, `{"Alloc": […]}`.
+    ///
+    /// - Throws: 400 that names the field.
+    package static func parse(
+        body: [UInt8], limits: JSONLimits = SchedulingBounds.updateLimits
+    ) throws(APIError) -> [AllocationUpdate] {
+        let fields = try BodyFields(
+            try ConfigurationKind.allocations.parse(body: body, limits: limits), of: .allocations)
+        var updates: [AllocationUpdate] = []
+        for allocation in try fields.objects("Alloc", max: SchedulingBounds.updatesMax) {
+            updates.append(try AllocationUpdate(allocation))
+        }
+        return updates
+    }
+
+    private init(_ fields: BodyFields) throws(APIError) {
+        guard let id = try fields.uniqueID("ID") else { throw fields.refusal("ID", "is missing") }
+        self.init(
+            id: id, clientStatus: try fields.requiredChoice("ClientStatus"),
+            clientDescription: try fields.shortText("ClientDescription"))
+        // Only the servers know that a node is gone.
+        guard clientStatus != .lost else {
+            throw fields.refusal("ClientStatus", "\"lost\" is not a node's to say")
+        }
+        if fields.has("TaskStates") {
+            var states = SortedMap<TaskState>()
+            for task in try fields.objectMap("TaskStates", max: SchedulingBounds.tasksMax) {
+                states[task.key] = try TaskState(task.fields)
+            }
+            taskStates = Shared(states)
+        }
+        let health = try fields.object("DeploymentStatus")
+        isHealthy = try health.optionalBool("Healthy")
+        healthUnixNanoseconds = try health.time("Timestamp") ?? 0
+    }
+}
+
+extension TaskState {
+    fileprivate init(_ fields: BodyFields) throws(APIError) {
+        self.init(
+            state: try fields.choice("State", default: .pending),
+            isFailed: try fields.bool("Failed", default: false))
+        restarts = try fields.int("Restarts", default: 0)
+        lastRestartUnixNanoseconds = try fields.time("LastRestart") ?? 0
+        startedUnixNanoseconds = try fields.time("StartedAt") ?? 0
+        finishedUnixNanoseconds = try fields.time("FinishedAt") ?? 0
+        // The newest are the last.
+        for event in try fields.objects("Events", max: 1024).suffix(Self.eventsMax) {
+            events.append(try TaskEvent(event))
+        }
+    }
+}
+
+extension TaskEvent {
+    fileprivate init(_ fields: BodyFields) throws(APIError) {
+        self.init(
+            type: try fields.shortText("Type"), unixNanoseconds: try fields.int64("Time"),
+            displayMessage: try fields.shortText("DisplayMessage"),
+            details: try fields.stringMap("Details"))
+        failsTask = try fields.bool("FailsTask", default: false)
+        exitCode = try fields.int("ExitCode", default: 0)
+        signal = try fields.int("Signal", default: 0)
+    }
+}
+
+extension BodyFields {
+    func shortText(_ name: String) throws(APIError) -> String {
+        let text = try string(name, default: "")
+        guard text.utf8.count <= SchedulingBounds.textBytesMax else {
+            throw refusal(name, "is longer than \(SchedulingBounds.textBytesMax) bytes")
+        }
+        return text
+    }
+}

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+package import MartletAPI
+
+/// Lookups take O(log n); lists are in the order of their keys.
+extension SchedulerTables {
+    // MARK: Nodes
+
+    package func node(_ id: UniqueID) -> Shared<Node>? { nodeTable[id] }
+
+    package var nodeCount: Int { nodeTable.count }
+
+    package var nodes: some Sequence<Shared<Node>> { nodeTable.lazy.map(\.value) }
+
+    // MARK: Jobs
+
+    /// The newest version, with its status.
+    package func job(_ key: JobKey) -> Shared<Job>? { jobTable[key]?.job }
+
+    package var jobCount: Int { jobTable.count }
+
+    package var jobs: some Sequence<Shared<Job>> { jobTable.lazy.map(\.value.job) }
+
+    package func summary(of key: JobKey) -> JobSummary? { jobTable[key]?.summary }
+
+    /// The newest first, at most six.
+    package func versions(of key: JobKey) -> [Job] {
+        guard let row = jobTable[key] else { return [] }
+        return row.versions.compactMap { version in
+            guard version.jobModifyIndex != row.job.value.jobModifyIndex else {
+                return row.job.value
+            }
+            let spec = specTable[JobVersionKey(job: key, jobModifyIndex: version.jobModifyIndex)]
+            guard var job = spec?.job.value else { return nil }
+            job.isStable = version.isStable
+            return job
+        }
+    }
+
+    package func version(_ version: UInt64, of key: JobKey) -> Job? {
+        versions(of: key).first { $0.version == version }
+    }
+
+    // MARK: Evaluations
+
+    package func evaluation(_ id: UniqueID) -> Shared<Evaluation>? { evaluationTable[id] }
+
+    package var evaluationCount: Int { evaluationTable.count }
+
+    package var evaluations: some Sequence<Shared<Evaluation>> {
+        evaluationTable.lazy.map(\.value)
+    }
+
+    package func evaluations(ofJob key: JobKey) -> [Shared<Evaluation>] {
+        (evaluationsOfJob[key] ?? IDs()).compactMap { evaluationTable[$0.key] }
+    }
+
+    // MARK: Allocations
+
+    package func allocation(_ id: UniqueID) -> Shared<Allocation>? { allocationTable[id] }
+
+    package var allocationCount: Int { allocationTable.count }
+
+    package var allocations: some Sequence<Shared<Allocation>> {
+        allocationTable.lazy.map(\.value)
+    }
+
+    package func allocations(ofNode id: UniqueID) -> [Shared<Allocation>] {
+        allocations(allocationsOfNode[id])
+    }
+
+    package func allocations(ofJob key: JobKey) -> [Shared<Allocation>] {
+        allocations(allocationsOfJob[key])
+    }
+
+    package func allocations(ofEvaluation id: UniqueID) -> [Shared<Allocation>] {
+        allocations(allocationsOfEvaluation[id])
+    }
+
+    /// O(allocations of its job).
+    package func allocations(ofDeployment id: UniqueID) -> [Shared<Allocation>] {
+        guard let deployment = deploymentTable[id]?.value else { return [] }
+        return allocations(ofJob: deployment.job).filter { $0.value.deploymentID == id }
+    }
+
+    private func allocations(_ ids: IDs?) -> [Shared<Allocation>] {
+        (ids ?? IDs()).compactMap { allocationTable[$0.key] }
+    }
+
+    // MARK: Deployments
+
+    package func deployment(_ id: UniqueID) -> Shared<Deployment>? { deploymentTable[id] }
+
+    package var deploymentCount: Int { deploymentTable.count }
+
+    package var deployments: some Sequence<Shared<Deployment>> {
+        deploymentTable.lazy.map(\.value)
+    }
+
+    package func deployments(ofJob key: JobKey) -> [Shared<Deployment>] {
+        (deploymentsOfJob[key] ?? IDs()).compactMap { deploymentTable[$0.key] }
+    }
+
+    /// The one that was made last.
+    package func latestDeployment(ofJob key: JobKey) -> Shared<Deployment>? {
+        deployments(ofJob: key).max {
+            ($0.value.createIndex, $0.value.id) < ($1.value.createIndex, $1.value.id)
+        }
+    }
+
+    // MARK: Prefixes
+
+    /// Those whose id, as text, begins so; what is no beginning of an id matches nothing.
+    package func nodes(idPrefix prefix: String) -> [Shared<Node>] {
+        Self.rows(of: nodeTable, prefix)
+    }
+
+    package func evaluations(idPrefix prefix: String) -> [Shared<Evaluation>] {
+        Self.rows(of: evaluationTable, prefix)
+    }
+
+    package func allocations(idPrefix prefix: String) -> [Shared<Allocation>] {
+        Self.rows(of: allocationTable, prefix)
+    }
+
+    package func deployments(idPrefix prefix: String) -> [Shared<Deployment>] {
+        Self.rows(of: deploymentTable, prefix)
+    }
+
+    /// Of the namespace, those whose id begins so.
+    package func jobs(namespace: String, idPrefix prefix: String = "") -> [Shared<Job>] {
+        var jobs: [Shared<Job>] = []
+        for element in jobTable.suffix(from: JobKey(namespace: namespace, id: prefix)) {
+            guard element.key.namespace == namespace,
+                element.key.id.utf8.starts(with: prefix.utf8)
+            else { break }
+            jobs.append(element.value.job)
+        }
+        return jobs
+    }
+
+    private static func rows<Row>(
+        of table: OrderedTable<UniqueID, Row>, _ prefix: String
+    ) -> [Row] {
+        let lowest = "00000000-0000-0000-0000-000000000000"
+        let prefix = prefix.lowercased()
+        guard let first = UniqueID(prefix + lowest.dropFirst(prefix.utf8.count)) else { return [] }
+        var rows: [Row] = []
+        for element in table.suffix(from: first) {
+            guard element.key.description.hasPrefix(prefix) else { break }
+            rows.append(element.value)
+        }
+        return rows
+    }
+}

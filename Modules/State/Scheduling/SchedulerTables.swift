@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+import MartletAPI
+
+/// Nodes, jobs with their versions, evaluations, allocations and deployments. Changed by
+/// ``SchedulerCommand`` only. A copy costs nothing and is a snapshot, as the state's.
+///
+/// - Invariant: equal commands at equal indexes give equal tables.
+/// - Invariant: what is counted and indexed says what the rows say; ``checkInvariants()``.
+package struct SchedulerTables: Sendable {
+    package static let nodesMax = 100_000
+    package static let jobsMax = 100_000
+    package static let evaluationsMax = 1_000_000
+    package static let allocationsMax = 2_000_000
+    package static let deploymentsMax = 200_000
+    /// No row takes more bytes in a snapshot: four times the largest command, of which it comes.
+    static let rowBytesMax = 8 << 20
+
+    var nodeTable = OrderedTable<UniqueID, Shared<Node>>()
+    var jobTable = OrderedTable<JobKey, JobRow>()
+    var specTable = OrderedTable<JobVersionKey, JobSpec>()
+    var evaluationTable = OrderedTable<UniqueID, Shared<Evaluation>>()
+    var allocationTable = OrderedTable<UniqueID, Shared<Allocation>>()
+    var deploymentTable = OrderedTable<UniqueID, Shared<Deployment>>()
+
+    typealias IDs = OrderedTable<UniqueID, Void>
+    var allocationsOfNode = OrderedTable<UniqueID, IDs>()
+    var allocationsOfJob = OrderedTable<JobKey, IDs>()
+    var allocationsOfEvaluation = OrderedTable<UniqueID, IDs>()
+    var evaluationsOfJob = OrderedTable<JobKey, IDs>()
+    var blockedOfJob = OrderedTable<JobKey, IDs>()
+    var deploymentsOfJob = OrderedTable<JobKey, IDs>()
+
+    /// Log index of the last change to a table; 0 before any.
+    package internal(set) var nodeIndex: UInt64 = 0
+    package internal(set) var jobIndex: UInt64 = 0
+    package internal(set) var evaluationIndex: UInt64 = 0
+    package internal(set) var allocationIndex: UInt64 = 0
+    package internal(set) var deploymentIndex: UInt64 = 0
+    var feed = SchedulerChanges()
+    /// Of the last command: no part of the state.
+    var lastNotedJob: JobKey?
+
+    package init() {}
+
+    /// Whether there ever was anything in them.
+    package var isKnown: Bool {
+        nodeIndex > 0 || jobIndex > 0 || evaluationIndex > 0 || allocationIndex > 0
+            || deploymentIndex > 0
+    }
+
+    /// Log index of the last change to any of them; 0 before any.
+    package var lastIndex: UInt64 {
+        max(nodeIndex, jobIndex, evaluationIndex, allocationIndex, deploymentIndex)
+    }
+
+    /// What has changed since the state at `index`, in order and with repetitions; what is changed and
+    /// not found is gone. nil where that is not known any more: then the tables must be read.
+    package func changes(after index: UInt64) -> [SchedulerChange]? { feed.after(index) }
+}
+
+extension SchedulerTables: Equatable {
+    /// Indexes and counts follow from the rows.
+    package static func == (left: Self, right: Self) -> Bool {
+        left.nodeIndex == right.nodeIndex && left.jobIndex == right.jobIndex
+            && left.evaluationIndex == right.evaluationIndex
+            && left.allocationIndex == right.allocationIndex
+            && left.deploymentIndex == right.deploymentIndex && left.nodeTable == right.nodeTable
+            && left.jobTable == right.jobTable && left.specTable == right.specTable
+            && left.evaluationTable == right.evaluationTable
+            && left.allocationTable == right.allocationTable
+            && left.deploymentTable == right.deploymentTable
+    }
+}
