@@ -91,7 +91,7 @@ package struct EvaluationRun: Sendable {
         var outcome = Outcome(evaluation: updated(proposal, placed: placed, context))
         outcome.evaluation.status = .complete
         outcome.evaluation.statusDescription = ""
-        if evaluation.type.isSystem {
+        if !proposal.exhaustedNodes.isEmpty {
             blockNodes(proposal, into: &outcome, ids: &ids, context)
         } else if !proposal.failedGroups.isEmpty {
             block(proposal, into: &outcome, ids: &ids, context)

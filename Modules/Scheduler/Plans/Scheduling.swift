@@ -108,7 +108,8 @@ private struct Attempt<Placer: Placing> {
         let resourcesInPlace = { (allocation: Shared<Allocation>, group: Int) in
             placer?.resourcesInPlace(of: allocation.value, group: group)
         }
-        if evaluation.type.isSystem {
+        // What the job is now counts, not what it was when somebody asked.
+        if (job?.value.type ?? evaluation.type).isSystem {
             return Reconciler.reconcileSystem(
                 input.reconcile, resourcesInPlace: resourcesInPlace)
         }

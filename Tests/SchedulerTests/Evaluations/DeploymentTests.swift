@@ -7,8 +7,8 @@ import Testing
     /// Version 0 runs everywhere, and its deployment has succeeded.
     private func world(
         count: Int = 4, _ update: UpdateStrategy = .parallel(2, canary: 2)
-    ) -> World {
-        var world = World(nodes: 6)
+    ) -> LeaderState {
+        var world = LeaderState(nodes: 6)
         world.run(world.register(.fixture(count: count, update: update)))
         world.makeHealthy()
         world.run(world.evaluation(.deploymentWatcher))
@@ -19,18 +19,18 @@ import Testing
         .fixture(count: 4, cpu: 200, update: update)
     }
 
-    private func versions(_ world: World) -> [Int] {
+    private func versions(_ world: LeaderState) -> [Int] {
         world.live().map { Int($0.job.value.version) }.sorted()
     }
 
-    private func promote(_ world: inout World) {
+    private func promote(_ world: inout LeaderState) {
         guard let id = world.deployment()?.id else { return }
         world.deployments[id]?.groups["g"]?.isPromoted = true
     }
 
     @Test("H12: a deployment succeeds when all that it wanted is healthy")
     func success() {
-        var world = World(nodes: 2)
+        var world = LeaderState(nodes: 2)
         world.run(world.register(.fixture(count: 2, update: .parallel(1))))
         #expect(world.deployment()?.status == .running)
         #expect(world.deployment()?.groups["g"]?.desiredTotal == 2)
@@ -49,7 +49,7 @@ import Testing
 
     @Test("Without an update strategy there is no deployment")
     func none() {
-        var world = World(nodes: 1)
+        var world = LeaderState(nodes: 1)
         world.run(world.register(.fixture(count: 2)))
 
         #expect(world.deployment() == nil && world.live().allSatisfy { $0.deploymentID == nil })

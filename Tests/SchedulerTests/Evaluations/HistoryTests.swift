@@ -7,13 +7,13 @@ import Testing
 /// evaluation, and once nothing happens any more, nothing is left to do.
 @Suite("J6: random histories") struct HistoryTests {
     private struct History {
-        var world: World
+        var world: LeaderState
         var sequence: SeededSequence
         /// What was done, for a failure's message.
         var steps: [String] = []
 
         init(seed: UInt64, isIndexed: Bool) {
-            world = World(nodes: 6, isIndexed: isIndexed)
+            world = LeaderState(nodes: 6, isIndexed: isIndexed)
             sequence = SeededSequence(seed: seed)
             world.preemption.serviceSchedulerEnabled = sequence.next(below: 2) == 0
             world.preemption.batchSchedulerEnabled = sequence.next(below: 2) == 0
@@ -126,7 +126,7 @@ import Testing
         }
     }
 
-    private func check(_ world: World, _ steps: [String]) {
+    private func check(_ world: LeaderState, _ steps: [String]) {
         var used: [UniqueID: CombinedResources] = [:]
         for allocation in world.allocations.values.map(\.value) where !allocation.isTerminal {
             used[allocation.nodeID, default: CombinedResources()] =
@@ -143,7 +143,7 @@ import Testing
     }
 
     /// No two live ones under one number, but for canaries that stand beside what they will replace.
-    private func checkNames(_ world: World, _ id: String, _ steps: [String]) {
+    private func checkNames(_ world: LeaderState, _ id: String, _ steps: [String]) {
         let canaries = Set(world.deployment(id)?.groups["g"]?.placedCanaries ?? [])
         let numbers = world.live(id).filter { !canaries.contains($0.id) }.map(\.index)
         #expect(Set(numbers).count == numbers.count, "\(id): \(numbers) after \(steps)")
@@ -165,7 +165,7 @@ import Testing
     }
 
     /// F18: nobody is evicted for less than ten priorities more, or by its own job.
-    private func checkVictims(_ world: World) {
+    private func checkVictims(_ world: LeaderState) {
         for plan in world.plans {
             for victim in plan.nodes.flatMap(\.evictions).map(\.allocation.value) {
                 #expect(victim.priority + 10 <= plan.priority)
@@ -203,7 +203,7 @@ import Testing
     }
 
     /// What failed under a deployment may come back.
-    private func watch(_ deployment: Deployment, _ world: inout World) {
+    private func watch(_ deployment: Deployment, _ world: inout LeaderState) {
         var watcher = DeploymentWatcher()
         var ids = IDSource(evaluationID: .id(3), snapshotIndex: world.index, attempt: 1)
         let own = world.allocations.values.filter { $0.value.deploymentID == deployment.id }
@@ -214,7 +214,7 @@ import Testing
         }
     }
 
-    private func checkCount(_ world: World, _ id: String, _ steps: [String]) {
+    private func checkCount(_ world: LeaderState, _ id: String, _ steps: [String]) {
         guard let job = world.jobs[JobKey(id: id)]?.value, !job.isStopped else {
             #expect(world.live(id).isEmpty, "\(steps)")
             return

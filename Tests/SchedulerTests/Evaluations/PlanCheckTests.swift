@@ -269,4 +269,28 @@ import Testing
 
         #expect(check(plan([allocation(2, cpu: 4000, ports: [80])]), ledger).refusals.isEmpty)
     }
+
+    @Test(
+        "A large result is written in pieces, whole nodes in their order", arguments: [1, 2, 3, 9])
+    func pieces(elementsMax: Int) {
+        var result = PlanResult()
+        result.deployment = Deployment(id: .id(3), of: .fixture())
+        result.deploymentUpdates = [
+            DeploymentStatusUpdate(id: .id(4), status: .cancelled, description: "")
+        ]
+        for node in 1...4 {
+            var part = Plan.NodePart(nodeID: .node(node))
+            part.placements = (0..<node).map { allocation(10 * node + $0, node: node) }
+            result.nodes.append(part)
+        }
+        result.refreshIndex = 7
+        let pieces = result.pieces(elementsMax: elementsMax)
+
+        #expect(pieces.flatMap(\.nodes) == result.nodes)
+        #expect(pieces.count == [1: 4, 2: 4, 3: 3, 9: 2][elementsMax])
+        #expect(pieces.compactMap(\.deployment) == [result.deployment])
+        #expect(pieces[0].deployment != nil && pieces[0].deploymentUpdates.count == 1)
+        #expect(pieces.allSatisfy { $0.refreshIndex == 7 })
+        #expect(PlanResult().pieces(elementsMax: 5) == [PlanResult()])
+    }
 }

@@ -4,8 +4,8 @@ import MartletScheduler
 import Testing
 
 @Suite("H: failures, losses, migrations") struct RescheduleTests {
-    private func world(_ job: Job, nodes: Int = 3) -> World {
-        var world = World(nodes: nodes)
+    private func world(_ job: Job, nodes: Int = 3) -> LeaderState {
+        var world = LeaderState(nodes: nodes)
         world.run(world.register(job))
         world.start(job.id)
         return world
@@ -282,7 +282,7 @@ import Testing
     @Test("A sticky disk pulls its replacement to the same node")
     func sticky() {
         let job = Job.fixture(cpu: 1000).with { $0.groups[0].ephemeralDisk.isSticky = true }
-        var world = World(nodes: 0)
+        var world = LeaderState(nodes: 0)
         world.add(.fixture(5))
         world.run(world.register(job))
         world.add(.fixture(1))

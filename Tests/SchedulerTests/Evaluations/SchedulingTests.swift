@@ -4,8 +4,10 @@ import MartletScheduler
 import Testing
 
 @Suite("F, J: from an evaluation to a plan and its end") struct SchedulingTests {
-    private func full(_ nodes: Int = 1, priority: Int = 20, _ type: JobType = .service) -> World {
-        var world = World(nodes: nodes)
+    private func full(_ nodes: Int = 1, priority: Int = 20, _ type: JobType = .service)
+        -> LeaderState
+    {
+        var world = LeaderState(nodes: nodes)
         world.run(
             world.register(.fixture("low", type, count: nodes, priority: priority, cpu: 4000)))
         world.start("low")
@@ -14,7 +16,7 @@ import Testing
 
     @Test("A20: a group without a place does not keep another one from its own")
     func groups() {
-        var world = World(nodes: 1)
+        var world = LeaderState(nodes: 1)
         let job = Job.fixture(cpu: 5000).with {
             $0.groups.append($0.groups[0])
             $0.groups[1].name = "h"
@@ -30,7 +32,7 @@ import Testing
 
     @Test("What found no place waits in one evaluation, with what was learned of classes")
     func blocked() {
-        var world = World(nodes: 2)
+        var world = LeaderState(nodes: 2)
         world.change(node: 1) { $0.meta["rack"] = "r1" }
         let job = Job.fixture(count: 90).with {
             $0.constraints = [Constraint("${meta.rack}", "=", "r1")]
@@ -50,7 +52,7 @@ import Testing
 
     @Test("G11: one that still finds no place blocks again under its own id")
     func reblocked() {
-        var world = World(nodes: 1)
+        var world = LeaderState(nodes: 1)
         let blocked = world.run(world.register(.fixture(count: 50))).created[0]
         world.index += 5
         let again = world.run(blocked)
@@ -66,7 +68,7 @@ import Testing
 
     @Test("An evaluation without anything to do is complete without a plan")
     func noop() {
-        var world = World(nodes: 1)
+        var world = LeaderState(nodes: 1)
         world.run(world.register(.fixture()))
         let plans = world.plans.count
         let outcome = world.run(world.evaluation(.nodeUpdate))
@@ -201,7 +203,7 @@ import Testing
 
     @Test("J1: a plan that lost the race is made again on a newer state")
     func retried() {
-        var world = World(nodes: 2)
+        var world = LeaderState(nodes: 2)
         let first = world.register(.fixture("a", cpu: 3000))
         let second = world.register(.fixture("b", cpu: 3000))
         var run = EvaluationRun(second)
@@ -225,7 +227,7 @@ import Testing
     @Test("Attempts end: five, or two for batch; progress begins the count anew")
     func attempts() {
         for (type, most) in [(JobType.service, 5), (.batch, 2), (.system, 5), (.sysbatch, 5)] {
-            var world = World(nodes: 1)
+            var world = LeaderState(nodes: 1)
             let evaluation = world.register(.fixture("x", type))
             var run = EvaluationRun(evaluation)
             var refused = PlanResult()
@@ -265,7 +267,7 @@ import Testing
 
     @Test("A19: the same input has the same plan; another attempt has other ids")
     func deterministic() {
-        var world = World(nodes: 5)
+        var world = LeaderState(nodes: 5)
         let evaluation = world.register(.fixture(count: 20))
         let first = world.propose(evaluation)
         #expect(first.plan == world.propose(evaluation).plan)
@@ -278,9 +280,38 @@ import Testing
         #expect(ids(first).isDisjoint(with: ids(world.propose(evaluation))))
     }
 
+    @Test("A delivery that is repeated after its plan took effect doubles nothing")
+    func repeated() {
+        var world = LeaderState(nodes: 3)
+        let evaluation = world.register(.fixture(count: 9))
+        let plan = world.propose(evaluation).plan
+        world.submit(plan)
+        #expect(world.live().count == 9)
+
+        // The same plan from other hands, made on the same snapshot, comes late.
+        let late = world.submit(plan)
+        #expect(late.nodes.isEmpty && late.refreshIndex > 0 && world.live().count == 9)
+        let outcome = world.run(evaluation)
+        #expect(outcome.evaluation.status == .complete && world.live().count == 9)
+        #expect(outcome.evaluation.queuedAllocations["g"] ?? 0 == 0)
+    }
+
+    @Test("A job whose type has changed since is placed as what it is")
+    func changedType() {
+        var world = LeaderState(nodes: 3)
+        var evaluation = world.register(.fixture(count: 2, cpu: 3000))
+        evaluation.type = .system
+        let outcome = world.run(evaluation)
+        #expect(world.live().count == 2 && outcome.created.isEmpty)
+
+        var more = world.register(.fixture(count: 5, cpu: 3000))
+        more.type = .system
+        #expect(world.run(more).created.map(\.nodeID) == [nil])
+    }
+
     @Test("J10: two holders of ports make room for one who wants both")
     func ports() {
-        var world = World(nodes: 1)
+        var world = LeaderState(nodes: 1)
         world.preemption.serviceSchedulerEnabled = true
         world.run(world.register(.fixture("a", priority: 20, ports: [8080])))
         world.run(world.register(.fixture("b", priority: 20, ports: [8081])))

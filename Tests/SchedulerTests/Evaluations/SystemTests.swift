@@ -13,14 +13,14 @@ import Testing
         .fixture("s", type, priority: priority, cpu: cpu, update: update)
     }
 
-    private func world(_ job: Job, nodes: Int = 3) -> World {
-        var world = World(nodes: nodes)
+    private func world(_ job: Job, nodes: Int = 3) -> LeaderState {
+        var world = LeaderState(nodes: nodes)
         world.run(world.register(job))
         world.start("s")
         return world
     }
 
-    private func nodes(_ world: World) -> [Int] {
+    private func nodes(_ world: LeaderState) -> [Int] {
         world.live("s").map { Int($0.nodeID.low) }.sorted()
     }
 
@@ -36,7 +36,7 @@ import Testing
 
     @Test("I2: a node that the job is not for is no failure")
     func filtered() {
-        var world = World(nodes: 3)
+        var world = LeaderState(nodes: 3)
         world.change(node: 2) { $0.meta["rack"] = "r1" }
         let outcome = world.run(
             world.register(job().with { $0.constraints = [Constraint("${meta.rack}", "=", "r1")] }))
@@ -48,7 +48,7 @@ import Testing
 
     @Test("I2: a node without room is one, and waits for that node alone")
     func exhausted() {
-        var world = World(nodes: 3)
+        var world = LeaderState(nodes: 3)
         world.change(node: 2) { $0.resources.cpu = 50 }
         let outcome = world.run(world.register(job()))
 
@@ -69,8 +69,8 @@ import Testing
 
     @Test("F15: where it may, it evicts; where it may not, the node fails")
     func evicts() {
-        func run(isAllowed: Bool) -> (World, EvaluationRun.Outcome) {
-            var world = World(nodes: 2)
+        func run(isAllowed: Bool) -> (LeaderState, EvaluationRun.Outcome) {
+            var world = LeaderState(nodes: 2)
             world.preemption.systemSchedulerEnabled = isAllowed
             world.run(world.register(.fixture("full", cpu: 4000)))
             let outcome = world.run(world.register(job(priority: 90)))
@@ -194,7 +194,7 @@ import Testing
 
     @Test("A plan for a system job says what it would do")
     func annotations() {
-        var world = World(nodes: 3)
+        var world = LeaderState(nodes: 3)
         world.change(node: 2) { $0.resources.cpu = 50 }
         var evaluation = world.register(job())
         evaluation.annotatesPlan = true

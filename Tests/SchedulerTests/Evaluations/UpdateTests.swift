@@ -4,8 +4,8 @@ import MartletScheduler
 import Testing
 
 @Suite("H: counts and updates") struct UpdateTests {
-    private func world(_ job: Job, nodes: Int = 4) -> World {
-        var world = World(nodes: nodes)
+    private func world(_ job: Job, nodes: Int = 4) -> LeaderState {
+        var world = LeaderState(nodes: nodes)
         let evaluation = world.register(job)
         world.run(evaluation)
         world.start(job.id)
@@ -48,7 +48,7 @@ import Testing
 
     @Test("H2: what an instance is not made of is changed in place", arguments: inPlace)
     func updatedInPlace(_ name: String, _ change: @Sendable (inout Job) -> Void) {
-        var world = World(nodes: 2)
+        var world = LeaderState(nodes: 2)
         for number in 1...2 { world.change(node: number) { $0.meta["rack"] = "r1" } }
         world.run(world.register(.fixture(count: 2)))
         let before = world.live().map(\.id)
@@ -119,7 +119,7 @@ import Testing
 
     @Test("H2: an instance that no longer fits its node in place is replaced elsewhere")
     func inPlaceWithoutRoom() {
-        var world = World(nodes: 2)
+        var world = LeaderState(nodes: 2)
         world.change(node: 2) { $0.meta["rack"] = "r2" }
         world.run(world.register(.fixture()))
         #expect(world.live().map(\.nodeID) == [.node(1)])
@@ -222,7 +222,7 @@ import Testing
 
     @Test("All at once: where one finds no room, none is placed")
     func allAtOnce() {
-        var world = World(nodes: 1)
+        var world = LeaderState(nodes: 1)
         let job = Job.fixture(count: 3, cpu: 2000).with { $0.isAllAtOnce = true }
         let outcome = world.run(world.register(job))
 

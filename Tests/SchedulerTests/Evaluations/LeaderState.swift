@@ -4,7 +4,7 @@ import MartletScheduler
 
 /// A cluster's state in a few dictionaries, and what its leader would do to it: the tables of the
 /// real one are State's.
-struct World {
+struct LeaderState {
     var index: UInt64 = 10
     var now: Int64 = 1_000_000 * second
     var nodes: [UniqueID: Node] = [:]
