@@ -46,9 +46,12 @@ package enum PlanCheck {
             }
         }
         verdict.result.refreshIndex = refreshIndex
-        if refreshIndex > 0, plan.isAllAtOnce {
-            verdict.result.nodes = []
-            return verdict
+        if refreshIndex > 0 {
+            if plan.isAllAtOnce {
+                verdict.result.nodes = []
+                return verdict
+            }
+            keepReplaced(plan, &verdict.result)
         }
         verdict.result.deploymentUpdates = plan.deploymentUpdates
         verdict.result.deployment = plan.deployment.map { corrected($0, plan, verdict.result) }
@@ -85,6 +88,21 @@ package enum PlanCheck {
         var leaving = Set(part.stops.map(\.allocation.value.id))
         leaving.formUnion(part.evictions.map(\.allocation.value.id))
         return node.shortage(leaving: leaving, coming: live)
+    }
+
+    /// An instance runs on if what replaces it was refused, unless something else was given its room.
+    private static func keepReplaced(_ plan: Plan, _ result: inout PlanResult) {
+        let refused = Set(result.rejectedNodes)
+        let kept = Set(
+            plan.nodes.filter { refused.contains($0.nodeID) }.flatMap(\.placements)
+                .filter(\.isNew).compactMap(\.previousAllocation))
+        if kept.isEmpty { return }
+        for position in result.nodes.indices where result.nodes[position].placements.isEmpty {
+            result.nodes[position].stops.removeAll {
+                $0.description == StopReason.updating && kept.contains($0.allocation.value.id)
+            }
+        }
+        result.nodes.removeAll(where: \.isEmpty)
     }
 
     /// A deployment counts only canaries that were placed.

@@ -96,6 +96,7 @@ extension EvaluationBroker {
         records[id]?.requeued = nil
         guard record.deliveries < limits.deliveriesMax else {
             records[id]?.place = .failing
+            failingIDs.insert(id)
             return
         }
         records[id]?.place = .resting
@@ -137,7 +138,7 @@ extension EvaluationBroker {
     /// follow-up (``Evaluation/failedFollowUp(id:after:)``); it is listed, and its job busy, until
     /// the state says so and ``forget(_:)`` is called.
     package var failing: [Evaluation] {
-        records.values.filter { $0.place == .failing }.map(\.evaluation).sorted { $0.id < $1.id }
+        failingIDs.sorted().compactMap { records[$0]?.evaluation }
     }
 
     /// The state says that the evaluation is complete, failed, canceled, blocked or gone. One that
@@ -151,6 +152,7 @@ extension EvaluationBroker {
     private mutating func drop(_ id: UniqueID) {
         guard let record = records.removeValue(forKey: id) else { return }
         timers.remove(id)
+        failingIDs.remove(id)
         ready[record.evaluation.type.queue].remove(id)
         let key = record.evaluation.job
         guard let slot = slots[key] else { return }
@@ -201,7 +203,7 @@ extension EvaluationBroker {
             case .resting: precondition(slot?.busy == id && timers.contains(id))
             case .delivered(_, let isPaused):
                 precondition(slot?.busy == id && timers.contains(id) != isPaused)
-            case .failing: precondition(slot?.busy == id)
+            case .failing: precondition(slot?.busy == id && failingIDs.contains(id))
             }
         }
         for slot in slots.values {

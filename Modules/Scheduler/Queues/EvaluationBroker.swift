@@ -102,6 +102,7 @@ package struct EvaluationBroker: Sendable {
     /// Starts and retries to come, and timeouts of deliveries.
     var timers = LiveHeap<DueOrder, UniqueID>()
     var cancelled: [Evaluation] = []
+    var failingIDs: Set<UniqueID> = []
     /// The type that was served last: equal priorities take turns.
     var servedLast = 0
 

@@ -250,4 +250,45 @@ import Testing
         }
         #expect(plans() == plans())
     }
+
+    @Test("F18: a cascade of evictions leaves the more important better off", arguments: 0..<40)
+    func cascade(seed: UInt64) {
+        var sequence = SeededSequence(seed: seed)
+        var world = LeaderState(nodes: 4, isIndexed: true)
+        world.preemption.serviceSchedulerEnabled = true
+        for number in 0..<8 {
+            world.run(
+                world.register(
+                    .fixture(
+                        "j\(number)", count: 1 + sequence.next(below: 4),
+                        priority: 10 + 10 * sequence.next(below: 8),
+                        cpu: [500, 1000, 2000][sequence.next(below: 3)])))
+            settle(&world)
+        }
+        let before = placedByPriority(world)
+        world.run(
+            world.register(
+                .fixture(
+                    "new", count: 3, priority: 10 + 10 * sequence.next(below: 9), cpu: 1500)))
+        settle(&world)
+
+        checkVictims(world)
+        #expect(!placedByPriority(world).lexicographicallyPrecedes(before))
+        #expect(world.rejections == 0)
+    }
+
+    private func settle(_ world: inout LeaderState) {
+        var rounds = 0
+        while let next = world.pending(.preemption).first, rounds < 500 {
+            world.run(next)
+            rounds += 1
+        }
+        #expect(rounds < 500, "evictions never end")
+    }
+
+    /// Instances that run, the highest priority first.
+    private func placedByPriority(_ world: LeaderState) -> [Int] {
+        let live = world.allocations.values.map(\.value).filter { !$0.isTerminal }
+        return (1...10).reversed().map { step in live.count { $0.priority == 10 * step } }
+    }
 }

@@ -270,6 +270,23 @@ import Testing
         #expect(check(plan([allocation(2, cpu: 4000, ports: [80])]), ledger).refusals.isEmpty)
     }
 
+    @Test("An instance runs on if its replacement was refused, unless its room is taken")
+    func replaced() {
+        let old = allocation(1, cpu: 3000, createIndex: 5)
+        var new = allocation(2, node: 2, cpu: 5000)
+        new.previousAllocation = old.id
+        var plan = plan([new], stops: [old])
+        plan.nodes[0].stops[0].description = StopReason.updating
+        #expect(check(plan, ledger([old])).result.nodes.isEmpty)
+
+        var other = plan
+        other.nodes[0].placements = [allocation(3, cpu: 2000)]
+        #expect(check(other, ledger([old])).result.nodes.map(\.stops.count) == [1])
+        var moved = plan
+        moved.nodes[0].stops[0].description = StopReason.migrating
+        #expect(check(moved, ledger([old])).result.nodes.map(\.stops.count) == [1])
+    }
+
     @Test(
         "A large result is written in pieces, whole nodes in their order", arguments: [1, 2, 3, 9])
     func pieces(elementsMax: Int) {
