@@ -47,6 +47,8 @@ struct WorkloadRun {
         placer.undo()
         for victim in victims { view.remove(allocation: victim.value.id) }
         for allocation in placed { view.apply(allocation) }
+        // What the changes cost the index belongs to the evaluation that made them.
+        view.prepare(for: workload.configuration.schedulerAlgorithm)
         let end = Files.cpuSeconds()
         commit(placed, victims)
         guard isMeasured else { return }

@@ -46,6 +46,7 @@ package final class ClusterView {
     private(set) var readinessVersion: UInt64 = 0
     private var binpackIndex: FitIndex?
     private var spreadIndex: FitIndex?
+    private var ready: (layout: UInt64, readiness: UInt64, counts: [Int32])?
     var feasibleSets = FeasibleSetCache()
     /// Live instances of the group that is placed, by slot; all 0 outside of a sweep.
     var collisions: [Int32] = []
@@ -69,7 +70,7 @@ extension ClusterView {
         let capacity = Capacity(
             cpu: Amount.clamped(node.usable.cpu), memory: Amount.clamped(node.usable.memoryMB),
             disk: Amount.clamped(node.usable.diskMB))
-        let kind = kind(of: node)
+        let kind = kind(of: shared)
         if kindOf[index] != kind || capacities[index] != capacity { isLayoutStale = true }
         release(kind: kindOf[index])
         kindOf[index] = kind
@@ -133,13 +134,14 @@ extension ClusterView {
         return slot
     }
 
-    private func kind(of node: Node) -> Int32 {
+    private func kind(of shared: Shared<Node>) -> Int32 {
+        let node = shared.value
         let digest = NodeKind.digest(of: node)
         if let known = kindNumbers[digest] { return known }
         let text =
             node.computedClass == 0
             ? Node.text(ofClass: node.classDigest) : node.computedClassText
-        let kind = NodeKind(digest: digest, representative: node, classText: text)
+        let kind = NodeKind(digest: digest, representative: shared, classText: text)
         isLayoutStale = true
         if let unused = unusedKinds.popLast() {
             kinds[Int(unused)] = kind
@@ -214,8 +216,7 @@ extension ClusterView {
 
     private func isSameCell(_ left: Int32, _ right: Int32) -> Bool {
         kindOf[Int(left)] == kindOf[Int(right)]
-            && capacities[Int(left)].cpu == capacities[Int(right)].cpu
-            && capacities[Int(left)].memory == capacities[Int(right)].memory
+            && capacities[Int(left)] == capacities[Int(right)]
     }
 
     private func layoutKey(_ slot: Int32) -> LayoutKey {
@@ -223,9 +224,25 @@ extension ClusterView {
             preconditionFailure("a slot in use has a node: \(slot)")
         }
         return LayoutKey(
-            cpu: capacities[Int(slot)].cpu, memory: capacities[Int(slot)].memory,
+            capacity: capacities[Int(slot)],
             kind: kinds[Int(kindOf[Int(slot)])].digest,
             shuffle: Mix.combine(Mix.scramble(node.id.high), node.id.low), id: node.id)
+    }
+
+    /// Ready nodes by cell.
+    func readyCounts() -> [Int32] {
+        if let known = ready, known.readiness == readinessVersion,
+            known.layout == layout.version
+        {
+            return known.counts
+        }
+        var counts = [Int32](repeating: 0, count: layout.cells.count)
+        let (slots, cells, isReady) = (layout.slots, layout.cellAt, isReady)
+        for position in slots.indices where isReady[Int(slots[position])] {
+            counts[Int(cells[position])] += 1
+        }
+        ready = (layout.version, readinessVersion, counts)
+        return counts
     }
 
     /// Does now what the next evaluation would have to do first: after a burst of new nodes, say.
@@ -255,8 +272,10 @@ extension ClusterView {
     }
 
     private func refresh(_ index: inout FitIndex?, _ algorithm: SchedulerAlgorithm) {
-        guard index != nil else {
-            var fresh = FitIndex(algorithm: algorithm, count: layout.slots.count)
+        // One pass over all is cheaper than a quarter of all one by one.
+        if index.map({ $0.staleCount * 4 > layout.slots.count }) ?? true {
+            var fresh =
+                index.take() ?? FitIndex(algorithm: algorithm, count: layout.slots.count)
             fresh.fill(count: layout.slots.count) { position in
                 bound(layout.slots[Int(position)], algorithm)
             }
@@ -298,15 +317,16 @@ extension ClusterView {
 }
 
 private struct LayoutKey: Comparable {
-    let cpu: Int
-    let memory: Int
+    let capacity: Capacity
     let kind: UInt64
     let shuffle: UInt64
     let id: UniqueID
 
     static func < (left: Self, right: Self) -> Bool {
-        if left.cpu != right.cpu { return left.cpu < right.cpu }
-        if left.memory != right.memory { return left.memory < right.memory }
+        let (one, other) = (left.capacity, right.capacity)
+        if one.cpu != other.cpu { return one.cpu < other.cpu }
+        if one.memory != other.memory { return one.memory < other.memory }
+        if one.disk != other.disk { return one.disk < other.disk }
         if left.kind != right.kind { return left.kind < right.kind }
         if left.shuffle != right.shuffle { return left.shuffle < right.shuffle }
         return left.id < right.id

@@ -64,6 +64,8 @@ struct FitIndex {
         stale.append(position)
     }
 
+    var staleCount: Int { stale.count }
+
     mutating func nextStale() -> Int32? {
         guard let position = stale.popLast() else { return nil }
         isStale[Int(position)] = false
@@ -89,8 +91,7 @@ struct FitIndex {
                 update(index, level: level)
             }
         }
-        stale.removeAll()
-        for index in isStale.indices { isStale[index] = false }
+        while nextStale() != nil {}
     }
 
     private mutating func update(_ index: Int, level: Int) {

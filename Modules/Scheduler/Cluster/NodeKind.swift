@@ -5,11 +5,11 @@ internal import MartletAPI
 struct NodeKind {
     let digest: UInt64
     /// Any of the nodes.
-    var representative: Node
+    let representative: Shared<Node>
     let classText: String
     var count = 0
 
-    var hasDevices: Bool { !representative.resources.devices.isEmpty }
+    var hasDevices: Bool { !representative.value.resources.devices.isEmpty }
 
     /// ``Node/classDigest`` leaves amounts out; how many healthy devices there are is part of what a
     /// group can be refused for, so it is added here.

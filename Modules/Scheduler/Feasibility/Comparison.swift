@@ -6,7 +6,7 @@ enum Comparison: Sendable {
     case equal, notEqual
     case less, lessOrEqual, greater, greaterOrEqual
     case isSet, isNotSet
-    case containsAll, containsAny
+    case containsAll([Substring]?), containsAny([Substring]?)
     case version(VersionRequirement?), semver(VersionRequirement?)
     case regexp(Pattern?)
     /// The right side is of the node, and read for each.
@@ -25,8 +25,8 @@ enum Comparison: Sendable {
         case ">=": self = .greaterOrEqual
         case "is_set": self = .isSet
         case "is_not_set": self = .isNotSet
-        case "set_contains", "set_contains_all": self = .containsAll
-        case "set_contains_any": self = .containsAny
+        case "set_contains", "set_contains_all": self = .containsAll(literal.map(Self.items))
+        case "set_contains_any": self = .containsAny(literal.map(Self.items))
         case "version":
             self =
                 literal.map { .version(VersionRequirement($0, isStrict: false)) } ?? .versionOfNode
@@ -52,8 +52,12 @@ enum Comparison: Sendable {
         case .lessOrEqual: return Self.order(left, right, <=, <=, <=)
         case .greater: return Self.order(left, right, >, >, >)
         case .greaterOrEqual: return Self.order(left, right, >=, >=, >=)
-        case .containsAll: return Self.contains(left, right, all: true)
-        case .containsAny: return Self.contains(left, right, all: false)
+        case .containsAll(let wanted):
+            let owned = Self.items(left)
+            return (wanted ?? Self.items(right)).allSatisfy { owned.contains($0) }
+        case .containsAny(let wanted):
+            let owned = Self.items(left)
+            return (wanted ?? Self.items(right)).contains { owned.contains($0) }
         case .version(let requirement), .semver(let requirement):
             return requirement?.holds(for: left) ?? false
         case .regexp(let pattern): return pattern?.matches(left) ?? false
@@ -83,15 +87,13 @@ enum Comparison: Sendable {
         return Double(text)
     }
 
-    private static func contains(_ left: String, _ right: String, all: Bool) -> Bool {
-        let owned = Set(items(left))
-        let wanted = items(right)
-        return all
-            ? wanted.allSatisfy { owned.contains($0) } : wanted.contains { owned.contains($0) }
-    }
+    /// A list's items are few, and bounded: two long lists must not cost their product.
+    private static let itemsMax = 1024
 
     private static func items(_ list: String) -> [Substring] {
-        list.split(separator: ",", omittingEmptySubsequences: false).map { item in
+        list.split(
+            separator: ",", maxSplits: itemsMax, omittingEmptySubsequences: false
+        ).map { item in
             var item = item.drop(while: { $0 == " " })
             while item.last == " " { item.removeLast() }
             return item

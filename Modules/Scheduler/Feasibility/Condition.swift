@@ -24,6 +24,28 @@ struct Condition: Sendable {
     }
 }
 
+/// A condition that remembers its answers: many kinds of nodes have few values.
+struct RememberingCondition {
+    let condition: Condition
+    private let isLiteral: Bool
+    private var answers: [String: Bool] = [:]
+
+    init(_ condition: Condition) {
+        self.condition = condition
+        isLiteral = if case .literal = condition.right { true } else { false }
+    }
+
+    mutating func holds(for node: Node) -> Bool {
+        guard isLiteral, let value = condition.left.value(of: node) else {
+            return condition.holds(for: node)
+        }
+        if let known = answers[value] { return known }
+        let answer = condition.holds(for: node)
+        answers[value] = answer
+        return answer
+    }
+}
+
 extension Condition {
     init(_ constraint: Constraint) {
         self.init(constraint.leftTarget, constraint.operand, constraint.rightTarget)

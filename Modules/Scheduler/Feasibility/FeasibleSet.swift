@@ -69,27 +69,33 @@ final class FeasibleSet {
     }
 
     private func countedMetric(_ view: ClusterView) -> PlacementMetric {
-        var result = PlacementMetric()
-        for cell in view.layout.cells {
-            let kind = view.kinds[Int(cell.kind)].representative
-            var available = 0
-            for position in cell.low..<cell.high {
-                guard view.isReady[Int(view.layout.slots[Int(position)])],
-                    lane(at: position, view.layout) != Self.outOfScope
-                else { continue }
-                available += 1
-                guard let reason = objection(at: position, view.layout) else { continue }
-                result.nodesFiltered += 1
-                result.constraintFiltered[reason, default: 0] += 1
-                if !kind.nodeClass.isEmpty {
-                    result.classFiltered[kind.nodeClass, default: 0] += 1
+        var counts = ScopeCounts()
+        let ready = view.readyCounts()
+        for (index, cell) in view.layout.cells.enumerated() {
+            let kind = view.kinds[Int(cell.kind)].representative.value
+            if isPerNode {
+                for position in cell.low..<cell.high
+                where view.isReady[Int(view.layout.slots[Int(position)])] {
+                    count(1, of: kind, at: position, view, &counts)
                 }
+            } else {
+                count(Int(ready[index]), of: kind, at: cell.low, view, &counts)
             }
-            guard available > 0 else { continue }
-            result.nodesEvaluated += available
-            result.nodesAvailable[kind.datacenter, default: 0] += available
         }
-        return result
+        return counts.metric
+    }
+
+    private func count(
+        _ nodes: Int, of kind: Node, at position: Int32, _ view: ClusterView,
+        _ counts: inout ScopeCounts
+    ) {
+        guard nodes > 0, lane(at: position, view.layout) != Self.outOfScope else { return }
+        counts.evaluated += nodes
+        counts.available[kind.datacenter, default: 0] += nodes
+        guard let reason = objection(at: position, view.layout) else { return }
+        counts.filtered += nodes
+        counts.reasons[reason, default: 0] += nodes
+        if !kind.nodeClass.isEmpty { counts.classes[kind.nodeClass, default: 0] += nodes }
     }
 
     /// By class, for a blocked evaluation; classes out of scope are not named.
@@ -109,13 +115,36 @@ final class FeasibleSet {
     }
 }
 
+/// Sums that become a metric: hashed while they grow, in order when they are done.
+private struct ScopeCounts {
+    var evaluated = 0
+    var filtered = 0
+    var available: [String: Int] = [:]
+    var reasons: [String: Int] = [:]
+    var classes: [String: Int] = [:]
+
+    var metric: PlacementMetric {
+        var result = PlacementMetric()
+        result.nodesEvaluated = evaluated
+        result.nodesFiltered = filtered
+        result.nodesAvailable = Self.map(available)
+        result.constraintFiltered = Self.map(reasons)
+        result.classFiltered = Self.map(classes)
+        return result
+    }
+
+    private static func map(_ counts: [String: Int]) -> SortedMap<Int> {
+        SortedMap(counts.sorted { $0.key < $1.key }.map { ($0.key, $0.value) })
+    }
+}
+
 /// A property whose values are counted: of a spread, or of `distinct_property`.
 struct CountedProperty {
     /// By number.
     private(set) var values: [String] = []
     private var numbers: [String: Int32] = [:]
     /// By kind, or by position if the property is unique to a node; -1 for none.
-    fileprivate(set) var numberOf: [Int32] = []
+    private(set) var numberOf: [Int32] = []
     let target: TargetName
 
     init(_ attribute: String) {
@@ -124,7 +153,13 @@ struct CountedProperty {
 
     var isUnique: Bool { target.isUnique }
 
-    mutating func number(of node: Node) -> Int32 {
+    fileprivate mutating func number(_ nodes: [Shared<Node>?]) {
+        numberOf.removeAll()
+        numberOf.reserveCapacity(nodes.count)
+        for node in nodes { numberOf.append(node.map { number(of: $0.value) } ?? -1) }
+    }
+
+    private mutating func number(of node: Node) -> Int32 {
         guard let value = target.value(of: node) else { return -1 }
         if let known = numbers[value] { return known }
         numbers[value] = Int32(values.count)
@@ -151,8 +186,8 @@ private struct FeasibleSetBuilder {
     }
 
     private let view: ClusterView
-    private let feasibility: NodeFeasibility
-    private let affinities: [(condition: Condition, weight: Int)]
+    private var feasibility: NodeFeasibility
+    private var affinities: [(condition: RememberingCondition, weight: Int)]
     let affinityWeights: Int
     let isEscaped: Bool
     let isPerNode: Bool
@@ -167,12 +202,14 @@ private struct FeasibleSetBuilder {
     init(_ signature: GroupSignature, view: ClusterView) {
         self.view = view
         feasibility = NodeFeasibility(signature)
-        affinities = signature.affinities.map { (Condition($0), $0.weight) }
+        affinities = signature.affinities.map {
+            (RememberingCondition(Condition($0)), $0.weight)
+        }
         affinityWeights = affinities.reduce(0) { $0 + abs($1.weight) }
         properties = signature.properties.map(CountedProperty.init)
         isEscaped = feasibility.isEscaped
         isPerNode =
-            isEscaped || affinities.contains { $0.condition.isUnique }
+            isEscaped || affinities.contains { $0.condition.condition.isUnique }
             || properties.contains(where: \.isUnique)
     }
 
@@ -188,7 +225,7 @@ private struct FeasibleSetBuilder {
                 }
             } else {
                 add(
-                    view.kinds[Int(cell.kind)].representative, kind: cell.kind,
+                    view.kinds[Int(cell.kind)].representative.value, kind: cell.kind,
                     positions: cell.low..<cell.high)
             }
         }
@@ -196,16 +233,12 @@ private struct FeasibleSetBuilder {
 
     private mutating func numberProperties() {
         for index in properties.indices {
-            let isUnique = properties[index].isUnique
-            let nodes: [Node?] =
-                isUnique
-                ? view.layout.slots.map { view.nodes[Int($0)]?.value }
-                : view.kinds.map { $0.count > 0 ? $0.representative : nil }
-            var numbers: [Int32] = []
-            for node in nodes {
-                numbers.append(node.map { properties[index].number(of: $0) } ?? -1)
+            if properties[index].isUnique {
+                properties[index].number(view.layout.slots.map { view.nodes[Int($0)] })
+            } else {
+                properties[index].number(
+                    view.kinds.map { $0.count > 0 ? $0.representative : nil })
             }
-            properties[index].numberOf = numbers
         }
     }
 
@@ -246,7 +279,10 @@ private struct FeasibleSetBuilder {
     }
 
     private mutating func lane(of node: Node, kind: Int32, position: Int32) -> Int32 {
-        let weight = affinities.reduce(0) { $0 + ($1.condition.holds(for: node) ? $1.weight : 0) }
+        var weight = 0
+        for index in affinities.indices where affinities[index].condition.holds(for: node) {
+            weight += affinities[index].weight
+        }
         let values = properties.map {
             $0.numberOf[$0.isUnique ? Int(position) : Int(kind)]
         }

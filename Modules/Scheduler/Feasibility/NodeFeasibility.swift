@@ -3,21 +3,21 @@ internal import MartletAPI
 
 /// What a node must be for a group, checked in the order in which metrics blame: constraints, drivers,
 /// volumes, devices, network. What is in use on the node plays no part.
-struct NodeFeasibility: Sendable {
+struct NodeFeasibility {
     private let signature: GroupSignature
-    private let constraints: [Condition]
+    private var constraints: [RememberingCondition]
     private let devices: [DeviceMatcher]
     private let datacenters: DatacenterNames
 
     init(_ signature: GroupSignature) {
         self.signature = signature
-        constraints = signature.constraints.map(Condition.init)
+        constraints = signature.constraints.map { RememberingCondition(Condition($0)) }
         devices = signature.devices.map(DeviceMatcher.init)
         datacenters = DatacenterNames(signature.datacenters)
     }
 
     /// Whether two nodes of one class may come out differently.
-    var isEscaped: Bool { constraints.contains(where: \.isUnique) }
+    var isEscaped: Bool { constraints.contains(where: \.condition.isUnique) }
 
     /// Whether the node is of the job's datacenters and pool: if not it is never looked at.
     func isInScope(_ node: Node) -> Bool {
@@ -26,9 +26,9 @@ struct NodeFeasibility: Sendable {
     }
 
     /// The first reason against the node, as metrics name it; nil if there is none.
-    func objection(to node: Node) -> String? {
-        for constraint in constraints where !constraint.holds(for: node) {
-            return constraint.text
+    mutating func objection(to node: Node) -> String? {
+        for index in constraints.indices where !constraints[index].holds(for: node) {
+            return constraints[index].condition.text
         }
         guard signature.drivers.allSatisfy({ Self.has(driver: $0, node) }) else {
             return "missing drivers"

@@ -210,18 +210,17 @@ final class GroupSweep {
         guard let trial = NodeTrial(slot, view: view), trial.shortage(for: compiled) == nil,
             case .success(let extras) = trial.assign(compiled, seed: portSeed(slot))
         else { return nil }
-        var ask = ScaledAsk(trial.ask(compiled))
-        var sum = FitScore.score(ask.fit(of: bound), algorithm)
+        var sum = 0.0
         var terms = 1
-        if let devices = extras.devices {
-            if let affinity = devices.affinity {
-                sum += affinity
-                terms += 1
-            }
-            if ranksDevices {
-                sum += DevicePacking.score(devices, slot, compiled, view)
-                terms += 1
-            }
+        if let devices = extras.devices, ranksDevices {
+            sum = DevicePacking.score(devices, slot, compiled, view)
+        } else {
+            var ask = ScaledAsk(trial.ask(compiled))
+            sum = FitScore.score(ask.fit(of: bound), algorithm)
+        }
+        if let affinity = extras.devices?.affinity {
+            sum += affinity
+            terms += 1
         }
         addAntiAffinity(slot, &sum, &terms)
         return (sum, terms)

@@ -88,18 +88,20 @@ extension GroupSweep {
                 if spread != 0 { scores["allocation-spread"] = spread }
             }
         }
-        var ask = scaled
-        scores["binpack"] = FitScore.score(
-            ask.fit(of: view.plainBound(slot, algorithm)), algorithm)
-        if let devices = extras.devices {
-            if let affinity = devices.affinity { scores["devices"] = affinity }
-            if ranksDevices {
-                scores["device-packing"] = DevicePacking.score(devices, slot, compiled, view)
+        if let devices = extras.devices, let affinity = devices.affinity {
+            scores["devices"] = affinity
+        }
+        if let devices = extras.devices, ranksDevices {
+            scores["device-packing"] = DevicePacking.score(devices, slot, compiled, view)
+        } else {
+            var ask = scaled
+            scores["binpack"] = FitScore.score(
+                ask.fit(of: view.plainBound(slot, algorithm)), algorithm)
+            if ranksDevices, compiled.devices.isEmpty,
+                let kept = DevicePacking.withoutDevices(slot, compiled, view)
+            {
+                scores["device-packing"] = kept
             }
-        } else if ranksDevices, compiled.devices.isEmpty,
-            let kept = DevicePacking.withoutDevices(slot, compiled, view)
-        {
-            scores["device-packing"] = kept
         }
         let collisions = view.collisions[Int(slot)]
         if collisions > 0 {

@@ -15,9 +15,31 @@ final class VictimQueue {
 
     private struct Bucket {
         let key: BucketKey
-        /// In the order of ties, the first last; sorted when it is first used.
+        /// By position where they were found there, then in the order in which they came.
         var members: [Int32]
-        var isSorted = false
+        /// The next member to look at. Buckets begin at a seeded place and go round.
+        var cursor = 0
+        /// Members that were not yet looked at.
+        var left = 0
+
+        var current: Int32? { left > 0 ? members[cursor] : nil }
+
+        mutating func advance() {
+            left -= 1
+            cursor = cursor + 1 == members.count ? 0 : cursor + 1
+        }
+
+        /// Takes a member in, to be looked at before the others.
+        mutating func insert(_ slot: Int32) {
+            if left == members.count {
+                members.insert(slot, at: cursor)
+            } else {
+                // The place before the cursor was looked at already.
+                cursor = cursor == 0 ? members.count - 1 : cursor - 1
+                members[cursor] = slot
+            }
+            left += 1
+        }
     }
 
     private struct Entry {
@@ -44,25 +66,43 @@ final class VictimQueue {
     }
 
     private func fill() {
-        var last: (key: BucketKey, bucket: Int)?
         for lane in sweep.set.lanes.indices {
             let shape = sweep.set.lanes[lane]
-            for range in shape.ranges + shape.deviceRanges {
-                for position in range {
-                    let slot = view.layout.slots[Int(position)]
-                    guard view.isReady[Int(slot)], view.firstOnNode[Int(slot)] >= 0 else {
-                        continue
-                    }
-                    let key = key(slot, lane: Int32(lane))
-                    if let last, last.key == key {
-                        buckets[last.bucket].members.append(slot)
-                    } else {
-                        last = (key, add(slot, to: key))
-                    }
-                }
-            }
+            for range in shape.ranges + shape.deviceRanges { fill(range, lane: Int32(lane)) }
         }
-        for index in buckets.indices { push(index) }
+        for index in buckets.indices {
+            let count = buckets[index].members.count
+            buckets[index].left = count
+            buckets[index].cursor = Int(sweep.tieMask) % count
+            push(index)
+        }
+    }
+
+    /// Neighbours are mostly of one cell and alike: they are added without a look at the table.
+    private func fill(_ range: Range<Int32>, lane: Int32) {
+        let (slots, cells) = (view.layout.slots, view.layout.cellAt)
+        let (profiles, isReady) = (view.profiles, view.isReady)
+        var run: [Int32] = []
+        var last: (profile: UInt64, cell: Int32) = (0, -1)
+        for position in range {
+            let slot = slots[Int(position)]
+            let profile = profiles[Int(slot)]
+            // No allocations, no victims.
+            guard profile != 0, isReady[Int(slot)] else { continue }
+            let cell = cells[Int(position)]
+            if last.profile != profile || last.cell != cell {
+                add(&run, lane: lane)
+                last = (profile, cell)
+            }
+            run.append(slot)
+        }
+        add(&run, lane: lane)
+    }
+
+    private func add(_ run: inout [Int32], lane: Int32) {
+        guard let first = run.first else { return }
+        buckets[bucket(for: key(first, lane: lane))].members += run
+        run.removeAll(keepingCapacity: true)
     }
 
     private func key(_ slot: Int32, lane: Int32) -> BucketKey {
@@ -70,14 +110,10 @@ final class VictimQueue {
             profile: view.profiles[Int(slot)], capacity: view.capacities[Int(slot)], lane: lane)
     }
 
-    private func add(_ slot: Int32, to key: BucketKey) -> Int {
-        if let known = numbers[key] {
-            buckets[known].members.append(slot)
-            buckets[known].isSorted = false
-            return known
-        }
+    private func bucket(for key: BucketKey) -> Int {
+        if let known = numbers[key] { return known }
         numbers[key] = buckets.count
-        buckets.append(Bucket(key: key, members: [slot]))
+        buckets.append(Bucket(key: key, members: []))
         return buckets.count - 1
     }
 
@@ -86,7 +122,9 @@ final class VictimQueue {
         let position = view.layout.positions[Int(slot)]
         let lane = sweep.set.lane(at: position, view.layout)
         guard lane >= 0, view.isReady[Int(slot)] else { return }
-        push(add(slot, to: key(slot, lane: lane)))
+        let index = bucket(for: key(slot, lane: lane))
+        buckets[index].insert(slot)
+        push(index)
     }
 
     /// The node whose eviction costs least. It leaves the queue until ``changed(_:)`` brings it back.
@@ -106,7 +144,7 @@ final class VictimQueue {
                 push(entry)
                 continue
             }
-            buckets[top.bucket].members.removeLast()
+            buckets[top.bucket].advance()
             push(top.bucket)
             return slot
         }
@@ -117,15 +155,11 @@ final class VictimQueue {
         sweep.tie(view.layout.positions[Int(slot)])
     }
 
-    /// The first member that is still what the bucket says; it stands last.
+    /// The next member that is still what the bucket says.
     private func representative(of bucket: Int) -> Int32? {
-        if !buckets[bucket].isSorted {
-            buckets[bucket].members.sort { tie($0) > tie($1) }
-            buckets[bucket].isSorted = true
-        }
-        while let slot = buckets[bucket].members.last {
+        while let slot = buckets[bucket].current {
             if key(slot, lane: buckets[bucket].key.lane) == buckets[bucket].key { return slot }
-            buckets[bucket].members.removeLast()
+            buckets[bucket].advance()
         }
         return nil
     }
