@@ -71,7 +71,8 @@ extension Server {
                 .snapshot, "SnapshotRestored", "", at: index,
                 FieldsPayload(name: "Snapshot", fields: [("Index", .number(index))]))
         case .acl(let command, _): tell(of: command, in: state, at: index)
-        case .putServer, .removeServer, .restoreBegin, .restoreChunk, .setUpgradeBaseline:
+        case .putServer, .removeServer, .restoreBegin, .restoreChunk, .setUpgradeBaseline,
+            .scheduling:
             break  // Told by the configuration and by the history, or of no interest alone.
         }
     }

@@ -92,7 +92,7 @@ struct Scheduled {
         _ change: (inout Allocation) -> Void = { _ in }
     ) -> CommandResult {
         guard let job = tables.job(JobKey(id: id)) else { return .refused("no job \(id)") }
-        var part = Plan.NodePart(nodeID: uid(node))
+        var part = PlacementPlan.NodePart(nodeID: uid(node))
         let resources = Shared(
             AllocatedResources(
                 tasks: [AllocatedTask(name: "t", cpu: 100, memoryMB: 300)], diskMB: 300))

@@ -66,10 +66,10 @@ private func entry(
             resources: Shared(AllocatedResources()))
         allocation.preemptedAllocations = [uid(10)]
         allocation.metrics = Shared(unusualMetric)
-        var part = Plan.NodePart(nodeID: uid(1))
+        var part = PlacementPlan.NodePart(nodeID: uid(1))
         part.placements = [allocation]
         part.evictions = [
-            Plan.Eviction(try #require(world.tables.allocation(uid(10))), by: uid(20))
+            PlacementPlan.Eviction(try #require(world.tables.allocation(uid(10))), by: uid(20))
         ]
         var result = PlanResult()
         result.nodes = [part]
@@ -117,14 +117,14 @@ private func entry(
         world.apply(
             .deregisterJob(
                 JobKey(id: "high"), purges: true, submitUnixNanoseconds: 0, evaluations: []))
-        var part = Plan.NodePart(nodeID: uid(1))
+        var part = PlacementPlan.NodePart(nodeID: uid(1))
         part.placements = [
             Allocation(
                 id: uid(20), evaluationID: uid(501), nodeID: uid(1), job: high, group: "g",
                 index: 0, resources: Shared(AllocatedResources()))
         ]
         part.evictions = [
-            Plan.Eviction(try #require(world.tables.allocation(uid(10))), by: uid(20))
+            PlacementPlan.Eviction(try #require(world.tables.allocation(uid(10))), by: uid(20))
         ]
         var result = PlanResult()
         result.nodes = [part]

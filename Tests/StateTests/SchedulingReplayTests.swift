@@ -112,7 +112,7 @@ private struct Commands {
         let jobs = Array(tables.jobs)
         guard !jobs.isEmpty else { return PlanEntry(evaluationID: uid(300), unixNanoseconds: 1) }
         let job = dice.pick(jobs)
-        var part = Plan.NodePart(nodeID: uid(dice.below(4)))
+        var part = PlacementPlan.NodePart(nodeID: uid(dice.below(4)))
         for _ in 0..<dice.below(4) {
             var allocation = Allocation(
                 id: uid(100 + dice.below(20)), evaluationID: uid(300), nodeID: part.nodeID,
@@ -128,11 +128,12 @@ private struct Commands {
         for allocation in tables.allocations where dice.below(6) == 0 {
             if dice.below(2) == 0 {
                 part.stops.append(
-                    Plan.Stop(
+                    PlacementPlan.Stop(
                         allocation, description: "stop",
                         clientStatus: dice.below(3) == 0 ? .lost : nil))
             } else {
-                part.evictions.append(Plan.Eviction(allocation, by: uid(100 + dice.below(20))))
+                part.evictions.append(
+                    PlacementPlan.Eviction(allocation, by: uid(100 + dice.below(20))))
             }
         }
         result.nodes = [part]

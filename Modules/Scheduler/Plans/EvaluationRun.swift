@@ -17,7 +17,7 @@ package struct EvaluationRun: Sendable {
     /// What the worker does next.
     package enum Step: Sendable {
         /// Submit the plan; `followUps` are written with it.
-        case submit(Plan, followUps: [Evaluation])
+        case submit(PlacementPlan, followUps: [Evaluation])
         /// Look again at a state of at least this index.
         case retry(snapshotIndex: UInt64)
         /// Write these, then acknowledge the delivery.

@@ -9,7 +9,7 @@ struct PlanBuilder {
     private let deploymentID: UniqueID?
     /// Whether `deployment` has to be written.
     private var isDeploymentChanged: Bool
-    private var parts: [UniqueID: Plan.NodePart] = [:]
+    private var parts: [UniqueID: PlacementPlan.NodePart] = [:]
     private(set) var preempted: [Shared<Allocation>] = []
     private(set) var ids: IDSource
 
@@ -26,7 +26,7 @@ struct PlanBuilder {
             reconciliation.deployment ?? (existing?.id == deploymentID ? existing : nil)
     }
 
-    mutating func stop(_ stop: Plan.Stop) {
+    mutating func stop(_ stop: PlacementPlan.Stop) {
         edit(stop.allocation.value.nodeID) { $0.stops.append(stop) }
     }
 
@@ -48,7 +48,7 @@ struct PlanBuilder {
         let id = allocation.id
         edit(placement.nodeID) { part in
             part.placements.append(allocation)
-            part.evictions += placement.victims.map { Plan.Eviction($0, by: id) }
+            part.evictions += placement.victims.map { PlacementPlan.Eviction($0, by: id) }
         }
         preempted += placement.victims
     }
@@ -92,15 +92,16 @@ struct PlanBuilder {
         isDeploymentChanged = true
     }
 
-    private mutating func edit(_ nodeID: UniqueID, _ change: (inout Plan.NodePart) -> Void) {
-        change(&parts[nodeID, default: Plan.NodePart(nodeID: nodeID)])
+    private mutating func edit(_ nodeID: UniqueID, _ change: (inout PlacementPlan.NodePart) -> Void)
+    {
+        change(&parts[nodeID, default: PlacementPlan.NodePart(nodeID: nodeID)])
     }
 
     func build(
         token: UniqueID, job: Shared<Job>?, snapshotIndex: UInt64,
         updates: [DeploymentStatusUpdate]
-    ) -> Plan {
-        var plan = Plan(
+    ) -> PlacementPlan {
+        var plan = PlacementPlan(
             evaluationID: evaluation.id, token: token, priority: evaluation.priority, job: job,
             snapshotIndex: snapshotIndex)
         plan.nodes = parts.values.sorted { $0.nodeID < $1.nodeID }

@@ -26,7 +26,7 @@ package enum PlanCheck {
     ///   - isKnown: whether the state has an allocation of this id, live or not. A new one with an
     ///     id that is taken comes from a delivery that was thought to be lost.
     package static func check(
-        _ plan: Plan, against ledger: ClusterLedger, aheadIndex: UInt64 = 0,
+        _ plan: PlacementPlan, against ledger: ClusterLedger, aheadIndex: UInt64 = 0,
         isKnown: (UniqueID) -> Bool
     ) -> Verdict {
         var verdict = Verdict(result: PlanResult())
@@ -60,8 +60,8 @@ package enum PlanCheck {
 
     /// Without victims that are over already (F13), and without changes of what has ended since.
     private static func withoutStale(
-        _ part: Plan.NodePart, _ ledger: ClusterLedger
-    ) -> Plan.NodePart {
+        _ part: PlacementPlan.NodePart, _ ledger: ClusterLedger
+    ) -> PlacementPlan.NodePart {
         var part = part
         part.evictions.removeAll { !ledger.isLive($0.allocation.value.id) }
         part.placements.removeAll { !$0.isNew && !$0.isTerminal && !ledger.isLive($0.id) }
@@ -76,7 +76,7 @@ package enum PlanCheck {
     }
 
     private static func refusal(
-        of part: Plan.NodePart, on node: NodeLedger?, isKnown: (UniqueID) -> Bool
+        of part: PlacementPlan.NodePart, on node: NodeLedger?, isKnown: (UniqueID) -> Bool
     ) -> String? {
         // What only ends can never be too much, and what has ended takes nothing.
         let live = part.placements.filter { !$0.isTerminal }
@@ -91,7 +91,7 @@ package enum PlanCheck {
     }
 
     /// An instance runs on if what replaces it was refused, unless something else was given its room.
-    private static func keepReplaced(_ plan: Plan, _ result: inout PlanResult) {
+    private static func keepReplaced(_ plan: PlacementPlan, _ result: inout PlanResult) {
         let refused = Set(result.rejectedNodes)
         let kept = Set(
             plan.nodes.filter { refused.contains($0.nodeID) }.flatMap(\.placements)
@@ -107,7 +107,7 @@ package enum PlanCheck {
 
     /// A deployment counts only canaries that were placed.
     private static func corrected(
-        _ deployment: Deployment, _ plan: Plan, _ result: PlanResult
+        _ deployment: Deployment, _ plan: PlacementPlan, _ result: PlanResult
     ) -> Deployment {
         guard !result.rejectedNodes.isEmpty else { return deployment }
         let refused = Set(result.rejectedNodes)

@@ -26,7 +26,7 @@ package enum Scheduling {
 
     /// What comes of it: data only.
     package struct Proposal: Sendable {
-        package var plan: Plan
+        package var plan: PlacementPlan
         /// Written with the plan: allocations in it name them.
         package var followUps: [Evaluation] = []
         /// By group, why instances have no place.

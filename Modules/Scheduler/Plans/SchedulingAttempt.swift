@@ -23,7 +23,7 @@ struct SchedulingAttempt<Placer: Placing> {
             evaluationID: evaluation.id, snapshotIndex: input.snapshotIndex,
             attempt: input.attempt)
         seed = ids.seed
-        let plan = Plan(
+        let plan = PlacementPlan(
             evaluationID: evaluation.id, token: input.token, priority: evaluation.priority,
             job: input.reconcile.job, snapshotIndex: input.snapshotIndex)
         proposal = Scheduling.Proposal(plan: plan, ids: ids)

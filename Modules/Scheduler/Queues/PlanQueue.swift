@@ -8,7 +8,7 @@ package import MartletAPI
 package struct PlanQueue: Sendable {
     /// A plan of a worker that waits for the answer.
     package struct Entry: Equatable, Sendable {
-        package let plan: Plan
+        package let plan: PlacementPlan
         /// Names the submission to the shell; counts from 1.
         package let ticket: UInt64
     }
@@ -32,7 +32,7 @@ package struct PlanQueue: Sendable {
     package let plansMax: Int
     package private(set) var isEnabled = false
     private var lastTicket: UInt64 = 0
-    private var plans: [UInt64: Plan] = [:]
+    private var plans: [UInt64: PlacementPlan] = [:]
     private var order = LiveHeap<Order, UInt64>()
 
     package init(plansMax: Int = 1_024) { self.plansMax = plansMax }
@@ -41,7 +41,7 @@ package struct PlanQueue: Sendable {
 
     package mutating func setEnabled(_ isEnabled: Bool) { self.isEnabled = isEnabled }
 
-    package mutating func enqueue(_ plan: Plan) throws(Refusal) -> UInt64 {
+    package mutating func enqueue(_ plan: PlacementPlan) throws(Refusal) -> UInt64 {
         guard isEnabled else { throw .disabled }
         guard plans.count < plansMax else { throw .full }
         lastTicket += 1

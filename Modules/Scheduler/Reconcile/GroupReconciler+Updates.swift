@@ -78,7 +78,7 @@ extension GroupReconciler {
             request.preferredNode = stickyNode(of: allocation)
             result.destructive.append(
                 Reconciliation.Replacement(
-                    stop: Plan.Stop(allocation, description: StopReason.updating),
+                    stop: PlacementPlan.Stop(allocation, description: StopReason.updating),
                     request: request))
         }
         desired.destructiveUpdate += replaced.count

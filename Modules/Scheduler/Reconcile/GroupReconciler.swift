@@ -98,7 +98,7 @@ struct GroupReconciler {
         clientStatus: Allocation.ClientStatus? = nil, followUp: UniqueID? = nil
     ) {
         result.stops.append(
-            Plan.Stop(
+            PlacementPlan.Stop(
                 allocation, description: reason, clientStatus: clientStatus,
                 followUpEvaluationID: followUp))
     }

@@ -102,7 +102,7 @@ struct SystemGroupReconciler {
         } else if input.taints[allocation.nodeID] == .lost {
             stop(held, StopReason.lost, clientStatus: .lost)
         } else if allocation.transition.shouldMigrate {
-            result.stops.append(Plan.Stop(held, description: StopReason.migrating))
+            result.stops.append(PlacementPlan.Stop(held, description: StopReason.migrating))
             desired.migrate += 1
             if former[seat] == nil { former[seat] = held }
         } else if allocation.index >= group.count || input.foreignNodes.contains(seat.nodeID)
@@ -135,7 +135,7 @@ struct SystemGroupReconciler {
         clientStatus: Allocation.ClientStatus? = nil
     ) {
         result.stops.append(
-            Plan.Stop(allocation, description: reason, clientStatus: clientStatus))
+            PlacementPlan.Stop(allocation, description: reason, clientStatus: clientStatus))
         desired.stop += 1
     }
 
@@ -166,7 +166,7 @@ struct SystemGroupReconciler {
         var request = request(for: Seat(nodeID: held.value.nodeID, index: held.value.index))
         request.previous = held
         request.isDestructive = true
-        let stop = Plan.Stop(held, description: StopReason.updating)
+        let stop = PlacementPlan.Stop(held, description: StopReason.updating)
         result.destructive.append(Reconciliation.Replacement(stop: stop, request: request))
         desired.destructiveUpdate += 1
     }

@@ -68,7 +68,7 @@ package enum Reconciler {
                 if allocation.value.isTerminal { continue }
                 let isLost = input.taints[allocation.value.nodeID] == .lost
                 result.stops.append(
-                    Plan.Stop(
+                    PlacementPlan.Stop(
                         allocation, description: isLost ? StopReason.lost : StopReason.notNeeded,
                         clientStatus: isLost ? .lost : nil))
                 desired.stop += 1
@@ -84,7 +84,7 @@ package enum Reconciler {
             && input.taints[allocation.value.nodeID] == .lost
         {
             result.stops.append(
-                Plan.Stop(
+                PlacementPlan.Stop(
                     allocation, description: allocation.value.desiredDescription,
                     clientStatus: .lost))
         }

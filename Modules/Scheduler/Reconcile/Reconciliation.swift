@@ -60,12 +60,12 @@ package struct Reconciliation: Sendable {
 
     /// An instance that is replaced only if its replacement finds a node.
     package struct Replacement: Sendable {
-        package var stop: Plan.Stop
+        package var stop: PlacementPlan.Stop
         package var request: PlacementRequest
     }
 
     /// These happen in any case.
-    package var stops: [Plan.Stop] = []
+    package var stops: [PlacementPlan.Stop] = []
     /// Allocations with other values: updated in place, or with a follow-up noted.
     package var changed: [Allocation] = []
     /// Placed first, in this order.

@@ -243,7 +243,7 @@ import Testing
 
     @Test("The same history has the same plans", arguments: [false, true], [3, 4, 5])
     func deterministic(isIndexed: Bool, seed: UInt64) {
-        func plans() -> [Plan] {
+        func plans() -> [PlacementPlan] {
             var history = History(seed: seed, isIndexed: isIndexed)
             for _ in 0..<40 { history.step() }
             return history.world.plans

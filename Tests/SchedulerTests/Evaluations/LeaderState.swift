@@ -15,7 +15,7 @@ struct LeaderState {
     var preemption = PreemptionConfig()
     var ledger = ClusterLedger()
     /// Every plan that was submitted.
-    var plans: [Plan] = []
+    var plans: [PlacementPlan] = []
     /// Nodes whose part of a plan was refused.
     var rejections = 0
     /// Who finds nodes: the index over the cluster, or the one that tries them all.
@@ -181,7 +181,7 @@ struct LeaderState {
 
     /// The applier: checks, and commits what is left.
     @discardableResult
-    mutating func submit(_ plan: Plan, followUps: [Evaluation] = []) -> PlanResult {
+    mutating func submit(_ plan: PlacementPlan, followUps: [Evaluation] = []) -> PlanResult {
         plans.append(plan)
         let known = allocations
         var result = PlanCheck.check(plan, against: ledger) { known[$0] != nil }.result
@@ -236,7 +236,7 @@ struct LeaderState {
         deployments[deployment.id] = known
     }
 
-    private mutating func end(_ stop: Plan.Stop) {
+    private mutating func end(_ stop: PlacementPlan.Stop) {
         update(stop.allocation.value.id) {
             if $0.desiredStatus == .run { $0.desiredStatus = .stop }
             $0.desiredDescription = stop.description

@@ -53,23 +53,23 @@ import Testing
 
     private func plan(
         _ placements: [Allocation] = [], stops: [Allocation] = [], evictions: [Allocation] = []
-    ) -> Plan {
-        var plan = Plan(
+    ) -> PlacementPlan {
+        var plan = PlacementPlan(
             evaluationID: .id(1), token: .id(1), priority: 50, job: nil, snapshotIndex: 10)
         for node in [1, 2] {
-            var part = Plan.NodePart(nodeID: .node(node))
+            var part = PlacementPlan.NodePart(nodeID: .node(node))
             part.placements = placements.filter { $0.nodeID == .node(node) }
             part.stops = stops.filter { $0.nodeID == .node(node) }
-                .map { Plan.Stop(Shared($0), description: "") }
+                .map { PlacementPlan.Stop(Shared($0), description: "") }
             part.evictions = evictions.filter { $0.nodeID == .node(node) }
-                .map { Plan.Eviction(Shared($0), by: placements.first?.id ?? .id(0)) }
+                .map { PlacementPlan.Eviction(Shared($0), by: placements.first?.id ?? .id(0)) }
             if !part.isEmpty { plan.nodes.append(part) }
         }
         return plan
     }
 
     private func check(
-        _ plan: Plan, _ ledger: ClusterLedger, ahead: UInt64 = 0, known: Set<UniqueID> = []
+        _ plan: PlacementPlan, _ ledger: ClusterLedger, ahead: UInt64 = 0, known: Set<UniqueID> = []
     ) -> PlanCheck.Verdict {
         PlanCheck.check(plan, against: ledger, aheadIndex: ahead) { known.contains($0) }
     }
@@ -296,7 +296,7 @@ import Testing
             DeploymentStatusUpdate(id: .id(4), status: .cancelled, description: "")
         ]
         for node in 1...4 {
-            var part = Plan.NodePart(nodeID: .node(node))
+            var part = PlacementPlan.NodePart(nodeID: .node(node))
             part.placements = (0..<node).map { allocation(10 * node + $0, node: node) }
             result.nodes.append(part)
         }

@@ -233,7 +233,7 @@ import Testing
             var refused = PlanResult()
             refused.refreshIndex = 99
             var progressed = refused
-            progressed.nodes = [Plan.NodePart(nodeID: .node(1))]
+            progressed.nodes = [PlacementPlan.NodePart(nodeID: .node(1))]
             progressed.nodes[0].placements = [
                 Allocation(
                     id: .id(1), evaluationID: .id(1), nodeID: .node(1), job: Shared(.fixture()),
@@ -337,8 +337,8 @@ import Testing
     @Test("The queue of plans goes by priority, then by arrival, and has a bound")
     func queue() throws {
         var queue = PlanQueue(plansMax: 3)
-        func plan(_ priority: Int) -> Plan {
-            Plan(
+        func plan(_ priority: Int) -> PlacementPlan {
+            PlacementPlan(
                 evaluationID: .id(priority), token: .id(1), priority: priority, job: nil,
                 snapshotIndex: 1)
         }

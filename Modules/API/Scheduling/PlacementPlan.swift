@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// What a scheduler wants to be done, all of one evaluation.
-package struct Plan: Equatable, Sendable {
+package struct PlacementPlan: Equatable, Sendable {
     /// What stops, and why; its place is free for what the plan places.
     package struct Stop: Equatable, Sendable {
         package var allocation: Shared<Allocation>
@@ -84,7 +84,7 @@ package struct Plan: Equatable, Sendable {
 /// What of a plan is done.
 package struct PlanResult: Equatable, Sendable {
     /// Ascending by node.
-    package var nodes: [Plan.NodePart] = []
+    package var nodes: [PlacementPlan.NodePart] = []
     package var deployment: Deployment?
     package var deploymentUpdates: [DeploymentStatusUpdate] = []
     /// Nodes whose part was refused, ascending.
