@@ -121,6 +121,7 @@ final class HTTPConnection: StreamHandler {
         reader.receive(bytes)
         advance()
         switch phase {
+        case .streaming(let answer) where answer.isLive: if reader.bufferedBytes > 0 { finish() }
         case .deciding, .working, .streaming: if reader.bufferedBytes > 0 { pause() }
         case .taking(let body): if !body.isAwaited, reader.bufferedBytes > 0 { pause() }
         case .reading: countBody()
@@ -381,7 +382,7 @@ final class HTTPConnection: StreamHandler {
         _ body: StreamedBody, _ response: APIResponse, to head: RequestHead,
         as kind: ServerTimings.RequestKind
     ) {
-        if let refusal = front.streamRefusal(for: client) {
+        if let refusal = crowding(body) ?? front.streamRefusal(for: client) {
             body.source.cancel()
             return answer(refusal, to: head, as: .refused, then: .idle)
         }
@@ -414,6 +415,12 @@ final class HTTPConnection: StreamHandler {
             return takeNext(keepsAlive: keepsAlive)
         }
         answer.start()
+    }
+
+    /// What follows a request without an end would never be read, nor that its client has left.
+    private func crowding(_ body: StreamedBody) -> APIResponse? {
+        guard body.isLive, reader.bufferedBytes > 0 else { return nil }
+        return .text(400, "nothing may follow a request whose answer has no end")
     }
 
     private func endStream(_ answer: BodyPump) {
