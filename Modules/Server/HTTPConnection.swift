@@ -552,12 +552,8 @@ final class HTTPConnection: StreamHandler {
         switch phase {
         case .deciding:
             end(with: Response(status: 503, text: "no decision in time: nothing was done"))
-        case .working:
-            // What the request asked for may still happen: its answer comes too late for anybody.
-            end(
-                with: Response(
-                    status: 500, text: "no answer in time: a write may or may not have been applied"
-                ))
+        case .working: endUnanswered()
+        case .taking(let body) where !body.isAwaited: endUnanswered()
         case .idle where reader.isMidRequest && !awaitsClient, .reading, .taking:
             end(with: Response(status: 408, text: "The request did not arrive in time"))
         case .idle where awaitsClient, .streaming:
@@ -566,5 +562,12 @@ final class HTTPConnection: StreamHandler {
         case .idle, .skipping, .closing:
             finish()
         }
+    }
+
+    /// What the request asked for may still happen: its answer comes too late for anybody.
+    private func endUnanswered() {
+        end(
+            with: Response(
+                status: 500, text: "no answer in time: a write may or may not have been applied"))
     }
 }

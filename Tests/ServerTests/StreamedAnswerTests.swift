@@ -365,4 +365,15 @@ private struct Stage {
         #expect(talk.statuses == ["408"])
         #expect(stage.taker.seen == ["hello", "FAILED the client is gone"])
     }
+
+    /// Work that hung kept its client waiting for good.
+    @Test("A body that nobody wants for too long is given up")
+    func unwanted() throws {
+        let stage = try Stage(seed: 57)
+        let talk = stage.http.open(Self.put + "Content-Length: 10\r\n\r\nhello")
+        stage.http.cluster.world.run(for: .seconds(610))
+        #expect(talk.statuses == ["500"])
+        try stage.take()
+        #expect(stage.taker.seen == ["FAILED the client is gone"])
+    }
 }
