@@ -28,7 +28,9 @@ class Reader:
 
     def __init__(self, command):
         self.process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            # Whoever starts the tests may have ignored it, and children inherit that.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
         self.lines = []
         self.errors = b""
         self.threads = [threading.Thread(target=self.read), threading.Thread(target=self.read_errors)]
