@@ -89,6 +89,7 @@ class Streaming(ProcessTest):
             print("    no curl: only the command line reads")
         try:
             wait_until("open streams", lambda: streams(others[0]) == len(readers) - 1, 10)
+            wait_until("the stream of the leader", lambda: streams(leader) >= 1, 10)
             leader.kill()
             term = self.leader(servers)
             wait_until("the election in the events", lambda: any(
