@@ -92,6 +92,7 @@ struct MetricCatalog {
         "nomad.http.requests_malformed": "HTTP requests that could not be read.",
         "nomad.http.requests_refused": "HTTP requests refused before their bodies were read.",
         "nomad.http.requests_timed_out": "HTTP requests that took too long to come or to answer.",
+        "nomad.http.queries_refused": "Blocking queries over the bound on those that wait.",
         "nomad.http.requests_too_many": "HTTP requests over the bound on those in progress.",
         "nomad.http.streams": "HTTP bodies on their way piece by piece.",
         "nomad.http.streams_broken": "Streamed HTTP answers whose source failed before their end.",

@@ -51,6 +51,7 @@ enum Endpoint: Sendable, Equatable {
     case createACLRole
     case updateACLRole
     case deleteACLRole
+    case jobs(JobEndpoint)
     case page(PageFile)
     /// Where the page is, for who asks without knowing.
     case pageElsewhere
@@ -133,7 +134,7 @@ enum Routes {
                 .delete: .deleteACLRole,
             ]
         ),
-    ]
+    ] + JobEndpoint.table.map { ($0.path, $0.methods.mapValues(Endpoint.jobs)) }
 
     /// Where an endpoint is, without what a path names: `/v1/acl/policy/:name`.
     static func path(of endpoint: Endpoint) -> String {

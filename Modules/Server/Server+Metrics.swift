@@ -190,6 +190,7 @@ extension Server {
             ("nomad.http.requests_refused", counters.requestsRefused),
             ("nomad.http.requests_timed_out", counters.requestsTimedOut),
             ("nomad.http.requests_too_many", counters.requestsTooMany),
+            ("nomad.http.queries_refused", counters.queriesRefused),
             ("nomad.http.streams_broken", counters.streamsBroken),
             ("nomad.http.streams_refused", counters.streamsRefused),
             ("nomad.http.streams_stuck", counters.streamsStuck),
