@@ -342,7 +342,10 @@ final class HTTPConnection: StreamHandler {
         guard let blocking = call.blocking else { return call }
         let wait = QueryWait()
         wait.parked = { [self] in front.ended(for: client) }
-        wait.resumed = { [self] in front.began(for: client) }
+        wait.resumed = { [self] in
+            front.began(for: client)
+            since = now  // How long it waited is no matter of this server's speed.
+        }
         queryWait = wait
         queryLongest = blocking.longest
         var parking = call
