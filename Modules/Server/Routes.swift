@@ -61,7 +61,10 @@ enum Endpoint: Sendable, Equatable {
 /// published specification prints some of them; so are probes, as those who probe expect. What it
 /// names, `docs/api/openapi.json` describes.
 enum Routes {
-    static let table: [(path: String, methods: [RequestHead.Method: Endpoint])] = [
+    static let table =
+        ownTable + JobEndpoint.table.map { ($0.path, $0.methods.mapValues(Endpoint.jobs)) }
+
+    private static let ownTable: [(path: String, methods: [RequestHead.Method: Endpoint])] = [
         ("/operator/raft/configuration", [.get: .raftConfiguration]),
         ("/operator/raft/peer", [.delete: .removePeer]),
         (
@@ -134,7 +137,7 @@ enum Routes {
                 .delete: .deleteACLRole,
             ]
         ),
-    ] + JobEndpoint.table.map { ($0.path, $0.methods.mapValues(Endpoint.jobs)) }
+    ]
 
     /// Where an endpoint is, without what a path names: `/v1/acl/policy/:name`.
     static func path(of endpoint: Endpoint) -> String {

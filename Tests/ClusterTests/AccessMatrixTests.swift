@@ -52,7 +52,7 @@ import Testing
         let gone = "00000000-0000-4000-8000-000000000000"
         let autopilotReaders: Set<String> = ["read", "write", "read+write", "autopilot-read"]
         let schedulerReaders: Set<String> = ["read", "write", "read+write", "scheduler-read"]
-        let readers: [Row] = [
+        let named: [Row] = [
             Row(method: .get, path: "\(op)/raft/configuration", allowed: ["raft-read"]),
             Row(method: .get, path: "\(op)/raft/history", allowed: ["raft-read"]),
             Row(
@@ -97,7 +97,9 @@ import Testing
                 method: .get, path: "/v1/job/x/scale",
                 allowed: ["ns-read", "ns-write", "ns-scale"]),
             Row(method: .get, path: "/v1/jobs?namespace=other", allowed: ["other"]),
-        ] + jobReads.map { Row(method: .get, path: $0, allowed: jobReaders) }
+        ]
+        let readers =
+            named + jobReads.map { Row(method: .get, path: $0, allowed: jobReaders) }
         // The same, asked of whoever answers from what it has.
         let stale = readers.map {
             Row(
