@@ -169,7 +169,9 @@ import Testing
         return submits.map { Row(method: $0.0, path: $0.1, body: $0.2, allowed: ["ns-write"]) } + [
             Row(method: .put, path: "/v1/job/x/evaluate", allowed: jobReaders),
             Row(method: .put, path: "/v1/validate/job", body: "{}", allowed: jobReaders),
-            Row(method: .put, path: "/v1/jobs/parse", body: "{}", allowed: ["ns-read", "ns-write"]),
+            Row(
+                method: .put, path: "/v1/jobs/parse", body: "{}",
+                allowed: ["ns-read", "ns-write"]),
             Row(
                 method: .put, path: "/v1/job/x/scale", body: scale,
                 allowed: ["ns-write", "ns-scale"]),
