@@ -110,7 +110,7 @@ final class HTTPConnection: StreamHandler {
             body.give(.failed("the client is gone"), at: now)
             body.detach()
         case .streaming(let answer): endStream(answer)
-        case .working: queryWait?.end()
+        case .working: queryWait?.end(isGone: true)
         case .idle, .deciding, .reading, .skipping, .closing: break
         }
     }
@@ -516,7 +516,7 @@ final class HTTPConnection: StreamHandler {
         case .idle, .reading, .skipping: finish()
         case .taking(let body): if body.isAwaited { advance() }
         case .streaming(let answer): if answer.isLive { finish() }
-        case .working: queryWait?.end()  // It may still read its answer, but waits for no news.
+        case .working: queryWait?.end(isGone: false)  // It may still read its answer.
         case .deciding, .closing: break
         }
     }

@@ -214,6 +214,22 @@ import Testing
         #expect(cluster.ask(follower, .get, "/v1/job/old").status == 200)
     }
 
+    @Test("Who loses its rights while it waits is told nothing", arguments: ["", "&stale"])
+    func revoked(stale: String) throws {
+        let guarded = try GuardedCluster(seed: 814)
+        let cluster = guarded.cluster
+        try guarded.putPolicy("dev", #"namespace "default" { policy = "read" }"#)
+        let token = try guarded.makeToken(policies: ["dev"])
+        try guarded.manage(.put, "/v1/jobs", Self.job("web"))
+        let waiting = cluster.begin(
+            guarded.leader, .get, "/v1/jobs?index=999999&wait=4s\(stale)", token: token.secret)
+        cluster.world.run(for: .seconds(1))
+        #expect(waiting.result == nil)
+        try guarded.manage(.delete, "/v1/acl/token/\(token.accessor)")
+        cluster.world.run(for: .seconds(5))
+        #expect(waiting.result?.status == 403, "\(waiting.result?.text ?? "none")")
+    }
+
     @Test("While a server has no scheduler, nothing is changed, and it is named")
     func mixed() throws {
         let cluster = SimulatedCluster(seed: 813, count: 3) { options in

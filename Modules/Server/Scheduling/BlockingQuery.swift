@@ -47,16 +47,19 @@ struct BlockingQuery: Equatable {
 
 /// What the connection of a blocking query and its wait tell each other.
 final class QueryWait {
-    /// The client is gone: nobody waits any more.
+    /// Nobody waits any more.
     private(set) var isOver = false
-    /// Called once, when the client goes while the query is parked.
+    /// Nor will anybody read the answer.
+    private(set) var isGone = false
+    /// Called when the client goes while the query is parked.
     var cancel: (() -> Void)?
     /// A query that is parked is no work in progress: called when it is, and when it goes on.
     var parked: () -> Void = {}
     var resumed: () -> Void = {}
 
-    func end() {
+    func end(isGone: Bool) {
         isOver = true
+        self.isGone = self.isGone || isGone
         let cancel = cancel
         self.cancel = nil
         cancel?()
@@ -232,15 +235,18 @@ extension Server {
                 let table = call.endpoint.watchedTable
             else { return respond(response) }
             guard !self.queries.isFull else { return respond(self.tooManyQueries()) }
+            // The answer is forgotten: those of many that wait would fill the memory.
             call.queryWait?.parked()
             self.queries.park(
                 on: table, until: deadline, wait: call.queryWait,
                 isReady: { call.watchedIndex(in: $0) > query.index }
             ) { [weak self] outcome in
                 call.queryWait?.resumed()
-                guard let self, !self.isStopped, call.queryWait?.isOver != true else {
-                    return respond(response)
+                guard let self, !self.isStopped, call.queryWait?.isGone != true else {
+                    return respond(.text(503, "the server is stopping"))
                 }
+                // What its caller might do may have changed while it waited.
+                if let refusal = self.refusal(of: call) { return respond(refusal) }
                 guard outcome == .changed else { return read(respond) }
                 self.answer(
                     call, after: query, until: deadline, respond: respond, reading: read)
