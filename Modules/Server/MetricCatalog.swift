@@ -85,6 +85,8 @@ struct MetricCatalog {
         "nomad.http.bodies_refused": "Bodies over the bound on all that are held.",
         "nomad.http.connections": "HTTP connections open.",
         "nomad.http.connections_refused": "HTTP connections over a bound.",
+        "nomad.http.queries_refused": "Blocking queries over the bound on those that wait.",
+        "nomad.http.queries_waiting": "Blocking queries that wait for news.",
         "nomad.http.requests": "HTTP requests whose header was complete.",
         "nomad.http.requests_deferred":
             "Times a client's next request was put off to another turn.",

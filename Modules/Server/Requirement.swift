@@ -7,6 +7,8 @@ enum Requirement: Equatable {
     case nothing
     /// Whoever the policies allow this.
     case operation(Operation)
+    /// Whoever the policies allow this in the namespace that the call is about.
+    case namespace(NamespaceCapability)
     /// The owner of any token that is known.
     case token
     /// Anybody who presents nothing or a token that is known: each is shown what it may see.
@@ -39,6 +41,7 @@ extension Endpoint {
         case .aclTokens, .setACLPolicy, .deleteACLPolicy, .createACLToken, .updateACLToken,
             .deleteACLToken, .createACLRole, .updateACLRole, .deleteACLRole:
             .operation(.aclManage)
+        case .jobs(let endpoint): endpoint.requirement
         }
     }
 

@@ -63,6 +63,8 @@ extension Server {
             .aclToken, .aclOwnToken, .createACLToken, .updateACLToken, .deleteACLToken, .aclRoles,
             .aclRole, .aclRoleByName, .createACLRole, .updateACLRole, .deleteACLRole:
             call.wish = try aclWish(call)
+        case .jobs(let endpoint):
+            call.wish = try jobWish(call, endpoint)
         case .statusLeader, .statusPeers, .regions, .agentSelf, .agentMembers, .agentHealth,
             .keyringList, .metrics, .saveSnapshot, .restoreSnapshot, .page, .pageElsewhere:
             break
@@ -159,6 +161,7 @@ extension Server {
         case .aclPolicies, .aclPolicy, .aclTokens, .aclToken, .aclOwnToken, .aclRoles, .aclRole,
             .aclRoleByName:
             call.isStale ? aclAnswer(call, isLeader: false) : nil
+        case .jobs(let endpoint): answerLocally(call, endpoint)
         default: nil
         }
     }
@@ -247,6 +250,10 @@ extension Server {
         case .aclBootstrap, .setACLPolicy, .deleteACLPolicy, .createACLToken, .updateACLToken,
             .deleteACLToken, .createACLRole, .updateACLRole, .deleteACLRole:
             judged(call, done) { $0.changeACL(call, done) }
+        case .jobs where call.isAnsweredFromState:
+            readLinearizably(call, done)
+        case .jobs(let endpoint):
+            judged(call, done) { $0.changeJobs(call, endpoint, done) }
         case .setAutopilotConfiguration, .setSchedulerConfiguration:
             judged(call, done) { $0.write(call, done) }
         case .removePeer:
@@ -283,6 +290,8 @@ extension Server {
         case .aclPolicies, .aclPolicy, .aclTokens, .aclToken, .aclOwnToken, .aclRoles, .aclRole,
             .aclRoleByName:
             .answered(aclAnswer(call, isLeader: true))
+        case .jobs(let endpoint):
+            .answered(jobAnswer(call, endpoint, isLeader: true))
         case .autopilotConfiguration:
             .answered(autopilot(call, isLeader: true))
         case .schedulerConfiguration:

@@ -82,6 +82,7 @@ extension Server {
                 Double(network.members.aliveCount)
             ),
             ("nomad.http.connections", Double(front?.connectionCount ?? 0)),
+            ("nomad.http.queries_waiting", Double(queries.count)),
             ("nomad.http.requests_in_progress", Double(front?.requestsInProgress ?? 0)),
             ("nomad.http.streams", Double(front?.streamsInProgress ?? 0)),
         ]
@@ -190,6 +191,7 @@ extension Server {
             ("nomad.http.requests_refused", counters.requestsRefused),
             ("nomad.http.requests_timed_out", counters.requestsTimedOut),
             ("nomad.http.requests_too_many", counters.requestsTooMany),
+            ("nomad.http.queries_refused", counters.queriesRefused),
             ("nomad.http.streams_broken", counters.streamsBroken),
             ("nomad.http.streams_refused", counters.streamsRefused),
             ("nomad.http.streams_stuck", counters.streamsStuck),

@@ -63,6 +63,8 @@ final class Server {
     var keyringChanges: [() -> Void] = []
     var archiveWork = ArchiveWork()
     var events: EventRing
+    private(set) lazy var queries = BlockingQueries(
+        loop: loop, seed: loop.makeSeed(), state: { [unowned self] in replica.state })
     /// One-shot timers under way, by number.
     var laterArmed: [UInt64: any LoopTimer] = [:]
     var laterTimers: UInt64 = 0
@@ -246,6 +248,7 @@ extension Server: ReplicaDelegate {
 
     func replicaApplied(through index: LogIndex) {
         steward.applied()
+        queries.stateChanged()
     }
 
     func replicaTookSnapshot(at index: LogIndex) { tellSnapshotTaken(at: index) }
