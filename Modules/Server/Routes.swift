@@ -52,6 +52,7 @@ enum Endpoint: Sendable, Equatable {
     case updateACLRole
     case deleteACLRole
     case jobs(JobEndpoint)
+    case nodes(NodeEndpoint)
     case page(PageFile)
     /// Where the page is, for who asks without knowing.
     case pageElsewhere
@@ -61,7 +62,11 @@ enum Endpoint: Sendable, Equatable {
 /// published specification prints some of them; so are probes, as those who probe expect. What it
 /// names, `docs/api/openapi.json` describes.
 enum Routes {
-    static let table: [(path: String, methods: [RequestHead.Method: Endpoint])] = [
+    static let table =
+        operatorTable + JobEndpoint.table.map { ($0.path, $0.methods.mapValues(Endpoint.jobs)) }
+        + NodeEndpoint.routes
+
+    private static let operatorTable: [(path: String, methods: [RequestHead.Method: Endpoint])] = [
         ("/operator/raft/configuration", [.get: .raftConfiguration]),
         ("/operator/raft/peer", [.delete: .removePeer]),
         (
@@ -134,7 +139,7 @@ enum Routes {
                 .delete: .deleteACLRole,
             ]
         ),
-    ] + JobEndpoint.table.map { ($0.path, $0.methods.mapValues(Endpoint.jobs)) }
+    ]
 
     /// Where an endpoint is, without what a path names: `/v1/acl/policy/:name`.
     static func path(of endpoint: Endpoint) -> String {

@@ -29,11 +29,15 @@ import Testing
             for (method, endpoint) in row.methods {
                 let isSecond = method == .post && row.methods[.put] == endpoint
                 served["\(method) \(braced(path))"] =
-                    "\(endpoint)\(isSecond ? "ByPost" : ""), \(needs(endpoint))"
+                    "\(name(of: endpoint))\(isSecond ? "ByPost" : ""), \(needs(endpoint))"
                     + (isBare ? ", also without /v1" : "")
             }
         }
         return served
+    }
+
+    private static func name(of endpoint: Endpoint) -> String {
+        if case .nodes(let inner) = endpoint { "\(inner)" } else { "\(endpoint)" }
     }
 
     private static func braced(_ path: String) -> String {
@@ -48,6 +52,7 @@ import Testing
         case .filtered: "nothing or a token"
         case .token: "a token"
         case .operation(let operation): "\(operation)"
+        case .nodeSecret: "a node's secret"
         }
     }
 
@@ -73,6 +78,9 @@ import Testing
         if let operation = text(operation.member("x-martlet-operation")) { return operation }
         guard case .array(let schemes) = operation.member("security")?.value else {
             return "a token"
+        }
+        if schemes.contains(where: { $0.member("nodeSecret") != nil }) {
+            return "a node's secret"
         }
         return schemes.isEmpty ? "nothing" : "nothing or a token"
     }
