@@ -125,6 +125,7 @@ final class HTTPConnection: StreamHandler {
         reader.receive(bytes)
         advance()
         switch phase {
+        case .streaming(let answer) where answer.isLive: if reader.bufferedBytes > 0 { finish() }
         case .deciding, .working, .streaming: if reader.bufferedBytes > 0 { pause() }
         case .taking(let body): if !body.isAwaited, reader.bufferedBytes > 0 { pause() }
         case .reading: countBody()
@@ -342,7 +343,10 @@ final class HTTPConnection: StreamHandler {
         guard let blocking = call.blocking else { return call }
         let wait = QueryWait()
         wait.parked = { [self] in front.ended(for: client) }
-        wait.resumed = { [self] in front.began(for: client) }
+        wait.resumed = { [self] in
+            front.began(for: client)
+            since = now  // How long it waited is no matter of this server's speed.
+        }
         queryWait = wait
         queryLongest = blocking.longest
         var parking = call
@@ -400,7 +404,7 @@ final class HTTPConnection: StreamHandler {
         _ body: StreamedBody, _ response: APIResponse, to head: RequestHead,
         as kind: ServerTimings.RequestKind
     ) {
-        if let refusal = front.streamRefusal(for: client) {
+        if let refusal = crowding(body) ?? front.streamRefusal(for: client) {
             body.source.cancel()
             return answer(refusal, to: head, as: .refused, then: .idle)
         }
@@ -433,6 +437,12 @@ final class HTTPConnection: StreamHandler {
             return takeNext(keepsAlive: keepsAlive)
         }
         answer.start()
+    }
+
+    /// What follows a request without an end would never be read, nor that its client has left.
+    private func crowding(_ body: StreamedBody) -> APIResponse? {
+        guard body.isLive, reader.bufferedBytes > 0 else { return nil }
+        return .text(400, "nothing may follow a request whose answer has no end")
     }
 
     private func endStream(_ answer: BodyPump) {
@@ -565,12 +575,8 @@ final class HTTPConnection: StreamHandler {
         switch phase {
         case .deciding:
             end(with: Response(status: 503, text: "no decision in time: nothing was done"))
-        case .working:
-            // What the request asked for may still happen: its answer comes too late for anybody.
-            end(
-                with: Response(
-                    status: 500, text: "no answer in time: a write may or may not have been applied"
-                ))
+        case .working: endUnanswered()
+        case .taking(let body) where !body.isAwaited: endUnanswered()
         case .idle where reader.isMidRequest && !awaitsClient, .reading, .taking:
             end(with: Response(status: 408, text: "The request did not arrive in time"))
         case .idle where awaitsClient, .streaming:
@@ -579,5 +585,12 @@ final class HTTPConnection: StreamHandler {
         case .idle, .skipping, .closing:
             finish()
         }
+    }
+
+    /// What the request asked for may still happen: its answer comes too late for anybody.
+    private func endUnanswered() {
+        end(
+            with: Response(
+                status: 500, text: "no answer in time: a write may or may not have been applied"))
     }
 }

@@ -63,10 +63,10 @@ enum Endpoint: Sendable, Equatable {
 /// names, `docs/api/openapi.json` describes.
 enum Routes {
     static let table =
-        operatorTable + JobEndpoint.table.map { ($0.path, $0.methods.mapValues(Endpoint.jobs)) }
+        ownTable + JobEndpoint.table.map { ($0.path, $0.methods.mapValues(Endpoint.jobs)) }
         + NodeEndpoint.routes
 
-    private static let operatorTable: [(path: String, methods: [RequestHead.Method: Endpoint])] = [
+    private static let ownTable: [(path: String, methods: [RequestHead.Method: Endpoint])] = [
         ("/operator/raft/configuration", [.get: .raftConfiguration]),
         ("/operator/raft/peer", [.delete: .removePeer]),
         (

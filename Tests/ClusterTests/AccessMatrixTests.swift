@@ -15,7 +15,11 @@ import Testing
         ("agent-write", #"agent { policy = "write" }"#),
         ("node-read", #"node { policy = "read" }"#),
         ("node-write", #"node { policy = "write" }"#),
-        ("other", #"namespace "default" { policy = "write" }"#),
+        ("other", #"namespace "other" { policy = "write" }"#),
+        ("ns-list", #"namespace "default" { capabilities = ["list-jobs"] }"#),
+        ("ns-read", #"namespace "default" { policy = "read" }"#),
+        ("ns-write", #"namespace "default" { policy = "write" }"#),
+        ("ns-scale", #"namespace "default" { policy = "scale" }"#),
         ("raft-read", #"operator { capabilities = ["raft-read"] }"#),
         ("raft-remove", #"operator { capabilities = ["raft-remove"] }"#),
         ("leader-transfer", #"operator { capabilities = ["leader-transfer"] }"#),
@@ -48,7 +52,7 @@ import Testing
         let gone = "00000000-0000-4000-8000-000000000000"
         let autopilotReaders: Set<String> = ["read", "write", "read+write", "autopilot-read"]
         let schedulerReaders: Set<String> = ["read", "write", "read+write", "scheduler-read"]
-        let readers: [Row] = [
+        let named: [Row] = [
             Row(method: .get, path: "\(op)/raft/configuration", allowed: ["raft-read"]),
             Row(method: .get, path: "\(op)/raft/history", allowed: ["raft-read"]),
             Row(
@@ -91,7 +95,16 @@ import Testing
             Row(method: .get, path: "/v1/livez", allowed: anybody),
             Row(method: .get, path: "/v1/readyz", allowed: anybody),
             Row(method: .get, path: "/v1/status/is-leader", allowed: anybody),
+            Row(method: .get, path: "/v1/namespaces", allowed: anyToken.union(["none"])),
+            Row(
+                method: .get, path: "/v1/jobs", allowed: ["ns-list", "ns-read", "ns-write"]),
+            Row(
+                method: .get, path: "/v1/job/x/scale",
+                allowed: ["ns-read", "ns-write", "ns-scale"]),
+            Row(method: .get, path: "/v1/jobs?namespace=other", allowed: ["other"]),
         ]
+        let readers =
+            named + jobReads.map { Row(method: .get, path: $0, allowed: jobReaders) }
         // The same, asked of whoever answers from what it has.
         let stale = readers.map {
             Row(
@@ -139,8 +152,48 @@ import Testing
             Row(method: .put, path: "/v1/acl/role/\(gone)", body: "{}", allowed: []),
             Row(method: .delete, path: "/v1/acl/role/\(gone)", allowed: []),
         ]
-        return readers + stale + writers
+        return readers + stale + writers + jobWrites(gone)
     }()
+
+    private static let jobReaders: Set<String> = ["ns-read", "ns-write", "ns-scale"]
+
+    private static let jobReads: [String] = {
+        let gone = "00000000-0000-4000-8000-000000000000"
+        return [
+            "/v1/job/x", "/v1/job/x/allocations", "/v1/job/x/evaluations",
+            "/v1/job/x/deployments", "/v1/job/x/deployment", "/v1/job/x/summary",
+            "/v1/job/x/versions", "/v1/evaluations", "/v1/evaluation/\(gone)",
+            "/v1/evaluation/\(gone)/allocations", "/v1/allocations", "/v1/allocation/\(gone)",
+            "/v1/deployments", "/v1/deployment/\(gone)", "/v1/deployment/allocations/\(gone)",
+        ]
+    }()
+
+    /// None of them finds what it is about.
+    private static func jobWrites(_ gone: String) -> [Row] {
+        let scale = #"{"Count":1,"Target":{"Group":"g"}}"#
+        let submits: [(ClientMethod, String, String?)] = [
+            (.put, "/v1/jobs", "{}"), (.put, "/v1/job/x", "{}"), (.delete, "/v1/job/x", nil),
+            (.put, "/v1/job/x/revert", "{}"), (.put, "/v1/job/x/stable", "{}"),
+            (.put, "/v1/deployment/fail/\(gone)", nil),
+            (.put, "/v1/deployment/pause/\(gone)", "{}"),
+            (.put, "/v1/deployment/promote/\(gone)", #"{"All":true}"#),
+            (.put, "/v1/deployment/allocation-health/\(gone)", "{}"),
+        ]
+        return submits.map { Row(method: $0.0, path: $0.1, body: $0.2, allowed: ["ns-write"]) } + [
+            Row(method: .put, path: "/v1/job/x/evaluate", allowed: jobReaders),
+            Row(method: .put, path: "/v1/validate/job", body: "{}", allowed: jobReaders),
+            Row(method: .put, path: "/v1/jobs/parse", body: "{}", allowed: ["ns-read", "ns-write"]),
+            Row(
+                method: .put, path: "/v1/job/x/scale", body: scale,
+                allowed: ["ns-write", "ns-scale"]),
+            Row(method: .put, path: "/v1/allocation/\(gone)/stop", allowed: ["ns-write"]),
+            Row(
+                method: .put, path: "/v1/search", body: #"{"Context":"evals"}"#,
+                allowed: jobReaders),
+            Row(method: .put, path: "/v1/system/gc", allowed: []),
+            Row(method: .put, path: "/v1/system/reconcile/summaries", allowed: []),
+        ]
+    }
 
     @Test("Each endpoint listens to those that it names, on leader and followers, stale or not")
     func matrix() throws {

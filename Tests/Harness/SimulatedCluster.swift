@@ -244,6 +244,27 @@ package final class SimulatedCluster {
         return result
     }
 
+    /// Begins a request to one server; the world has to turn until its answer is there.
+    package func begin(
+        _ node: Node, _ method: ClientMethod, _ target: String, token: String? = nil,
+        timeout: Duration = .seconds(30)
+    ) -> PendingAnswer {
+        let pending = PendingAnswer(client: client(of: node, token: token))
+        let box = UncheckedBox(value: pending)
+        clientHost.loop.enter {
+            box.value.client.send(method, target, body: nil, timeout: timeout) {
+                box.value.result = $0
+            }
+        }
+        return pending
+    }
+
+    /// Closes the connection of a request that was begun.
+    package func abandon(_ pending: PendingAnswer) {
+        let box = UncheckedBox(value: pending)
+        clientHost.loop.enter { box.value.client.close() }
+    }
+
     /// The same request with each of these bodies, on a connection of its own and all of them at one
     /// instant; the statuses of the answers, 0 for none.
     package func ask(
@@ -272,6 +293,15 @@ package final class SimulatedCluster {
 
 /// Carries a value of the one thread that turns the world through a closure that may leave it.
 // SAFETY: a simulated world and everything in it runs on the thread that turns it.
+/// A request that is under way.
+package final class PendingAnswer {
+    let client: APIClient
+    /// nil until there is an answer, or it is clear that there will be none.
+    package internal(set) var result: Result<ClientResponse, ClientError>?
+
+    init(client: APIClient) { self.client = client }
+}
+
 final class UncheckedBox<Value>: @unchecked Sendable {
     var value: Value
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
+import MartletACL
 import MartletHTTP
 import MartletJSON
 import Testing
@@ -29,15 +30,11 @@ import Testing
             for (method, endpoint) in row.methods {
                 let isSecond = method == .post && row.methods[.put] == endpoint
                 served["\(method) \(braced(path))"] =
-                    "\(name(of: endpoint))\(isSecond ? "ByPost" : ""), \(needs(endpoint))"
+                    "\(name(endpoint))\(isSecond ? "ByPost" : ""), \(needs(endpoint))"
                     + (isBare ? ", also without /v1" : "")
             }
         }
         return served
-    }
-
-    private static func name(of endpoint: Endpoint) -> String {
-        if case .nodes(let inner) = endpoint { "\(inner)" } else { "\(endpoint)" }
     }
 
     private static func braced(_ path: String) -> String {
@@ -46,12 +43,21 @@ import Testing
             .joined(separator: "/")
     }
 
+    private static func name(_ endpoint: Endpoint) -> String {
+        switch endpoint {
+        case .jobs(let inner): "\(inner)"
+        case .nodes(let inner): "\(inner)"
+        default: "\(endpoint)"
+        }
+    }
+
     private static func needs(_ endpoint: Endpoint) -> String {
         switch endpoint.requirement {
         case .nothing: "nothing"
         case .filtered: "nothing or a token"
         case .token: "a token"
         case .operation(let operation): "\(operation)"
+        case .namespace(let capability): capability.name
         case .nodeSecret: "a node's secret"
         }
     }
