@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package import MartletAPI
-package import MartletClient
+import MartletClient
 package import MartletTransport
 
 /// Many nodes that only pretend, in one process: registers them, keeps them alive, learns what they

@@ -106,6 +106,7 @@ extension Server {
                 }
                 return .proceed(call)
             } catch {
+                if error.status == 403 { counters.accessRefused += 1 }
                 return .refuse(.text(error.status, error.message), caller)
             }
         }

@@ -182,7 +182,8 @@ import Testing
         return submits.map { Row(method: $0.0, path: $0.1, body: $0.2, allowed: ["ns-write"]) } + [
             Row(method: .put, path: "/v1/job/x/evaluate", allowed: jobReaders),
             Row(method: .put, path: "/v1/validate/job", body: "{}", allowed: jobReaders),
-            Row(method: .put, path: "/v1/jobs/parse", body: "{}", allowed: ["ns-read", "ns-write"]),
+            Row(
+                method: .put, path: "/v1/jobs/parse", body: "{}", allowed: ["ns-read", "ns-write"]),
             Row(
                 method: .put, path: "/v1/job/x/scale", body: scale,
                 allowed: ["ns-write", "ns-scale"]),
@@ -240,7 +241,8 @@ import Testing
         let secret = ClientResponse.Header(
             name: "X-Martlet-Node-Secret", value: "00000000-0000-4000-8000-000000000002")
         let path = "/v1/martlet/node/\(id)"
-        let node = "{\"ID\":\"\(id)\",\"SecretID\":\"\(secret.value)\",\"Datacenter\":\"dc1\"}"
+        let node =
+            "{\"ID\":\"\(id)\",\"SecretID\":\"\(secret.value)\",\"Datacenter\":\"dc1\"}"
         let ids = "{\"NodeIDs\":[\"\(id)\"]}"
         let rows: [(method: ClientMethod, path: String, body: String?)] = [
             (.put, path, node),

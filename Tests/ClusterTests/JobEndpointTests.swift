@@ -104,7 +104,8 @@ import Testing
             cluster.ask(
                 leader, .put, "/v1/jobs",
                 body: Self.job(
-                    "web", count: count, more: ",\"EnforceIndex\":true,\"JobModifyIndex\":\(index)"))
+                    "web", count: count, more: ",\"EnforceIndex\":true,\"JobModifyIndex\":\(index)")
+            )
         }
         #expect(register(1, over: 7).status == 409)
         let made = register(1, over: 0)

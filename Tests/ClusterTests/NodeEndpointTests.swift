@@ -109,6 +109,14 @@ private let wrongSecret = "20000000-0000-4000-8000-000000000009"
         let gone = servers.ask(
             .put, "/v1/martlet/node/\(otherID)/heartbeat", "{}", secret: secret)
         #expect(gone.status == 404)
+        // Who is not known, or not who it says, does not wait for news.
+        let watch = "allocations?index=1000000&wait=1m"
+        let unknown = servers.ask(.get, "/v1/martlet/node/\(otherID)/\(watch)", secret: secret)
+        #expect(unknown.status == 404)
+        #expect(servers.ask(.get, "\(path)/\(watch)", secret: wrongSecret).status == 403)
+        let metrics = servers.ask(.get, "/v1/metrics?format=prometheus").text
+        let refused = try #require(metrics.firstRange(of: "\nnomad_acl_refused_total "))
+        #expect(metrics[refused.upperBound...].prefix { $0.isNumber } != "0")
     }
 
     @Test("A heartbeat through a follower writes nothing, unless the status has changed")

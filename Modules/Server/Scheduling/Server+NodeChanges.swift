@@ -25,7 +25,7 @@ extension Server {
                 do throws(APIError) {
                     try server.change(wish, call, done)
                 } catch {
-                    done(.answered(.text(error.status, error.message)))
+                    done(.answered(server.nodeRefusal(error)))
                 }
             }
         }

@@ -17,9 +17,9 @@ extension Server {
         do throws(APIError) {
             return try nodeAnswer(wish, call, fresh)
         } catch {
-            var response = APIResponse.text(error.status, error.message)
-            // Who may not ask does not wait either.
-            if error.status == 404 { response.freshness = fresh }
+            var response = nodeRefusal(error)
+            // An operator may wait for a node; a node that is not known has to register.
+            if call.endpoint.requirement != .nodeSecret { response.freshness = fresh }
             return response
         }
     }
@@ -53,6 +53,11 @@ extension Server {
             .addEvents:
             preconditionFailure("\(call.endpoint) is no read")
         }
+    }
+
+    func nodeRefusal(_ error: APIError) -> APIResponse {
+        if error.status == 403 { counters.accessRefused += 1 }
+        return .text(error.status, error.message)
     }
 
     private func known(
