@@ -516,7 +516,8 @@ final class HTTPConnection: StreamHandler {
         case .idle, .reading, .skipping: finish()
         case .taking(let body): if body.isAwaited { advance() }
         case .streaming(let answer): if answer.isLive { finish() }
-        case .deciding, .working, .closing: break  // The client may still read its answer.
+        case .working: queryWait?.end()  // It may still read its answer, but waits for no news.
+        case .deciding, .closing: break
         }
     }
 

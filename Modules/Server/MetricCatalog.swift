@@ -85,6 +85,8 @@ struct MetricCatalog {
         "nomad.http.bodies_refused": "Bodies over the bound on all that are held.",
         "nomad.http.connections": "HTTP connections open.",
         "nomad.http.connections_refused": "HTTP connections over a bound.",
+        "nomad.http.queries_refused": "Blocking queries over the bound on those that wait.",
+        "nomad.http.queries_waiting": "Blocking queries that wait for news.",
         "nomad.http.requests": "HTTP requests whose header was complete.",
         "nomad.http.requests_deferred":
             "Times a client's next request was put off to another turn.",
@@ -92,7 +94,6 @@ struct MetricCatalog {
         "nomad.http.requests_malformed": "HTTP requests that could not be read.",
         "nomad.http.requests_refused": "HTTP requests refused before their bodies were read.",
         "nomad.http.requests_timed_out": "HTTP requests that took too long to come or to answer.",
-        "nomad.http.queries_refused": "Blocking queries over the bound on those that wait.",
         "nomad.http.requests_too_many": "HTTP requests over the bound on those in progress.",
         "nomad.http.streams": "HTTP bodies on their way piece by piece.",
         "nomad.http.streams_broken": "Streamed HTTP answers whose source failed before their end.",

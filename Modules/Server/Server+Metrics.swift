@@ -82,6 +82,7 @@ extension Server {
                 Double(network.members.aliveCount)
             ),
             ("nomad.http.connections", Double(front?.connectionCount ?? 0)),
+            ("nomad.http.queries_waiting", Double(queries.count)),
             ("nomad.http.requests_in_progress", Double(front?.requestsInProgress ?? 0)),
             ("nomad.http.streams", Double(front?.streamsInProgress ?? 0)),
         ]

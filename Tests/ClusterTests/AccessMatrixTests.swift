@@ -183,7 +183,8 @@ import Testing
             Row(method: .put, path: "/v1/job/x/evaluate", allowed: jobReaders),
             Row(method: .put, path: "/v1/validate/job", body: "{}", allowed: jobReaders),
             Row(
-                method: .put, path: "/v1/jobs/parse", body: "{}", allowed: ["ns-read", "ns-write"]),
+                method: .put, path: "/v1/jobs/parse", body: "{}",
+                allowed: ["ns-read", "ns-write"]),
             Row(
                 method: .put, path: "/v1/job/x/scale", body: scale,
                 allowed: ["ns-write", "ns-scale"]),

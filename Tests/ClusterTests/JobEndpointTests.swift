@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import MartletClient
 import MartletHarness
+import MartletServer
 import MartletSimulation
 import MartletTransport
 import Testing
@@ -101,11 +102,9 @@ import Testing
     func enforceIndex() throws {
         let (cluster, leader) = try Self.cluster(seed: 804)
         func register(_ count: Int, over index: Int) -> Answer {
-            cluster.ask(
-                leader, .put, "/v1/jobs",
-                body: Self.job(
-                    "web", count: count, more: ",\"EnforceIndex\":true,\"JobModifyIndex\":\(index)")
-            )
+            let more = ",\"EnforceIndex\":true,\"JobModifyIndex\":\(index)"
+            return cluster.ask(
+                leader, .put, "/v1/jobs", body: Self.job("web", count: count, more: more))
         }
         #expect(register(1, over: 7).status == 409)
         let made = register(1, over: 0)
@@ -168,6 +167,69 @@ import Testing
         #expect(other.result == nil)
         cluster.world.run(for: .seconds(9))
         #expect(other.result?.status == 200)
+    }
+
+    @Test("A blocking query ends with its connection, and binds nothing while it waits")
+    func ending() throws {
+        let (cluster, leader) = try Self.cluster(seed: 811)
+        #expect(cluster.ask(leader, .put, "/v1/jobs", body: Self.job("web")).status == 200)
+        let waiting = (1...3).map { _ in
+            cluster.begin(leader, .get, "/v1/jobs?index=999999&wait=10m", timeout: .seconds(900))
+        }
+        cluster.world.run(for: .seconds(1))
+        func metric(_ name: String) -> Int? {
+            Self.number("Name\":\"\(name)\",\"Value", in: cluster.ask(leader, .get, "/v1/metrics"))
+        }
+        #expect(metric("nomad.http.queries_waiting") == 3)
+        #expect(metric("nomad.http.requests_in_progress") == 1)
+        cluster.abandon(waiting[0])
+        cluster.world.run(for: .seconds(1))
+        #expect(metric("nomad.http.queries_waiting") == 2)
+        // Longer than any other answer may take.
+        cluster.world.run(for: .seconds(590))
+        #expect(metric("nomad.http.queries_waiting") == 2)
+        cluster.world.run(for: .seconds(60))
+        #expect(metric("nomad.http.queries_waiting") == 0)
+        #expect(metric("nomad.http.requests_in_progress") == 1)
+        #expect(waiting[1].result?.status == 200 && waiting[2].result?.status == 200)
+    }
+
+    @Test("A restore ends the waiting, also for what is gone by it")
+    func restoring() throws {
+        let (cluster, leader) = try Self.cluster(seed: 812)
+        #expect(cluster.ask(leader, .put, "/v1/jobs", body: Self.job("old")).status == 200)
+        let saved = cluster.ask(leader, .get, "/v1/operator/snapshot", bytes: nil)
+        #expect(cluster.ask(leader, .put, "/v1/jobs", body: Self.job("web")).status == 200)
+        let index = try #require(
+            Self.number("ModifyIndex", in: cluster.ask(leader, .get, "/v1/job/web")))
+        let follower = try #require(cluster.nodes.first { $0 !== leader })
+        let waiting = cluster.begin(follower, .get, "/v1/job/web?index=\(index + 1)&wait=10m")
+        cluster.world.run(for: .seconds(1))
+        #expect(waiting.result == nil)
+        let restored = cluster.ask(
+            leader, .put, "/v1/operator/snapshot", bytes: saved.answered?.body)
+        #expect(restored.status == 200, "\(restored.text)")
+        cluster.world.run(for: .seconds(5))
+        #expect(waiting.result?.status == 404, "\(waiting.result?.text ?? "none")")
+        #expect(cluster.ask(follower, .get, "/v1/job/old").status == 200)
+    }
+
+    @Test("While a server has no scheduler, nothing is changed, and it is named")
+    func mixed() throws {
+        let cluster = SimulatedCluster(seed: 813, count: 3) { options in
+            if options.name == "s2" { options.peerProtocolMax = 4 }
+        }
+        cluster.startAll()
+        let leader = try #require(cluster.settle())
+        for (method, path, body) in [
+            (ClientMethod.put, "/v1/jobs", Self.job("web")), (.delete, "/v1/job/web", nil),
+        ] as [(ClientMethod, String, String?)] {
+            let answer = cluster.ask(leader, method, path, body: body)
+            #expect(
+                answer.status == 503 && answer.text.contains("s2"),
+                "\(answer.status) \(answer.text)")
+        }
+        #expect(cluster.ask(leader, .get, "/v1/jobs").text == "[]")
     }
 
     @Test("What cannot be read, or has no sense, is a 4xx that says what")
