@@ -43,6 +43,7 @@ struct Call {
         case probe(isVerbose: Bool)
         case acl(ACLWish)
         case jobs(JobWish)
+        case node(NodeWish)
         case monitor(MonitorRequest)
         case events(EventRequest)
         /// What its client has of the page already: the value of `If-None-Match`.
@@ -100,6 +101,11 @@ struct Call {
     /// Repeating it changes nothing.
     var isRead: Bool { endpoint.isRead }
 
+    /// A node's, sent again and again.
+    var isRoutine: Bool {
+        if case .nodes(let endpoint) = endpoint { endpoint.isRoutine } else { false }
+    }
+
     /// Answered from the replicated state, which every server has; linearizable once its leader has
     /// named a read index.
     var isAnsweredFromState: Bool {
@@ -109,6 +115,7 @@ struct Call {
             .aclRoleByName, .saveSnapshot:
             true
         case .jobs(let endpoint): endpoint.isRead && !endpoint.isAnsweredByItself
+        case .nodes(let endpoint): endpoint.isRead
         default: false
         }
     }
@@ -173,6 +180,7 @@ extension Endpoint {
             .aclRoles, .aclRole, .aclRoleByName, .page, .pageElsewhere:
             true
         case .jobs(let endpoint): endpoint.isRead
+        case .nodes(let endpoint): endpoint.isRead
         }
     }
 

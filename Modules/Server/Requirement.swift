@@ -13,6 +13,8 @@ enum Requirement: Equatable {
     case token
     /// Anybody who presents nothing or a token that is known: each is shown what it may see.
     case filtered
+    /// The nodes that it is about, by their secret; policies have no say.
+    case nodeSecret
 }
 
 extension Endpoint {
@@ -42,6 +44,7 @@ extension Endpoint {
             .deleteACLToken, .createACLRole, .updateACLRole, .deleteACLRole:
             .operation(.aclManage)
         case .jobs(let endpoint): endpoint.requirement
+        case .nodes(let endpoint): endpoint.requirement
         }
     }
 

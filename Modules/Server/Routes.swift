@@ -52,6 +52,7 @@ enum Endpoint: Sendable, Equatable {
     case updateACLRole
     case deleteACLRole
     case jobs(JobEndpoint)
+    case nodes(NodeEndpoint)
     case page(PageFile)
     /// Where the page is, for who asks without knowing.
     case pageElsewhere
@@ -63,6 +64,7 @@ enum Endpoint: Sendable, Equatable {
 enum Routes {
     static let table =
         ownTable + JobEndpoint.table.map { ($0.path, $0.methods.mapValues(Endpoint.jobs)) }
+        + NodeEndpoint.routes
 
     private static let ownTable: [(path: String, methods: [RequestHead.Method: Endpoint])] = [
         ("/operator/raft/configuration", [.get: .raftConfiguration]),

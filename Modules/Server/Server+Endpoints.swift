@@ -70,6 +70,7 @@ extension Server {
             break
         case .monitor: call.wish = .monitor(try MonitorRequest(call))
         case .eventStream: call.wish = .events(try EventRequest(call.query))
+        case .nodes(let endpoint): call.wish = .node(try nodeWish(call, endpoint))
         case .livez, .readyz, .statusIsLeader:
             call.wish = .probe(isVerbose: try call.flag("verbose"))
         }
@@ -162,6 +163,7 @@ extension Server {
             .aclRoleByName:
             call.isStale ? aclAnswer(call, isLeader: false) : nil
         case .jobs(let endpoint): answerLocally(call, endpoint)
+        case .nodes where call.isStale && call.isRead: nodeAnswer(call, isLeader: false)
         default: nil
         }
     }
@@ -260,6 +262,7 @@ extension Server {
             judged(call, done) { $0.removePeer(call, done) }
         case .transferLeadership:
             judged(call, done) { $0.transferLeadership(call, done) }
+        case .nodes: leadNodes(call, done)
         case .saveSnapshot:
             saveLinearizably(call, done)
         case .restoreSnapshot:
@@ -292,6 +295,8 @@ extension Server {
             .answered(aclAnswer(call, isLeader: true))
         case .jobs(let endpoint):
             .answered(jobAnswer(call, endpoint, isLeader: true))
+        case .nodes:
+            .answered(nodeAnswer(call, isLeader: true))
         case .autopilotConfiguration:
             .answered(autopilot(call, isLeader: true))
         case .schedulerConfiguration:

@@ -34,7 +34,9 @@ extension Server {
     }
 
     private func serve(whole call: Call, respond: @escaping (APIResponse) -> Void) {
-        guard let audit, !call.isRead else { return perform(call, respond: respond) }
+        guard let audit, !call.isRead, !call.isRoutine else {
+            return perform(call, respond: respond)
+        }
         performAudited(call, in: audit, respond: respond)
     }
 

@@ -73,6 +73,11 @@ import Testing
                 allowed: schedulerReaders),
             Row(method: .head, path: "/v1/event/stream?topic=ACLToken", allowed: []),
             Row(method: .get, path: "/v1/agent/members", allowed: ["node-read", "node-write"]),
+            Row(method: .get, path: "/v1/nodes", allowed: ["node-read", "node-write"]),
+            Row(method: .get, path: "/v1/node/\(gone)", allowed: ["node-read", "node-write"]),
+            Row(
+                method: .get, path: "/v1/node/\(gone)/allocations",
+                allowed: ["node-read", "node-write"]),
             Row(method: .get, path: "/v1/acl/tokens", allowed: []),
             Row(
                 method: .get, path: "/v1/acl/policy/matrix-read",
@@ -130,6 +135,14 @@ import Testing
                 method: .put, path: "/v1/agent/keyring/use", body: #"{"Key":"no key"}"#,
                 allowed: ["agent-write", "keyring"]),
             Row(method: .get, path: "/v1/agent/keyring/list", allowed: ["agent-write", "keyring"]),
+            Row(
+                method: .put, path: "/v1/node/\(gone)/eligibility",
+                body: #"{"Eligibility":"eligible"}"#, allowed: ["node-write"]),
+            Row(
+                method: .put, path: "/v1/node/\(gone)/drain", body: "{}",
+                allowed: ["node-write"]),
+            Row(method: .put, path: "/v1/node/\(gone)/evaluate", allowed: ["node-write"]),
+            Row(method: .put, path: "/v1/node/\(gone)/purge", allowed: ["node-write"]),
             Row(method: .put, path: "/v1/acl/policy/x", body: "{}", allowed: []),
             Row(method: .delete, path: "/v1/acl/policy/x", allowed: []),
             Row(method: .put, path: "/v1/acl/token", body: "{}", allowed: []),
@@ -218,6 +231,43 @@ import Testing
                     node, row.method, row.path, body: row.body, token: guarded.management)
                 #expect(
                     answer.status != 403 && answer.status > 0, "\(row.testDescription): management")
+            }
+        }
+    }
+
+    @Test("A node is known by its secret alone: no token stands for it, and it needs none")
+    func nodes() throws {
+        let guarded = try GuardedCluster(seed: 73)
+        let id = "00000000-0000-4000-8000-000000000001"
+        let secret = ClientResponse.Header(
+            name: "X-Martlet-Node-Secret", value: "00000000-0000-4000-8000-000000000002")
+        let path = "/v1/martlet/node/\(id)"
+        let node =
+            "{\"ID\":\"\(id)\",\"SecretID\":\"\(secret.value)\",\"Datacenter\":\"dc1\"}"
+        let ids = "{\"NodeIDs\":[\"\(id)\"]}"
+        let rows: [(method: ClientMethod, path: String, body: String?)] = [
+            (.put, path, node),
+            (.put, "/v1/martlet/nodes", "{\"Nodes\":[\(node)]}"),
+            (.put, "\(path)/heartbeat", "{}"),
+            (.put, "/v1/martlet/nodes/heartbeat", ids),
+            (.get, "\(path)/allocations", nil),
+            (.get, "\(path)/allocations?stale", nil),
+            (.post, "/v1/martlet/nodes/allocations", ids),
+            (.post, "/v1/martlet/allocations/pull", #"{"AllocIDs":[]}"#),
+            (.put, "\(path)/allocations", #"{"Alloc":[]}"#),
+            (.put, "/v1/martlet/allocations", #"{"Alloc":[]}"#),
+            (.post, "\(path)/events", #"{"Events":[{"Message":"m"}]}"#),
+        ]
+        for server in [guarded.leader, guarded.followers[0]] {
+            for row in rows {
+                for token in [nil, guarded.management] {
+                    let refused = guarded.cluster.ask(
+                        server, row.method, row.path, body: row.body, token: token)
+                    #expect(refused.status == 403, "\(row.path): \(refused.text)")
+                }
+                let answer = guarded.cluster.ask(
+                    server, row.method, row.path, body: row.body, headers: [secret])
+                #expect(answer.status == 200, "\(row.path): \(answer.status) \(answer.text)")
             }
         }
     }

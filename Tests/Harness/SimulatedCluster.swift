@@ -203,28 +203,32 @@ package final class SimulatedCluster {
 
     // MARK: Asking
 
-    package func client(of node: Node, token: String? = nil) -> APIClient {
+    package func client(
+        of node: Node, token: String? = nil, headers: [ClientResponse.Header] = []
+    ) -> APIClient {
         APIClient(
             loop: clientHost.loop, streams: clientHost.streams, address: node.httpAddress,
-            token: token)
+            token: token, headers: headers)
     }
 
     /// One request to one server, and its answer; the world turns until it is there.
     package func ask(
         _ node: Node, _ method: ClientMethod, _ target: String, body: String? = nil,
-        token: String? = nil, timeout: Duration = .seconds(10)
+        token: String? = nil, headers: [ClientResponse.Header] = [],
+        timeout: Duration = .seconds(10)
     ) -> Result<ClientResponse, ClientError> {
         ask(
             node, method, target, bytes: body.map { Array($0.utf8) }, token: token,
-            timeout: timeout)
+            headers: headers, timeout: timeout)
     }
 
     /// The same with a body that is no text.
     package func ask(
         _ node: Node, _ method: ClientMethod, _ target: String, bytes content: [UInt8]?,
-        token: String? = nil, timeout: Duration = .seconds(10)
+        token: String? = nil, headers: [ClientResponse.Header] = [],
+        timeout: Duration = .seconds(10)
     ) -> Result<ClientResponse, ClientError> {
-        let client = client(of: node, token: token)
+        let client = client(of: node, token: token, headers: headers)
         let answer = UncheckedBox<Result<ClientResponse, ClientError>?>(value: nil)
         let sender = UncheckedBox(value: client)
         clientHost.loop.enter {

@@ -44,7 +44,11 @@ import Testing
     }
 
     private static func name(_ endpoint: Endpoint) -> String {
-        if case .jobs(let inner) = endpoint { "\(inner)" } else { "\(endpoint)" }
+        switch endpoint {
+        case .jobs(let inner): "\(inner)"
+        case .nodes(let inner): "\(inner)"
+        default: "\(endpoint)"
+        }
     }
 
     private static func needs(_ endpoint: Endpoint) -> String {
@@ -54,6 +58,7 @@ import Testing
         case .token: "a token"
         case .operation(let operation): "\(operation)"
         case .namespace(let capability): capability.name
+        case .nodeSecret: "a node's secret"
         }
     }
 
@@ -79,6 +84,9 @@ import Testing
         if let operation = text(operation.member("x-martlet-operation")) { return operation }
         guard case .array(let schemes) = operation.member("security")?.value else {
             return "a token"
+        }
+        if schemes.contains(where: { $0.member("nodeSecret") != nil }) {
+            return "a node's secret"
         }
         return schemes.isEmpty ? "nothing" : "nothing or a token"
     }

@@ -269,6 +269,8 @@ extension Call {
     func watchedIndex(in tables: SchedulerTables) -> UInt64 {
         switch endpoint {
         case .jobs(let endpoint): max(1, jobIndex(of: endpoint, in: tables))
+        case .nodes:
+            if case .node(let wish) = wish { wish.watchedIndex(in: tables) } else { 0 }
         default: 0
         }
     }
@@ -280,6 +282,7 @@ extension Endpoint {
     var watchedTable: State.Table? {
         switch self {
         case .jobs(let endpoint): endpoint.watchedTable
+        case .nodes(let endpoint): endpoint.watchedTable
         default: nil
         }
     }
