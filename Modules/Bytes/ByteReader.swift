@@ -89,7 +89,8 @@ package struct ByteReader: Sendable {
         maxBytes: Int = Int(UInt16.max)
     ) throws(ByteError) {
         let start = position
-        if Self.isASCII(try readContent(UInt16.self, max: maxBytes)) { return }
+        let content = try passContent(UInt16.self, max: maxBytes)
+        if isASCII(content) { return }
         position = start
         _ = try readShortString(maxBytes: maxBytes)
     }
@@ -113,22 +114,26 @@ package struct ByteReader: Sendable {
         _ width: Width.Type, max: Int
     ) throws(ByteError) -> String {
         let start = position
-        let content = try readContent(width, max: max)
+        let content = try passContent(width, max: max)
         if content.isEmpty { return "" }
         // Decoding repairs what is not UTF-8, and so shows it; validating alone takes five times as
-        // long. ASCII, which most names are, needs neither.
-        let text = String(decoding: content, as: UTF8.self)
-        guard Self.isASCII(content) || Self.isSame(text, content) else {
+        // long. ASCII, which most names are, needs neither. Decoded where it stands: a slice of it
+        // costs a hundred instructions more.
+        // SAFETY: the range is one of `bytes`, and the buffer is read while it is lent.
+        let text = unsafe bytes.withUnsafeBufferPointer { all in
+            unsafe String(decoding: UnsafeBufferPointer(rebasing: all[content]), as: UTF8.self)
+        }
+        guard isASCII(content) || Self.isSame(text, bytes[content]) else {
             position = start
             throw failure("not UTF-8")
         }
         return text
     }
 
-    private static func isASCII(_ bytes: ArraySlice<UInt8>) -> Bool {
-        let span = bytes.span
+    private func isASCII(_ range: Range<Int>) -> Bool {
+        let content = bytes.span.extracting(range)
         var all: UInt8 = 0
-        for position in span.indices { all |= span[position] }
+        for position in content.indices { all |= content[position] }
         return all < 0x80
     }
 
@@ -148,6 +153,15 @@ package struct ByteReader: Sendable {
     private mutating func readContent<Width: FixedWidthInteger & UnsignedInteger & BitwiseCopyable>(
         _ width: Width.Type, max: Int
     ) throws(ByteError) -> ArraySlice<UInt8> {
+        bytes[try passContent(width, max: max)]
+    }
+
+    /// Passes over a length and what it is of.
+    ///
+    /// - Returns: where that lies.
+    private mutating func passContent<
+        Width: FixedWidthInteger & UnsignedInteger & BitwiseCopyable
+    >(_ width: Width.Type, max: Int) throws(ByteError) -> Range<Int> {
         let start = position
         let length: Width = try readInteger()
         guard length <= remaining, length <= max else {
@@ -155,7 +169,9 @@ package struct ByteReader: Sendable {
             position = start
             throw failure("a length of \(length), \(left) bytes left, \(max) allowed")
         }
-        return try readRaw(count: Int(length))
+        let first = position
+        position += Int(length)
+        return first..<position
     }
 
     @inlinable @inline(__always)

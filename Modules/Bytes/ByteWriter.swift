@@ -19,8 +19,9 @@ package struct ByteWriter: Sendable {
     /// Bytes that are written.
     @inlinable package var count: Int { written }
 
-    package init(reservingBytes: Int = 0) {
-        storage = [UInt8](repeating: 0, count: reservingBytes)
+    @inlinable package init(reservingBytes: Int = 0) {
+        // Most writers begin with nothing, or are put in another's place.
+        storage = reservingBytes == 0 ? [] : [UInt8](repeating: 0, count: reservingBytes)
     }
 
     /// What is written, where it stands.

@@ -7,6 +7,8 @@ import MartletTransport
 package struct RecoverDesk: Sendable {
     /// Shows a question and waits for a line; nil where nobody can be asked.
     package var ask: (@Sendable (_ question: String) -> String?)?
+    /// This process: who holds the locks that are taken here.
+    package var processID: Int32
     /// Makes the owner of a folder that of a file as well, so that the server can read and remove it.
     package var adopt: @Sendable (_ file: String, _ folder: String) -> Bool
     /// JSON by a template; throws what is wrong with the template.
@@ -14,11 +16,12 @@ package struct RecoverDesk: Sendable {
         @Sendable (_ json: String, _ template: String) throws(ConfigurationFailure) -> String
 
     package init(
-        ask: (@Sendable (String) -> String?)?,
+        ask: (@Sendable (String) -> String?)?, processID: Int32,
         adopt: @escaping @Sendable (String, String) -> Bool,
         render: @escaping @Sendable (String, String) throws(ConfigurationFailure) -> String
     ) {
         self.ask = ask
+        self.processID = processID
         self.adopt = adopt
         self.render = render
     }
@@ -48,11 +51,7 @@ extension RecoverCommand {
         defer { for lock in locks { lock.release() } }
         var surveys: [FolderSurvey] = []
         for directory in directories {
-            locks.append(try lock(directory, plugins))
-            surveys.append(
-                try folder(directory, plugins) { (folder) throws(DataFolderError) in
-                    try folder.survey()
-                })
+            surveys.append(try look(into: directory, plugins, desk, &locks))
         }
         if printsSurvey { return surveys.map(\.text).joined() }
         for file in surveyFiles { surveys.append(try survey(file, plugins)) }
@@ -70,6 +69,31 @@ extension RecoverCommand {
         try confirm(plan, plugins, desk)
         try write(plan, plugins, desk)
         return try answer(plan, .after, desk)
+    }
+
+    /// - Parameter locks: the folder's own is added, for as long as the command runs.
+    private func look(
+        into directory: String, _ plugins: HostPlugins, _ desk: RecoverDesk,
+        _ locks: inout [any FileLock]
+    ) throws(ConfigurationFailure) -> FolderSurvey {
+        let lockPath = "\(directory)/LOCK"
+        let hadLock = plugins.files.exists(lockPath)
+        locks.append(try lock(directory, plugins, desk))
+        do throws(ConfigurationFailure) {
+            return try folder(directory, plugins) { (folder) throws(DataFolderError) in
+                try folder.survey()
+            }
+        } catch {
+            guard !hadLock else { throw error }
+            // What turns out to be no server's folder is left as it was found.
+            do throws(FileError) {
+                try plugins.files.remove(lockPath)
+            } catch let left {
+                throw ConfigurationFailure(
+                    text: "\(error.text); and \(left)", exitCode: error.exitCode)
+            }
+            throw error
+        }
     }
 
     private func answer(
@@ -154,13 +178,17 @@ extension RecoverCommand {
     }
 
     private func lock(
-        _ directory: String, _ plugins: HostPlugins
+        _ directory: String, _ plugins: HostPlugins, _ desk: RecoverDesk
     ) throws(ConfigurationFailure) -> any FileLock {
         guard plugins.files.isDirectory(directory) else {
             throw ConfigurationFailure(text: "\(directory): no such folder", exitCode: 1)
         }
         do throws(FileError) {
             return try plugins.files.lock(directory)
+        } catch .locked(let path, desk.processID) {
+            throw ConfigurationFailure(
+                text: "\(path): given twice: -data-dir wants a folder for each server that is left",
+                exitCode: 2)
         } catch .locked(let path, let holder) {
             let who = holder.map { "process \($0)" } ?? "another process"
             throw ConfigurationFailure(

@@ -15,8 +15,10 @@ package struct JSONNode: Sendable {
     /// finds fields; nil without one, and for what is not an object.
     package func member(_ name: String) -> JSONNode? {
         guard case .object(let members) = value else { return nil }
-        if let exact = members.first(where: { $0.name.utf8.elementsEqual(name.utf8) }) {
-            return exact.node
+        let bytes = name.utf8.count
+        // Counts are known, and mostly differ.
+        for member in members where member.name.utf8.count == bytes {
+            if member.name.utf8.elementsEqual(name.utf8) { return member.node }
         }
         return members.first { JSONName.areAlike($0.name, name) }?.node
     }

@@ -165,6 +165,8 @@ public struct Configuration: Equatable, Sendable {
         guard bytes.count >= 2, bytes[0] == 1 || bytes[0] == 2 else { return nil }
         let isJoint = bytes[0] == 2
         self = .empty
+        // As many as the bytes can hold at most: the count comes from outside.
+        servers.reserveCapacity(min(Int(bytes[1]), bytes.count / 18))
         var leaving: [Server] = []
         var offset = 2
         for _ in 0..<Int(bytes[1]) {
@@ -204,7 +206,10 @@ public struct Configuration: Equatable, Sendable {
     /// nil for what is not UTF-8. Decoding repairs that, and so shows it: to validate alone takes five
     /// times as long.
     private static func text(_ bytes: ArraySlice<UInt8>) -> String? {
-        let text = String(decoding: bytes, as: UTF8.self)
+        // SAFETY: the buffer is read while it is lent. A slice is decoded at a higher cost.
+        let text = unsafe bytes.withUnsafeBufferPointer {
+            unsafe String(decoding: $0, as: UTF8.self)
+        }
         return bytes.allSatisfy { $0 < 0x80 } || text.utf8.elementsEqual(bytes) ? text : nil
     }
 

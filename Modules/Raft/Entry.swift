@@ -28,6 +28,18 @@ public struct Entry: Equatable, Sendable {
         self.payload = payload
     }
 
+    /// Entries that are compared are mostly equal, and byte by byte they would be compared with a
+    /// jump for each.
+    public static func == (left: Entry, right: Entry) -> Bool {
+        guard left.index == right.index, left.term == right.term, left.kind == right.kind,
+            left.payload.count == right.payload.count
+        else { return false }
+        let (one, other) = (left.payload.span, right.payload.span)
+        var difference: UInt8 = 0
+        for position in one.indices { difference |= one[position] ^ other[position] }
+        return difference == 0
+    }
+
     /// What an entry without payload counts for in windows and bounds.
     public static let headerBytes = 32
 

@@ -84,16 +84,26 @@ public struct ServerID: Hashable, Comparable, Sendable, CustomStringConvertible 
     }
 
     public var description: String {
-        var text = [UInt8](repeating: UInt8(ascii: "-"), count: 36)
-        var place = 0
-        for digit in 0..<32 {
-            if digit == 8 || digit == 12 || digit == 16 || digit == 20 { place += 1 }
-            let word = digit < 16 ? high : low
-            let value = UInt8(truncatingIfNeeded: word >> UInt64(60 - 4 * (digit % 16))) & 0xF
-            text[place] = value < 10 ? value + UInt8(ascii: "0") : value - 10 + UInt8(ascii: "a")
-            place += 1
+        // SAFETY: each of the 36 places is written, and no other: the digits of the two words, 16
+        // of each, and the four hyphens.
+        unsafe String(unsafeUninitializedCapacity: 36) { text in
+            var place = 0
+            for word in [high, low] {
+                for shift in stride(from: UInt64(60), through: 0, by: -4) {
+                    if place == 8 || place == 13 || place == 18 || place == 23 {
+                        unsafe text[place] = UInt8(ascii: "-")
+                        place += 1
+                    }
+                    unsafe text[place] = Self.digit(UInt8(truncatingIfNeeded: word >> shift) & 0xF)
+                    place += 1
+                }
+            }
+            return place
         }
-        return String(decoding: text, as: UTF8.self)
+    }
+
+    private static func digit(_ value: UInt8) -> UInt8 {
+        value < 10 ? value + UInt8(ascii: "0") : value - 10 + UInt8(ascii: "a")
     }
 
     private static func hexadecimalValue(_ byte: UInt8) -> UInt64? {

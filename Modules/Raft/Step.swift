@@ -250,7 +250,7 @@ public enum SnapshotDecision: Equatable, Sendable {
 }
 
 /// What a server does in its term (Raft §5.1).
-public enum Role: Equatable, Sendable {
+public enum Role: Equatable, Sendable, CustomStringConvertible {
     /// Takes entries and grants votes; also a server without a vote.
     case follower
     /// Asks who would vote for it, in the term that it is in.
@@ -259,6 +259,16 @@ public enum Role: Equatable, Sendable {
     case candidate
     /// Alone in its term: it alone appends.
     case leader
+
+    /// The case's name; without this it would be looked up by reflection.
+    public var description: String {
+        switch self {
+        case .follower: "follower"
+        case .preCandidate: "preCandidate"
+        case .candidate: "candidate"
+        case .leader: "leader"
+        }
+    }
 }
 
 /// Who leads, as one server sees it.

@@ -68,11 +68,31 @@ struct FrameReader {
     var payloadBytesMax = Frame.strangerBytesMax
     /// What ``next()`` threw for was a frame's length.
     private(set) var isOversized = false
+    /// Of it, what is from `start` to `end` counts.
     private var buffer: [UInt8] = []
     private var start = 0
+    private var end = 0
+
+    /// What an empty one keeps at most.
+    private static let bytesKeptMax = 256 << 10
 
     mutating func receive(_ bytes: Span<UInt8>) {
+        guard buffer.count - end >= bytes.count else { return grow(by: bytes) }
+        let place = end
+        end += bytes.count
+        // SAFETY: there is room for all of them behind `place`, and the two do not overlap.
+        unsafe buffer.withUnsafeMutableBufferPointer { target in
+            unsafe bytes.withUnsafeBufferPointer { source in
+                guard let from = source.baseAddress, let to = target.baseAddress else { return }
+                unsafe (to + place).update(from: from, count: source.count)
+            }
+        }
+    }
+
+    private mutating func grow(by bytes: Span<UInt8>) {
+        buffer.removeLast(buffer.count - end)
         buffer.append(copying: bytes)
+        end = buffer.count
     }
 
     /// The next whole frame, nil when more bytes are needed.
@@ -80,7 +100,7 @@ struct FrameReader {
     /// - Throws: ``ByteError`` for a frame that is too large, damaged or of an unknown kind; the
     ///   stream is of no use afterwards.
     mutating func next() throws(ByteError) -> (kind: FrameKind, payload: ByteReader)? {
-        let available = buffer.count - start
+        let available = end - start
         guard available >= Frame.headerBytes else {
             releaseConsumed()
             return nil
@@ -95,29 +115,27 @@ struct FrameReader {
             releaseConsumed()
             return nil
         }
-        let end = start + Frame.headerBytes + length
+        let next = start + Frame.headerBytes + length
         let expected = word(at: start + 4)
         let begin = start + 8
-        guard CRC32C.checksum(buffer.span.extracting(begin..<end)) == expected else {
+        guard CRC32C.checksum(buffer.span.extracting(begin..<next)) == expected else {
             throw ByteError(offset: start, reason: "a frame with a wrong checksum")
         }
         guard let kind = FrameKind(rawValue: buffer[start + 8]) else {
             throw ByteError(offset: start, reason: "a frame of unknown kind \(buffer[start + 8])")
         }
-        let payload = ByteReader(buffer, in: (start + Frame.headerBytes)..<end)
-        start = end
+        let payload = ByteReader(buffer, in: (start + Frame.headerBytes)..<next)
+        start = next
         return (kind, payload)
     }
 
     private mutating func releaseConsumed() {
-        if start == buffer.count {
-            if buffer.capacity > 256 << 10 {
-                buffer = []
-            } else {
-                buffer.removeAll(keepingCapacity: true)
-            }
+        if start == end {
+            end = 0
+            if buffer.capacity > Self.bytesKeptMax { buffer = [] }
         } else if start > 0 {
             buffer.removeFirst(start)
+            end -= start
         }
         start = 0
     }

@@ -166,17 +166,18 @@ final class GossipPort {
 
     private func step(_ input: GossipInput) {
         guard !isStopped else { return }
-        waiting.append(input)
-        guard !isStepping else { return }
+        guard !isStepping else { return waiting.append(input) }
         isStepping = true
-        while !waiting.isEmpty, !isStopped {
-            let input = waiting.removeFirst()
-            effects.removeAll(keepingCapacity: true)
-            core.step(input, at: loop.now, into: &effects)
-            for effect in effects { carryOut(effect) }
-        }
+        carryOutStep(input)
+        while !waiting.isEmpty, !isStopped { carryOutStep(waiting.removeFirst()) }
         isStepping = false
         arm()
+    }
+
+    private func carryOutStep(_ input: GossipInput) {
+        effects.removeAll(keepingCapacity: true)
+        core.step(input, at: loop.now, into: &effects)
+        for effect in effects { carryOut(effect) }
     }
 
     private func arm() {

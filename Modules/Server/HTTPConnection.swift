@@ -121,6 +121,7 @@ final class HTTPConnection: StreamHandler {
         reader.receive(bytes)
         advance()
         switch phase {
+        case .streaming(let answer) where answer.isLive: if reader.bufferedBytes > 0 { finish() }
         case .deciding, .working, .streaming: if reader.bufferedBytes > 0 { pause() }
         case .taking(let body): if !body.isAwaited, reader.bufferedBytes > 0 { pause() }
         case .reading: countBody()
@@ -382,7 +383,7 @@ final class HTTPConnection: StreamHandler {
         _ body: StreamedBody, _ response: APIResponse, to head: RequestHead,
         as kind: ServerTimings.RequestKind
     ) {
-        if let refusal = front.streamRefusal(for: client) {
+        if let refusal = crowding(body) ?? front.streamRefusal(for: client) {
             body.source.cancel()
             return answer(refusal, to: head, as: .refused, then: .idle)
         }
@@ -415,6 +416,12 @@ final class HTTPConnection: StreamHandler {
             return takeNext(keepsAlive: keepsAlive)
         }
         answer.start()
+    }
+
+    /// What follows a request without an end would never be read, nor that its client has left.
+    private func crowding(_ body: StreamedBody) -> APIResponse? {
+        guard body.isLive, reader.bufferedBytes > 0 else { return nil }
+        return .text(400, "nothing may follow a request whose answer has no end")
     }
 
     private func endStream(_ answer: BodyPump) {
@@ -546,12 +553,8 @@ final class HTTPConnection: StreamHandler {
         switch phase {
         case .deciding:
             end(with: Response(status: 503, text: "no decision in time: nothing was done"))
-        case .working:
-            // What the request asked for may still happen: its answer comes too late for anybody.
-            end(
-                with: Response(
-                    status: 500, text: "no answer in time: a write may or may not have been applied"
-                ))
+        case .working: endUnanswered()
+        case .taking(let body) where !body.isAwaited: endUnanswered()
         case .idle where reader.isMidRequest && !awaitsClient, .reading, .taking:
             end(with: Response(status: 408, text: "The request did not arrive in time"))
         case .idle where awaitsClient, .streaming:
@@ -560,5 +563,12 @@ final class HTTPConnection: StreamHandler {
         case .idle, .skipping, .closing:
             finish()
         }
+    }
+
+    /// What the request asked for may still happen: its answer comes too late for anybody.
+    private func endUnanswered() {
+        end(
+            with: Response(
+                status: 500, text: "no answer in time: a write may or may not have been applied"))
     }
 }

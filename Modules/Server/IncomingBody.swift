@@ -8,7 +8,8 @@ final class IncomingBody: ByteSource {
     private var taken: ((SourcePiece) -> Void)?
     /// How long the client has kept its server waiting, without the present wait.
     private var waited: Duration = .zero
-    private var askedAt: Duration = .zero
+    /// Since when it is awaited, or is not.
+    private var movedAt: Duration
     private var bytes = 0
 
     let bytesMax: Int
@@ -16,6 +17,7 @@ final class IncomingBody: ByteSource {
     init(_ connection: HTTPConnection, bytesMax: Int) {
         self.connection = connection
         self.bytesMax = bytesMax
+        movedAt = connection.now
     }
 
     var isAwaited: Bool { taken != nil }
@@ -27,7 +29,7 @@ final class IncomingBody: ByteSource {
         hasBegun = true
         guard let connection else { return taken(.failed("the client is gone")) }
         self.taken = taken
-        askedAt = connection.now
+        movedAt = connection.now
         connection.bringMore(of: self)
     }
 
@@ -36,8 +38,8 @@ final class IncomingBody: ByteSource {
     /// The connection has news.
     func give(_ piece: SourcePiece, at now: Duration) {
         if case .bytes(let more) = piece { bytes += more.count }
-        waited += now - askedAt
-        askedAt = now
+        waited += now - movedAt
+        movedAt = now
         let taken = taken
         self.taken = nil
         taken?(piece)
@@ -49,10 +51,11 @@ final class IncomingBody: ByteSource {
         taken = nil
     }
 
-    /// Whether the client sends nothing, or too little, although it is waited for.
+    /// Whether the client sends nothing, or too little, although it is waited for; or whoever works on
+    /// the request has wanted nothing more for as long as any work may take.
     func isLate(at now: Duration, _ limits: HTTPServiceLimits) -> Bool {
-        guard isAwaited else { return false }
-        let passed = now - askedAt
+        let passed = now - movedAt
+        guard isAwaited else { return passed >= limits.streamedAnswerTimeout }
         let all = waited + passed
         return passed >= limits.bodyTimeout
             || all >= limits.bodyGrace

@@ -92,7 +92,7 @@ package struct MemberInfo: Equatable, Sendable {
 
     /// What gossip carries of it.
     var payload: [UInt8] {
-        var writer = ByteWriter()
+        var writer = ByteWriter(reservingBytes: 512)
         write(to: &writer)
         return writer.bytes
     }

@@ -47,7 +47,8 @@ final class PeerLink: StreamHandler {
 
     private var state = State.waiting
     private var reader = FrameReader()
-    private var writer = ByteWriter()
+    /// With room for a greeting.
+    private var writer = ByteWriter(reservingBytes: 512)
     /// What both ends speak, or spoke when it was open last; nil before that.
     private(set) var agreedProtocol: UInt16?
     private var timer: (any LoopTimer)?

@@ -655,6 +655,12 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
         guard case .answered(var response) = reply, let body = response.stream else {
             return done(reply)
         }
+        guard !body.isLive else {
+            body.source.cancel()
+            return done(
+                .answered(
+                    .text(503, "the answer goes on, and this connection takes only whole ones")))
+        }
         SourceCollector.collect(body.source, bytesMax: APIRequest.bodyBytesMax) { result in
             response.stream = nil
             switch result {

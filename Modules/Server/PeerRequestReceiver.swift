@@ -14,8 +14,13 @@ final class PeerRequestReceiver {
         case over
     }
 
+    /// How long the request may take that a connection was made for.
+    private static let requestMax: Duration = .seconds(5)
     /// How long a piece that is wanted may take.
     private static let silenceMax: Duration = .seconds(60)
+    /// How long nothing of an answer may be fetched, and the other end may take to close: it waits for
+    /// its client, and what lies on the way to a slow one takes minutes.
+    private static let fetchMax: Duration = .seconds(600)
 
     private unowned let session: PeerSession
     private let loop: any Loop
@@ -33,6 +38,8 @@ final class PeerRequestReceiver {
         self.session = session
         self.loop = loop
         self.serve = serve
+        timer = loop.makeTimer { [weak self] in self?.timerFired() }
+        armTimer()
     }
 
     /// Nobody waits for a piece: no further frame is taken.
@@ -45,7 +52,7 @@ final class PeerRequestReceiver {
         case (.expectingRequest, .request): begin(try PeerRequest(reading: &payload))
         case (.working(let body?), _):
             try body.received(kind, &payload)
-            if !body.isAwaited { timer?.disarm() } else { armTimer() }
+            if case .working = stage { armTimer() }
             if isBusy { session.stream.pauseReading() }
         case (.replying, _), (.over, _): break  // What was still on the way.
         case (.expectingRequest, _), (.working(nil), _):
@@ -63,9 +70,9 @@ final class PeerRequestReceiver {
             body = incoming
             request.stream = StreamedBody(
                 source: incoming, length: asked.bodyBytes.map { Int($0) })
-            timer = loop.makeTimer { [weak self] in self?.session.stream.reset() }
         }
         stage = .working(body)
+        armTimer()
         if body != nil { session.stream.pauseReading() }
         let serve = serve
         self.serve = nil
@@ -82,26 +89,55 @@ final class PeerRequestReceiver {
         session.resume()
     }
 
-    private func armTimer() { timer?.arm(at: loop.now + Self.silenceMax) }
+    /// For what is waited for of the other end, if anything is.
+    private func armTimer() {
+        let limit: Duration
+        switch stage {
+        case .expectingRequest: limit = Self.requestMax
+        case .working(let body?) where body.isAwaited: limit = Self.silenceMax
+        case .working, .over:
+            timer?.disarm()
+            return
+        case .replying(nil): limit = Self.fetchMax
+        case .replying: limit = Self.silenceMax
+        }
+        timer?.arm(at: loop.now + limit)
+    }
+
+    /// A peer that hangs must not hold its connection, and what is made for it, for good.
+    private func timerFired() {
+        if case .replying(let pump?) = stage, !pump.isStuck(at: loop.now, for: Self.fetchMax) {
+            return armTimer()
+        }
+        session.stream.reset()
+    }
 
     private func reply(_ reply: ForwardReply) {
         guard case .working(let body) = stage else {
             if case .answered(let response) = reply { response.stream?.source.cancel() }
             return
         }
-        timer?.disarm()
         body?.cancel()
         session.send(.reply) { PeerReply(reply).write(to: &$0) }
         guard case .answered(let response) = reply, let answer = response.stream else {
             // The other end closes: a reset of what it still sends must not overtake the answer.
             stage = .replying(nil)
+            armTimer()
             return session.resume()
         }
         let pump = BodyPump(
-            answer, on: session.stream, loop: loop, encode: PeerBody.encode, finished: { _ in })
+            answer, on: session.stream, loop: loop, encode: PeerBody.encode,
+            finished: { [weak self] _ in self?.replied() })
         stage = .replying(pump)
+        armTimer()
         pump.start()
         session.resume()
+    }
+
+    private func replied() {
+        guard case .replying = stage else { return }
+        stage = .replying(nil)
+        armTimer()
     }
 
     func drained() {

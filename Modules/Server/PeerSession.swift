@@ -52,7 +52,8 @@ final class PeerSession: StreamHandler {
     private weak var owner: (any PeerSessionOwner)?
     private var state = State.stranger
     private var reader = FrameReader()
-    private var writer = ByteWriter()
+    /// With room for a greeting.
+    private var writer = ByteWriter(reservingBytes: 512)
     /// What both ends speak.
     private(set) var agreedProtocol: UInt16 = 1
     /// When it was accepted: a stranger is given a bounded time.

@@ -485,13 +485,18 @@ final class Replica {
 
     /// Why a command is refused as busy, for people.
     var busyReason: String {
+        diskTrouble(of: "the leader") ?? "too many writes are waiting for a quorum: try again"
+    }
+
+    /// Why nothing can be written here now, for people; nil while it can.
+    func diskTrouble(of whom: String) -> String? {
         if isDiskFull {
-            return "the disk of the leader is full: nothing is written until there is space"
+            return "the disk of \(whom) is full: nothing is written until there is space"
         }
         if core.isDiskStalled {
-            return "the disk of the leader does not answer: nothing is written until it does"
+            return "the disk of \(whom) does not answer: nothing is written until it does"
         }
-        return "too many writes are waiting for a quorum: try again"
+        return nil
     }
 
     private var retryTimer: (any LoopTimer)?

@@ -53,32 +53,36 @@ extension Server {
         _ head: RequestHead, from caller: Caller, decided: @escaping (RequestVerdict) -> Void
     ) {
         counters.requests += 1
+        let decided = environment.tracer == nil ? decided : tracing(head, decided)
         switch verdict(on: APIRequest(head), head, caller) {
-        case .proceed(var call) where options.acl.isEnabled:
-            traceIfWrite(&call, head)
+        case .proceed(let call) where options.acl.isEnabled:
             authorize(call) { outcome in
                 switch outcome {
                 case .known(let known): decided(.proceed(known))
                 case .denied(let denial):
-                    call.trace?.finish(status: denial.response.status)
                     var refused = call.caller
                     refused.refusal = denial.refusal
                     decided(.refuse(denial.response, refused))
                 }
             }
-        case .proceed(var call):
-            traceIfWrite(&call, head)
-            decided(.proceed(call))
         case let verdict: decided(verdict)
         }
     }
 
-    private func traceIfWrite(_ call: inout Call, _ head: RequestHead) {
-        guard let tracer = environment.tracer, !call.isRead else { return }
-        call.trace = WriteTrace(
-            call.traceName, under: TraceParent.checked(head.header("traceparent")), by: tracer,
-            loop: loop)
-        call.trace?.begin(.receive)
+    /// Traces a write once it is let in: who is refused fills no file.
+    private func tracing(
+        _ head: RequestHead, _ decided: @escaping (RequestVerdict) -> Void
+    ) -> (RequestVerdict) -> Void {
+        let carrier = TraceParent.checked(head.header("traceparent"))
+        return { [weak self] verdict in
+            guard let self, let tracer = self.environment.tracer,
+                case .proceed(var call) = verdict, !call.isRead
+            else { return decided(verdict) }
+            call.trace = WriteTrace(
+                call.traceName, under: carrier, by: tracer, loop: self.loop)
+            call.trace?.begin(.receive)
+            decided(.proceed(call))
+        }
     }
 
     private func verdict(

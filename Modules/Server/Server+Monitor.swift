@@ -14,6 +14,7 @@ extension Server {
             return respond(monitorHere(call, wish))
         }
         guard let peer = server(named: name) else {
+            if name == "leader" { return respond(noLeader(call)) }
             return respond(.text(404, "No server is known by the name of \(name.prefix(256))"))
         }
         guard network.canPassStreams(to: peer) else {

@@ -244,6 +244,7 @@ extension Server {
             text =
                 "No cluster leader: \(reachable) of \(servers.count) servers reachable, "
                 + "\(replica.outlook.configuration.quorum) voters are needed"
+                + (replica.diskTrouble(of: "this server").map { "; \($0)" } ?? "")
         }
         var response = APIResponse.text(503, text)
         response.retryAfter = 1

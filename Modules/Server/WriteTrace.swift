@@ -40,7 +40,7 @@ package protocol WriteSpan: AnyObject {
 /// was lost.
 final class WriteTrace {
     enum Stage: Int, CaseIterable {
-        /// From the head of the request to the end of its body: permission is decided there too.
+        /// From the permission to the end of the body.
         case receive
         /// No leader was known.
         case wait

@@ -86,15 +86,16 @@ struct EventQueue<Element> {
             let first = position * 4 + 1
             guard first < count else { break }
             var least = first
-            var smallest = keys[first].number
-            for child in (first + 1)..<max(first + 1, min(first + 4, count)) {
-                let number = keys[child].number
-                if number < smallest {
-                    smallest = number
-                    least = child
-                }
+            if first + 4 <= count {
+                // Two pairs, then the lesser of each: no comparison waits for more than one other.
+                let one = keys[first + 1].number < keys[first].number ? first + 1 : first
+                let two = keys[first + 3].number < keys[first + 2].number ? first + 3 : first + 2
+                least = keys[two].number < keys[one].number ? two : one
+            } else {
+                for child in (first + 1)..<max(first + 1, count)
+                where keys[child].number < keys[least].number { least = child }
             }
-            guard smallest < key.number else { break }
+            guard keys[least].number < key.number else { break }
             keys[position] = keys[least]
             position = least
         }

@@ -45,8 +45,9 @@ public final class SimulatedNetwork {
     private let timeline: Timeline
     var listeners: [SocketAddress: ListenerState] = [:]
     var sockets: [SocketAddress: SimulatedDatagramSocket.State] = [:]
-    /// Open streams, in order of making: they live without a reference.
-    var open: [SimulatedStream] = []
+    /// Open streams, in order of making, which their numbers grow with: they live without a reference.
+    private(set) var open: [SimulatedStream] = []
+    private var streamsMade: UInt64 = 0
     private var blocked: Set<Path> = [] {
         didSet { isWhole = blocked.isEmpty }
     }
@@ -161,6 +162,22 @@ public final class SimulatedNetwork {
         return host.address(port: nextPort)
     }
 
+    fileprivate func opened(_ stream: SimulatedStream) {
+        streamsMade += 1
+        stream.number = streamsMade
+        open.append(stream)
+    }
+
+    /// Nothing more happens to it; does nothing for one that is not open.
+    func closed(_ stream: SimulatedStream) {
+        var (low, high) = (0, open.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if open[middle].number < stream.number { low = middle + 1 } else { high = middle }
+        }
+        if low < open.count, open[low] === stream { open.remove(at: low) }
+    }
+
     /// Who still waits for an acknowledgement from an earlier life is reset by the new one.
     func restart(_ host: SimulatedHost) {
         for stream in open where stream.peer?.host === host { stream.retransmit() }
@@ -232,7 +249,8 @@ public final class SimulatedStreams: Streams {
             let server = SimulatedStream(
                 host: target, local: remote, remote: client.localAddress)
             client.join(server)
-            network.open += [client, server]
+            network.opened(client)
+            network.opened(server)
             let back = network.arrival()
             client.lastArrival = back
             host.schedule(.accepted, at: back) {

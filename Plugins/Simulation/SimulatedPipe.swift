@@ -3,7 +3,8 @@
 /// The bytes of one direction of a connection, from the write to the handler: in order and in one
 /// place, so that a segment is no more than a number of them.
 final class SimulatedPipe {
-    private static let bytesMin = 512
+    /// Enough for the greetings of most connections, and all that most of them say.
+    private static let bytesMin = 1024
     /// What an empty pipe keeps at most.
     private static let bytesKeptMax = 256 << 10
 
@@ -53,7 +54,7 @@ final class SimulatedPipe {
     private func makeRoom(for count: Int) {
         let live = end - start
         var larger = [UInt8](repeating: 0, count: max(Self.bytesMin, (live + count) * 2))
-        larger.replaceSubrange(..<live, with: storage[start..<end])
+        if live > 0 { larger.replaceSubrange(..<live, with: storage[start..<end]) }
         storage = larger
         start = 0
         end = live

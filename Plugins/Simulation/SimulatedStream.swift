@@ -19,6 +19,8 @@ final class SimulatedStream: ByteStream {
     let remoteAddress: SocketAddress
     /// Kept until both sides have closed, so that a late write finds a side that refuses it.
     var peer: SimulatedStream?
+    /// Its place in the order of making.
+    var number: UInt64 = 0
     /// Segments to this side arrive in order: none before this.
     var lastArrival: Int64 = 0
 
@@ -130,7 +132,7 @@ final class SimulatedStream: ByteStream {
         isClosed = true
         dropAll()
         listener = nil
-        network.open.removeAll { $0 === self }
+        network.closed(self)
     }
 
     /// The connection breaks under this side.
@@ -138,7 +140,7 @@ final class SimulatedStream: ByteStream {
         guard !isClosed else { return }
         isClosed = true
         dropAll()
-        network.open.removeAll { $0 === self }
+        network.closed(self)
         let told = listener
         listener = nil
         told?.streamClosed(isClosing ? nil : error)
@@ -338,7 +340,7 @@ final class SimulatedStream: ByteStream {
         isClosed = true
         dropAll()
         schedule(.closed, at: now) { stream in
-            stream.network.open.removeAll { $0 === stream }
+            stream.network.closed(stream)
             let told = stream.listener
             stream.listener = nil
             told?.streamClosed(error)

@@ -66,7 +66,7 @@ import Testing
         #expect(desk.run("operator doctor") == 0)
         #expect(desk.text.contains("2 of 2 servers answered"))
         #expect(desk.requests.count { $0.hasPrefix("GET /v1/agent/self") } == 2)
-        #expect(desk.text.contains("the leader has not heard of s2.global for 7 s"))
+        #expect(desk.text.contains("the leader has not heard from s2.global for 7 s"))
         #expect(desk.text.contains("it does not act: no majority"))
         #expect(desk.text.contains("s2.global is not healthy: it is late"))
         #expect(desk.text.contains("1 disk: a sync takes 3.5 ms"))

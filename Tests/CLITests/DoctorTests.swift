@@ -309,12 +309,28 @@ import Testing
         #expect(complaints(apart)[0].hasPrefix("critical versions: some servers speak no protocol"))
     }
 
+    /// What is typed as it stands holds nothing of a server's but an address.
+    @Test(
+        "A connection to try is named by its address",
+        arguments: [
+            ("10.0.0.9:7031", "nc -vz 10.0.0.9 7031 "), ("[fe80::1]:1", "nc -vz fe80::1 1 "),
+            ("unix:/$(reboot)", "nc -vz 10.0.0.3 4647 "),
+            ("$(reboot):4647", "nc -vz 10.0.0.3 4647 "), ("", "nc -vz 10.0.0.3 4647 "),
+        ])
+    func trials(address: String, command: String) {
+        let late = changed { picture in
+            picture.servers[0].contacts = [("c", "s3", 4100)]
+            for place in 0..<3 { picture.servers[place].members[2].peerAddress = address }
+        }
+        #expect(text(late).contains("-> \(command)on the leader's machine"))
+    }
+
     @Test("Contacts, views of the pool and ports")
     func network() {
         let late = changed { $0.servers[0].contacts = [("b", "s2", 12), ("c", "s3", 4100)] }
-        #expect(complaints(late) == ["warning contact: the leader has not heard of s3 for 4 s"])
+        #expect(complaints(late) == ["warning contact: the leader has not heard from s3 for 4 s"])
         let partial = changed { $0.servers[1].members[2].status = "failed" }
-        #expect(complaints(partial) == ["warning contact: s2 alone see s3 as failed"])
+        #expect(complaints(partial) == ["warning contact: s2 alone sees s3 as failed"])
         let closed = changed {
             $0.ports = [PortPicture(server: "s2", kind: "serf", address: "h:1", failure: "refused")]
         }

@@ -29,7 +29,7 @@ import Testing
                 "GET /v1/agent/monitor?log_json=true&log_level=debug&server_id=s2"
             ])
         #expect(status == 1)
-        #expect(desk.errors == "Error monitoring: http://10.0.0.2:4646 ended the stream\n")
+        #expect(desk.errors == "Error monitoring s2: http://10.0.0.2:4646 ended the stream\n")
     }
 
     @Test("A connection that breaks, and a server that is silent, are told")

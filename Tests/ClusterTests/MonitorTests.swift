@@ -78,7 +78,7 @@ private let monitor = "/v1/agent/monitor"
         cluster.kill(third)
         cluster.world.run(for: .seconds(2))
         #expect(watch.end != nil)
-        #expect(cluster.ask(follower, .get, monitor + "?server_id=leader").status == 404)
+        #expect(cluster.ask(follower, .get, monitor + "?server_id=leader").status == 503)
         let nobody = cluster.ask(follower, .get, monitor + "?server_id=nobody")
         #expect(nobody.status == 404)
         #expect(nobody.text == "No server is known by the name of nobody")

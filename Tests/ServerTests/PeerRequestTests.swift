@@ -296,4 +296,58 @@ private let piece = SourcePiece.bytes([UInt8](repeating: 7, count: 64 << 10))
         #expect(answer.isCancelled)
         try stage.enter(stage.leader) { #expect($0.network.requests.served == 0) }
     }
+
+    /// A server that hangs after its greeting, or never takes its answer, held a connection for good.
+    @Test("A peer that hangs holds its connection for a while", arguments: [false, true])
+    func hangs(hasAsked: Bool) throws {
+        let stage = try Stage(seed: 67)
+        let raw = RawPeer(stage.cluster)
+        let hello = Raw.hello(try #require(stage.cluster.info(of: stage.follower)), .request)
+        let asked = hasAsked ? Raw.request("/v1/operator/snapshot") : []
+        let talk = raw.say(
+            hello + asked, to: stage.leader, for: .milliseconds(50), keepsOpen: true)
+        #expect(try stage.open() == [0, 1])
+        let answer = Tap()
+        if hasAsked {
+            answer.give(.end)
+            try stage.reply { .answered(.stream(StreamedBody(source: answer), as: .text)) }
+            stage.run(.seconds(300))
+            #expect(try stage.open() == [0, 1])
+        }
+        stage.run(.seconds(hasAsked ? 400 : 6))
+        #expect(try stage.open() == [0, 0])
+        #expect(talk.isClosed)
+    }
+
+    @Test("A peer that takes nothing of its answer ends it for good")
+    func deaf() throws {
+        let stage = try Stage(seed: 68)
+        let answer = Tap()
+        answer.refill = piece
+        try stage.pass()
+        try stage.reply { .answered(.stream(StreamedBody(source: answer), as: .text)) }
+        stage.run(.seconds(500))
+        #expect(try stage.open() == [1, 1])
+        stage.run(.seconds(300))
+        #expect(answer.isCancelled)
+        #expect(try stage.open() == [0, 0])
+    }
+
+    /// It was gathered up to its bound for whom nobody could reach any more.
+    @Test("An answer without an end is none for who takes whole ones")
+    func live() throws {
+        let stage = try Stage(seed: 69)
+        let raw = RawPeer(stage.cluster)
+        let hello = Raw.hello(try #require(stage.cluster.info(of: stage.follower)))
+        let talk = raw.say(
+            hello + Raw.forward(7, "/v1/agent/monitor"), to: stage.leader, for: .milliseconds(50),
+            keepsOpen: true)
+        let answer = Tap()
+        try stage.reply {
+            .answered(.stream(StreamedBody(source: answer, isLive: true), as: .text))
+        }
+        #expect(answer.isCancelled)
+        #expect(answer.asked == 0)
+        #expect(String(decoding: talk.answer, as: UTF8.self).contains("the answer goes on"))
+    }
 }

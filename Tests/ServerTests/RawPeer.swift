@@ -149,6 +149,13 @@ enum Raw {
         }
     }
 
+    static func request(_ path: String) -> [UInt8] {
+        frame(.request) {
+            let request = APIRequest(method: .get, path: path, queryText: "", body: [])
+            PeerRequest(request, .anonymous).write(to: &$0)
+        }
+    }
+
     static func offer(_ offer: SnapshotOffer) -> [UInt8] {
         frame(.snapshotOffer) { RaftCodec.write(offer, to: &$0) }
     }

@@ -109,6 +109,26 @@ private struct Stage {
         #expect(talk.text.hasSuffix("5\r\nhello\r\n"))
     }
 
+    /// What follows is not read, and whoever is not read cannot be seen to leave: such streams were
+    /// held until something was written to them.
+    @Test("Nothing follows a request whose answer has no end")
+    func crowded() throws {
+        let stage = try Stage(seed: 53, isLive: true)
+        let talk = stage.http.open(get)
+        #expect(try stage.streams() == 1)
+        stage.http.say(get, on: talk)
+        #expect(try stage.streams() == 0)
+        #expect(stage.taps.all[0].isCancelled)
+        #expect(talk.hasEnded)
+        let other = stage.http.open(get + get)
+        #expect(other.statuses == ["400", "200"])
+        #expect(stage.taps.all[1].isCancelled)
+        #expect(try stage.streams() == 1)
+        stage.http.client.end(other)
+        stage.http.cluster.world.run(for: .milliseconds(50))
+        #expect(try stage.streams() == 0)
+    }
+
     @Test("To HTTP/1.0 a stream ends with its connection")
     func version1_0() throws {
         let stage = try Stage(seed: 43)
@@ -344,5 +364,16 @@ private struct Stage {
         stage.http.cluster.world.run(for: .seconds(70))
         #expect(talk.statuses == ["408"])
         #expect(stage.taker.seen == ["hello", "FAILED the client is gone"])
+    }
+
+    /// Work that hung kept its client waiting for good.
+    @Test("A body that nobody wants for too long is given up")
+    func unwanted() throws {
+        let stage = try Stage(seed: 57)
+        let talk = stage.http.open(Self.put + "Content-Length: 10\r\n\r\nhello")
+        stage.http.cluster.world.run(for: .seconds(610))
+        #expect(talk.statuses == ["500"])
+        try stage.take()
+        #expect(stage.taker.seen == ["FAILED the client is gone"])
     }
 }

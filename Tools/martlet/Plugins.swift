@@ -49,7 +49,7 @@ func hostPlugins() -> HostPlugins {
 
 func recoverDesk() -> RecoverDesk {
     RecoverDesk(
-        ask: isatty(0) == 1 && isatty(1) == 1 ? ask : nil,
+        ask: isatty(0) == 1 && isatty(1) == 1 ? ask : nil, processID: getpid(),
         adopt: { file, folder in adopt(file, asIn: folder) },
         render: { (json, template) throws(ConfigurationFailure) in
             do throws(CLIFailure) {

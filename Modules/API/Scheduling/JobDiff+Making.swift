@@ -60,9 +60,9 @@ extension JobDiff {
         return diff
     }
 
-    private static func task(_ name: String, _ old: JobTask?, _ new: JobTask?) -> Task {
+    private static func task(_ name: String, _ old: JobTask?, _ new: JobTask?) -> TaskDiff {
         let (before, after) = (old?.diffTree ?? .none, new?.diffTree ?? .none)
-        var diff = Task(
+        var diff = TaskDiff(
             kind: .none, name: name, fields: DiffTree.fields(before, after, showsEqual: false),
             objects: DiffTree.objects(before, after))
         diff.kind = kind(
@@ -90,7 +90,7 @@ extension JobDiff.Group {
         }
     }
 
-    private func annotation(of task: JobDiff.Task) -> String {
+    private func annotation(of task: JobDiff.TaskDiff) -> String {
         switch kind {
         case .added: return Self.forcesCreate
         case .deleted: return Self.forcesDestroy

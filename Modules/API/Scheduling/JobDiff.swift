@@ -26,7 +26,7 @@ package struct JobDiff: Equatable, Sendable {
         package var objects: [Object]
     }
 
-    package struct Task: Equatable, Sendable {
+    package struct TaskDiff: Equatable, Sendable {
         package var kind: Kind
         package var name: String
         package var fields: [Field]
@@ -39,7 +39,7 @@ package struct JobDiff: Equatable, Sendable {
         package var name: String
         package var fields: [Field]
         package var objects: [Object]
-        package var tasks: [Task]
+        package var tasks: [TaskDiff]
         /// What a plan does to it, in numbers.
         package var updates = SortedMap<Int>()
     }
@@ -74,7 +74,7 @@ extension JobDiff.Object: JSONWritable {
     }
 }
 
-extension JobDiff.Task: JSONWritable {
+extension JobDiff.TaskDiff: JSONWritable {
     package func write(to writer: inout JSONWriter) {
         writer.beginObject()
         writer.member("Annotations", orNull: annotations)

@@ -45,10 +45,13 @@ enum StreamCommands {
         ] {
             if let value = invocation.values.text(flag) { query.append((name, value)) }
         }
+        // The server that is asked may live on when the one behind it is gone.
+        let elsewhere = query.first { $0.0 != "log_level" }.map { " \(Text.line($0.1))" } ?? ""
         if invocation.values.isOn("json") { query.append(("log_json", "true")) }
         let answer = try invocation.openAnswer(
             "/v1/agent/monitor", query: query, failing: failing)
-        try invocation.follow(answer, failing: "Error monitoring") { (line) throws(CLIFailure) in
+        try invocation.follow(answer, failing: "Error monitoring\(elsewhere)") {
+            (line) throws(CLIFailure) in
             let frame = try Answer(bytes: line, failing: failing)
             guard let lines = Base64.decoded(frame.text("Data")) else {
                 throw frame.wrong("its Data is no base64")

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import MartletTransport
 
 // Who reaches whom: the servers each other, and we them.
 
@@ -13,11 +14,12 @@ extension Examination {
             let since =
                 contact.milliseconds < 0
                 ? "at all" : "for \(Int64(min(contact.milliseconds, 1e12)) / 1000) s"
+            let command = trial(of: peerAddresses(of: contact.name), port: "4647")
             findings.append(
                 .warning(
                     "contact",
-                    "the leader has not heard of \(contact.name) \(since)",
-                    fix: "nc -vz HOST 4647 between the two, both ways: firewalls, routes"))
+                    "the leader has not heard from \(contact.name) \(since)",
+                    fix: "\(command) on the leader's machine: firewalls, routes"))
         }
         findings += views()
         for server in picture.telling
@@ -62,16 +64,37 @@ extension Examination {
         }
         return seen.map { view in
             let all = view.by.count == picture.telling.count
-            let by = all ? "all who answer see" : "\(view.by.joined(separator: ", ")) alone see"
+            let alone = view.by.count == 1 ? "alone sees" : "alone see"
+            let by = all ? "all who answer see" : "\(view.by.joined(separator: ", ")) \(alone)"
+            let command = trial(of: gossipAddresses(of: view.name), port: "4648")
             let fix =
                 view.status == "left"
                 ? "start it, or: martlet operator raft remove-peer -peer-id ID"
                 : all
                     ? "start it; if it is gone for good: martlet server force-leave \(view.name)"
-                    : "nc -vz HOST 4648 between them, TCP and UDP (-u), both ways"
+                    : "\(command) and nc -u for UDP between them, both ways"
             return .warning(
                 "contact", "\(by) \(view.name) as \(view.status)", fix: fix)
         }
+    }
+
+    private func peerAddresses(of name: String) -> [String] {
+        picture.telling.flatMap(\.members).filter { $0.name == name }.map(\.peerAddress)
+            + picture.telling.flatMap(\.configuration).filter { $0.name == name }.map(\.address)
+    }
+
+    private func gossipAddresses(of name: String) -> [String] {
+        picture.telling.flatMap(\.members).filter { $0.name == name }.map(\.gossipAddress)
+    }
+
+    /// What tries a connection there. It may be typed as it stands: what servers say is in it only if
+    /// it is an address.
+    private func trial(of addresses: [String], port: String) -> String {
+        for case let place? in addresses.map({ SocketAddress($0) }) {
+            guard let port = place.port else { continue }
+            return "nc -vz \(place.host.filter { $0 != "[" && $0 != "]" }) \(port)"
+        }
+        return "nc -vz HOST \(port)"
     }
 
     private func isConfigured(_ id: String) -> Bool {

@@ -92,7 +92,9 @@ extension Examination {
             findings.append(
                 .critical(
                     "disks", "nothing can be written into \(folder): \(failure)",
-                    fix: "run this as the user of the server; ls -ld \(folder)"))
+                    fix:
+                        "is it the data_dir of a server here? ls -ld \(folder); run this as the server's "
+                        + "user"))
         }
         let sorted = machine.syncs.sorted()
         if let worst = sorted.last {
