@@ -18,7 +18,8 @@ extension ServerDoor {
         }
     }
 
-    /// A node was heard of, at the leader: how long it may be silent from here on; nil elsewhere.
+    /// A node was heard of, at the leader: how long it may be silent from here on; nil elsewhere,
+    /// and for one that is not known or down.
     package func heard(_ node: UniqueID) -> Duration? {
         guard let dispatcher = server?.dispatcher, dispatcher.isOn else { return nil }
         return dispatcher.heard(node)

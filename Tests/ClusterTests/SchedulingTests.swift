@@ -43,6 +43,55 @@ import Testing
         #expect(cluster.tables?.allocationCount == 200)
     }
 
+    @Test("J7: the same seed has the same history, byte for byte")
+    func deterministic() throws {
+        let states = try (1...2).map { _ in
+            let cluster = try #require(SimulatedCluster.scheduling(seed: 77, nodes: 10, workers: 2))
+            for number in 1...5 { cluster.register(serviceJob("job-\(number)", count: 9), number) }
+            #expect(cluster.turn { $0.isSettled && $0.allocationCount == 45 })
+            return try #require(cluster.tables)
+        }
+        #expect(states[0] == states[1])
+    }
+
+    @Test(
+        "F19, J10: leaders die while jobs evict each other: nothing over capacity, nothing doubled",
+        arguments: 1...6)
+    func leaderDiesPreempting(seed: UInt64) throws {
+        let cluster = try #require(
+            SimulatedCluster.scheduling(seed: 100 + seed, nodes: 10, workers: 2))
+        try configure(cluster, #"{"PreemptionConfig":{"ServiceSchedulerEnabled":true}}"#)
+        let low = serviceJob("low", count: 80, priority: 20)
+        cluster.register(low, 1)
+        #expect(cluster.turn { $0.fault(jobs: [low]) == nil && $0.isSettled })
+        let high = (1...4).map { serviceJob("high-\($0)", count: 10, priority: 70, cpu: 700) }
+        for (number, job) in high.enumerated() {
+            cluster.register(job, number + 2)
+            guard number % 2 == 0, let leader = cluster.leader else { continue }
+            cluster.world.run(for: .milliseconds(Int64(seed * 2)))
+            cluster.kill(leader)
+            #expect(cluster.settle() != nil)
+            cluster.start(leader)
+        }
+        #expect(cluster.settle() != nil)
+        #expect(cluster.turn { $0.isSettled && $0.fault(jobs: high) == nil })
+        let tables = try #require(cluster.tables)
+        #expect(tables.fault(jobs: high) == nil)
+        // Of those who made room, each waits for a place or has one.
+        let lost = 80 - tables.live("low").count
+        let queued = tables.summary(of: low.key)?.groups["g"]?.queued
+        #expect(lost > 0 && queued == lost)
+    }
+
+    @Test("A system job has an instance on each node that is ready, once")
+    func system() throws {
+        let cluster = try #require(SimulatedCluster.scheduling(seed: 12, nodes: 5))
+        let job = serviceJob("agent", type: .system, count: 1)
+        cluster.register(job, 1)
+        #expect(cluster.turn { $0.live("agent").count == 5 && $0.isSettled })
+        #expect(Set(cluster.tables?.live("agent").map(\.nodeID) ?? []).count == 5)
+    }
+
     @Test("G9, I3: what finds no place waits, and is placed when a node comes")
     func blockedWakes() throws {
         let cluster = try #require(SimulatedCluster.scheduling(seed: 5, nodes: 1))

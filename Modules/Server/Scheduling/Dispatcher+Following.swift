@@ -38,17 +38,16 @@ extension Dispatcher {
     func readAll() {
         let tables = tables
         followed = replica.state.lastAppliedIndex
-        ledger = ClusterLedger()
         nodes = [:]
         drains = DrainWatch()
         for node in tables.nodes { follow(node.value) }
-        for allocation in tables.allocations where !allocation.value.isTerminal {
-            ledger.apply(allocation.value)
-        }
-        for flight in flights { ledger.apply(flight.result) }
+        rebuildLedger()
         dirtyDeployments = Set(
             tables.deployments.lazy.map(\.value).filter(\.isActive).map(\.id))
-        if isServing { offerAll() }
+        if isServing {
+            offerAll()
+            wakeAll()
+        }
         schedule()
     }
 
@@ -93,8 +92,10 @@ extension Dispatcher {
 
     /// A node was heard of.
     ///
-    /// - Returns: how long it may be silent from here on.
-    func heard(_ node: UniqueID) -> Duration {
+    /// - Returns: how long it may be silent from here on; nil for one that the state does not know, or
+    ///   has as down: it has to register.
+    func heard(_ node: UniqueID) -> Duration? {
+        guard let memory = nodes[node], !memory.isDown else { return nil }
         defer { schedule() }
         return heartbeats.heard(node, random: random.next(), at: loop.now)
     }
@@ -145,6 +146,10 @@ extension Dispatcher {
     /// Blocked ones run under their own ids: the state hears of it when they are done.
     func wake(_ evaluations: [Evaluation]) {
         for evaluation in evaluations { enqueue(evaluation) }
+    }
+
+    func wakeAll() {
+        for type in JobType.allCases { wake(blocked.unblockAll(of: type)) }
     }
 
     private func enqueue(_ evaluation: Evaluation) {

@@ -31,6 +31,7 @@ extension Dispatcher {
     private static let elementsMax = 8192
 
     func checkPlans() {
+        if isLedgerStale { rebuildLedger() }
         var bytes = flights.reduce(0) { $0 + $1.bytes }
         while flights.count < Self.flightsMax, bytes < Self.flightBytesMax,
             let entry = plans.dequeue()
@@ -131,7 +132,7 @@ extension Dispatcher {
     }
 
     private func landed(_ flight: Flight) {
-        if flight.isLost || !isWhole(flight.result) { rebuildLedger() }
+        if flight.isLost || !isWhole(flight.result) { isLedgerStale = true }
         if flight.isLost { return reject(flight.evaluation, token: flight.token) }
         for part in flight.result.nodes where !part.stops.isEmpty || !part.evictions.isEmpty {
             wake(node: part.nodeID, at: flight.result.index)
@@ -163,7 +164,8 @@ extension Dispatcher {
     }
 
     /// What the state says counts, and what is still on its way.
-    private func rebuildLedger() {
+    func rebuildLedger() {
+        isLedgerStale = false
         ledger = ClusterLedger()
         for node in tables.nodes { ledger.apply(node.value) }
         for allocation in tables.allocations where !allocation.value.isTerminal {

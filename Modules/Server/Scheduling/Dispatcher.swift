@@ -69,6 +69,8 @@ final class Dispatcher {
     /// Plans on their way into the log, in order.
     var flights: [Flight] = []
     var nextFlight: UInt64 = 0
+    /// It counts on what is not done: made anew before the next check.
+    var isLedgerStale = false
     var outbox = Outbox()
 
     var nodes: [UniqueID: NodeMemory] = [:]
@@ -193,10 +195,10 @@ final class Dispatcher {
         let configuration = replica.state.scheduler ?? SchedulerConfiguration()
         let isChanged = configuration.modifyIndex != configurationIndex
         configurationIndex = configuration.modifyIndex
+        let served = isServing
         setServing(isOn && !configuration.pauseEvalBroker)
-        guard isChanged, isServing else { return }
         // What did not fit may fit by other rules (F4).
-        for type in JobType.allCases { wake(blocked.unblockAll(of: type)) }
+        if isChanged, served, isServing { wakeAll() }
     }
 
     private func setServing(_ serves: Bool) {
@@ -208,6 +210,8 @@ final class Dispatcher {
         looking = []
         guard serves else { return }
         offerAll()
+        // What came while nobody listened, or its predecessor was about to wake, is not written anywhere.
+        wakeAll()
         schedule()
     }
 
@@ -271,25 +275,48 @@ final class Dispatcher {
         propose(encoded: Command.scheduling(command).encoded()) { done($0 != nil) }
     }
 
-    /// `done` gets the log index, or nil.
+    /// `done` gets the log index, or nil if it is certain that the command has changed nothing.
     func propose(encoded: [UInt8], done: @escaping (UInt64?) -> Void) {
         let root = ids.seed
         replica.propose(encoded) { [weak self] outcome in
-            guard let self, self.isOn, self.ids.seed == root else { return }
-            var index: UInt64?
+            guard let self, self.leads(since: root) else { return }
             switch outcome {
-            case .applied(.applied, let at), .applied(.unchanged, let at): index = at.number
+            case .applied(.applied, let at), .applied(.unchanged, let at):
+                self.tell(done, at.number)
             case .applied(let result, _):
                 self.counters.commandsRefused += 1
                 self.logger.warning(
                     "a command of the scheduler was refused", metadata: ["result": "\(result)"])
-            case .refused, .unknown, .failed: break
+                self.tell(done, nil)
+            case .refused: self.tell(done, nil)
+            case .unknown, .failed: self.confirm(done, root)
             }
-            // Who is told looks at a state that is followed.
-            self.follow()
-            done(index)
-            self.schedule()
         }
+    }
+
+    /// The quorum takes its time, and the command may be applied yet: what was decided counts on it.
+    /// What is proposed after it and applied says that it was.
+    private func confirm(_ done: @escaping (UInt64?) -> Void, _ root: UInt64) {
+        let marker = Command.scheduling(.upsertEvaluations([])).encoded()
+        replica.propose(marker) { [weak self] outcome in
+            guard let self, self.leads(since: root) else { return }
+            if case .applied(_, let at) = outcome { return self.tell(done, at.number) }
+            self.server.later(Self.retryDelay) { [weak self] in
+                guard let self, self.leads(since: root) else { return }
+                self.confirm(done, root)
+            }
+        }
+    }
+
+    private func leads(since root: UInt64) -> Bool {
+        isOn && ids.seed == root && replica.outlook.status.role == .leader
+    }
+
+    /// Who is told looks at a state that is followed.
+    private func tell(_ done: (UInt64?) -> Void, _ index: UInt64?) {
+        follow()
+        done(index)
+        schedule()
     }
 }
 
