@@ -96,8 +96,8 @@ let package = Package(
         module(
             "Server",
             uses: [
-                "API", "JSON", "ACL", "Raft", "Gossip", "Autopilot", "State", "HTTP", "Bytes",
-                "Storage", "Transport",
+                "API", "JSON", "ACL", "Raft", "Gossip", "Autopilot", "Scheduler", "State", "HTTP",
+                "Bytes", "Storage", "Transport",
             ], [logging]),
         module(
             "CLI",

@@ -89,6 +89,7 @@ extension Server {
         gauges += gossipGauges
         gauges += autopilotGauges
         gauges += contactGauges
+        gauges += dispatcher.gauges
         gauges += environment.meters?.gauges ?? []
         let own = gauges.map { MetricsSummary.Gauge(name: $0.0, value: $0.1) }
         return (own + peerGauges).sorted { $0.name < $1.name }
@@ -177,7 +178,8 @@ extension Server {
     }
 
     private var countersByName: [(String, UInt64)] {
-        (ownCounters + auditCounters + (environment.meters?.counters ?? [])).sorted { $0.0 < $1.0 }
+        let counters = ownCounters + auditCounters + dispatcher.counters.byName
+        return (counters + (environment.meters?.counters ?? [])).sorted { $0.0 < $1.0 }
     }
 
     private var ownCounters: [(String, UInt64)] {

@@ -25,6 +25,7 @@ final class Server {
     let seal: GossipSeal
     private(set) var replica: Replica
     private(set) lazy var steward = Steward(server: self)
+    private(set) lazy var dispatcher = Dispatcher(server: self)
     private(set) var metadata: ServerMetadata
     var front: HTTPFront?
     let audit: AuditLog?
@@ -233,6 +234,7 @@ extension Server: ReplicaDelegate {
             ])
         network.leaderChanged(to: status.leader)
         steward.statusChanged(status)
+        dispatcher.statusChanged(status)
         if status.leader != nil { wakeLeaderWaiters() }
     }
 
@@ -251,6 +253,7 @@ extension Server: ReplicaDelegate {
 
     func replicaApplied(through index: LogIndex) {
         steward.applied()
+        dispatcher.applied()
         queries.stateChanged()
     }
 
@@ -280,6 +283,7 @@ extension Server: ReplicaDelegate {
 
     func replicaFailed(_ reason: String) {
         steward.stop()
+        dispatcher.stop()
         network.stop()
     }
 }
