@@ -67,8 +67,6 @@ final class Server {
     private(set) lazy var queries = BlockingQueries(
         loop: loop, seed: loop.makeSeed(), state: { [unowned self] in replica.state })
     var nodeUpdates = NodeUpdates()
-    /// Whoever watches over nodes is told that one was heard, and answers how long it may be silent.
-    var nodeHeartbeat: ((UniqueID) -> Duration?)?
     /// One-shot timers under way, by number.
     var laterArmed: [UInt64: any LoopTimer] = [:]
     var laterTimers: UInt64 = 0

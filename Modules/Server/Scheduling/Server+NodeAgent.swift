@@ -87,7 +87,7 @@ extension Server {
             guard let node = tables.node(id)?.value else { continue }
             modified = max(modified, node.modifyIndex)
             guard !node.status.isDown else { continue }
-            let time = nodeHeartbeat?(id) ?? heartbeatTTL
+            let time = dispatcher.heard(id) ?? heartbeatTTL
             shortest = min(shortest ?? time, time)
         }
         var response = encode(
