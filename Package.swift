@@ -164,7 +164,7 @@ let package = Package(
                 "Storage", "Transport", "Harness", "Simulation",
             ], [logging]),
         tests("Client", uses: ["Client", "API", "HTTP", "Transport"]),
-        tests("Node", uses: ["Node", "API", "JSON"]),
+        tests("Node", uses: ["Node", "API"]),
         tests(
             "Host",
             uses: ["Host", "API", "HCL", "JSON", "Server", "Storage", "Transport", "Simulation"],

@@ -115,7 +115,7 @@ private let wrongSecret = "20000000-0000-4000-8000-000000000009"
         #expect(unknown.status == 404)
         #expect(servers.ask(.get, "\(path)/\(watch)", secret: wrongSecret).status == 403)
         let metrics = servers.ask(.get, "/v1/metrics?format=prometheus").text
-        let refused = try #require(metrics.firstRange(of: "\nnomad_acl_refused_total "))
+        let refused = try #require(metrics.firstRange(of: "\nmartlet_acl_refused_total "))
         #expect(metrics[refused.upperBound...].prefix { $0.isNumber } != "0")
     }
 

@@ -291,8 +291,6 @@ package final class SimulatedCluster {
     }
 }
 
-/// Carries a value of the one thread that turns the world through a closure that may leave it.
-// SAFETY: a simulated world and everything in it runs on the thread that turns it.
 /// A request that is under way.
 package final class PendingAnswer {
     let client: APIClient
@@ -302,6 +300,8 @@ package final class PendingAnswer {
     init(client: APIClient) { self.client = client }
 }
 
+/// Carries a value of the one thread that turns the world through a closure that may leave it.
+// SAFETY: a simulated world and everything in it runs on the thread that turns it.
 final class UncheckedBox<Value>: @unchecked Sendable {
     var value: Value
 

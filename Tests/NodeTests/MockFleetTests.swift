@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import MartletAPI
-import MartletJSON
 import Testing
 
 @testable import MartletNode
