@@ -92,11 +92,12 @@ let package = Package(
         module("Storage", uses: ["Raft"]),
         module("Transport", uses: []),
         module("Client", uses: ["API", "HTTP", "Transport"]),
+        module("Node", uses: ["API", "Client", "Transport"]),
         module(
             "Server",
             uses: [
-                "API", "JSON", "ACL", "Raft", "Gossip", "Autopilot", "State", "HTTP", "Bytes",
-                "Storage", "Transport",
+                "API", "JSON", "ACL", "Raft", "Gossip", "Autopilot", "Scheduler", "State", "HTTP",
+                "Bytes", "Storage", "Transport",
             ], [logging]),
         module(
             "CLI",
@@ -124,8 +125,8 @@ let package = Package(
         swift(
             "Harness", in: "Tests",
             uses: [
-                "Simulation", "Server", "Client", "API", "Raft", "State", "Autopilot", "Storage",
-                "Transport",
+                "Simulation", "Server", "Client", "Node", "API", "Raft", "State", "Autopilot",
+                "Storage", "Transport",
             ]),
 
         // Everything that can happen to three cores within small bounds.
@@ -163,6 +164,7 @@ let package = Package(
                 "Storage", "Transport", "Harness", "Simulation",
             ], [logging]),
         tests("Client", uses: ["Client", "API", "HTTP", "Transport"]),
+        tests("Node", uses: ["Node", "API"]),
         tests(
             "Host",
             uses: ["Host", "API", "HCL", "JSON", "Server", "Storage", "Transport", "Simulation"],

@@ -25,6 +25,7 @@ package enum ConfigurationKind: String, Sendable {
     case allocations
     case evaluation
     case deployment
+    case search
 
     /// A 400 that tells what is wrong with the body, in Nomad's form.
     package func malformed(_ why: String) -> APIError {

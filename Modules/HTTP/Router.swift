@@ -13,6 +13,9 @@ package enum RouterMatch<Endpoint: Sendable>: Sendable {
 /// A route is a path, whose last segments may be parameters: `/v1/acl/policy/:name`. A parameter
 /// matches one segment that is not empty. An exact path wins over parameters, and fewer parameters
 /// over more, whatever their methods are. Case counts, and so does a slash at the end.
+///
+/// A parameter with fixed segments behind it, `/v1/job/:id/summary`, stands for an id that may hold
+/// slashes: it matches as much as it can, and so does then the last one of `/v1/job/:id`.
 package struct Router<Endpoint: Sendable>: Sendable {
     package struct Route: Sendable {
         package let methods: [RequestHead.Method: Endpoint]
@@ -40,9 +43,11 @@ package struct Router<Endpoint: Sendable>: Sendable {
     private var exact: [String: Entry] = [:]
     /// At index `n`, routes with `n + 1` parameters, by the path before them without its slash.
     private var prefixes: [[Substring: Entry]] = []
+    /// Routes whose one parameter may hold slashes, by the path before it.
+    private var wrapped: [(prefix: String, endings: [(suffix: String, entry: Entry)])] = []
 
     /// - Precondition: Each path starts with a slash (or is `*`), stands once, and has parameters at
-    ///   its end only.
+    ///   its end only, or one in front of fixed segments.
     package init(_ routes: [Route]) {
         for route in routes {
             precondition(route.path == "*" || route.path.hasPrefix("/"), "path: \(route.path)")
@@ -50,17 +55,31 @@ package struct Router<Endpoint: Sendable>: Sendable {
             let isParameter = segments.map { $0.hasPrefix(":") }
             let fixedCount = isParameter.firstIndex(of: true) ?? segments.count
             let parameterCount = segments.count - fixedCount
-            precondition(isParameter[fixedCount...].allSatisfy { $0 }, "path: \(route.path)")
-            if parameterCount == 0 {
+            if let last = isParameter.last, !last, parameterCount > 0 {
+                addWrapped(route, segments, at: fixedCount)
+            } else if parameterCount == 0 {
                 let former = exact.updateValue(Entry(route.methods), forKey: route.path)
                 precondition(former == nil, "a path has two routes: \(route.path)")
             } else {
+                precondition(isParameter[fixedCount...].allSatisfy { $0 }, "path: \(route.path)")
                 while prefixes.count < parameterCount { prefixes.append([:]) }
                 let prefix = Substring(segments[..<fixedCount].joined(separator: "/"))
                 let former = prefixes[parameterCount - 1]
                     .updateValue(Entry(route.methods), forKey: prefix)
                 precondition(former == nil, "a path has two routes: \(route.path)")
             }
+        }
+    }
+
+    private mutating func addWrapped(_ route: Route, _ segments: [Substring], at place: Int) {
+        precondition(
+            !segments[(place + 1)...].contains { $0.hasPrefix(":") }, "path: \(route.path)")
+        let prefix = segments[..<place].joined(separator: "/")
+        let ending = ("/" + segments[(place + 1)...].joined(separator: "/"), Entry(route.methods))
+        if let known = wrapped.firstIndex(where: { $0.prefix == prefix }) {
+            wrapped[known].endings.append(ending)
+        } else {
+            wrapped.append((prefix, [ending]))
         }
     }
 
@@ -75,6 +94,25 @@ package struct Router<Endpoint: Sendable>: Sendable {
             parameters.insert(segment, at: 0)
             rest = rest[..<slash]
             if let entry = routes[rest] { return answer(entry, method, parameters) }
+        }
+        return matchWrapped(method, path)
+    }
+
+    /// By its beginning and its end; what is between them is one parameter.
+    private func matchWrapped(
+        _ method: RequestHead.Method, _ path: String
+    ) -> RouterMatch<Endpoint> {
+        for route in wrapped where path.utf8.starts(with: (route.prefix + "/").utf8) {
+            let rest = path[
+                path.utf8.index(path.startIndex, offsetBy: route.prefix.utf8.count + 1)...]
+            for (suffix, entry) in route.endings where rest.utf8.count > suffix.utf8.count {
+                let end = rest.utf8.index(rest.endIndex, offsetBy: -suffix.utf8.count)
+                guard rest.utf8[end...].elementsEqual(suffix.utf8) else { continue }
+                return answer(entry, method, [rest[..<end]])
+            }
+            if !rest.isEmpty, let entry = prefixes.first?[Substring(route.prefix)] {
+                return answer(entry, method, [rest])
+            }
         }
         return .notFound
     }

@@ -20,6 +20,10 @@ struct Call {
     let isExplained: Bool
     /// How long it may wait for a leader.
     let hold: Duration
+    /// Of a read that waits for something new.
+    let blocking: BlockingQuery?
+    /// Between a blocking query and its connection.
+    var queryWait: QueryWait?
     /// What it wants, read once by ``Server/validate(_:)``.
     var wish = Wish.answer
 
@@ -38,6 +42,8 @@ struct Call {
         case history(HistoryFilter)
         case probe(isVerbose: Bool)
         case acl(ACLWish)
+        case jobs(JobWish)
+        case node(NodeWish)
         case monitor(MonitorRequest)
         case events(EventRequest)
         /// What its client has of the page already: the value of `If-None-Match`.
@@ -57,6 +63,7 @@ struct Call {
         isStale = try Self.flag("stale", in: query)
         isExplained = try Self.flag("explain", in: query)
         isPretty = query.contains("pretty") && query.first("pretty") != "0"
+        blocking = endpoint.watchedTable == nil ? nil : try BlockingQuery(query)
         guard let text = query.first("wait_for_leader") else {
             self.hold = hold
             return
@@ -94,6 +101,11 @@ struct Call {
     /// Repeating it changes nothing.
     var isRead: Bool { endpoint.isRead }
 
+    /// A node's, sent again and again.
+    var isRoutine: Bool {
+        if case .nodes(let endpoint) = endpoint { endpoint.isRoutine } else { false }
+    }
+
     /// Answered from the replicated state, which every server has; linearizable once its leader has
     /// named a read index.
     var isAnsweredFromState: Bool {
@@ -102,6 +114,8 @@ struct Call {
             .aclPolicies, .aclPolicy, .aclTokens, .aclToken, .aclOwnToken, .aclRoles, .aclRole,
             .aclRoleByName, .saveSnapshot:
             true
+        case .jobs(let endpoint): endpoint.isRead && !endpoint.isAnsweredByItself
+        case .nodes(let endpoint): endpoint.isRead
         default: false
         }
     }
@@ -165,6 +179,8 @@ extension Endpoint {
             .saveSnapshot, .aclPolicies, .aclPolicy, .aclTokens, .aclToken, .aclOwnToken,
             .aclRoles, .aclRole, .aclRoleByName, .page, .pageElsewhere:
             true
+        case .jobs(let endpoint): endpoint.isRead
+        case .nodes(let endpoint): endpoint.isRead
         }
     }
 

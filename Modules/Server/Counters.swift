@@ -11,6 +11,8 @@ struct Counters {
     var requestsDeferred: UInt64 = 0
     /// Over the bound on those in progress.
     var requestsTooMany: UInt64 = 0
+    /// Blocking queries over the bound on those that wait.
+    var queriesRefused: UInt64 = 0
     /// They, their bodies or their answers took too long.
     var requestsTimedOut: UInt64 = 0
     /// Bodies over the bound on all that are held.

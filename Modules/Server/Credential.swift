@@ -12,6 +12,8 @@ enum Credential: Equatable {
     case token(TokenDigest)
     /// What cannot be a secret: nobody's.
     case malformed
+    /// A node, by the digest of its secret.
+    case node(TokenDigest)
     /// Another server of the cluster, that asks for itself.
     case server
 }
@@ -44,8 +46,9 @@ extension Credential {
 
     /// | bytes | meaning                                            |
     /// |-------|----------------------------------------------------|
-    /// | 1     | 0: anonymous, 1: a token, 2: malformed, 3: a server |
-    /// | 32    | of a token: its digest                             |
+    /// | 1     | 0: anonymous, 1: a token, 2: malformed, 3: a       |
+    /// |       | server, 4: a node                                  |
+    /// | 32    | of a token or a node: its digest                   |
     func write(to writer: inout ByteWriter) {
         switch self {
         case .anonymous: writer.write(UInt8(0))
@@ -54,24 +57,30 @@ extension Credential {
             writer.write(raw: digest.bytes)
         case .malformed: writer.write(UInt8(2))
         case .server: writer.write(UInt8(3))
+        case .node(let digest):
+            writer.write(UInt8(4))
+            writer.write(raw: digest.bytes)
         }
     }
 
     init(reading reader: inout ByteReader) throws(ByteError) {
         switch try reader.readUInt8() {
         case 0: self = .anonymous
-        case 1:
-            guard
-                let digest = TokenDigest(
-                    Array(try reader.readRaw(count: TokenDigest.bytesCount)))
-            else {
-                throw ByteError(offset: 0, reason: "a digest of another size")
-            }
-            self = .token(digest)
+        case 1: self = .token(try Self.digest(reading: &reader))
         case 2: self = .malformed
         case 3: self = .server
+        case 4: self = .node(try Self.digest(reading: &reader))
         case let kind: throw ByteError(offset: 0, reason: "unknown credential \(kind)")
         }
+    }
+
+    private static func digest(
+        reading reader: inout ByteReader
+    ) throws(ByteError) -> TokenDigest {
+        guard
+            let digest = TokenDigest(Array(try reader.readRaw(count: TokenDigest.bytesCount)))
+        else { throw ByteError(offset: 0, reason: "a digest of another size") }
+        return digest
     }
 }
 

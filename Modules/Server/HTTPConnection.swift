@@ -63,6 +63,9 @@ final class HTTPConnection: StreamHandler {
     private var awaitsClient = false
     /// Its body came, or its answer goes, in pieces: what follows from it may take long.
     private var isLongWork = false
+    /// Of the request in progress, if it waits for news; and how long that may take beside reading.
+    private var queryWait: QueryWait?
+    private var queryLongest: Duration = .zero
     /// The rest of its requests is for another turn.
     private var isResting = false
     private var share = Share()
@@ -107,7 +110,8 @@ final class HTTPConnection: StreamHandler {
             body.give(.failed("the client is gone"), at: now)
             body.detach()
         case .streaming(let answer): endStream(answer)
-        case .idle, .deciding, .reading, .working, .skipping, .closing: break
+        case .working: queryWait?.end(isGone: true)
+        case .idle, .deciding, .reading, .skipping, .closing: break
         }
     }
 
@@ -327,10 +331,27 @@ final class HTTPConnection: StreamHandler {
         isLongWork = call.endpoint.goesInPieces
         front.began(for: client)
         // The connection lives until its answer is written.
-        front.serve(call, body) { [self] response in
+        front.serve(parking(call), body) { [self] response in
             front.ended(for: client)
+            queryWait = nil
             answer(response, to: exchange.head, as: call.timedAs, then: .idle)
         }
+    }
+
+    /// A query that waits for news: it ends with its client, and is no work in progress meanwhile.
+    private func parking(_ call: Call) -> Call {
+        guard let blocking = call.blocking else { return call }
+        let wait = QueryWait()
+        wait.parked = { [self] in front.ended(for: client) }
+        wait.resumed = { [self] in
+            front.began(for: client)
+            since = now  // How long it waited is no matter of this server's speed.
+        }
+        queryWait = wait
+        queryLongest = blocking.longest
+        var parking = call
+        parking.queryWait = wait
+        return parking
     }
 
     private func refuse(_ violation: HTTPViolation) {
@@ -495,7 +516,8 @@ final class HTTPConnection: StreamHandler {
         case .idle, .reading, .skipping: finish()
         case .taking(let body): if body.isAwaited { advance() }
         case .streaming(let answer): if answer.isLive { finish() }
-        case .deciding, .working, .closing: break  // The client may still read its answer.
+        case .working: queryWait?.end(isGone: false)  // It may still read its answer.
+        case .deciding, .closing: break
         }
     }
 
@@ -531,7 +553,8 @@ final class HTTPConnection: StreamHandler {
         case .taking(let body): return body.isLate(at: now, limits)
         case .deciding: return passed >= limits.answerTimeout
         case .working:
-            return passed >= (isLongWork ? limits.streamedAnswerTimeout : limits.answerTimeout)
+            let limit = isLongWork ? limits.streamedAnswerTimeout : limits.answerTimeout
+            return passed >= limit + (queryWait == nil ? .zero : queryLongest)
         case .streaming(let answer): return answer.isStuck(at: now, for: limits.fetchTimeout)
         case .closing: return false  // The stream has a bound of its own.
         }

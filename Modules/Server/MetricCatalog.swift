@@ -20,7 +20,10 @@ struct MetricCatalog {
     /// rules: also shown as Nomad writes them there.
     static let nomads: Set<String> = [
         "nomad.memberlist.health.score", "nomad.nomad.autopilot.failure_tolerance",
-        "nomad.nomad.autopilot.healthy",
+        "nomad.nomad.autopilot.healthy", "nomad.nomad.blocked_evals.total_blocked",
+        "nomad.nomad.broker.total_pending", "nomad.nomad.broker.total_ready",
+        "nomad.nomad.broker.total_unacked", "nomad.nomad.broker.total_waiting",
+        "nomad.nomad.heartbeat.active", "nomad.nomad.plan.queue_depth",
     ]
 
     static func gauge(_ name: String) -> Entry {
@@ -85,6 +88,8 @@ struct MetricCatalog {
         "nomad.http.bodies_refused": "Bodies over the bound on all that are held.",
         "nomad.http.connections": "HTTP connections open.",
         "nomad.http.connections_refused": "HTTP connections over a bound.",
+        "nomad.http.queries_refused": "Blocking queries over the bound on those that wait.",
+        "nomad.http.queries_waiting": "Blocking queries that wait for news.",
         "nomad.http.requests": "HTTP requests whose header was complete.",
         "nomad.http.requests_deferred":
             "Times a client's next request was put off to another turn.",
@@ -108,6 +113,21 @@ struct MetricCatalog {
         "nomad.memberlist.refutations": "Times this server contradicted what was said of it.",
         "nomad.memberlist.suspicions": "Suspicions of members.",
         "nomad.memberlist.suspicions_refuted": "Suspicions that were contradicted.",
+        "nomad.nomad.blocked_evals.total_blocked": "Evaluations that wait for capacity.",
+        "nomad.nomad.broker.acknowledged": "Evaluations that a worker was done with.",
+        "nomad.nomad.broker.deliveries": "Evaluations handed to a worker.",
+        "nomad.nomad.broker.rejected": "Deliveries that a worker gave back.",
+        "nomad.nomad.broker.total_pending": "Evaluations that wait for another of their job.",
+        "nomad.nomad.broker.total_ready": "Evaluations that wait for a worker.",
+        "nomad.nomad.broker.total_unacked": "Evaluations in the hands of workers.",
+        "nomad.nomad.broker.total_waiting": "Evaluations whose time has not come.",
+        "nomad.nomad.heartbeat.active": "Nodes that the leader listens for.",
+        "nomad.nomad.heartbeat.missed": "Nodes marked as down, since nothing was heard of them.",
+        "nomad.nomad.plan.nodes_rejected": "Parts of plans that did not fit any more.",
+        "nomad.nomad.plan.placements": "Instances placed or changed by plans.",
+        "nomad.nomad.plan.queue_depth": "Plans that wait to be checked or to be written.",
+        "nomad.nomad.plan.submitted": "Plans checked.",
+        "nomad.nomad.worker.commands_refused": "Commands of the scheduler that the state refused.",
         "nomad.nomad.autopilot.failure_tolerance":
             "Voters that may fail before the cluster has no quorum, as this server sees it.",
         "nomad.nomad.autopilot.healthy": "1 if all servers are healthy, as this server sees it.",

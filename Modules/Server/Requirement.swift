@@ -7,10 +7,14 @@ enum Requirement: Equatable {
     case nothing
     /// Whoever the policies allow this.
     case operation(Operation)
+    /// Whoever the policies allow this in the namespace that the call is about.
+    case namespace(NamespaceCapability)
     /// The owner of any token that is known.
     case token
     /// Anybody who presents nothing or a token that is known: each is shown what it may see.
     case filtered
+    /// The nodes that it is about, by their secret; policies have no say.
+    case nodeSecret
 }
 
 extension Endpoint {
@@ -39,6 +43,8 @@ extension Endpoint {
         case .aclTokens, .setACLPolicy, .deleteACLPolicy, .createACLToken, .updateACLToken,
             .deleteACLToken, .createACLRole, .updateACLRole, .deleteACLRole:
             .operation(.aclManage)
+        case .jobs(let endpoint): endpoint.requirement
+        case .nodes(let endpoint): endpoint.requirement
         }
     }
 

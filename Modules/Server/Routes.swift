@@ -51,6 +51,8 @@ enum Endpoint: Sendable, Equatable {
     case createACLRole
     case updateACLRole
     case deleteACLRole
+    case jobs(JobEndpoint)
+    case nodes(NodeEndpoint)
     case page(PageFile)
     /// Where the page is, for who asks without knowing.
     case pageElsewhere
@@ -60,7 +62,11 @@ enum Endpoint: Sendable, Equatable {
 /// published specification prints some of them; so are probes, as those who probe expect. What it
 /// names, `docs/api/openapi.json` describes.
 enum Routes {
-    static let table: [(path: String, methods: [RequestHead.Method: Endpoint])] = [
+    static let table =
+        ownTable + JobEndpoint.table.map { ($0.path, $0.methods.mapValues(Endpoint.jobs)) }
+        + NodeEndpoint.routes
+
+    private static let ownTable: [(path: String, methods: [RequestHead.Method: Endpoint])] = [
         ("/operator/raft/configuration", [.get: .raftConfiguration]),
         ("/operator/raft/peer", [.delete: .removePeer]),
         (

@@ -102,9 +102,15 @@ extension Server {
                 if case .page = endpoint {
                     call.wish = .page(had: head.header("if-none-match"))
                 }
-                if options.acl.isEnabled { try identify(&call, head) }
+                if endpoint.requirement == .nodeSecret {
+                    call.caller.credential = try Credential(
+                        nodeSecretIn: head, crypto: environment.crypto)
+                } else if options.acl.isEnabled {
+                    try identify(&call, head)
+                }
                 return .proceed(call)
             } catch {
+                if error.status == 403 { counters.accessRefused += 1 }
                 return .refuse(.text(error.status, error.message), caller)
             }
         }

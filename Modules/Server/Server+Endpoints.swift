@@ -63,11 +63,14 @@ extension Server {
             .aclToken, .aclOwnToken, .createACLToken, .updateACLToken, .deleteACLToken, .aclRoles,
             .aclRole, .aclRoleByName, .createACLRole, .updateACLRole, .deleteACLRole:
             call.wish = try aclWish(call)
+        case .jobs(let endpoint):
+            call.wish = try jobWish(call, endpoint)
         case .statusLeader, .statusPeers, .regions, .agentSelf, .agentMembers, .agentHealth,
             .keyringList, .metrics, .saveSnapshot, .restoreSnapshot, .page, .pageElsewhere:
             break
         case .monitor: call.wish = .monitor(try MonitorRequest(call))
         case .eventStream: call.wish = .events(try EventRequest(call.query))
+        case .nodes(let endpoint): call.wish = .node(try nodeWish(call, endpoint))
         case .livez, .readyz, .statusIsLeader:
             call.wish = .probe(isVerbose: try call.flag("verbose"))
         }
@@ -159,6 +162,8 @@ extension Server {
         case .aclPolicies, .aclPolicy, .aclTokens, .aclToken, .aclOwnToken, .aclRoles, .aclRole,
             .aclRoleByName:
             call.isStale ? aclAnswer(call, isLeader: false) : nil
+        case .jobs(let endpoint): answerLocally(call, endpoint)
+        case .nodes where call.isStale && call.isRead: nodeAnswer(call, isLeader: false)
         default: nil
         }
     }
@@ -247,12 +252,17 @@ extension Server {
         case .aclBootstrap, .setACLPolicy, .deleteACLPolicy, .createACLToken, .updateACLToken,
             .deleteACLToken, .createACLRole, .updateACLRole, .deleteACLRole:
             judged(call, done) { $0.changeACL(call, done) }
+        case .jobs where call.isAnsweredFromState:
+            readLinearizably(call, done)
+        case .jobs(let endpoint):
+            judged(call, done) { $0.changeJobs(call, endpoint, done) }
         case .setAutopilotConfiguration, .setSchedulerConfiguration:
             judged(call, done) { $0.write(call, done) }
         case .removePeer:
             judged(call, done) { $0.removePeer(call, done) }
         case .transferLeadership:
             judged(call, done) { $0.transferLeadership(call, done) }
+        case .nodes: leadNodes(call, done)
         case .saveSnapshot:
             saveLinearizably(call, done)
         case .restoreSnapshot:
@@ -283,6 +293,10 @@ extension Server {
         case .aclPolicies, .aclPolicy, .aclTokens, .aclToken, .aclOwnToken, .aclRoles, .aclRole,
             .aclRoleByName:
             .answered(aclAnswer(call, isLeader: true))
+        case .jobs(let endpoint):
+            .answered(jobAnswer(call, endpoint, isLeader: true))
+        case .nodes:
+            .answered(nodeAnswer(call, isLeader: true))
         case .autopilotConfiguration:
             .answered(autopilot(call, isLeader: true))
         case .schedulerConfiguration:

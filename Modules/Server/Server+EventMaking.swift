@@ -37,6 +37,7 @@ extension Server {
 
     func replicaReplaced(through index: LogIndex) {
         events.skip(through: index.number)
+        queries.endAll()
         tell(
             .snapshot, "SnapshotInstalled", "\(id)", at: index.number,
             FieldsPayload(name: "Snapshot", fields: own + [("Index", .number(index.number))]))

@@ -82,12 +82,14 @@ extension Server {
                 Double(network.members.aliveCount)
             ),
             ("nomad.http.connections", Double(front?.connectionCount ?? 0)),
+            ("nomad.http.queries_waiting", Double(queries.count)),
             ("nomad.http.requests_in_progress", Double(front?.requestsInProgress ?? 0)),
             ("nomad.http.streams", Double(front?.streamsInProgress ?? 0)),
         ]
         gauges += gossipGauges
         gauges += autopilotGauges
         gauges += contactGauges
+        gauges += dispatcher.gauges
         gauges += environment.meters?.gauges ?? []
         let own = gauges.map { MetricsSummary.Gauge(name: $0.0, value: $0.1) }
         return (own + peerGauges).sorted { $0.name < $1.name }
@@ -176,7 +178,8 @@ extension Server {
     }
 
     private var countersByName: [(String, UInt64)] {
-        (ownCounters + auditCounters + (environment.meters?.counters ?? [])).sorted { $0.0 < $1.0 }
+        let counters = ownCounters + auditCounters + dispatcher.counters.byName
+        return (counters + (environment.meters?.counters ?? [])).sorted { $0.0 < $1.0 }
     }
 
     private var ownCounters: [(String, UInt64)] {
@@ -190,6 +193,7 @@ extension Server {
             ("nomad.http.requests_refused", counters.requestsRefused),
             ("nomad.http.requests_timed_out", counters.requestsTimedOut),
             ("nomad.http.requests_too_many", counters.requestsTooMany),
+            ("nomad.http.queries_refused", counters.queriesRefused),
             ("nomad.http.streams_broken", counters.streamsBroken),
             ("nomad.http.streams_refused", counters.streamsRefused),
             ("nomad.http.streams_stuck", counters.streamsStuck),

@@ -34,7 +34,9 @@ extension Server {
     }
 
     private func serve(whole call: Call, respond: @escaping (APIResponse) -> Void) {
-        guard let audit, !call.isRead else { return perform(call, respond: respond) }
+        guard let audit, !call.isRead, !call.isRoutine else {
+            return perform(call, respond: respond)
+        }
         performAudited(call, in: audit, respond: respond)
     }
 
@@ -55,7 +57,13 @@ extension Server {
         } catch {
             return respond(.text(error.status, error.message))
         }
-        carryOut(call, deadline: loop.now + call.hold, respond: respond)
+        guard let query = call.blocking else {
+            return carryOut(call, deadline: loop.now + call.hold, respond: respond)
+        }
+        answer(call, after: query, respond: respond) { [weak self] respond in
+            guard let self else { return respond(.text(503, "the server is stopping")) }
+            self.carryOut(call, deadline: self.loop.now + call.hold, respond: respond)
+        }
     }
 
     /// A request that another server passed on: answered here, or given back.

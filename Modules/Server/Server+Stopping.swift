@@ -87,6 +87,7 @@ extension Server {
         guard !isStopped else { return }
         isStopped = true
         steward.stop()
+        dispatcher.stop()
         let waiting = waitingForLeader
         waitingForLeader = []
         for waiter in waiting { waiter.resume(false) }

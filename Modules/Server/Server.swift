@@ -25,6 +25,7 @@ final class Server {
     let seal: GossipSeal
     private(set) var replica: Replica
     private(set) lazy var steward = Steward(server: self)
+    private(set) lazy var dispatcher = Dispatcher(server: self)
     private(set) var metadata: ServerMetadata
     var front: HTTPFront?
     let audit: AuditLog?
@@ -63,6 +64,9 @@ final class Server {
     var keyringChanges: [() -> Void] = []
     var archiveWork = ArchiveWork()
     var events: EventRing
+    private(set) lazy var queries = BlockingQueries(
+        loop: loop, seed: loop.makeSeed(), state: { [unowned self] in replica.state })
+    var nodeUpdates = NodeUpdates()
     /// One-shot timers under way, by number.
     var laterArmed: [UInt64: any LoopTimer] = [:]
     var laterTimers: UInt64 = 0
@@ -228,6 +232,7 @@ extension Server: ReplicaDelegate {
             ])
         network.leaderChanged(to: status.leader)
         steward.statusChanged(status)
+        dispatcher.statusChanged(status)
         if status.leader != nil { wakeLeaderWaiters() }
     }
 
@@ -246,6 +251,8 @@ extension Server: ReplicaDelegate {
 
     func replicaApplied(through index: LogIndex) {
         steward.applied()
+        dispatcher.applied()
+        queries.stateChanged()
     }
 
     func replicaTookSnapshot(at index: LogIndex) { tellSnapshotTaken(at: index) }
@@ -274,6 +281,7 @@ extension Server: ReplicaDelegate {
 
     func replicaFailed(_ reason: String) {
         steward.stop()
+        dispatcher.stop()
         network.stop()
     }
 }

@@ -15,7 +15,11 @@ import Testing
         ("agent-write", #"agent { policy = "write" }"#),
         ("node-read", #"node { policy = "read" }"#),
         ("node-write", #"node { policy = "write" }"#),
-        ("other", #"namespace "default" { policy = "write" }"#),
+        ("other", #"namespace "other" { policy = "write" }"#),
+        ("ns-list", #"namespace "default" { capabilities = ["list-jobs"] }"#),
+        ("ns-read", #"namespace "default" { policy = "read" }"#),
+        ("ns-write", #"namespace "default" { policy = "write" }"#),
+        ("ns-scale", #"namespace "default" { policy = "scale" }"#),
         ("raft-read", #"operator { capabilities = ["raft-read"] }"#),
         ("raft-remove", #"operator { capabilities = ["raft-remove"] }"#),
         ("leader-transfer", #"operator { capabilities = ["leader-transfer"] }"#),
@@ -48,7 +52,7 @@ import Testing
         let gone = "00000000-0000-4000-8000-000000000000"
         let autopilotReaders: Set<String> = ["read", "write", "read+write", "autopilot-read"]
         let schedulerReaders: Set<String> = ["read", "write", "read+write", "scheduler-read"]
-        let readers: [Row] = [
+        let named: [Row] = [
             Row(method: .get, path: "\(op)/raft/configuration", allowed: ["raft-read"]),
             Row(method: .get, path: "\(op)/raft/history", allowed: ["raft-read"]),
             Row(
@@ -69,6 +73,11 @@ import Testing
                 allowed: schedulerReaders),
             Row(method: .head, path: "/v1/event/stream?topic=ACLToken", allowed: []),
             Row(method: .get, path: "/v1/agent/members", allowed: ["node-read", "node-write"]),
+            Row(method: .get, path: "/v1/nodes", allowed: ["node-read", "node-write"]),
+            Row(method: .get, path: "/v1/node/\(gone)", allowed: ["node-read", "node-write"]),
+            Row(
+                method: .get, path: "/v1/node/\(gone)/allocations",
+                allowed: ["node-read", "node-write"]),
             Row(method: .get, path: "/v1/acl/tokens", allowed: []),
             Row(
                 method: .get, path: "/v1/acl/policy/matrix-read",
@@ -86,7 +95,16 @@ import Testing
             Row(method: .get, path: "/v1/livez", allowed: anybody),
             Row(method: .get, path: "/v1/readyz", allowed: anybody),
             Row(method: .get, path: "/v1/status/is-leader", allowed: anybody),
+            Row(method: .get, path: "/v1/namespaces", allowed: anyToken.union(["none"])),
+            Row(
+                method: .get, path: "/v1/jobs", allowed: ["ns-list", "ns-read", "ns-write"]),
+            Row(
+                method: .get, path: "/v1/job/x/scale",
+                allowed: ["ns-read", "ns-write", "ns-scale"]),
+            Row(method: .get, path: "/v1/jobs?namespace=other", allowed: ["other"]),
         ]
+        let readers =
+            named + jobReads.map { Row(method: .get, path: $0, allowed: jobReaders) }
         // The same, asked of whoever answers from what it has.
         let stale = readers.map {
             Row(
@@ -117,6 +135,14 @@ import Testing
                 method: .put, path: "/v1/agent/keyring/use", body: #"{"Key":"no key"}"#,
                 allowed: ["agent-write", "keyring"]),
             Row(method: .get, path: "/v1/agent/keyring/list", allowed: ["agent-write", "keyring"]),
+            Row(
+                method: .put, path: "/v1/node/\(gone)/eligibility",
+                body: #"{"Eligibility":"eligible"}"#, allowed: ["node-write"]),
+            Row(
+                method: .put, path: "/v1/node/\(gone)/drain", body: "{}",
+                allowed: ["node-write"]),
+            Row(method: .put, path: "/v1/node/\(gone)/evaluate", allowed: ["node-write"]),
+            Row(method: .put, path: "/v1/node/\(gone)/purge", allowed: ["node-write"]),
             Row(method: .put, path: "/v1/acl/policy/x", body: "{}", allowed: []),
             Row(method: .delete, path: "/v1/acl/policy/x", allowed: []),
             Row(method: .put, path: "/v1/acl/token", body: "{}", allowed: []),
@@ -126,8 +152,50 @@ import Testing
             Row(method: .put, path: "/v1/acl/role/\(gone)", body: "{}", allowed: []),
             Row(method: .delete, path: "/v1/acl/role/\(gone)", allowed: []),
         ]
-        return readers + stale + writers
+        return readers + stale + writers + jobWrites(gone)
     }()
+
+    private static let jobReaders: Set<String> = ["ns-read", "ns-write", "ns-scale"]
+
+    private static let jobReads: [String] = {
+        let gone = "00000000-0000-4000-8000-000000000000"
+        return [
+            "/v1/job/x", "/v1/job/x/allocations", "/v1/job/x/evaluations",
+            "/v1/job/x/deployments", "/v1/job/x/deployment", "/v1/job/x/summary",
+            "/v1/job/x/versions", "/v1/evaluations", "/v1/evaluation/\(gone)",
+            "/v1/evaluation/\(gone)/allocations", "/v1/allocations", "/v1/allocation/\(gone)",
+            "/v1/deployments", "/v1/deployment/\(gone)", "/v1/deployment/allocations/\(gone)",
+        ]
+    }()
+
+    /// None of them finds what it is about.
+    private static func jobWrites(_ gone: String) -> [Row] {
+        let scale = #"{"Count":1,"Target":{"Group":"g"}}"#
+        let submits: [(ClientMethod, String, String?)] = [
+            (.put, "/v1/jobs", "{}"), (.put, "/v1/job/x", "{}"), (.delete, "/v1/job/x", nil),
+            (.put, "/v1/job/x/revert", "{}"), (.put, "/v1/job/x/stable", "{}"),
+            (.put, "/v1/deployment/fail/\(gone)", nil),
+            (.put, "/v1/deployment/pause/\(gone)", "{}"),
+            (.put, "/v1/deployment/promote/\(gone)", #"{"All":true}"#),
+            (.put, "/v1/deployment/allocation-health/\(gone)", "{}"),
+        ]
+        return submits.map { Row(method: $0.0, path: $0.1, body: $0.2, allowed: ["ns-write"]) } + [
+            Row(method: .put, path: "/v1/job/x/evaluate", allowed: jobReaders),
+            Row(method: .put, path: "/v1/validate/job", body: "{}", allowed: jobReaders),
+            Row(
+                method: .put, path: "/v1/jobs/parse", body: "{}",
+                allowed: ["ns-read", "ns-write"]),
+            Row(
+                method: .put, path: "/v1/job/x/scale", body: scale,
+                allowed: ["ns-write", "ns-scale"]),
+            Row(method: .put, path: "/v1/allocation/\(gone)/stop", allowed: ["ns-write"]),
+            Row(
+                method: .put, path: "/v1/search", body: #"{"Context":"evals"}"#,
+                allowed: jobReaders),
+            Row(method: .put, path: "/v1/system/gc", allowed: []),
+            Row(method: .put, path: "/v1/system/reconcile/summaries", allowed: []),
+        ]
+    }
 
     @Test("Each endpoint listens to those that it names, on leader and followers, stale or not")
     func matrix() throws {
@@ -163,6 +231,43 @@ import Testing
                     node, row.method, row.path, body: row.body, token: guarded.management)
                 #expect(
                     answer.status != 403 && answer.status > 0, "\(row.testDescription): management")
+            }
+        }
+    }
+
+    @Test("A node is known by its secret alone: no token stands for it, and it needs none")
+    func nodes() throws {
+        let guarded = try GuardedCluster(seed: 73)
+        let id = "00000000-0000-4000-8000-000000000001"
+        let secret = ClientResponse.Header(
+            name: "X-Martlet-Node-Secret", value: "00000000-0000-4000-8000-000000000002")
+        let path = "/v1/martlet/node/\(id)"
+        let node =
+            "{\"ID\":\"\(id)\",\"SecretID\":\"\(secret.value)\",\"Datacenter\":\"dc1\"}"
+        let ids = "{\"NodeIDs\":[\"\(id)\"]}"
+        let rows: [(method: ClientMethod, path: String, body: String?)] = [
+            (.put, path, node),
+            (.put, "/v1/martlet/nodes", "{\"Nodes\":[\(node)]}"),
+            (.put, "\(path)/heartbeat", "{}"),
+            (.put, "/v1/martlet/nodes/heartbeat", ids),
+            (.get, "\(path)/allocations", nil),
+            (.get, "\(path)/allocations?stale", nil),
+            (.post, "/v1/martlet/nodes/allocations", ids),
+            (.post, "/v1/martlet/allocations/pull", #"{"AllocIDs":[]}"#),
+            (.put, "\(path)/allocations", #"{"Alloc":[]}"#),
+            (.put, "/v1/martlet/allocations", #"{"Alloc":[]}"#),
+            (.post, "\(path)/events", #"{"Events":[{"Message":"m"}]}"#),
+        ]
+        for server in [guarded.leader, guarded.followers[0]] {
+            for row in rows {
+                for token in [nil, guarded.management] {
+                    let refused = guarded.cluster.ask(
+                        server, row.method, row.path, body: row.body, token: token)
+                    #expect(refused.status == 403, "\(row.path): \(refused.text)")
+                }
+                let answer = guarded.cluster.ask(
+                    server, row.method, row.path, body: row.body, headers: [secret])
+                #expect(answer.status == 200, "\(row.path): \(answer.status) \(answer.text)")
             }
         }
     }

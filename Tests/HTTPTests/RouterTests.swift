@@ -14,6 +14,9 @@ import Testing
         .init(methods: [.get: "pair"], path: "/v1/pair/:a/:b"),
         .init(methods: [.get: "get", .head: "head"], path: "/both"),
         .init(methods: [.options: "all"], path: "*"),
+        .init(methods: [.get: "job", .delete: "drop"], path: "/v1/job/:id"),
+        .init(methods: [.get: "summary"], path: "/v1/job/:id/summary"),
+        .init(methods: [.get: "end"], path: "/v1/part/:id/end"),
     ])
 
     /// The endpoint with its parameters, or why there is none.
@@ -66,5 +69,27 @@ import Testing
         #expect(match(.get, "*") == "405 OPTIONS")
         // The exact path is meant, though the one with a parameter would fit as well.
         #expect(match(.delete, "/v1/acl/token/self") == "405 GET, HEAD")
+    }
+
+    @Test(
+        "A parameter in front of fixed segments takes slashes, and so does the same at the end",
+        arguments: [
+            ("/v1/job/web", "job web"), ("/v1/job/web/summary", "summary web"),
+            ("/v1/job/a/b", "job a/b"), ("/v1/job/a/b/summary", "summary a/b"),
+            ("/v1/job/a/summary/summary", "summary a/summary"),
+            ("/v1/job/summary", "job summary"), ("/v1/job//summary", "job /summary"),
+            ("/v1/job/a/summary/", "job a/summary/"), ("/v1/job/é/", "job é/"),
+            ("/v1/job/\u{301}/summary", "summary \u{301}"), ("/v1/job/", "404"),
+            ("/v1/job", "404"), ("/v1/jobs/a/b", "404"), ("/v1/part/a", "404"),
+            ("/v1/part/a/b", "404"), ("/v1/part/a/b/end", "end a/b"), ("/v1/part/end", "404"),
+        ])
+    func slashes(path: String, expected: String) {
+        #expect(match(.get, path) == expected)
+    }
+
+    @Test("Methods of a path with a parameter that takes slashes are told too")
+    func methodsOfWrapped() {
+        #expect(match(.put, "/v1/job/a/b/summary") == "405 GET, HEAD")
+        #expect(match(.delete, "/v1/job/a/b") == "drop a/b")
     }
 }

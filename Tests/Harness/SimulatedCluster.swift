@@ -203,28 +203,32 @@ package final class SimulatedCluster {
 
     // MARK: Asking
 
-    package func client(of node: Node, token: String? = nil) -> APIClient {
+    package func client(
+        of node: Node, token: String? = nil, headers: [ClientResponse.Header] = []
+    ) -> APIClient {
         APIClient(
             loop: clientHost.loop, streams: clientHost.streams, address: node.httpAddress,
-            token: token)
+            token: token, headers: headers)
     }
 
     /// One request to one server, and its answer; the world turns until it is there.
     package func ask(
         _ node: Node, _ method: ClientMethod, _ target: String, body: String? = nil,
-        token: String? = nil, timeout: Duration = .seconds(10)
+        token: String? = nil, headers: [ClientResponse.Header] = [],
+        timeout: Duration = .seconds(10)
     ) -> Result<ClientResponse, ClientError> {
         ask(
             node, method, target, bytes: body.map { Array($0.utf8) }, token: token,
-            timeout: timeout)
+            headers: headers, timeout: timeout)
     }
 
     /// The same with a body that is no text.
     package func ask(
         _ node: Node, _ method: ClientMethod, _ target: String, bytes content: [UInt8]?,
-        token: String? = nil, timeout: Duration = .seconds(10)
+        token: String? = nil, headers: [ClientResponse.Header] = [],
+        timeout: Duration = .seconds(10)
     ) -> Result<ClientResponse, ClientError> {
-        let client = client(of: node, token: token)
+        let client = client(of: node, token: token, headers: headers)
         let answer = UncheckedBox<Result<ClientResponse, ClientError>?>(value: nil)
         let sender = UncheckedBox(value: client)
         clientHost.loop.enter {
@@ -238,6 +242,27 @@ package final class SimulatedCluster {
             preconditionFailure("a client that neither answers nor times out")
         }
         return result
+    }
+
+    /// Begins a request to one server; the world has to turn until its answer is there.
+    package func begin(
+        _ node: Node, _ method: ClientMethod, _ target: String, token: String? = nil,
+        timeout: Duration = .seconds(30)
+    ) -> PendingAnswer {
+        let pending = PendingAnswer(client: client(of: node, token: token))
+        let box = UncheckedBox(value: pending)
+        clientHost.loop.enter {
+            box.value.client.send(method, target, body: nil, timeout: timeout) {
+                box.value.result = $0
+            }
+        }
+        return pending
+    }
+
+    /// Closes the connection of a request that was begun.
+    package func abandon(_ pending: PendingAnswer) {
+        let box = UncheckedBox(value: pending)
+        clientHost.loop.enter { box.value.client.close() }
     }
 
     /// The same request with each of these bodies, on a connection of its own and all of them at one
@@ -264,6 +289,15 @@ package final class SimulatedCluster {
         clientHost.loop.enter { for sender in senders.value { sender.close() } }
         return statuses.value.map { $0 ?? 0 }
     }
+}
+
+/// A request that is under way.
+package final class PendingAnswer {
+    let client: APIClient
+    /// nil until there is an answer, or it is clear that there will be none.
+    package internal(set) var result: Result<ClientResponse, ClientError>?
+
+    init(client: APIClient) { self.client = client }
 }
 
 /// Carries a value of the one thread that turns the world through a closure that may leave it.

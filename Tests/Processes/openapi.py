@@ -46,6 +46,10 @@ RULES_BEYOND_SCHEMAS = [
     # A server does not leave by itself; a ring has so many keys, and its primary one stays.
     ("agentForceLeave", [400]), ("keyringInstall", [500]), ("keyringUse", [500]),
     ("keyringRemove", [500]),
+    # A job has a form of its own, and what is changed has to be there; servers parse no job files.
+    ("registerJob", [400]), ("updateJob", [400]), ("validateJob", [400]), ("parseJob", [501]),
+    ("evaluateJob", [400]), ("revertJob", [400]), ("setJobStability", [400]), ("scaleJob", [400]),
+    ("pauseDeployment", [400]), ("promoteDeployment", [400]), ("setDeploymentHealth", [400]),
 ]
 
 

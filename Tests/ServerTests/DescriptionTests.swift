@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Foundation
+import MartletACL
 import MartletHTTP
 import MartletJSON
 import Testing
@@ -29,7 +30,7 @@ import Testing
             for (method, endpoint) in row.methods {
                 let isSecond = method == .post && row.methods[.put] == endpoint
                 served["\(method) \(braced(path))"] =
-                    "\(endpoint)\(isSecond ? "ByPost" : ""), \(needs(endpoint))"
+                    "\(name(endpoint))\(isSecond ? "ByPost" : ""), \(needs(endpoint))"
                     + (isBare ? ", also without /v1" : "")
             }
         }
@@ -42,12 +43,22 @@ import Testing
             .joined(separator: "/")
     }
 
+    private static func name(_ endpoint: Endpoint) -> String {
+        switch endpoint {
+        case .jobs(let inner): "\(inner)"
+        case .nodes(let inner): "\(inner)"
+        default: "\(endpoint)"
+        }
+    }
+
     private static func needs(_ endpoint: Endpoint) -> String {
         switch endpoint.requirement {
         case .nothing: "nothing"
         case .filtered: "nothing or a token"
         case .token: "a token"
         case .operation(let operation): "\(operation)"
+        case .namespace(let capability): capability.name
+        case .nodeSecret: "a node's secret"
         }
     }
 
@@ -73,6 +84,9 @@ import Testing
         if let operation = text(operation.member("x-martlet-operation")) { return operation }
         guard case .array(let schemes) = operation.member("security")?.value else {
             return "a token"
+        }
+        if schemes.contains(where: { $0.member("nodeSecret") != nil }) {
+            return "a node's secret"
         }
         return schemes.isEmpty ? "nothing" : "nothing or a token"
     }

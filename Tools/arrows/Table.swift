@@ -67,8 +67,8 @@ enum Table {
         (
             "Harness",
             [
-                "Simulation", "Server", "Client", "API", "Raft", "State", "Autopilot", "Storage",
-                "Transport",
+                "Simulation", "Server", "Client", "Node", "API", "Raft", "State", "Autopilot",
+                "Storage", "Transport",
             ]
         ),
         ("Explorer", ["Raft"]),

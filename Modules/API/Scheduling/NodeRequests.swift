@@ -21,10 +21,21 @@ package struct NodeDrainRequest: Equatable, Sendable {
     package var marksEligible: Bool
     package var meta: StringMap
 
+    package init(spec: DrainSpec?, marksEligible: Bool = false, meta: StringMap = [:]) {
+        self.spec = spec
+        self.marksEligible = marksEligible
+        self.meta = meta
+    }
+
     package struct DrainSpec: Equatable, Sendable {
         /// As ``DrainStrategy/deadline``.
         package var deadline: GoDuration
         package var ignoresSystemJobs: Bool
+
+        package init(deadline: GoDuration, ignoresSystemJobs: Bool = false) {
+            self.deadline = deadline
+            self.ignoresSystemJobs = ignoresSystemJobs
+        }
     }
 
     /// - Throws: 400 that names the field.

@@ -141,6 +141,9 @@ package struct BlockedEvaluations: Sendable {
         if byNode[nodeID]?.isEmpty == true { byNode[nodeID] = nil }
     }
 
+    /// The state says that it waits no more.
+    package mutating func forget(_ id: UniqueID) { remove(id) }
+
     /// Evaluations that a newer one of their job made needless; the state is to be told.
     package mutating func takeDuplicates() -> [Evaluation] {
         defer { duplicates = [] }

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+package import MartletJSON
+
+/// What nodes send, apart from one node's registration and what they tell of allocations.
+package enum NodeAgentBounds {
+    /// Of nodes, and of ids, in one request.
+    package static let nodesMax = 8192
+    package static let allocationsMax = 8192
+    package static let eventsMax = NodeEvent.keptMax
+    /// Of a body that names many.
+    package static let listLimits = JSONLimits(depthMax: 16, bytesMax: 1 << 20, valuesMax: 1 << 17)
+}
+
+/// The body that registers many nodes: `{"Nodes": […]}`.
+package struct NodeBatchRequest: Equatable, Sendable {
+    package var nodes: [Node]
+
+    /// - Throws: 400 that names the field.
+    package static func parse(body: [UInt8]) throws(APIError) -> NodeBatchRequest {
+        let fields = try BodyFields(
+            try ConfigurationKind.node.parse(body: body, limits: NodeAgentBounds.listLimits),
+            of: .node)
+        var nodes: [Node] = []
+        for element in try fields.elements("Nodes", max: NodeAgentBounds.nodesMax) {
+            nodes.append(try Node.decode(from: element))
+        }
+        guard Set(nodes.map(\.id)).count == nodes.count else {
+            throw fields.refusal("Nodes", "two have one ID")
+        }
+        return NodeBatchRequest(nodes: nodes)
+    }
+}
+
+/// The body of a heartbeat: `{"Status": "ready"}`, with `NodeIDs` where it is of many.
+package struct NodeHeartbeatRequest: Equatable, Sendable {
+    package var nodeIDs: [UniqueID]
+    package var status: NodeStatus
+
+    package init(nodeIDs: [UniqueID], status: NodeStatus) {
+        self.nodeIDs = nodeIDs
+        self.status = status
+    }
+
+    /// - Throws: 400 that names the field.
+    package static func parse(body: [UInt8]) throws(APIError) -> NodeHeartbeatRequest {
+        let fields = try BodyFields(
+            try ConfigurationKind.node.parse(body: body, limits: NodeAgentBounds.listLimits),
+            of: .node)
+        let status: NodeStatus = try fields.choice("Status", default: .ready)
+        // That a node is not heard of is for the servers to find.
+        guard status != .disconnected else {
+            throw fields.refusal("Status", "\"disconnected\" is not a node's to say")
+        }
+        return NodeHeartbeatRequest(
+            nodeIDs: try fields.uniqueIDs("NodeIDs", max: NodeAgentBounds.nodesMax),
+            status: status)
+    }
+}
+
+/// A body that names nodes or allocations.
+package struct IDListRequest: Equatable, Sendable {
+    package var ids: [UniqueID]
+
+    /// - Throws: 400 that names the field.
+    package static func parse(nodes body: [UInt8]) throws(APIError) -> IDListRequest {
+        try parse(body, .node, "NodeIDs", max: NodeAgentBounds.nodesMax)
+    }
+
+    /// - Throws: 400 that names the field.
+    package static func parse(allocations body: [UInt8]) throws(APIError) -> IDListRequest {
+        try parse(body, .allocations, "AllocIDs", max: NodeAgentBounds.allocationsMax)
+    }
+
+    private static func parse(
+        _ body: [UInt8], _ kind: ConfigurationKind, _ name: String, max: Int
+    ) throws(APIError) -> IDListRequest {
+        let fields = try BodyFields(
+            try kind.parse(body: body, limits: NodeAgentBounds.listLimits), of: kind)
+        return IDListRequest(ids: try fields.uniqueIDs(name, max: max))
+    }
+}
+
+/// The body with which a node tells of itself: `{"Events": […]}`.
+package struct NodeEventsRequest: Equatable, Sendable {
+    package var events: [NodeEvent]
+
+    /// - Throws: 400 that names the field.
+    package static func parse(body: [UInt8]) throws(APIError) -> NodeEventsRequest {
+        let fields = try BodyFields(try ConfigurationKind.node.parse(body: body), of: .node)
+        var events: [NodeEvent] = []
+        for event in try fields.objects("Events", max: NodeAgentBounds.eventsMax) {
+            events.append(
+                NodeEvent(
+                    message: try event.shortText("Message"),
+                    subsystem: try event.shortText("Subsystem"),
+                    details: try event.stringMap("Details"),
+                    unixNanoseconds: try event.time("Timestamp") ?? 0))
+        }
+        guard !events.isEmpty else { throw fields.refusal("Events", "is missing") }
+        return NodeEventsRequest(events: events)
+    }
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+package import MartletJSON
+
+/// What follows from a change of nodes.
+package struct NodeUpdateResponse: Equatable, Sendable, JSONWritable {
+    /// What only a node is told.
+    package struct Agent: Equatable, Sendable {
+        /// Within this its next heartbeat is expected.
+        package var heartbeatTTL: GoDuration
+        /// Where the HTTP interface of the leader is; empty if that is not known.
+        package var leaderHTTPAddress: String
+        /// Where those of all servers are.
+        package var servers: [String]
+
+        package init(heartbeatTTL: GoDuration, leaderHTTPAddress: String, servers: [String]) {
+            self.heartbeatTTL = heartbeatTTL
+            self.leaderHTTPAddress = leaderHTTPAddress
+            self.servers = servers
+        }
+    }
+
+    package var evaluations: [UniqueID]
+    /// 0 without evaluations.
+    package var evaluationIndex: UInt64
+    package var nodeModifyIndex: UInt64
+    package var index: UInt64
+    package var agent: Agent?
+
+    package init(
+        evaluations: [UniqueID], nodeModifyIndex: UInt64, index: UInt64, agent: Agent? = nil
+    ) {
+        self.evaluations = evaluations
+        evaluationIndex = evaluations.isEmpty ? 0 : index
+        self.nodeModifyIndex = nodeModifyIndex
+        self.index = index
+        self.agent = agent
+    }
+
+    package func write(to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.member("EvalCreateIndex", evaluationIndex)
+        writer.member("EvalIDs", orNull: evaluations)
+        if let agent { writer.member(span: "HeartbeatTTL", agent.heartbeatTTL) }
+        writer.member("Index", index)
+        if let agent { writer.member("LeaderHTTPAddr", agent.leaderHTTPAddress) }
+        writer.member("NodeModifyIndex", nodeModifyIndex)
+        if let agent { writer.member("Servers", agent.servers) }
+        writer.endObject()
+    }
+}
+
+/// What a node has to look after: by allocation the index of its last change that concerns the node.
+package struct NodeAllocationsResponse: Equatable, Sendable, JSONWritable {
+    package var allocations: [Shared<Allocation>]
+    package var index: UInt64
+
+    package init(_ allocations: [Shared<Allocation>], index: UInt64) {
+        self.allocations = allocations
+        self.index = index
+    }
+
+    package func write(to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.key("Allocs")
+        writer.beginObject()
+        for allocation in allocations {
+            writer.member(allocation.value.id.description, allocation.value.allocModifyIndex)
+        }
+        writer.endObject()
+        writer.member("Index", index)
+        writer.endObject()
+    }
+}
+
+/// Whole allocations, for the nodes that run them.
+package struct PulledAllocationsResponse: Equatable, Sendable, JSONWritable {
+    package var allocations: [Shared<Allocation>]
+    package var index: UInt64
+
+    package init(_ allocations: [Shared<Allocation>], index: UInt64) {
+        self.allocations = allocations
+        self.index = index
+    }
+
+    package func write(to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.member("Allocs", allocations.map(\.value))
+        writer.member("Index", index)
+        writer.endObject()
+    }
+}
+
+/// The index at which something was written.
+package struct WriteIndexResponse: Equatable, Sendable, JSONWritable {
+    package var index: UInt64
+
+    package init(index: UInt64) { self.index = index }
+
+    package func write(to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.member("Index", index)
+        writer.endObject()
+    }
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+import MartletAPI
+import MartletScheduler
+import MartletState
+import MartletTransport
+
+// How the leader's picture follows the state: by its changes, or by all of it where those are forgotten.
+
+/// What a change of a node is compared with.
+struct NodeMemory: Equatable {
+    let isReady: Bool
+    let computedClass: UInt64
+    let usable: CombinedResources
+    let isDown: Bool
+
+    init(_ node: Node) {
+        isReady = node.isReady
+        computedClass = node.computedClass
+        usable = node.usable
+        isDown = node.status.isDown
+    }
+}
+
+extension Dispatcher {
+    /// Takes over what has changed since the last time.
+    func follow() {
+        guard isOn else { return }
+        readConfiguration()
+        let tables = tables
+        guard tables.lastIndex > followed else { return }
+        guard let changes = tables.changes(after: followed) else { return readAll() }
+        followed = replica.state.lastAppliedIndex
+        for change in changes { follow(change, in: tables) }
+        schedule()
+    }
+
+    /// Everything anew: when it begins to lead, and after a restore.
+    func readAll() {
+        let tables = tables
+        followed = replica.state.lastAppliedIndex
+        nodes = [:]
+        drains = DrainWatch()
+        for node in tables.nodes { follow(node.value) }
+        rebuildLedger()
+        dirtyDeployments = Set(
+            tables.deployments.lazy.map(\.value).filter(\.isActive).map(\.id))
+        if isServing {
+            offerAll()
+            wakeAll()
+        }
+        schedule()
+    }
+
+    private func follow(_ change: SchedulerChange, in tables: SchedulerTables) {
+        switch change {
+        case .node(let id):
+            guard let node = tables.node(id)?.value else { return forget(node: id) }
+            follow(node)
+        case .allocation(let id): follow(allocation: id, in: tables)
+        case .evaluation(let id):
+            guard let evaluation = tables.evaluation(id)?.value else {
+                broker.forget(id)
+                return blocked.forget(id)
+            }
+            offer(evaluation)
+        case .deployment(let id): dirtyDeployments.insert(id)
+        case .job: break
+        }
+    }
+
+    // MARK: Nodes
+
+    private func follow(_ node: Node) {
+        ledger.apply(node)
+        let memory = NodeMemory(node)
+        let before = nodes.updateValue(memory, forKey: node.id)
+        drains.note(node)
+        if node.status.isDown {
+            heartbeats.forget(node.id)
+        } else if before?.isDown ?? true {
+            _ = heard(node.id)
+        }
+        if memory.isReady, memory != before { wake(node: node.id, at: node.modifyIndex) }
+    }
+
+    private func forget(node id: UniqueID) {
+        ledger.remove(node: id, at: tables.nodeIndex)
+        nodes[id] = nil
+        heartbeats.forget(id)
+        drains.forget(id)
+    }
+
+    /// A node was heard of.
+    ///
+    /// - Returns: how long it may be silent from here on; nil for one that the state does not know, or
+    ///   has as down: it has to register.
+    func heard(_ node: UniqueID) -> Duration? {
+        guard let memory = nodes[node], !memory.isDown else { return nil }
+        defer { schedule() }
+        return heartbeats.heard(node, random: random.next(), at: loop.now)
+    }
+
+    // MARK: Allocations
+
+    private func follow(allocation id: UniqueID, in tables: SchedulerTables) {
+        guard let allocation = tables.allocation(id)?.value else {
+            return ledger.remove(allocation: id, at: tables.allocationIndex)
+        }
+        let isFreeing = allocation.isTerminal && ledger.isLive(id)
+        ledger.apply(allocation)
+        if let deployment = allocation.deploymentID { dirtyDeployments.insert(deployment) }
+        drains.noteAllocation()
+        if isFreeing { wake(node: allocation.nodeID, at: allocation.modifyIndex) }
+    }
+
+    /// There is room on the node that was not there before.
+    func wake(node id: UniqueID, at index: UInt64) {
+        guard let node = nodes[id], node.isReady else { return }
+        wake(
+            blocked.unblock(computedClass: Node.text(ofClass: node.computedClass), at: index)
+        )
+        wake(blocked.unblock(nodeID: id, at: index))
+    }
+
+    // MARK: Evaluations
+
+    /// All that the state holds, in the order of their ids; what is known already stays as it is.
+    func offerAll() {
+        for evaluation in tables.evaluations where !evaluation.value.status.isTerminal {
+            offer(evaluation.value)
+        }
+    }
+
+    private func offer(_ evaluation: Evaluation) {
+        guard isServing else { return }
+        switch evaluation.status {
+        case .pending: enqueue(evaluation)
+        case .blocked:
+            if blocked.block(evaluation, at: loop.now) == .missed { enqueue(evaluation) }
+        case .complete, .failed, .canceled:
+            broker.forget(evaluation.id)
+            blocked.forget(evaluation.id)
+        }
+    }
+
+    /// Blocked ones run under their own ids: the state hears of it when they are done.
+    func wake(_ evaluations: [Evaluation]) {
+        for evaluation in evaluations { enqueue(evaluation) }
+    }
+
+    func wakeAll() {
+        for type in JobType.allCases { wake(blocked.unblockAll(of: type)) }
+    }
+
+    private func enqueue(_ evaluation: Evaluation) {
+        let admission = broker.enqueue(
+            evaluation, at: loop.now, unixNanoseconds: unixNanoseconds)
+        if admission == .ready { schedule() }
+    }
+}

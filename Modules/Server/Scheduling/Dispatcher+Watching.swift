@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+import MartletAPI
+import MartletScheduler
+import MartletState
+import MartletTransport
+
+/// Nodes that are emptied, and when to look at them.
+struct DrainWatch {
+    private(set) var nodes: Set<UniqueID> = []
+    var isDirty = false
+    /// What was decided is on its way into the log.
+    var isUnderWay = false
+    /// Of the wall clock.
+    var nextEventAt: Int64?
+
+    mutating func note(_ node: Node) {
+        if node.drain != nil {
+            nodes.insert(node.id)
+            isDirty = true
+        } else if nodes.remove(node.id) != nil {
+            isDirty = true
+        }
+    }
+
+    mutating func forget(_ node: UniqueID) {
+        if nodes.remove(node) != nil { isDirty = true }
+    }
+
+    mutating func noteAllocation() { isDirty = isDirty || !nodes.isEmpty }
+}
+
+// What time brings, and what follows from what nodes tell.
+
+extension Dispatcher {
+    /// Evaluations that one change of nodes brings with it, at most; a single node may bring more.
+    private static let evaluationsMax = 4096
+    private static let nodesMax = 512
+    private static let migrationsMax = 16_384
+
+    func watch() {
+        if let due = retryAt {
+            guard due <= loop.now else { return }
+            retryAt = nil
+            outbox.entries += outbox.later
+            outbox.later = []
+        }
+        markDown()
+        watchDeployments()
+        watchDrains()
+    }
+
+    // MARK: Heartbeats
+
+    private func markDown() {
+        var silent: [UniqueID] = []
+        swap(&silent, &missed)
+        silent.removeAll { nodes[$0]?.isDown ?? true }
+        while !silent.isEmpty {
+            var chunk: [UniqueID] = []
+            var evaluations: [UniqueID: [Evaluation]] = [:]
+            var count = 0
+            while let id = silent.first, chunk.count < Self.nodesMax {
+                let own = nodeEvaluations(of: id)
+                guard chunk.isEmpty || count + own.count <= Self.evaluationsMax else { break }
+                silent.removeFirst()
+                chunk.append(id)
+                evaluations[id] = own
+                count += own.count
+            }
+            markDown(chunk, evaluations: chunk.flatMap { evaluations[$0] ?? [] })
+        }
+    }
+
+    private func markDown(_ ids: [UniqueID], evaluations: [Evaluation]) {
+        counters.heartbeatsMissed += UInt64(ids.count)
+        let event = NodeEvent(
+            message: "Node heartbeat missed", subsystem: "Cluster",
+            unixNanoseconds: unixNanoseconds)
+        let changes = ids.map {
+            NodeStatusChange(
+                id: $0, status: .down, statusDescription: "heartbeat missed",
+                unixSeconds: unixNanoseconds / 1_000_000_000, event: event)
+        }
+        propose(.setNodeStatus(changes, evaluations: evaluations)) { [weak self] isDone in
+            guard let self, !isDone else { return }
+            self.missed += ids
+            self.retryLater()
+        }
+    }
+
+    /// One for each job with instances on the node that have not ended, ascending by job.
+    func nodeEvaluations(of id: UniqueID) -> [Evaluation] {
+        let tables = tables
+        var jobs: [JobKey: Job] = [:]
+        for allocation in tables.allocations(ofNode: id) where !allocation.value.isClientTerminal {
+            jobs[allocation.value.jobKey] = allocation.value.job.value
+        }
+        return jobs.keys.sorted().compactMap { key in
+            guard let job = tables.job(key)?.value ?? jobs[key] else { return nil }
+            var evaluation = Evaluation(
+                id: ids.next(), job: key, priority: job.priority, type: job.type,
+                trigger: .nodeUpdate)
+            evaluation.jobModifyIndex = job.jobModifyIndex
+            evaluation.nodeID = id
+            evaluation.nodeModifyIndex = tables.node(id)?.value.modifyIndex ?? 0
+            evaluation.createUnixNanoseconds = unixNanoseconds
+            evaluation.modifyUnixNanoseconds = unixNanoseconds
+            return evaluation
+        }
+    }
+
+    // MARK: Deployments
+
+    private func watchDeployments() {
+        let now = unixNanoseconds
+        if let due = deployments.nextEventAt, due <= now {
+            dirtyDeployments.formUnion(
+                tables.deployments.lazy.map(\.value).filter(\.isActive).map(\.id))
+        }
+        var dirty: Set<UniqueID> = []
+        swap(&dirty, &dirtyDeployments)
+        for id in dirty.sorted() {
+            guard let deployment = tables.deployment(id)?.value else {
+                deployments.forget(id)
+                continue
+            }
+            let commands = deployments.observe(
+                view(of: deployment), unixNanoseconds: now, ids: &ids)
+            for command in commands { carryOut(command, of: id) }
+        }
+    }
+
+    private func view(of deployment: Deployment) -> DeploymentWatcher.View {
+        guard deployment.isActive else { return DeploymentWatcher.View(deployment) }
+        let versions = tables.versions(of: deployment.job)
+        return DeploymentWatcher.View(
+            deployment, allocations: tables.allocations(ofDeployment: deployment.id),
+            job: versions.first { $0.version == deployment.jobVersion }.map { Shared($0) },
+            stableJob: versions.first { $0.isStable && $0.version < deployment.jobVersion }
+                .map { Shared($0) })
+    }
+
+    private func carryOut(_ command: DeploymentWatcher.Command, of id: UniqueID) {
+        propose(SchedulerCommand(command)) { [weak self] isDone in
+            guard let self, !isDone else { return }
+            // Looked at anew: it asks again for what is still to be done.
+            self.deployments.forget(id)
+            self.dirtyDeployments.insert(id)
+            self.retryLater()
+        }
+    }
+
+    // MARK: Drains
+
+    private func watchDrains() {
+        let isDue = drains.nextEventAt.map { $0 <= unixNanoseconds } ?? false
+        guard drains.isDirty || isDue, !drains.isUnderWay else { return }
+        drains.isDirty = false
+        let decision = NodeDrainer.decide(
+            drainView(), unixNanoseconds: unixNanoseconds, ids: &ids)
+        drains.nextEventAt = decision.nextEventAt
+        if !decision.migrations.isEmpty {
+            let changes = decision.migrations.prefix(Self.migrationsMax).map {
+                TransitionChange(allocation: $0, transition: DesiredTransition(migrate: true))
+            }
+            drain(.setTransitions(changes, evaluations: decision.evaluations))
+        } else if !decision.drained.isEmpty {
+            let changes = decision.drained.map {
+                NodeDrainChange(
+                    id: $0, drain: nil, isComplete: true, unixNanoseconds: unixNanoseconds,
+                    event: NodeEvent(
+                        message: "Node drain complete", subsystem: "Drain",
+                        unixNanoseconds: unixNanoseconds))
+            }
+            drain(.setNodeDrain(changes, evaluations: []))
+        }
+    }
+
+    /// One step at a time: the next is decided when this one is in the state.
+    private func drain(_ command: SchedulerCommand) {
+        drains.isUnderWay = true
+        propose(command) { [weak self] isDone in
+            guard let self else { return }
+            self.drains.isUnderWay = false
+            self.drains.isDirty = true
+            if !isDone { self.retryLater() }
+        }
+    }
+
+    private func drainView() -> NodeDrainer.View {
+        let tables = tables
+        let ids = drains.nodes.sorted()
+        var jobs: [JobKey: Shared<Job>] = [:]
+        for id in ids {
+            for allocation in tables.allocations(ofNode: id) {
+                jobs[allocation.value.jobKey] =
+                    tables.job(allocation.value.jobKey) ?? allocation.value.job
+            }
+        }
+        var groups: [NodeDrainer.GroupView] = []
+        for key in jobs.keys.sorted() {
+            guard let job = jobs[key] else { continue }
+            let all = Dictionary(grouping: tables.allocations(ofJob: key), by: \.value.group)
+            for name in all.keys.sorted() {
+                groups.append(
+                    NodeDrainer.GroupView(job: job, group: name, allocations: all[name] ?? []))
+            }
+        }
+        return NodeDrainer.View(nodes: ids.compactMap { tables.node($0)?.value }, groups: groups)
+    }
+}
+
+extension SchedulerCommand {
+    fileprivate init(_ command: DeploymentWatcher.Command) {
+        switch command {
+        case .promote(let id, let groups, let evaluation):
+            self = .promoteDeployment(id, groups: groups, evaluations: [evaluation])
+        case .fail(let update, let target, let evaluation):
+            self = .setDeploymentStatus(
+                update, revertingTo: target?.value.version, evaluations: [evaluation])
+        case .allowRescheduling(let ids, let evaluation):
+            self = .setTransitions(
+                ids.map {
+                    TransitionChange(
+                        allocation: $0, transition: DesiredTransition(reschedule: true))
+                }, evaluations: [evaluation])
+        case .evaluate(let evaluation): self = .upsertEvaluations([evaluation])
+        }
+    }
+}

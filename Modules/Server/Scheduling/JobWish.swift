@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+import MartletAPI
+import MartletHTTP
+
+/// What a call about jobs wants, read once.
+indirect enum JobWish {
+    case answer
+    /// What is wrong with the job, and what is only strange, goes with it.
+    case register(JobRegisterRequest, JobVerdict)
+    case validate(JobVerdict)
+    case deregister(purges: Bool)
+    case evaluate(JobEvaluateRequest)
+    case revert(JobRevertRequest)
+    case stability(JobStabilityRequest)
+    case scale(JobScaleRequest)
+    case pause(DeploymentPauseRequest)
+    case promote(DeploymentPromoteRequest)
+    case health(DeploymentHealthRequest)
+    case search(SearchRequest)
+}
+
+extension Server {
+    /// Reads the arguments of a call about jobs.
+    func jobWish(_ call: Call, _ endpoint: JobEndpoint) throws(APIError) -> Call.Wish {
+        _ = try call.checkedNamespace()
+        return .jobs(try wish(call, endpoint, call.request.body))
+    }
+
+    private func wish(
+        _ call: Call, _ endpoint: JobEndpoint, _ body: [UInt8]
+    ) throws(APIError) -> JobWish {
+        switch endpoint {
+        case .registerJob, .updateJob: return try registration(call, endpoint, body)
+        case .validateJob:
+            return .validate(try JobValidateRequest.parse(body: body).submitted.validate())
+        case .deregisterJob: return .deregister(purges: try call.flag("purge"))
+        case .evaluateJob: return .evaluate(try JobEvaluateRequest.parse(body: body))
+        case .revertJob: return .revert(try JobRevertRequest.parse(body: body))
+        case .setJobStability: return .stability(try JobStabilityRequest.parse(body: body))
+        case .scaleJob: return .scale(try JobScaleRequest.parse(body: body))
+        case .pauseDeployment: return .pause(try DeploymentPauseRequest.parse(body: body))
+        case .promoteDeployment: return .promote(try DeploymentPromoteRequest.parse(body: body))
+        case .setDeploymentHealth:
+            return .health(try DeploymentHealthRequest.parse(body: body))
+        case .search: return .search(try SearchRequest.parse(body: body))
+        default: return .answer
+        }
+    }
+
+    /// A job that is valid, of the namespace and the id that the call is about.
+    private func registration(
+        _ call: Call, _ endpoint: JobEndpoint, _ body: [UInt8]
+    ) throws(APIError) -> JobWish {
+        let request = try JobRegisterRequest.parse(body: body)
+        let job = request.job
+        guard job.namespace == call.namespace else {
+            throw APIError(
+                status: 400,
+                message: "Job namespace \(shown(job.namespace)) is not that of the request: "
+                    + shown(call.namespace))
+        }
+        guard endpoint != .updateJob || job.id == call.parameters[0] else {
+            throw APIError(status: 400, message: "Job ID does not match name")
+        }
+        guard job.region == options.region || job.region.isEmpty || job.region == "global" else {
+            throw APIError(status: 400, message: "No path to region \(shown(job.region))")
+        }
+        let verdict = request.submitted.validate()
+        if let refusal = verdict.refusal { throw refusal }
+        return .register(request, verdict)
+    }
+
+    private func shown(_ text: String) -> String {
+        "\"\(String(text.unicodeScalars.prefix(64)))\""
+    }
+}
+
+extension Call {
+    /// Which namespace it is about. `*` stands for all in a read: there is no other than the default.
+    var namespace: String {
+        let text = query.first("namespace") ?? ""
+        return text.isEmpty || text == "*" && isRead ? Job.namespaceDefault : text
+    }
+
+    /// - Throws: 400 for a write that names a namespace which is not there.
+    func checkedNamespace() throws(APIError) -> String {
+        let namespace = namespace
+        guard isRead || namespace == Job.namespaceDefault else {
+            throw APIError(
+                status: 400,
+                message:
+                    "nonexistent namespace \"\(String(namespace.unicodeScalars.prefix(64)))\"")
+        }
+        return namespace
+    }
+
+    /// The job that its path names.
+    var jobKey: JobKey { JobKey(namespace: namespace, id: parameters[0]) }
+
+    /// The evaluation, allocation or deployment that its path names; nil for what cannot be an id.
+    var objectID: UniqueID? { parameters.last.flatMap { UniqueID($0) } }
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+import MartletAPI
+import MartletRaft
+import MartletState
+import MartletTransport
+
+/// The evaluations that follow from changes of nodes and of what runs there.
+struct NodeEvaluations {
+    let tables: SchedulerTables
+    let unixNanoseconds: Int64
+    /// A fresh id for each.
+    let makeID: () throws(APIError) -> UniqueID
+
+    /// One for each job that has something on one of the nodes, and for each that wants to be on
+    /// every node, in the order of the jobs.
+    func ofNodes(_ nodes: [UniqueID]) throws(APIError) -> [Evaluation] {
+        var jobs: [JobKey: (job: Job, node: UniqueID)] = [:]
+        for id in nodes {
+            for allocation in tables.allocations(ofNode: id)
+            where !allocation.value.isClientTerminal {
+                let key = allocation.value.jobKey
+                guard jobs[key] == nil, let job = tables.job(key)?.value else { continue }
+                jobs[key] = (job, id)
+            }
+        }
+        if let first = nodes.first {
+            for job in tables.jobs
+            where job.value.type.isSystem && !job.value.isStopped && jobs[job.value.key] == nil {
+                jobs[job.value.key] = (job.value, first)
+            }
+        }
+        var evaluations: [Evaluation] = []
+        for key in jobs.keys.sorted() {
+            guard let (job, node) = jobs[key] else { continue }
+            var evaluation = try make(job, .nodeUpdate)
+            evaluation.nodeID = node
+            evaluation.nodeModifyIndex = tables.node(node)?.value.modifyIndex ?? 0
+            evaluations.append(evaluation)
+        }
+        return evaluations
+    }
+
+    /// One for each job of which an instance has failed just now.
+    func ofFailures(_ updates: [AllocationUpdate]) throws(APIError) -> [Evaluation] {
+        var failed: Set<JobKey> = []
+        for update in updates where update.clientStatus == .failed {
+            guard let known = tables.allocation(update.id)?.value, !known.isTerminal else {
+                continue
+            }
+            failed.insert(known.jobKey)
+        }
+        var evaluations: [Evaluation] = []
+        for key in failed.sorted() {
+            guard let job = tables.job(key)?.value, !job.isStopped else { continue }
+            evaluations.append(try make(job, .allocFailure))
+        }
+        return evaluations
+    }
+
+    private func make(
+        _ job: Job, _ trigger: EvaluationTrigger
+    ) throws(APIError) -> Evaluation {
+        var evaluation = Evaluation(
+            id: try makeID(), job: job.key, priority: job.priority, type: job.type,
+            trigger: trigger)
+        evaluation.jobModifyIndex = job.jobModifyIndex
+        evaluation.createUnixNanoseconds = unixNanoseconds
+        evaluation.modifyUnixNanoseconds = unixNanoseconds
+        return evaluation
+    }
+}
+
+extension Server {
+    /// By the tables as they are now.
+    var nodeEvaluations: NodeEvaluations {
+        let crypto = environment.crypto
+        return NodeEvaluations(
+            tables: replica.state.scheduling, unixNanoseconds: loop.wallClockNanoseconds,
+            makeID: { () throws(APIError) in
+                do throws(CryptoError) {
+                    let bits = try ServerID.make(from: crypto)
+                    return UniqueID(high: bits.high, low: bits.low)
+                } catch {
+                    throw APIError(status: 500, message: "no random bytes for an id: \(error)")
+                }
+            })
+    }
+}

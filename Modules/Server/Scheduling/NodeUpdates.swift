@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+import MartletAPI
+import MartletState
+
+/// What nodes have told of their allocations and is not in the log yet.
+struct NodeUpdates {
+    struct Waiting {
+        let call: Call
+        let done: (LeadOutcome) -> Void
+    }
+
+    /// How long the first waits for others.
+    static let gathering: Duration = .milliseconds(50)
+    /// Of one entry of the log, with room for the evaluations that follow.
+    private static let bytesMax = 3 << 19
+    private static let updatesMax = 16_384
+
+    private(set) var updates: [AllocationUpdate] = []
+    private(set) var waiting: [Waiting] = []
+    private var bytes = 0
+
+    /// Of the requests that wait.
+    var count: Int { waiting.count }
+
+    /// What they take in the log.
+    static func sizeBytes(of updates: [AllocationUpdate]) -> Int {
+        Command.scheduling(
+            .updateAllocations(updates, unixNanoseconds: 0, evaluations: [])
+        ).encoded().count
+    }
+
+    func hasRoom(for count: Int, bytes sizeBytes: Int) -> Bool {
+        bytes + sizeBytes <= Self.bytesMax && updates.count + count <= Self.updatesMax
+    }
+
+    mutating func add(
+        _ new: [AllocationUpdate], bytes sizeBytes: Int, _ call: Call,
+        _ done: @escaping (LeadOutcome) -> Void
+    ) {
+        bytes += sizeBytes
+        updates += new
+        waiting.append(Waiting(call: call, done: done))
+    }
+
+    /// All of it, which is forgotten here.
+    mutating func take() -> NodeUpdates {
+        let gathered = self
+        self = NodeUpdates()
+        return gathered
+    }
+}

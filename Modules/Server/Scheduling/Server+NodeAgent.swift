@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+import MartletAPI
+import MartletScheduler
+import MartletState
+import MartletTransport
+
+// What nodes tell of themselves, on the leader.
+
+extension Server {
+    /// The first registration sets a node's secret; after it no other is taken.
+    func register(
+        _ given: [Node], _ call: Call, _ done: @escaping (LeadOutcome) -> Void
+    ) throws(APIError) {
+        let tables = replica.state.scheduling
+        let now = loop.wallClockNanoseconds
+        var proof = NodeProof(call.caller.credential, crypto: environment.crypto)
+        var nodes = given
+        var changed: [UniqueID] = []
+        for position in nodes.indices {
+            try proof.check(nodes[position])
+            let known = tables.node(nodes[position].id)?.value
+            if let known { try proof.check(known) }
+            guard nodes[position].status != .disconnected else {
+                throw APIError(
+                    status: 400,
+                    message:
+                        "Error parsing node: field Status: \"disconnected\" is not a node's to "
+                        + "say")
+            }
+            nodes[position].statusUpdatedUnixSeconds = now / 1_000_000_000
+            if Self.concernsJobs(nodes[position], after: known) {
+                changed.append(nodes[position].id)
+            }
+        }
+        let evaluations = try nodeEvaluations.ofNodes(changed)
+        let ids = nodes.map(\.id)
+        propose(
+            .scheduling(.registerNodes(nodes, evaluations: evaluations)), for: call, done
+        ) { server, result, index in
+            if let refusal = result.nodeRefusal { return refusal }
+            return server.told(ids, evaluations, index: index, call)
+        }
+    }
+
+    /// Whether something may have to be placed, or moved, since a node registers so.
+    private static func concernsJobs(_ node: Node, after known: Node?) -> Bool {
+        guard let known else { return node.status == .ready }
+        return node.status != known.status || node.classDigest != known.computedClass
+    }
+
+    /// Nothing is written unless a status has changed.
+    func heard(
+        _ ids: [UniqueID], _ status: NodeStatus, _ call: Call,
+        _ done: @escaping (LeadOutcome) -> Void
+    ) throws(APIError) {
+        let tables = replica.state.scheduling
+        try prove(call, ids, tables)
+        let changed = ids.filter { tables.node($0)?.value.status != status }
+        guard !changed.isEmpty else {
+            return done(.answered(told(ids, [], index: max(1, tables.nodeIndex), call)))
+        }
+        let now = loop.wallClockNanoseconds
+        let evaluations = try nodeEvaluations.ofNodes(changed)
+        let changes = changed.map {
+            NodeStatusChange(
+                id: $0, status: status, unixSeconds: now / 1_000_000_000,
+                event: NodeEvent(
+                    message: "Node is \(status.rawValue)", subsystem: "Cluster",
+                    unixNanoseconds: now))
+        }
+        propose(
+            .scheduling(.setNodeStatus(changes, evaluations: evaluations)), for: call, done
+        ) { server, result, index in
+            if let refusal = result.nodeRefusal { return refusal }
+            return server.told(ids, evaluations, index: index, call)
+        }
+    }
+
+    /// Of many the shortest time to live. A node that is down is not waited for.
+    private func told(
+        _ ids: [UniqueID], _ evaluations: [Evaluation], index: UInt64, _ call: Call
+    ) -> APIResponse {
+        let tables = replica.state.scheduling
+        var shortest: Duration?
+        var modified: UInt64 = 0
+        for id in ids {
+            guard let node = tables.node(id)?.value else { continue }
+            modified = max(modified, node.modifyIndex)
+            guard !node.status.isDown else { continue }
+            let time = dispatcher.heard(id) ?? heartbeatTTL
+            shortest = min(shortest ?? time, time)
+        }
+        var response = encode(
+            NodeUpdateResponse(
+                evaluations: evaluations.map(\.id), nodeModifyIndex: modified, index: index,
+                agent: NodeUpdateResponse.Agent(
+                    heartbeatTTL: GoDuration(shortest ?? heartbeatTTL),
+                    leaderHTTPAddress: network.own.httpAddress,
+                    servers: httpAddresses)), call)
+        response.writeIndex = index
+        return response
+    }
+
+    /// For as long as nobody watches over heartbeats.
+    private var heartbeatTTL: Duration {
+        HeartbeatRule().timeToLive(
+            nodes: replica.state.scheduling.nodeCount, random: loop.makeSeed())
+    }
+
+    /// Of the servers that are alive, in the order of their names.
+    private var httpAddresses: [String] {
+        network.members.all.filter { $0.status == .alive }
+            .sorted { $0.info.name < $1.info.name }.map(\.info.httpAddress)
+    }
+
+    // MARK: Allocations
+
+    /// Gathers what nodes tell, so that many of them take one entry of the log.
+    func update(
+        _ updates: [AllocationUpdate], of node: UniqueID?, _ call: Call,
+        _ done: @escaping (LeadOutcome) -> Void
+    ) throws(APIError) {
+        let tables = replica.state.scheduling
+        var proof = NodeProof(call.caller.credential, crypto: environment.crypto)
+        if let node { try proof.check([node], in: tables) }
+        var known: [AllocationUpdate] = []
+        for update in updates {
+            guard let allocation = tables.allocation(update.id)?.value else { continue }
+            guard node == nil || allocation.nodeID == node else {
+                throw APIError(
+                    status: 403, message: "allocation \(update.id) is not of this node")
+            }
+            // Of a node that is gone there is nothing to tell.
+            guard let owner = tables.node(allocation.nodeID)?.value else { continue }
+            try proof.check(owner)
+            known.append(update)
+        }
+        guard !known.isEmpty else {
+            return done(
+                .answered(
+                    encode(WriteIndexResponse(index: max(1, tables.allocationIndex)), call)))
+        }
+        let sizeBytes = NodeUpdates.sizeBytes(of: known)
+        if !nodeUpdates.hasRoom(for: known.count, bytes: sizeBytes) { flushNodeUpdates() }
+        nodeUpdates.add(known, bytes: sizeBytes, call, done)
+        guard nodeUpdates.count == 1 else { return }
+        later(NodeUpdates.gathering) { [weak self] in self?.flushNodeUpdates() }
+    }
+
+    private func flushNodeUpdates() {
+        let gathered = nodeUpdates.take()
+        guard let first = gathered.waiting.first else { return }
+        let now = loop.wallClockNanoseconds
+        do throws(APIError) {
+            let evaluations = try nodeEvaluations.ofFailures(gathered.updates)
+            let command = SchedulerCommand.updateAllocations(
+                gathered.updates, unixNanoseconds: now, evaluations: evaluations)
+            propose(.scheduling(command), for: first.call) { outcome in
+                for waiting in gathered.waiting { waiting.done(outcome) }
+            } answer: { server, result, index in
+                if let refusal = result.nodeRefusal { return refusal }
+                var response = server.encode(WriteIndexResponse(index: index), first.call)
+                response.writeIndex = index
+                return response
+            }
+        } catch {
+            for waiting in gathered.waiting {
+                waiting.done(.answered(.text(error.status, error.message)))
+            }
+        }
+    }
+}

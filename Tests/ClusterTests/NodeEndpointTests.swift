@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+import MartletClient
+import MartletHarness
+import MartletServer
+import MartletSimulation
+import Testing
+
+private let nodeID = "10000000-0000-4000-8000-000000000001"
+private let otherID = "10000000-0000-4000-8000-000000000002"
+private let secret = "20000000-0000-4000-8000-000000000001"
+private let wrongSecret = "20000000-0000-4000-8000-000000000009"
+
+@Suite("The endpoints of nodes") struct NodeEndpointTests {
+    /// Three servers, and what nodes ask of them.
+    private struct Servers {
+        let cluster: SimulatedCluster
+        let leader: SimulatedCluster.Node
+        let follower: SimulatedCluster.Node
+
+        init(seed: UInt64) throws {
+            let cluster = SimulatedCluster(seed: seed, count: 3) { _ in }
+            cluster.startAll()
+            let leader = try #require(cluster.settle())
+            self.cluster = cluster
+            self.leader = leader
+            follower = try #require(cluster.nodes.first { $0 !== leader })
+            cluster.world.run(for: .seconds(2))
+        }
+
+        func ask(
+            _ method: ClientMethod, _ path: String, _ body: String? = nil,
+            at server: SimulatedCluster.Node? = nil, secret: String? = nil
+        ) -> Result<ClientResponse, ClientError> {
+            cluster.ask(
+                server ?? leader, method, path, body: body,
+                headers: secret.map { [.init(name: "X-Martlet-Node-Secret", value: $0)] } ?? [])
+        }
+
+        func register(
+            _ id: String = nodeID, secret own: String = secret,
+            at server: SimulatedCluster.Node? = nil
+        ) -> Result<ClientResponse, ClientError> {
+            ask(
+                .put, "/v1/martlet/node/\(id)", NodeEndpointTests.node(id, secret: own),
+                at: server, secret: own)
+        }
+    }
+
+    fileprivate static func node(_ id: String, secret: String) -> String {
+        """
+        {"ID":"\(id)","SecretID":"\(secret)","Name":"n","Datacenter":"dc1","Status":"ready",
+        "NodeResources":{"Cpu":{"CpuShares":4000},"Memory":{"MemoryMB":8192},"Disk":{"DiskMB":9}}}
+        """
+    }
+
+    private static func number(_ text: String, _ name: String) -> UInt64? {
+        guard let range = text.firstRange(of: "\"\(name)\":") else { return nil }
+        return UInt64(text[range.upperBound...].prefix { $0.isNumber })
+    }
+
+    @Test("A node registers through any server and is listed, without its secret")
+    func registration() throws {
+        let servers = try Servers(seed: 81)
+        let told = servers.register(at: servers.follower)
+        #expect(told.status == 200, "\(told.text)")
+        let ttl = try #require(Self.number(told.text, "HeartbeatTTL"))
+        #expect((10_000_000_000...20_000_000_000).contains(ttl))
+        #expect(told.text.contains("\"Servers\":[\""))
+        for server in [servers.leader, servers.follower] {
+            let list = servers.ask(.get, "/v1/nodes", at: server)
+            #expect(list.text.contains("\"ID\":\"\(nodeID)\""), "\(list.text)")
+            let one = servers.ask(.get, "/v1/node/\(nodeID)", at: server)
+            #expect(one.status == 200)
+            #expect(one.text.contains("\"Status\":\"ready\""))
+            #expect(one.text.contains("\"MemoryMB\":8192"))
+            #expect(!one.text.contains(secret))
+        }
+        #expect(servers.ask(.get, "/v1/nodes?prefix=ff").text == "[]")
+        #expect(servers.ask(.get, "/v1/node/\(otherID)").status == 404)
+        #expect(servers.ask(.get, "/v1/node/nonsense").status == 400)
+        #expect(servers.ask(.get, "/v1/node/\(nodeID)/allocations").text == "[]")
+    }
+
+    @Test("The first registration sets the secret; no other is taken, and none is not either")
+    func secrets() throws {
+        let servers = try Servers(seed: 82)
+        #expect(servers.register().status == 200)
+        let path = "/v1/martlet/node/\(nodeID)"
+        #expect(servers.register(secret: wrongSecret).status == 403)
+        // The header speaks for the body, too.
+        let body = Self.node(nodeID, secret: secret)
+        #expect(servers.ask(.put, path, body, secret: wrongSecret).status == 403)
+        for presented in [nil, wrongSecret, "no uuid"] {
+            for server in [servers.leader, servers.follower] {
+                for (method, path, body) in [
+                    (ClientMethod.put, "\(path)/heartbeat", #"{"Status":"ready"}"#),
+                    (.get, "\(path)/allocations", nil),
+                    (.put, "\(path)/allocations", #"{"Alloc":[]}"#),
+                    (.post, "\(path)/events", #"{"Events":[{"Message":"m"}]}"#),
+                    (.post, "/v1/martlet/nodes/allocations", #"{"NodeIDs":["\#(nodeID)"]}"#),
+                    (.put, "/v1/martlet/nodes/heartbeat", #"{"NodeIDs":["\#(nodeID)"]}"#),
+                ] as [(ClientMethod, String, String?)] {
+                    let answer = servers.ask(method, path, body, at: server, secret: presented)
+                    #expect(answer.status == 403, "\(method) \(path): \(answer.text)")
+                }
+            }
+        }
+        #expect(servers.ask(.put, path, body, secret: secret).status == 200)
+        let gone = servers.ask(
+            .put, "/v1/martlet/node/\(otherID)/heartbeat", "{}", secret: secret)
+        #expect(gone.status == 404)
+        // Who is not known, or not who it says, does not wait for news.
+        let watch = "allocations?index=1000000&wait=1m"
+        let unknown = servers.ask(.get, "/v1/martlet/node/\(otherID)/\(watch)", secret: secret)
+        #expect(unknown.status == 404)
+        #expect(servers.ask(.get, "\(path)/\(watch)", secret: wrongSecret).status == 403)
+        let metrics = servers.ask(.get, "/v1/metrics?format=prometheus").text
+        let refused = try #require(metrics.firstRange(of: "\nmartlet_acl_refused_total "))
+        #expect(metrics[refused.upperBound...].prefix { $0.isNumber } != "0")
+    }
+
+    @Test("A heartbeat through a follower writes nothing, unless the status has changed")
+    func heartbeats() throws {
+        let servers = try Servers(seed: 83)
+        #expect(servers.register().status == 200)
+        let path = "/v1/martlet/node/\(nodeID)/heartbeat"
+        let registered = servers.ask(.get, "/v1/node/\(nodeID)").text
+        let before = servers.cluster.glance(at: servers.leader)?.commitIndex
+        for server in [servers.leader, servers.follower] {
+            let told = servers.ask(
+                .put, path, #"{"Status":"ready"}"#, at: server, secret: secret)
+            #expect(told.status == 200, "\(told.text)")
+            #expect(Self.number(told.text, "HeartbeatTTL") ?? 0 > 0)
+        }
+        #expect(servers.cluster.glance(at: servers.leader)?.commitIndex == before)
+        #expect(servers.ask(.get, "/v1/node/\(nodeID)").text == registered)
+        let down = servers.ask(.put, path, #"{"Status":"down"}"#, secret: secret)
+        #expect(down.status == 200)
+        #expect(
+            servers.ask(.get, "/v1/node/\(nodeID)").text.contains("\"Status\":\"down\""))
+        let lie = servers.ask(.put, path, #"{"Status":"disconnected"}"#, secret: secret)
+        #expect(lie.status == 400)
+        #expect(lie.text.contains("Status"))
+    }
+
+    @Test("I8: what is drained takes no work before its drain has ended")
+    func eligibility() throws {
+        let servers = try Servers(seed: 84)
+        #expect(servers.register().status == 200)
+        let path = "/v1/node/\(nodeID)"
+        let eligible = #"{"Eligibility":"eligible"}"#
+        let set = servers.ask(
+            .put, "\(path)/eligibility", #"{"Eligibility":"ineligible"}"#, at: servers.follower)
+        #expect(set.status == 200, "\(set.text)")
+        #expect(servers.ask(.get, path).field("SchedulingEligibility") == "ineligible")
+        #expect(servers.ask(.put, "\(path)/eligibility", eligible).status == 200)
+        let drain = servers.ask(
+            .put, "\(path)/drain", #"{"DrainSpec":{"Deadline":3600000000000}}"#)
+        #expect(drain.status == 200, "\(drain.text)")
+        #expect(servers.ask(.get, path).text.contains("\"Drain\":true"))
+        let refused = servers.ask(.put, "\(path)/eligibility", eligible)
+        #expect(refused.status == 400)
+        #expect(refused.text.contains("while it is draining"))
+        let ended = servers.ask(
+            .put, "\(path)/drain", #"{"DrainSpec":null,"MarkEligible":true}"#)
+        #expect(ended.status == 200)
+        let after = servers.ask(.get, path)
+        #expect(after.text.contains("\"Drain\":false"))
+        #expect(after.field("SchedulingEligibility") == "eligible")
+    }
+
+    @Test("A drain that makes no sense names the field; an older client's says on or off")
+    func drains() throws {
+        let servers = try Servers(seed: 85)
+        #expect(servers.register().status == 200)
+        let path = "/v1/node/\(nodeID)/drain"
+        for body in [#"{"DrainSpec":{"Deadline":"soon"}}"#, #"{"DrainSpec":{"Deadline":[]}}"#] {
+            let answer = servers.ask(.put, path, body)
+            #expect(answer.status == 400)
+            #expect(answer.text.contains("DrainSpec.Deadline"), "\(answer.text)")
+        }
+        #expect(servers.ask(.put, path).status == 400)
+        #expect(servers.ask(.put, "/v1/node/\(otherID)/drain", "{}").status == 404)
+        #expect(servers.ask(.post, "\(path)?enable=true").status == 200)
+        #expect(servers.ask(.get, "/v1/node/\(nodeID)").text.contains("\"Drain\":true"))
+        #expect(servers.ask(.post, "\(path)?enable=false").status == 200)
+        #expect(servers.ask(.get, "/v1/node/\(nodeID)").text.contains("\"Drain\":false"))
+    }
+
+    @Test("Nodes of one secret register, are heard and asked about together; a purged one is gone")
+    func batches() throws {
+        let servers = try Servers(seed: 86)
+        let both = [nodeID, otherID].map { Self.node($0, secret: secret) }
+        let all = "{\"Nodes\":[\(both.joined(separator: ","))]}"
+        let told = servers.ask(
+            .put, "/v1/martlet/nodes", all, at: servers.follower, secret: secret)
+        #expect(told.status == 200, "\(told.text)")
+        let ids = "{\"NodeIDs\":[\"\(nodeID)\",\"\(otherID)\"]}"
+        let heard = servers.ask(.put, "/v1/martlet/nodes/heartbeat", ids, secret: secret)
+        #expect(heard.status == 200, "\(heard.text)")
+        let asked = servers.ask(.post, "/v1/martlet/nodes/allocations", ids, secret: secret)
+        #expect(asked.text.contains("\"Allocs\":{}"), "\(asked.text)")
+        let twice = "{\"Nodes\":[\(both[0]),\(both[0])]}"
+        #expect(servers.ask(.put, "/v1/martlet/nodes", twice, secret: secret).status == 400)
+        #expect(servers.ask(.put, "/v1/node/\(nodeID)/evaluate").status == 200)
+        #expect(servers.ask(.put, "/v1/node/\(nodeID)/purge").status == 200)
+        #expect(servers.ask(.get, "/v1/node/\(nodeID)").status == 404)
+        #expect(
+            servers.ask(.put, "/v1/martlet/nodes/heartbeat", ids, secret: secret).status == 404)
+    }
+
+    @Test("What a node tells of itself stands among its events, the newest ten")
+    func events() throws {
+        let servers = try Servers(seed: 87)
+        #expect(servers.register().status == 200)
+        let path = "/v1/martlet/node/\(nodeID)/events"
+        for number in 0..<12 {
+            let body = "{\"Events\":[{\"Message\":\"event-\(number)-\",\"Subsystem\":\"Driver\"}]}"
+            #expect(servers.ask(.post, path, body, secret: secret).status == 200)
+        }
+        let text = servers.ask(.get, "/v1/node/\(nodeID)").text
+        #expect(text.contains("event-11-"))
+        #expect(text.contains("event-2-"))
+        #expect(!text.contains("event-1-"))
+        #expect(servers.ask(.post, path, #"{"Events":[]}"#, secret: secret).status == 400)
+    }
+}

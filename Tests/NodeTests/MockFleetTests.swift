@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+import MartletAPI
+import Testing
+
+@testable import MartletNode
+
+@Suite("Nodes that only pretend") struct MockFleetTests {
+    private static let nodeID = UniqueID(high: 1, low: 1)
+    private static let allocation = UniqueID(high: 2, low: 1)
+
+    private static func instant(_ seconds: Double) -> NodeInstant {
+        NodeInstant(
+            now: .milliseconds(Int64(seconds * 1000)),
+            unixNanoseconds: 1_000_000_000_000 + Int64(seconds * 1_000_000_000))
+    }
+
+    /// One task with this configuration, of a group with this policy.
+    private static func assignment(
+        _ config: String, type: JobType = .batch, attempts: Int = 0, mode: String = "fail",
+        isToRun: Bool = true, index: UInt64 = 5, isInDeployment: Bool = false
+    ) throws -> Assignment {
+        let text = """
+            {"Allocs":[{"ID":"\(allocation)","NodeID":"\(nodeID)","AllocModifyIndex":\(index),
+            "DesiredStatus":"\(isToRun ? "run" : "stop")","TaskGroup":"g",
+            "DeploymentID":"\(isInDeployment ? nodeID.description : "")",
+            "Job":{"ID":"j","Type":"\(type.rawValue)","TaskGroups":[{"Name":"g","RestartPolicy":
+            {"Attempts":\(attempts),"Interval":60000000000,"Delay":2000000000,"Mode":"\(mode)"},
+            "Tasks":[{"Name":"t","Driver":"mock","Config":\(config)}]}]}}]}
+            """
+        return try #require(try Assignment.parse(Array(text.utf8)).first)
+    }
+
+    /// The times, in seconds, at which something is told, and the statuses then.
+    private static func story(
+        of assignment: Assignment, until end: Double, stop: Double? = nil
+    ) throws -> [String] {
+        var fleet = MockFleet()
+        var told: [String] = []
+        fleet.assign([assignment], at: instant(0))
+        var time = 0.0
+        while time <= end {
+            if stop == time {
+                var stopped = assignment
+                stopped.isToRun = false
+                stopped.allocModifyIndex += 1
+                fleet.assign([stopped], at: instant(time))
+            }
+            fleet.advance(to: instant(time))
+            let updates = fleet.takeUpdates(max: 10)
+            for update in updates {
+                let state = try #require(update.taskStates?.value["t"])
+                told.append(
+                    "\(time) \(update.clientStatus) \(state.restarts)"
+                        + (update.isHealthy.map { $0 ? " healthy" : " unhealthy" } ?? ""))
+            }
+            fleet.told(updates)
+            time += 1
+        }
+        return told
+    }
+
+    @Test("A task starts after its delay, runs its time, and ends as it is told to")
+    func timetable() throws {
+        let config = #"{"start_delay":"2s","run_for":"3s"}"#
+        #expect(
+            try Self.story(of: Self.assignment(config), until: 10)
+                == ["0.0 pending 0", "2.0 running 0", "5.0 complete 0"])
+        let failing = #"{"run_for":"1s","exit_code":3}"#
+        #expect(
+            try Self.story(of: Self.assignment(failing), until: 10)
+                == ["0.0 running 0", "1.0 failed 0"])
+        let early = #"{"run_for":"5s","fail_at":"2s"}"#
+        #expect(
+            try Self.story(of: Self.assignment(early), until: 10)
+                == ["0.0 running 0", "2.0 failed 0"])
+    }
+
+    @Test("Its policy says how often it starts again, and a service also after it ended well")
+    func restarts() throws {
+        let failing = #"{"run_for":"1s","exit_code":1}"#
+        #expect(
+            try Self.story(of: Self.assignment(failing, attempts: 2), until: 20)
+                == [
+                    "0.0 running 0", "1.0 running 1", "3.0 running 1", "4.0 running 2",
+                    "6.0 running 2", "7.0 failed 2",
+                ])
+        let ending = #"{"run_for":"1s"}"#
+        #expect(
+            try Self.story(of: Self.assignment(ending, type: .service, attempts: 1), until: 20)
+                == ["0.0 running 0", "1.0 running 1", "3.0 running 1", "4.0 failed 1"])
+        // It waits for the next interval, which begins a minute after the first end.
+        let delayed = try Self.story(
+            of: Self.assignment(failing, attempts: 0, mode: "delay"), until: 70)
+        #expect(delayed == ["0.0 running 0", "1.0 running 1", "63.0 running 1", "64.0 running 2"])
+    }
+
+    @Test("What is to stop takes its time, and has then ended well")
+    func stopping() throws {
+        let config = #"{"kill_after":"3s"}"#
+        #expect(
+            try Self.story(of: Self.assignment(config, type: .service), until: 20, stop: 4)
+                == ["0.0 running 0", "4.0 running 0", "7.0 complete 0"])
+        let delayed = #"{"start_delay":"10s"}"#
+        #expect(
+            try Self.story(of: Self.assignment(delayed), until: 20, stop: 4)
+                == ["0.0 pending 0", "4.0 complete 0"])
+    }
+
+    @Test("A deployment hears that an instance does well, or does not")
+    func health() throws {
+        #expect(
+            try Self.story(
+                of: Self.assignment("{}", type: .service, isInDeployment: true), until: 15)
+                == ["0.0 running 0", "10.0 running 0 healthy"])
+        let failing = #"{"run_for":"1s","exit_code":1}"#
+        #expect(
+            try Self.story(
+                of: Self.assignment(failing, type: .service, isInDeployment: true), until: 15)
+                == ["0.0 running 0", "1.0 failed 0 unhealthy"])
+    }
+
+    @Test("A configuration that cannot be read fails its task, and says which field it is")
+    func faults() throws {
+        for config in [#"{"run_for":"soon"}"#, #"{"run_for":"-1s"}"#, #"{"exit_code":"x"}"#] {
+            var fleet = MockFleet()
+            fleet.assign([try Self.assignment(config)], at: Self.instant(0))
+            let update = try #require(fleet.takeUpdates(max: 1).first)
+            #expect(update.clientStatus == .failed)
+            let message = update.taskStates?.value["t"]?.events.last?.displayMessage ?? ""
+            #expect(message.contains("run_for") || message.contains("exit_code"), "\(message)")
+        }
+    }
+
+    @Test("Only what is newer is pulled, and what was not heard is told again")
+    func exchange() throws {
+        var fleet = MockFleet()
+        let first = try NodeAllocationIndexes(
+            parsing: Array("{\"Allocs\":{\"\(Self.allocation)\":5},\"Index\":9}".utf8))
+        #expect(fleet.outdated(among: first) == [Self.allocation])
+        fleet.assign([try Self.assignment("{}")], at: Self.instant(0))
+        #expect(fleet.outdated(among: first).isEmpty)
+        let updates = fleet.takeUpdates(max: 10)
+        #expect(!fleet.hasUpdates)
+        fleet.putBack(updates)
+        #expect(fleet.takeUpdates(max: 10) == updates)
+        let later = try NodeAllocationIndexes(
+            parsing: Array("{\"Allocs\":{\"\(Self.allocation)\":6},\"Index\":9}".utf8))
+        #expect(fleet.outdated(among: later) == [Self.allocation])
+        fleet.assign([try Self.assignment("{}", isToRun: false, index: 6)], at: Self.instant(1))
+        let ended = fleet.takeUpdates(max: 10)
+        #expect(ended.map(\.clientStatus) == [.complete])
+        fleet.told(ended)
+        #expect(fleet.count == 0)
+        // An ended one does not begin again.
+        fleet.assign([try Self.assignment("{}", index: 7)], at: Self.instant(2))
+        #expect(fleet.count == 0)
+    }
+
+    @Test("What a node sends is what the servers read")
+    func bodies() throws {
+        var node = Node(
+            id: Self.nodeID, secretID: UniqueID(high: 3, low: 3), name: "n",
+            resources: NodeResources(cpu: 4000, memoryMB: 8192, diskMB: 100))
+        node.status = .ready
+        node.drivers["mock"] = DriverState()
+        node.nodeClass = "c"
+        let read = try NodeBatchRequest.parse(body: NodeAgentBody.registration(of: [node]))
+        #expect(read.nodes == [node])
+        let heartbeat = try NodeHeartbeatRequest.parse(
+            body: NodeAgentBody.heartbeat(of: [Self.nodeID], .down))
+        #expect(heartbeat == NodeHeartbeatRequest(nodeIDs: [Self.nodeID], status: .down))
+        var fleet = MockFleet()
+        fleet.assign([try Self.assignment("{}", isInDeployment: true)], at: Self.instant(0))
+        fleet.advance(to: Self.instant(30))
+        let updates = fleet.takeUpdates(max: 10)
+        #expect(try AllocationUpdate.parse(body: NodeAgentBody.updates(updates)) == updates)
+    }
+}
