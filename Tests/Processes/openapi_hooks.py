@@ -18,7 +18,10 @@ OWN_ACCESSOR = os.environ.get("MARTLET_OWN_ACCESSOR")
 NOBODY = os.environ.get("MARTLET_NOBODY", "127.0.0.1:9")
 # Parameters that may be given several times, and bodies that may be null.
 SEVERAL = {"address", "leaving", "failed"}
-NULLABLE = {"setAutopilotConfiguration", "setSchedulerConfiguration", "aclBootstrap"}
+NULLABLE = {
+    "setAutopilotConfiguration", "setSchedulerConfiguration", "aclBootstrap", "evaluateJob", "setJobStability",
+    "revertJob", "scaleJob", "pauseDeployment", "promoteDeployment", "setDeploymentHealth", "search", "drainNode",
+}
 STRANGER = "00000000-0000-4000-8000-000000000000"
 
 with open(os.environ["MARTLET_OPENAPI"], encoding="utf-8") as file:
