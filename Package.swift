@@ -105,7 +105,7 @@ let package = Package(
                 "API", "JSON", "HCL", "Client", "Transport", "Storage", "Raft", "State",
             ]),
         module(
-            "Host", uses: ["Server", "API", "JSON", "HCL", "Storage", "Transport"],
+            "Host", uses: ["Server", "Node", "API", "JSON", "HCL", "Storage", "Transport"],
             [logging, tracing]),
 
         // Plugins: the only place with C.

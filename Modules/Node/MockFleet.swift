@@ -3,7 +3,7 @@ package import MartletAPI
 
 /// All that runs on the nodes of one process, and what is to be told of it. Pure: time comes in, and
 /// what has to be asked and told comes out.
-package struct MockFleet: Sendable {
+package struct MockFleet: Fleet, Sendable {
     private var instances: [UniqueID: MockInstance] = [:]
     /// Of each allocation the newest index that was taken in.
     private var known: [UniqueID: UInt64] = [:]
@@ -14,20 +14,23 @@ package struct MockFleet: Sendable {
 
     package init() {}
 
-    /// How many have not ended.
     package var count: Int { instances.count }
 
-    /// When something happens next; nil for never.
     package var nextEventAt: Duration? { due.first }
 
     package var hasUpdates: Bool { !changed.isEmpty }
 
-    /// Those whose index is newer than what is known: they have to be pulled.
-    package func outdated(among indexes: NodeAllocationIndexes) -> [UniqueID] {
-        indexes.indexes.filter { $0.index > known[$0.id] ?? 0 }.map(\.id)
+    package mutating func listed(
+        _ indexes: NodeAllocationIndexes, isComplete: Bool, at instant: NodeInstant
+    ) -> [UniqueID] {
+        if isComplete {
+            let listed = Set(indexes.indexes.map(\.id))
+            known = known.filter { listed.contains($0.key) }
+            instances = instances.filter { listed.contains($0.key) }
+        }
+        return indexes.indexes.filter { $0.index > known[$0.id] ?? 0 }.map(\.id)
     }
 
-    /// Begins what is new, and stops what is to run no more.
     package mutating func assign(_ assignments: [Assignment], at instant: NodeInstant) {
         for assignment in assignments {
             let id = assignment.id
@@ -37,7 +40,7 @@ package struct MockFleet: Sendable {
                 guard !assignment.isToRun else { continue }
                 instance.stop(at: instant)
                 keep(instance)
-            } else if isNew {
+            } else if isNew, !assignment.hasEnded {
                 var instance = MockInstance(assignment, at: instant)
                 // What was stopped before it began is told to have ended.
                 if !assignment.isToRun { instance.stop(at: instant) }
@@ -47,7 +50,6 @@ package struct MockFleet: Sendable {
         advance(to: instant)
     }
 
-    /// Lets everything happen that is due.
     package mutating func advance(to instant: NodeInstant) {
         while let id = due.take(until: instant.now) {
             guard var instance = instances[id] else { continue }
@@ -58,7 +60,6 @@ package struct MockFleet: Sendable {
         }
     }
 
-    /// At most so many of what is to be told, which counts as told from here on.
     package mutating func takeUpdates(max count: Int) -> [AllocationUpdate] {
         var updates: [AllocationUpdate] = []
         let taken = changed.prefix(count)
@@ -71,7 +72,7 @@ package struct MockFleet: Sendable {
         return updates
     }
 
-    /// They were told: what has ended is forgotten.
+    /// What has ended is kept no longer than it has to be told.
     package mutating func told(_ updates: [AllocationUpdate]) {
         for update in updates where instances[update.id]?.hasEnded == true {
             guard !isChanged.contains(update.id) else { continue }
@@ -79,7 +80,6 @@ package struct MockFleet: Sendable {
         }
     }
 
-    /// Nobody heard them: they are told again.
     package mutating func putBack(_ updates: [AllocationUpdate]) {
         for update in updates { note(update.id) }
     }

@@ -28,6 +28,10 @@ let foreign = [
         help: AgentCommandLine.help(for: .explain)
     ) { ConfigCommand.run(arguments: ["explain"] + $0, plugins: hostPlugins()) },
     ForeignCommand(
+        "node run", "is one node, or many that only pretend", flagNames: NodeCommand.flagNames,
+        help: NodeCommand.help
+    ) { NodeCommand.run(arguments: $0, plugins: hostPlugins()) },
+    ForeignCommand(
         "operator raft recover", "makes a cluster of those that are left of a lost quorum",
         flagNames: RecoverCommand.flagNames, help: RecoverCommand.help
     ) { RecoverCommand.run(arguments: $0, plugins: hostPlugins(), desk: recoverDesk()) },

@@ -104,12 +104,15 @@ extension AllocationUpdate: JSONWritable {
 package struct NodeAgentAnswer: Equatable, Sendable {
     package var heartbeatTTL: GoDuration
     package var index: UInt64
+    /// HTTP interfaces of the servers that are alive.
+    package var servers: [String]
 
     /// - Throws: when it is none.
     package init(parsing body: [UInt8]) throws(APIError) {
         let fields = try BodyFields(try ConfigurationKind.node.parse(body: body), of: .node)
         heartbeatTTL = GoDuration(nanoseconds: try fields.int64("HeartbeatTTL"))
         index = try fields.uint64("Index", default: 0)
+        servers = try fields.strings("Servers", max: 1024)
     }
 }
 
@@ -147,6 +150,8 @@ package struct Assignment: Equatable, Sendable {
     package var nodeID: UniqueID
     package var allocModifyIndex: UInt64
     package var isToRun: Bool
+    /// Whether the servers know that it has ended: then it is over, whatever else they say.
+    package var hasEnded = false
     package var jobType: JobType
     package var group: TaskGroup
     /// Whether a deployment waits to hear how it does.
@@ -196,5 +201,7 @@ package struct Assignment: Equatable, Sendable {
             isToRun: try fields.string("DesiredStatus", default: "run") == "run",
             jobType: job.type, group: group,
             isInDeployment: try fields.uniqueID("DeploymentID") != nil)
+        let status: Allocation.ClientStatus = try fields.choice("ClientStatus", default: .pending)
+        hasEnded = status != .pending && status != .running
     }
 }
