@@ -38,7 +38,7 @@ package enum NodeCommand {
 // SAFETY: made before the loop runs, used on it, and read again once it has ended.
 private final class NodeProcess: @unchecked Sendable {
     /// For the last words to the servers.
-    private static let patience: Duration = .seconds(3)
+    private static let patience: Duration = .seconds(10)
     private static let signals: [Int32] = [2, 15]  // SIGINT and SIGTERM.
 
     private let plugins: HostPlugins
