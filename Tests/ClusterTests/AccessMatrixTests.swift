@@ -67,7 +67,12 @@ import Testing
             Row(method: .head, path: "/v1/agent/monitor", allowed: ["agent-read", "agent-write"]),
             Row(
                 method: .head, path: "/v1/event/stream",
-                allowed: autopilotReaders.union(schedulerReaders).union(["raft-read"])),
+                allowed: autopilotReaders.union(schedulerReaders).union(["raft-read"])
+                    .union(jobReaders).union(["node-read", "node-write"])),
+            Row(method: .head, path: "/v1/event/stream?topic=Job", allowed: jobReaders),
+            Row(
+                method: .head, path: "/v1/event/stream?topic=Node",
+                allowed: ["node-read", "node-write"]),
             Row(
                 method: .head, path: "/v1/event/stream?topic=SchedulerConfiguration",
                 allowed: schedulerReaders),
