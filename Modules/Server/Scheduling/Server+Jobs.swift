@@ -158,7 +158,7 @@ private struct JobReading {
 
     /// What a list tells of it; nil for one of another namespace.
     private var stub: (Shared<Allocation>) -> AllocationStub? {
-        let showsResources = ["", "1", "t", "true"].contains(call.query.first("resources"))
+        let showsResources = isOn("resources")
         let namespace = call.namespace
         return { allocation in
             guard allocation.value.namespace == namespace else { return nil }
@@ -230,8 +230,11 @@ private struct JobReading {
     // MARK: Of a job
 
     /// Those of earlier jobs with this id are shown with `?all` only.
-    private var showsAll: Bool {
-        ["", "1", "t", "true"].contains(call.query.first("all"))
+    private var showsAll: Bool { isOn("all") }
+
+    /// A parameter that was looked at when the call came (``Call/flag(_:)``).
+    private func isOn(_ name: String) -> Bool {
+        ["", "1", "t", "true"].contains(call.query.first(name)?.lowercased())
     }
 
     private func allocationsOfJob() -> some Sequence<Shared<Allocation>> {
@@ -260,7 +263,7 @@ private struct JobReading {
 
     private func versions() -> APIResponse {
         let versions = tables.versions(of: call.jobKey)
-        let showsDiffs = ["", "1", "t", "true"].contains(call.query.first("diffs"))
+        let showsDiffs = isOn("diffs")
         return told(
             versions.isEmpty
                 ? nil
