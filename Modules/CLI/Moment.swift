@@ -24,8 +24,13 @@ enum Moment {
         return age(of: Timestamp.rfc3339(unixNanoseconds: nanoseconds), environment)
     }
 
-    /// An instant of Go's; nothing for its zero.
-    static func given(_ rfc3339: String) -> String { rfc3339 == Timestamp.goZero ? "" : rfc3339 }
+    /// An instant of Go's, to the second; nothing for its zero.
+    static func given(_ rfc3339: String) -> String {
+        guard rfc3339 != Timestamp.goZero else { return "" }
+        return Timestamp.unixNanoseconds(rfc3339: rfc3339).map {
+            Timestamp.rfc3339(unixNanoseconds: $0)
+        } ?? rfc3339
+    }
 
     private static func distance(of rfc3339: String, _ environment: CLIEnvironment) -> String? {
         guard environment.isTerminal, let then = Timestamp.unixNanoseconds(rfc3339: rfc3339) else {

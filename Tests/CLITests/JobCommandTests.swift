@@ -31,7 +31,7 @@ import Testing
         _ status: String, _ more: String = ""
     ) -> String {
         #"{"ID":"\#(evaluation)","JobID":"web","TriggeredBy":"job-register","Type":"service","#
-            + #""Priority":50,"Status":"\#(status)","StatusDescription":""\#(more)}"#
+            + #""Priority":50,"CreateIndex":9,"Status":"\#(status)","StatusDescription":""\#(more)}"#
     }
 
     private static let metric = """
@@ -67,7 +67,8 @@ import Testing
             headers: ["X-Nomad-Index: 10"])
         desk.replies["\(path)/allocations"] = .ok(
             #"[{"ID":"\#(Self.allocation)","NodeID":"\#(Self.node)","TaskGroup":"front","#
-                + #""ClientStatus":"pending"}]"#)
+                + #""ClientStatus":"pending","CreateIndex":10},{"ID":"00000000-1","#
+                + #""NodeID":"n","TaskGroup":"front","ClientStatus":"running","CreateIndex":8}]"#)
         let state = #""DesiredTotal":1,"PlacedAllocs":1"#
         let groups =
             #""ID":"\#(Self.deployment)","JobID":"web","JobVersion":0,"TaskGroups":{"front":{"#
@@ -84,6 +85,7 @@ import Testing
                 ==> \(Self.now): Monitoring evaluation "5cbf23a1"
                     \(Self.now): Evaluation triggered by job "web"
                     \(Self.now): Allocation "ef3dfa11" created: node "1e1aa1e0", group "front"
+                    \(Self.now): Allocation "00000000" modified: node "n", group "front"
                     \(Self.now): Evaluation within deployment: "6d6c1a2e"
                     \(Self.now): Evaluation status changed: "pending" -> "complete"
                 ==> \(Self.now): Evaluation "5cbf23a1" finished with status "complete"
@@ -152,14 +154,14 @@ import Testing
     func manyAllocations() {
         let desk = desk()
         desk.replies["GET /v1/evaluation/\(Self.evaluation)"] = .ok(Self.evaluation("complete"))
-        let all = (100..<200).map { #"{"ID":"\#($0)","ClientStatus":"pending"}"# }
+        let all = (100..<200).map { #"{"ID":"\#($0)","CreateIndex":9}"# }
         desk.replies["GET /v1/evaluation/\(Self.evaluation)/allocations"] = .ok(
             "[\(all.joined(separator: ","))]")
         #expect(desk.run("job run web.nomad.hcl") == 0)
-        #expect(desk.text.split(separator: "\n").count { $0.contains("created: node") } == 24)
+        #expect(desk.text.split(separator: "\n").count { $0.contains(" created: node") } == 24)
         #expect(desk.text.contains("… and 76 more allocations: -verbose tells all\n"))
         desk.run("job run -verbose web.nomad.hcl")
-        #expect(desk.text.split(separator: "\n").count { $0.contains("created: node") } == 100)
+        #expect(desk.text.split(separator: "\n").count { $0.contains(" created: node") } == 100)
     }
 
     @Test("Canaries that are healthy and wait for an operator end the monitoring")
@@ -412,12 +414,28 @@ import Testing
                 2026-11-23T07:59:07Z
 
                 """)
+        desk.replies["GET /v1/job/web/evaluations"] = .ok(
+            #"[{"ID":"\#(Self.evaluation)","CreateIndex":5,"Status":"failed","#
+                + #""StatusDescription":"maximum attempts reached (5)"},{"ID":"\#(Self.blocked)","#
+                + #""CreateIndex":4,"Status":"pending"}]"#)
+        desk.run("job status web")
+        #expect(
+            desk.text.contains(
+                """
+
+                Waiting Evaluations
+                Evaluation "5cbf23a1" failed: maximum attempts reached (5)
+                Evaluation "67493a64" waits for a scheduler
+
+                """))
+        desk.replies["GET /v1/job/web/evaluations"] = .ok(
+            #"[{"ID":"\#(Self.blocked)","Status":"blocked"}]"#)
         #expect(desk.run("job status -short web") == 0)
         #expect(desk.requests == ["GET /v1/job/web"])
         #expect(desk.run("job status -evals web") == 0)
         #expect(
             desk.text.contains(
-                "67493a64  <none>    <none>        <none>   blocked   N/A - In Progress\n"))
+                "67493a64  <none>    <none>        <none>   blocked  N/A - In Progress\n"))
         #expect(desk.run(["job", "status", "-t", "{{.Priority}}", "web"]) == 0)
         #expect(desk.text == "50" && desk.requests.count == 1)
     }

@@ -7,7 +7,6 @@ enum EvaluationCommands {
         Command(
             "eval list", "lists the evaluations",
             flags: [
-                Flag("filter", .text("EXPRESSION"), "Only those of which this is true."),
                 Flag("job", .text("JOB"), "Only those of this job."),
                 Flag("page-token", .text("TOKEN"), "Go on where the page before ended."),
                 Flag("per-page", .count, "So many at a time."),
@@ -31,7 +30,7 @@ enum EvaluationCommands {
         try invocation.checkReading()
         var query: [(String, String)] = []
         for (flag, name) in [
-            ("filter", "filter"), ("job", "job"), ("page-token", "next_token"),
+            ("job", "job"), ("page-token", "next_token"),
             ("per-page", "per_page"), ("status", "status"),
         ] {
             if let value = invocation.values.text(flag) { query.append((name, value)) }
@@ -41,7 +40,7 @@ enum EvaluationCommands {
             .get, "/v1/evaluations", query: query, failing: failing)
         let answer = try Answer(response, failing: failing)
         try invocation.show(answer) { () throws(CLIFailure) in
-            // A server that does not know these answers with all.
+            // A server that does not choose by these answers with all.
             let shown = try answer.elements().filter { evaluation in
                 [("job", "JobID"), ("status", "Status")].allSatisfy { flag, field in
                     invocation.values.text(flag).map { $0 == evaluation.text(field) } ?? true
@@ -147,7 +146,7 @@ enum EvaluationText {
         return waits.isEmpty ? text : text + "\n" + waits
     }
 
-    /// What an evaluation that has not ended waits for; nothing for others.
+    /// What an evaluation that has not ended waits for, or why it failed; nothing for others.
     static func waiting(_ evaluation: Answer, _ invocation: Invocation) -> String {
         let name = "Evaluation \"\(invocation.shown(evaluation.text("ID")))\""
         let why = evaluation.text("StatusDescription")
@@ -160,6 +159,7 @@ enum EvaluationText {
             return "\(name) waits until \(Moment.age(of: until, invocation.environment))"
                 + (why.isEmpty ? "" : ": \(why)") + "\n"
         case "pending": return "\(name) waits for a scheduler\n"
+        case "failed": return "\(name) failed" + (why.isEmpty ? "" : ": \(why)") + "\n"
         default: return ""
         }
     }

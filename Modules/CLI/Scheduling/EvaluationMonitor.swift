@@ -53,7 +53,7 @@ struct EvaluationMonitor {
                 invocation.event(
                     "Evaluation within deployment: \"\(invocation.shown(deployment))\"")
             }
-            try tellAllocations(of: path)
+            try tellAllocations(of: path, madeAt: evaluation.int("CreateIndex"))
             let newStatus = evaluation.text("Status")
             if let status, status != newStatus {
                 invocation.event("Evaluation status changed: \"\(status)\" -> \"\(newStatus)\"")
@@ -72,7 +72,10 @@ struct EvaluationMonitor {
         invocation.event("Evaluation triggered by job \"\(evaluation.text("JobID"))\"")
     }
 
-    private mutating func tellAllocations(of path: String) throws(CLIFailure) {
+    /// - Parameter index: of the evaluation: what was there before it is changed in place.
+    private mutating func tellAllocations(
+        of path: String, madeAt index: Int64
+    ) throws(CLIFailure) {
         let allocations = try invocation.answer("\(path)/allocations", failing: failing).elements()
         for allocation in allocations {
             let id = allocation.text("ID")
@@ -84,8 +87,9 @@ struct EvaluationMonitor {
                     hiddenAllocations += 1
                     continue
                 }
+                let isOld = allocation.int("CreateIndex") < index
                 invocation.event(
-                    "Allocation \"\(shown)\" created: node "
+                    "Allocation \"\(shown)\" \(isOld ? "modified" : "created"): node "
                         + "\"\(invocation.shown(allocation.text("NodeID")))\", group "
                         + "\"\(allocation.text("TaskGroup"))\"")
                 continue

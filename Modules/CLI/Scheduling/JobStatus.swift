@@ -96,7 +96,9 @@ enum JobStatus {
             text += invocation.title("Placement Failure") + PlacementText.failures(failed)
             text += EvaluationText.waiting(blocked, invocation)
         }
-        let pending = evaluations.filter { $0.text("Status") == "pending" }
+        // A failure that something came after is history.
+        let newest = evaluations.first.map { $0.text("Status") == "failed" ? [$0] : [] } ?? []
+        let pending = newest + evaluations.filter { $0.text("Status") == "pending" }
         guard !pending.isEmpty else { return text }
         text += invocation.title("Waiting Evaluations")
         return text + pending.map { EvaluationText.waiting($0, invocation) }.joined()

@@ -234,11 +234,14 @@ struct DrainMonitor {
         let client = allocation.text("ClientStatus")
         let isLeaving = allocation.text("DesiredStatus") != "run"
         let isMarked = allocation["DesiredTransition"]?.isTrue("Migrate") ?? false
-        let status = client + (isLeaving ? ", draining" : isMarked ? ", marked for migration" : "")
+        let isGone = AllocationTable.hasEnded(allocation)
+        let status =
+            client
+            + (isGone ? "" : isLeaving ? ", draining" : isMarked ? ", marked for migration" : "")
         let before = told[id]
         told[id] = status
         // What had ended before is no news.
-        if before == nil, isFirst, AllocationTable.hasEnded(allocation) { return }
+        if before == nil, isFirst, isGone { return }
         guard before != status else { return }
         let change = before.map { "\($0) -> \(status)" } ?? status
         invocation.event("Alloc \"\(invocation.shown(id))\" \(change)")
