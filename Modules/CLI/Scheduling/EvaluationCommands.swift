@@ -134,7 +134,7 @@ enum EvaluationText {
             facts.add(title, invocation.shown(evaluation.text(field)))
         }
         var text = facts.text(invocation.style)
-        let failed = PlacementText.failures(evaluation)
+        let failed = PlacementText.failures(evaluation, isVerbose: invocation.isVerbose)
         if !failed.isEmpty { text += invocation.title("Failed Placements") + failed }
         let blocked = evaluation.text("BlockedEval")
         if !blocked.isEmpty {

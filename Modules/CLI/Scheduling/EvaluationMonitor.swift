@@ -109,7 +109,8 @@ struct EvaluationMonitor {
         }
         let name = "Evaluation \"\(invocation.shown(evaluation.text("ID")))\""
         let status = evaluation.text("Status")
-        let failures = PlacementText.failures(evaluation, indent: "    ")
+        let failures = PlacementText.failures(
+            evaluation, indent: "    ", isVerbose: invocation.isVerbose)
         guard failures.isEmpty else {
             invocation.heading(
                 "\(name) finished with status \"\(status)\" but failed to place all allocations:")

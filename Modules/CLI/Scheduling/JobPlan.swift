@@ -29,16 +29,18 @@ enum JobPlan {
             let text = DiffText(style: invocation.style, showsEqual: invocation.isVerbose)
             invocation.write(try text.text(ofJob: diff) + "\n")
         }
-        invocation.write(dryRun(answer, invocation.style))
+        invocation.write(dryRun(answer, invocation))
         invocation.write(try preemptions(answer, invocation))
         invocation.warn(answer)
         invocation.write("\n" + advice(answer.int("JobModifyIndex"), path, invocation.style))
         return changesAllocations(answer) ? changes : .fine
     }
 
-    private static func dryRun(_ answer: Answer, _ style: Style) -> String {
+    private static func dryRun(_ answer: Answer, _ invocation: Invocation) -> String {
+        let style = invocation.style
         let title = style.paint("Scheduler dry-run:", .strong) + "\n"
-        let failures = PlacementText.failures(answer, indent: "  ")
+        let failures = PlacementText.failures(
+            answer, indent: "  ", isVerbose: invocation.isVerbose)
         guard failures.isEmpty else {
             return title + style.paint("- WARNING: Failed to place all allocations.", .warning)
                 + "\n" + failures

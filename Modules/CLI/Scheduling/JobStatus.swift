@@ -93,7 +93,9 @@ enum JobStatus {
         let blocked = evaluations.first { $0.text("Status") == "blocked" }
         let failed = evaluations.first { !$0.sortedMembers("FailedTGAllocs").isEmpty }
         if let blocked, let failed {
-            text += invocation.title("Placement Failure") + PlacementText.failures(failed)
+            text +=
+                invocation.title("Placement Failure")
+                + PlacementText.failures(failed, isVerbose: invocation.isVerbose)
             text += EvaluationText.waiting(blocked, invocation)
         }
         // A failure that something came after is history.

@@ -38,13 +38,23 @@ enum PlacementText {
     }
 
     /// `Task Group "web" (failed to place 3 allocations):` and the reasons, for each group.
-    static func failures(_ evaluation: Answer, indent: String = "") -> String {
+    ///
+    /// - Parameter isVerbose: how many nodes were looked at, and the scores of the last ones, too.
+    static func failures(
+        _ evaluation: Answer, indent: String = "", isVerbose: Bool = false
+    ) -> String {
         evaluation.sortedMembers("FailedTGAllocs").map { group, metric in
             let count = metric.int("CoalescedFailures").addingReportingOverflow(1).partialValue
             let noun = count == 1 ? "allocation" : "allocations"
-            return "\(indent)Task Group \"\(group)\" (failed to place \(count) \(noun)):\n"
-                + reasons(metric, indent: indent + "  ") + scores(metric)
+            let head = "\(indent)Task Group \"\(group)\" (failed to place \(count) \(noun)):\n"
+            let text = head + reasons(metric, indent: indent + "  ")
+            return isVerbose ? text + looked(metric, indent + "  ") + scores(metric) : text
         }.joined()
+    }
+
+    private static func looked(_ metric: Answer, _ indent: String) -> String {
+        "\(indent)* \(metric.int("NodesEvaluated")) evaluated, "
+            + "\(metric.int("NodesFiltered")) filtered, \(metric.int("NodesExhausted")) exhausted\n"
     }
 
     /// The nodes that were considered last, and what counted; empty where nothing was scored.
