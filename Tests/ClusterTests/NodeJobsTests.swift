@@ -79,10 +79,10 @@ import Testing
         let stage = try Stage(seed: 942, [3, 3])
         stage.run("{}", count: 6)
         #expect(stage.wait(6) { $0.clientStatus == .running })
-        let gone = stage.fleets[0].runningCount
         stage.fleets[0].stop()
-        #expect(stage.wait(gone) { $0.clientStatus == .lost })
         #expect(stage.wait(6) { $0.clientStatus == .running && $0.nodeID.high == 2 })
+        // Where one was moved to may have been silent too: then it was lost again.
+        #expect(stage.wait(0) { $0.nodeID.high == 1 && $0.clientStatus != .lost })
     }
 
     @Test("A drain moves what runs, and ends when it has")

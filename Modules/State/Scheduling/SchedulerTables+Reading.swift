@@ -166,6 +166,10 @@ extension SchedulerTables {
 /// The same, row by row: what is asked for is looked up, and no more. The rows stay what they were when
 /// the sequence was made.
 extension SchedulerTables {
+    package func nodes(in ids: ClosedRange<UniqueID>) -> some Sequence<Shared<Node>> {
+        Self.rows(of: nodeTable, in: ids)
+    }
+
     package func evaluations(
         in ids: ClosedRange<UniqueID>
     ) -> some Sequence<Shared<Evaluation>> { Self.rows(of: evaluationTable, in: ids) }
