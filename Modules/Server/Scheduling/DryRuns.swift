@@ -11,9 +11,20 @@ import MartletTransport
 /// They have a lane and a view of the cluster of their own, so that no evaluation waits for a question;
 /// questions wait for each other. The view takes some hundred bytes for each allocation of the cluster,
 /// and is given back when nobody has asked for a while. Confined to the loop.
+///
+/// ```
+///   enter ──▶ waiting ──its turn──▶ begun ──leave──▶ (the next one's turn)
+/// ```
 final class DryRuns {
+    private struct Turn {
+        let until: Duration
+        let begin: (_ isInTime: Bool) -> Void
+    }
+
     /// As many may wait; who asks beyond is told to try later.
     static let waitingMax = 64
+    /// Who has waited for so long is told to try later too: its client will not wait much longer.
+    static let patience: Duration = .seconds(20)
     /// How long the view is kept after the last question.
     private static let keptFor: Duration = .seconds(60)
 
@@ -21,22 +32,32 @@ final class DryRuns {
     private lazy var lane = loop.makeLane(named: "dry-runs")
     private var scheduler: SchedulerLane?
     private var timer: (any LoopTimer)?
-    private(set) var waitingCount = 0
+    private var waiting: [Turn] = []
+    private var isBusy = false
 
     init(loop: any Loop) { self.loop = loop }
 
-    /// Takes a place among those who wait; false if there is none.
-    func enter() -> Bool {
-        guard waitingCount < Self.waitingMax else { return false }
-        waitingCount += 1
+    /// Calls `begin` once, when it is the asker's turn, in this call or later; who has begun must
+    /// ``leave()``. False, and nothing is called, if too many wait.
+    func enter(_ begin: @escaping (_ isInTime: Bool) -> Void) -> Bool {
+        guard waiting.count < Self.waitingMax else { return false }
         timer?.disarm()
+        waiting.append(Turn(until: loop.now + Self.patience, begin: begin))
+        goOn()
         return true
     }
 
-    /// Gives it back, whatever came of the question.
     func leave() {
-        waitingCount -= 1
-        if waitingCount == 0, scheduler != nil { releaseLater() }
+        isBusy = false
+        goOn()
+        if !isBusy, scheduler != nil { releaseLater() }
+    }
+
+    private func goOn() {
+        guard !isBusy, !waiting.isEmpty else { return }
+        isBusy = true
+        let turn = waiting.removeFirst()
+        turn.begin(loop.now < turn.until)
     }
 
     /// `answered` is called once, later, with the body of the answer.
@@ -126,17 +147,24 @@ extension Server {
         _ request: JobPlanRequest, _ verdict: JobVerdict, _ call: Call,
         _ done: @escaping (LeadOutcome) -> Void
     ) {
-        guard dryRuns.enter() else {
-            counters.dryRunsRefused += 1
-            var refusal = APIResponse.text(
-                503, "Too many plans are asked for at once: try again in a second")
-            refusal.retryAfter = 1
-            return done(.answered(refusal))
+        let hasEntered = dryRuns.enter { [weak self] isInTime in
+            guard let self else { return done(.notLeader) }
+            let leave = { (outcome: LeadOutcome) in
+                self.dryRuns.leave()
+                done(outcome)
+            }
+            guard isInTime else { return leave(.answered(self.tooManyDryRuns())) }
+            self.readAndAsk(request, verdict, call, leave)
         }
-        readAndAsk(request, verdict, call) { [weak self] outcome in
-            self?.dryRuns.leave()
-            done(outcome)
-        }
+        if !hasEntered { done(.answered(tooManyDryRuns())) }
+    }
+
+    private func tooManyDryRuns() -> APIResponse {
+        counters.dryRunsRefused += 1
+        var refusal = APIResponse.text(
+            503, "Too many plans are asked for at once: try again in a second")
+        refusal.retryAfter = 1
+        return refusal
     }
 
     private func readAndAsk(
