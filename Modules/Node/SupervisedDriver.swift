@@ -143,9 +143,14 @@ package final class SupervisedDriver: TaskDriver {
                 "\(stateFolder(of: launch.run.allocation))/\(launch.run.position)"
             ]
         let files = machine.files
+        var former = launch.run
+        former.number -= 1
+        let formerFiles = runFiles(former)
         lane.submit { () -> FileError? in
             do throws(FileError) {
                 for folder in needed { try files.makeDirectory(folder) }
+                // What came of it is kept with the allocation.
+                try formerFiles.remove()
                 return nil
             } catch {
                 return error

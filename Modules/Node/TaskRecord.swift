@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package import MartletAPI
+import MartletAPI
 
 /// How a task's process has ended.
 package enum TaskEnd: Equatable, Sendable {
