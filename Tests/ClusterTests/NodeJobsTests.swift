@@ -182,4 +182,20 @@ import Testing
         let refused = watch(16_385)
         #expect(refused.status == 400 && refused.text.contains("NodeIDs"), "\(refused.text)")
     }
+
+    @Test("Nodes are listed in pages that together are the whole list")
+    func pages() throws {
+        let stage = try Stage(seed: 947, [5])
+        let ids = (0..<5).map { "\(Stage.node(0, $0).id)" }
+        var seen: [String] = []
+        var token = ""
+        for _ in 0..<3 {
+            let page = stage.ask(.get, "/v1/nodes?per_page=2&next_token=\(token)", "")
+            seen += ids.filter { page.text.contains("\"ID\":\"\($0)\"") }
+            token = page.answered?.header("x-nomad-nexttoken") ?? ""
+        }
+        #expect(seen == ids && token.isEmpty)
+        #expect(stage.ask(.get, "/v1/nodes?prefix=0000000000000009", "").text == "[]")
+        #expect(stage.ask(.get, "/v1/nodes?next_token=x", "").status == 400)
+    }
 }
