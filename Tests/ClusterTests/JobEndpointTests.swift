@@ -331,7 +331,7 @@ import Testing
         #expect(cluster.ask(leader, .get, "/v1/job/web").status == 200)
     }
 
-    @Test("While registrations are rejected, only management registers")
+    @Test("G14: while registrations are rejected, only management registers")
     func rejection() throws {
         let guarded = try GuardedCluster(seed: 810)
         let secret = try guarded.token(of: "dev", #"namespace "default" { policy = "write" }"#)
