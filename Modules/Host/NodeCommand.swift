@@ -3,6 +3,7 @@ import MartletAPI
 import MartletNode
 import MartletServer
 import MartletTransport
+import Synchronization
 
 /// `martlet node run`: a process that is one or many nodes.
 package enum NodeCommand {
@@ -27,12 +28,15 @@ package enum NodeCommand {
     private static func serve(
         _ options: NodeOptions, _ plugins: HostPlugins, _ machine: NodeMachine
     ) throws(ConfigurationFailure) -> Int32 {
-        let process = NodeProcess(options, plugins)
         let material = try options.security?.material(plugins.files)
+        let ending = Ending()
         switch options.driver {
         case .mock:
             let nodes = try options.mockNodes(plugins.crypto)
-            plugins.loop.enter { process.start(material) { process.pretend(nodes, $0) } }
+            plugins.loop.enter {
+                let process = NodeProcess(options, plugins, ending)
+                process.start(material) { process.pretend(nodes, $0, $1) }
+            }
         case .rawExec:
             let folder = try options.folder(plugins, machine)
             let node = options.node(in: folder, plugins, machine)
@@ -40,47 +44,56 @@ package enum NodeCommand {
                 throw ConfigurationFailure(text: "this program's file is not known", exitCode: 1)
             }
             plugins.loop.enter {
-                process.start(material) { process.work(node, folder, supervisor, machine, $0) }
+                let process = NodeProcess(options, plugins, ending)
+                process.start(material) {
+                    process.work(node, folder, supervisor, machine, $0, $1)
+                }
             }
         }
         plugins.runLoop()
-        return process.exitCode
+        return ending.exitCode.load(ordering: .relaxed)
     }
 }
 
-/// The agent of this process, from its start to its end.
-// SAFETY: made before the loop runs, used on it, and read again once it has ended.
-private final class NodeProcess: @unchecked Sendable {
+/// What the process ends with.
+private final class Ending: Sendable {
+    let exitCode = Atomic<Int32>(0)
+}
+
+/// The agent of this process, from its start to its end. Confined to the loop; whoever waits for signals
+/// holds it.
+private final class NodeProcess {
     /// For the last words to the servers.
     private static let patience: Duration = .seconds(10)
     private static let signals: [Int32] = [2, 15]  // SIGINT and SIGTERM.
 
     private let options: NodeOptions
     private let plugins: HostPlugins
-    private var processes: (any Processes)?
+    private let ending: Ending
     /// Ends what was started, and calls back; nil before that.
     private var end: ((_ done: @escaping () -> Void) -> Void)?
     private var isEnding = false
-    private(set) var exitCode: Int32 = 0
 
-    init(_ options: NodeOptions, _ plugins: HostPlugins) {
+    init(_ options: NodeOptions, _ plugins: HostPlugins, _ ending: Ending) {
         self.options = options
         self.plugins = plugins
+        self.ending = ending
     }
 
-    func start(_ material: SecurityMaterial?, _ body: (any Streams) -> Void) {
+    func start(
+        _ material: SecurityMaterial?, _ body: (any Streams, any Processes) -> Void
+    ) {
         do throws(ConfigurationFailure) {
             let processes = plugins.makeProcesses()
-            self.processes = processes
             try watchSignals(processes)
-            body(try streams(material))
+            body(try streams(material), processes)
         } catch {
             fail(error.text)
         }
     }
 
-    func pretend(_ nodes: [Node], _ streams: any Streams) {
-        let agent = agent([Node](nodes), streams, MockFleet())
+    func pretend(_ nodes: [Node], _ streams: any Streams, _: any Processes) {
+        let agent = agent(nodes, streams, MockFleet())
         end = { done in agent.leave(patience: Self.patience, done: done) }
         agent.start()
     }
@@ -89,9 +102,8 @@ private final class NodeProcess: @unchecked Sendable {
     /// a while.
     func work(
         _ node: Node, _ folder: NodeFolder, _ supervisor: [String], _ machine: NodeMachine,
-        _ streams: any Streams
+        _ streams: any Streams, _ processes: any Processes
     ) {
-        guard let processes else { preconditionFailure("work without processes") }
         let driver = SupervisedDriver(
             loop: plugins.loop,
             machine: .init(
@@ -140,7 +152,7 @@ private final class NodeProcess: @unchecked Sendable {
     private func watchSignals(_ processes: any Processes) throws(ConfigurationFailure) {
         for signal in Self.signals {
             do throws(TransportError) {
-                try processes.onSignal(signal) { [weak self] in self?.endOnce() }
+                try processes.onSignal(signal) { self.endOnce() }
             } catch {
                 throw ConfigurationFailure(text: "signal \(signal): \(error)", exitCode: 1)
             }
@@ -156,7 +168,7 @@ private final class NodeProcess: @unchecked Sendable {
 
     private func fail(_ text: String) {
         plugins.writeError("\(text)\n")
-        exitCode = 1
+        ending.exitCode.store(1, ordering: .relaxed)
         plugins.stopLoop()
     }
 }

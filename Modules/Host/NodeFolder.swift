@@ -27,7 +27,7 @@ struct NodeFolder: Sendable {
         do throws(FileError) {
             try files.makeDirectory(path)
             lock = try files.lock(path)
-            left = try SupervisedDriver.left(in: path, files) { plugins.writeError("\($0)\n") }
+            left = try SupervisedDriver.left(in: path, files)
         } catch {
             throw ConfigurationFailure(text: "\(error)", exitCode: 1)
         }

@@ -80,7 +80,7 @@ package final class ExecFleet: Fleet {
         change(id) { instance in
             // What was stopped before it began never begins.
             let isToRun = assignment.isToRun && !assignment.hasEnded
-            return isToRun || saved != nil
+            return isToRun || saved?.runs.isEmpty == false
                 ? instance.begin(at: instant) : instance.stop(at: instant)
         }
         queue.add(id)

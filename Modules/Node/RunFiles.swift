@@ -61,6 +61,14 @@ struct RunFiles {
 
     func cancel() throws(FileError) { try files.replace("\(prefix).cancelled", with: []) }
 
+    /// Those that are there.
+    func remove() throws(FileError) {
+        for name in ["supervisor", "cancelled", "started", "ended", "log"] {
+            let path = "\(prefix).\(name)"
+            if files.exists(path) { try files.remove(path) }
+        }
+    }
+
     /// nil for one that is not there, or is no text of ours.
     private func read(_ name: String) -> String? {
         do throws(FileError) {

@@ -82,37 +82,35 @@ package final class SupervisedDriver: TaskDriver {
 
     /// What an earlier life has left. Blocks: before the loop runs.
     ///
-    /// - Throws: when the folder cannot be read. What is in it and is not ours is passed over, and told.
+    /// - Throws: when something of it cannot be read: what may run already must not be started again.
     package static func left(
-        in root: String, _ files: any Files, log: (String) -> Void
+        in root: String, _ files: any Files
     ) throws(FileError) -> [SavedAllocation] {
         let folder = "\(root)/state"
         try files.makeDirectory(folder)
         var left: [SavedAllocation] = []
         for name in try files.list(folder) {
             guard let id = UniqueID(name) else { continue }
-            do throws(FileError) {
-                let bytes = try files.read(
-                    "\(folder)/\(name)/allocation", limitBytes: SavedAllocation.bytesMax)
-                left.append(try parsed(bytes, id))
-            } catch {
-                // It is there to be removed; it is not known to have run.
-                log("\(error)")
-                left.append(
-                    SavedAllocation(
-                        update: AllocationUpdate(id: id, clientStatus: .pending), runs: [:]))
+            let path = "\(folder)/\(name)/allocation"
+            guard files.exists(path) else {
+                // The folder is made before anything is kept, and that before anything runs.
+                let update = AllocationUpdate(id: id, clientStatus: .pending)
+                left.append(SavedAllocation(update: update, runs: [:]))
+                continue
             }
+            let bytes = try files.read(path, limitBytes: SavedAllocation.bytesMax)
+            left.append(try parsed(bytes, path))
         }
         return left
     }
 
     private static func parsed(
-        _ bytes: [UInt8], _ id: UniqueID
+        _ bytes: [UInt8], _ path: String
     ) throws(FileError) -> SavedAllocation {
         do throws(APIError) {
             return try SavedAllocation.parse(bytes)
         } catch {
-            throw .failed(path: id.description, reason: error.message)
+            throw .failed(path: path, reason: error.message)
         }
     }
 
@@ -143,9 +141,14 @@ package final class SupervisedDriver: TaskDriver {
                 "\(stateFolder(of: launch.run.allocation))/\(launch.run.position)"
             ]
         let files = machine.files
+        var former = launch.run
+        former.number -= 1
+        let formerFiles = runFiles(former)
         lane.submit { () -> FileError? in
             do throws(FileError) {
                 for folder in needed { try files.makeDirectory(folder) }
+                // What came of it is kept with the allocation.
+                try formerFiles.remove()
                 return nil
             } catch {
                 return error

@@ -53,6 +53,18 @@ import Testing
             #expect(answer.status == 200, "\(answer.text)")
         }
 
+        /// As the node of the first process would.
+        func ask(
+            _ method: ClientMethod, _ path: String, _ body: String
+        ) -> Result<ClientResponse, ClientError> {
+            cluster.ask(
+                leader, method, path, body: body,
+                headers: [
+                    .init(
+                        name: "X-Martlet-Node-Secret", value: "\(Stage.node(0, 0).secretID)")
+                ])
+        }
+
         /// Turns the world until so many allocations are so.
         func wait(
             _ count: Int, limit: Duration = .seconds(120), _ isSo: (Allocation) -> Bool
@@ -119,5 +131,71 @@ import Testing
         // Nor is there a third.
         stage.cluster.world.run(for: .seconds(60))
         #expect(stage.wait(2) { $0.clientStatus == .failed })
+    }
+
+    @Test("A node that lies of others is refused, and what has ended stays so whatever it says")
+    func lies() throws {
+        let stage = try Stage(seed: 945, [1, 1])
+        stage.run("{}", count: 2)
+        #expect(stage.wait(2) { $0.clientStatus == .running })
+        for fleet in stage.fleets { fleet.stop() }
+        let allocations = try #require(stage.cluster.tables).allocations.map(\.value)
+        let own = try #require(allocations.first { $0.nodeID.high == 1 })
+        let other = try #require(allocations.first { $0.nodeID.high == 2 })
+        func tell(
+            _ id: UniqueID, _ status: String, path: String = "/v1/martlet/allocations"
+        ) -> Result<ClientResponse, ClientError> {
+            stage.ask(.put, path, "{\"Alloc\":[{\"ID\":\"\(id)\",\"ClientStatus\":\"\(status)\"}]}")
+        }
+        let ownPath = "/v1/martlet/node/\(own.nodeID)/allocations"
+        #expect(tell(other.id, "failed").status == 403)
+        #expect(tell(other.id, "failed", path: ownPath).status == 403)
+        #expect(
+            tell(other.id, "failed", path: "/v1/martlet/node/\(other.nodeID)/allocations").status
+                == 403)
+        let pulled = "{\"AllocIDs\":[\"\(own.id)\",\"\(other.id)\"],\"Brief\":true}"
+        #expect(stage.ask(.post, "/v1/martlet/allocations/pull", pulled).status == 403)
+        let lost = tell(own.id, "lost")
+        #expect(lost.status == 400 && lost.text.contains("ClientStatus"), "\(lost.text)")
+        // Of what nobody knows there is nothing to write.
+        #expect(tell(UniqueID(high: 1, low: 1), "failed").status == 200)
+        #expect(stage.wait(2) { $0.clientStatus == .running })
+        for status in ["complete", "complete", "running", "pending"] {
+            #expect(tell(own.id, status, path: ownPath).status == 200)
+        }
+        let seen = stage.cluster.tables?.allocation(own.id)?.value.clientStatus
+        #expect(seen == .complete)
+    }
+
+    @Test("Who names one node many times is answered once, and who names too many is told so")
+    func repetition() throws {
+        let stage = try Stage(seed: 946, [1])
+        stage.run("{}", count: 1)
+        #expect(stage.wait(1) { $0.clientStatus == .running })
+        func watch(_ count: Int) -> Result<ClientResponse, ClientError> {
+            let ids = Array(repeating: "\"\(Stage.node(0, 0).id)\"", count: count)
+            return stage.ask(
+                .post, "/v1/martlet/nodes/allocations",
+                "{\"NodeIDs\":[\(ids.joined(separator: ","))]}")
+        }
+        #expect(watch(16_384).text == watch(1).text)
+        let refused = watch(16_385)
+        #expect(refused.status == 400 && refused.text.contains("NodeIDs"), "\(refused.text)")
+    }
+
+    @Test("Nodes are listed in pages that together are the whole list")
+    func pages() throws {
+        let stage = try Stage(seed: 947, [5])
+        let ids = (0..<5).map { "\(Stage.node(0, $0).id)" }
+        var seen: [String] = []
+        var token = ""
+        for _ in 0..<3 {
+            let page = stage.ask(.get, "/v1/nodes?per_page=2&next_token=\(token)", "")
+            seen += ids.filter { page.text.contains("\"ID\":\"\($0)\"") }
+            token = page.answered?.header("x-nomad-nexttoken") ?? ""
+        }
+        #expect(seen == ids && token.isEmpty)
+        #expect(stage.ask(.get, "/v1/nodes?prefix=0000000000000009", "").text == "[]")
+        #expect(stage.ask(.get, "/v1/nodes?next_token=x", "").status == 400)
     }
 }
