@@ -30,7 +30,7 @@ CONFIGURATION = """
 [checks]
 not_a_server_error.enabled = false
 ignored_auth.enabled = %(acl)s
-negative_data_rejection.expected-statuses = [400, 403, 404, 405, 409, 413, 415, 500, 503]
+negative_data_rejection.expected-statuses = [400, 403, 404, 405, 409, 413, 415, 500, 501, 503]
 """
 # What the schema allows and the meaning does not: operations, and the statuses that say so.
 RULES_BEYOND_SCHEMAS = [

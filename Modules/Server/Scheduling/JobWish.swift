@@ -23,6 +23,7 @@ extension Server {
     /// Reads the arguments of a call about jobs.
     func jobWish(_ call: Call, _ endpoint: JobEndpoint) throws(APIError) -> Call.Wish {
         _ = try call.checkedNamespace()
+        for name in ["all", "diffs", "resources"] { _ = try call.flag(name) }
         return .jobs(try wish(call, endpoint, call.request.body))
     }
 

@@ -142,7 +142,7 @@ private struct JobReading {
     }
 
     private func list(_ allocations: [Shared<Allocation>]) -> APIResponse {
-        let showsResources = ["", "1", "t", "true"].contains(call.query.first("resources"))
+        let showsResources = isOn("resources")
         return told(
             JSONList(
                 allocations.filter { $0.value.namespace == call.namespace }
@@ -184,8 +184,11 @@ private struct JobReading {
     // MARK: Of a job
 
     /// Those of earlier jobs with this id are shown with `?all` only.
-    private var showsAll: Bool {
-        ["", "1", "t", "true"].contains(call.query.first("all"))
+    private var showsAll: Bool { isOn("all") }
+
+    /// A parameter that was looked at when the call came (``Call/flag(_:)``).
+    private func isOn(_ name: String) -> Bool {
+        ["", "1", "t", "true"].contains(call.query.first(name)?.lowercased())
     }
 
     private func allocationsOfJob() -> [Shared<Allocation>] {
@@ -202,7 +205,7 @@ private struct JobReading {
 
     private func versions() -> APIResponse {
         let versions = tables.versions(of: call.jobKey)
-        let showsDiffs = ["", "1", "t", "true"].contains(call.query.first("diffs"))
+        let showsDiffs = isOn("diffs")
         return told(
             versions.isEmpty
                 ? nil
