@@ -195,6 +195,17 @@ enum ForwardReply {
     /// The server does not lead and has proposed nothing: ask again elsewhere.
     case notLeader
 
+    /// As it fits into a frame: a body that is too long for that is replaced by where to ask for it.
+    var fitting: ForwardReply {
+        guard case .answered(let response) = self,
+            response.body.count > APIRequest.bodyBytesMax
+        else { return self }
+        return .answered(
+            .text(
+                503,
+                "the answer of \(response.body.count) bytes is too long to pass on: ask the leader"))
+    }
+
     func write(to writer: inout ByteWriter) {
         switch self {
         case .answered(let response):

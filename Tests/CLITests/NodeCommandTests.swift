@@ -37,16 +37,21 @@ import Testing
             #"[{"ID":"\#(Self.id)","Datacenter":"dc1","Name":"n1","NodePool":"default","#
                 + #""NodeClass":"","Drain":true,"SchedulingEligibility":"ineligible","#
                 + #""Status":"ready","Address":"10.0.0.9","Version":"0.1"}]"#)
-        desk.replies["GET /v1/allocations"] = .ok(
+        let first = "GET /v1/allocations?per_page=5000"
+        desk.replies[first] = .answer(
+            200,
             #"[{"NodeID":"\#(Self.id)","ClientStatus":"running"},{"NodeID":"\#(Self.id)","#
-                + #""ClientStatus":"failed"}]"#)
+                + #""ClientStatus":"failed"}]"#, headers: ["X-Nomad-NextToken: a b"])
+        let second = "GET /v1/allocations?next_token=a%20b&per_page=5000"
+        desk.replies[second] = .ok(#"[{"NodeID":"\#(Self.id)","ClientStatus":"running"}]"#)
         #expect(desk.run("node status -allocs") == 0)
         #expect(
             desk.text == """
                 ID        Node Pool  DC   Name  Class   Drain  Eligibility  Status  Running Allocs
-                1e1aa1e0  default    dc1  n1    <none>  true   ineligible   ready   1
+                1e1aa1e0  default    dc1  n1    <none>  true   ineligible   ready   2
 
                 """)
+        #expect(desk.requests == ["GET /v1/nodes", first, second])
         #expect(desk.run("node status -verbose") == 0)
         #expect(desk.text.contains("\(Self.id)  default    dc1  n1    <none>  10.0.0.9  0.1"))
         desk.replies["GET /v1/nodes"] = .ok("[]")

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import MartletClient
 
 /// `node status`.
 enum NodeStatus {
@@ -23,14 +24,25 @@ enum NodeStatus {
         return .fine
     }
 
-    private static func runningByNode(_ invocation: Invocation) throws(CLIFailure) -> [String: Int]
-    {
+    private static let pageMax = 5000
+    private static let pagesMax = 1000
+
+    /// A page at a time: all of them may be more than one answer can hold.
+    private static func runningByNode(
+        _ invocation: Invocation
+    ) throws(CLIFailure) -> [String: Int] {
+        let failing = "Error querying node allocations"
         var counts: [String: Int] = [:]
-        let allocations = try invocation.answer(
-            "/v1/allocations", failing: "Error querying node allocations")
-        for allocation in try allocations.elements()
-        where allocation.text("ClientStatus") == "running" {
-            counts[allocation.text("NodeID"), default: 0] += 1
+        var query = [("per_page", "\(pageMax)")]
+        for _ in 0..<pagesMax {
+            let response = try invocation.success(
+                .get, "/v1/allocations", query: query, failing: failing)
+            for allocation in try Answer(response, failing: failing).elements()
+            where allocation.text("ClientStatus") == "running" {
+                counts[allocation.text("NodeID"), default: 0] += 1
+            }
+            guard let token = response.header("X-Nomad-NextToken"), !token.isEmpty else { break }
+            query = [("per_page", "\(pageMax)"), ("next_token", token)]
         }
         return counts
     }
