@@ -3,31 +3,32 @@ package import MartletAPI
 
 /// All that runs on the nodes of one process, and what is to be told of it. Pure: time comes in, and
 /// what has to be asked and told comes out.
-package struct MockFleet: Sendable {
+package struct MockFleet: Fleet, Sendable {
     private var instances: [UniqueID: MockInstance] = [:]
     /// Of each allocation the newest index that was taken in.
     private var known: [UniqueID: UInt64] = [:]
     private var due = DueHeap()
-    /// Told next, in the order of their changes.
-    private var changed: [UniqueID] = []
-    private var isChanged: Set<UniqueID> = []
+    private var changed = UpdateQueue()
 
     package init() {}
 
-    /// How many have not ended.
     package var count: Int { instances.count }
 
-    /// When something happens next; nil for never.
     package var nextEventAt: Duration? { due.first }
 
     package var hasUpdates: Bool { !changed.isEmpty }
 
-    /// Those whose index is newer than what is known: they have to be pulled.
-    package func outdated(among indexes: NodeAllocationIndexes) -> [UniqueID] {
-        indexes.indexes.filter { $0.index > known[$0.id] ?? 0 }.map(\.id)
+    package mutating func listed(
+        _ indexes: NodeAllocationIndexes, isComplete: Bool, at instant: NodeInstant
+    ) -> [UniqueID] {
+        if isComplete {
+            let listed = Set(indexes.indexes.map(\.id))
+            known = known.filter { listed.contains($0.key) }
+            instances = instances.filter { listed.contains($0.key) }
+        }
+        return indexes.indexes.filter { $0.index > known[$0.id] ?? 0 }.map(\.id)
     }
 
-    /// Begins what is new, and stops what is to run no more.
     package mutating func assign(_ assignments: [Assignment], at instant: NodeInstant) {
         for assignment in assignments {
             let id = assignment.id
@@ -37,7 +38,7 @@ package struct MockFleet: Sendable {
                 guard !assignment.isToRun else { continue }
                 instance.stop(at: instant)
                 keep(instance)
-            } else if isNew {
+            } else if isNew, !assignment.hasEnded {
                 var instance = MockInstance(assignment, at: instant)
                 // What was stopped before it began is told to have ended.
                 if !assignment.isToRun { instance.stop(at: instant) }
@@ -47,51 +48,36 @@ package struct MockFleet: Sendable {
         advance(to: instant)
     }
 
-    /// Lets everything happen that is due.
     package mutating func advance(to instant: NodeInstant) {
         while let id = due.take(until: instant.now) {
             guard var instance = instances[id] else { continue }
             let hasNews = instance.advance(to: instant)
-            if hasNews { note(id) }
+            if hasNews { changed.add(id) }
             instances[id] = instance
             if let next = instance.nextEventAt { due.add(id, at: max(next, instant.now + .tick)) }
         }
     }
 
-    /// At most so many of what is to be told, which counts as told from here on.
     package mutating func takeUpdates(max count: Int) -> [AllocationUpdate] {
-        var updates: [AllocationUpdate] = []
-        let taken = changed.prefix(count)
-        for id in taken {
-            isChanged.remove(id)
-            guard let instance = instances[id] else { continue }
-            updates.append(instance.update)
-        }
-        changed.removeFirst(taken.count)
-        return updates
+        changed.take(max: count).compactMap { instances[$0]?.update }
     }
 
-    /// They were told: what has ended is forgotten.
+    /// What has ended is kept no longer than it has to be told.
     package mutating func told(_ updates: [AllocationUpdate]) {
         for update in updates where instances[update.id]?.hasEnded == true {
-            guard !isChanged.contains(update.id) else { continue }
+            guard !changed.contains(update.id) else { continue }
             instances[update.id] = nil
         }
     }
 
-    /// Nobody heard them: they are told again.
     package mutating func putBack(_ updates: [AllocationUpdate]) {
-        for update in updates { note(update.id) }
+        for update in updates { changed.add(update.id) }
     }
 
     private mutating func keep(_ instance: MockInstance) {
         instances[instance.id] = instance
-        note(instance.id)
+        changed.add(instance.id)
         if let next = instance.nextEventAt { due.add(instance.id, at: next) }
-    }
-
-    private mutating func note(_ id: UniqueID) {
-        if isChanged.insert(id).inserted { changed.append(id) }
     }
 }
 

@@ -92,6 +92,8 @@ struct APIResponse {
     /// `X-Nomad-Index` alone, of a write.
     var writeIndex: UInt64?
     var allow: String?
+    /// Where the next page of a list begins; never passed from server to server, since each has the lists.
+    var nextToken: String?
     /// Seconds after which asking again makes sense.
     var retryAfter: Int?
     /// Of an archive: the SHA-256 of the body, in base64.
@@ -238,6 +240,9 @@ extension Response {
             ]
         } else if let index = response.writeIndex {
             fields = [HeaderField("X-Nomad-Index", "\(index)")]
+        }
+        if let token = response.nextToken {
+            fields.append(HeaderField("X-Nomad-NextToken", token))
         }
         if let digest = response.digest {
             fields.append(HeaderField("Digest", "sha-256=\(digest)"))

@@ -8,15 +8,15 @@ extension SimulatedCluster {
     /// A process on the clients' machine that is many nodes.
     package final class MockNodes {
         private let cluster: SimulatedCluster
-        private let agent: MockAgent
+        private let agent: NodeAgent<MockFleet>
 
         /// - Parameter servers: whom it asks, the first of them first.
         fileprivate init(_ cluster: SimulatedCluster, nodes: [MartletAPI.Node], servers: [Node]) {
             self.cluster = cluster
-            agent = MockAgent(
+            agent = NodeAgent(
                 loop: cluster.clientHost.loop, streams: cluster.clientHost.streams,
-                settings: MockAgent.Settings(
-                    servers: servers.map(\.httpAddress), nodes: nodes))
+                settings: .init(
+                    servers: servers.map(\.httpAddress), nodes: nodes), fleet: MockFleet())
         }
 
         package func start() { cluster.clientHost.perform { agent.start() } }

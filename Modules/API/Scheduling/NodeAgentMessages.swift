@@ -37,8 +37,9 @@ package enum NodeAgentBody {
         JSONWriter.encode(IDs(name: "NodeIDs", ids: ids))
     }
 
+    /// Asks for what a node needs of them, and no more.
     package static func allocations(_ ids: [UniqueID]) -> [UInt8] {
-        JSONWriter.encode(IDs(name: "AllocIDs", ids: ids))
+        JSONWriter.encode(IDs(name: "AllocIDs", ids: ids, isBrief: true))
     }
 
     package static func updates(_ updates: [AllocationUpdate]) -> [UInt8] {
@@ -62,10 +63,12 @@ package enum NodeAgentBody {
         let name: String
         let ids: [UniqueID]
         var status: NodeStatus?
+        var isBrief = false
 
         func write(to writer: inout JSONWriter) {
             writer.beginObject()
             writer.member(name, ids.map(\.description))
+            if isBrief { writer.member("Brief", true) }
             if let status { writer.member("Status", status.rawValue) }
             writer.endObject()
         }
@@ -104,12 +107,15 @@ extension AllocationUpdate: JSONWritable {
 package struct NodeAgentAnswer: Equatable, Sendable {
     package var heartbeatTTL: GoDuration
     package var index: UInt64
+    /// HTTP interfaces of the servers that are alive.
+    package var servers: [String]
 
     /// - Throws: when it is none.
     package init(parsing body: [UInt8]) throws(APIError) {
         let fields = try BodyFields(try ConfigurationKind.node.parse(body: body), of: .node)
         heartbeatTTL = GoDuration(nanoseconds: try fields.int64("HeartbeatTTL"))
         index = try fields.uint64("Index", default: 0)
+        servers = try fields.strings("Servers", max: 1024)
     }
 }
 
@@ -138,63 +144,5 @@ package struct NodeAllocationIndexes: Equatable, Sendable {
 
     package static func == (left: Self, right: Self) -> Bool {
         left.index == right.index && left.indexes.elementsEqual(right.indexes, by: ==)
-    }
-}
-
-/// What a node must know of an allocation to run it.
-package struct Assignment: Equatable, Sendable {
-    package var id: UniqueID
-    package var nodeID: UniqueID
-    package var allocModifyIndex: UInt64
-    package var isToRun: Bool
-    package var jobType: JobType
-    package var group: TaskGroup
-    /// Whether a deployment waits to hear how it does.
-    package var isInDeployment: Bool
-
-    package init(
-        id: UniqueID, nodeID: UniqueID, allocModifyIndex: UInt64, isToRun: Bool,
-        jobType: JobType, group: TaskGroup, isInDeployment: Bool = false
-    ) {
-        self.id = id
-        self.nodeID = nodeID
-        self.allocModifyIndex = allocModifyIndex
-        self.isToRun = isToRun
-        self.jobType = jobType
-        self.group = group
-        self.isInDeployment = isInDeployment
-    }
-
-    package static let limits = JSONLimits(depthMax: 64, bytesMax: 16 << 20, valuesMax: 1 << 20)
-
-    /// Reads the answer to a pull.
-    ///
-    /// - Throws: when it is none.
-    package static func parse(_ body: [UInt8]) throws(APIError) -> [Assignment] {
-        let fields = try BodyFields(
-            try ConfigurationKind.allocations.parse(body: body, limits: limits), of: .allocations)
-        var assignments: [Assignment] = []
-        for allocation in try fields.objects("Allocs", max: NodeAgentBounds.allocationsMax) {
-            assignments.append(try Assignment(allocation))
-        }
-        return assignments
-    }
-
-    private init(_ fields: BodyFields) throws(APIError) {
-        guard let id = try fields.uniqueID("ID") else { throw fields.refusal("ID", "is missing") }
-        guard let nodeID = try fields.uniqueID("NodeID") else {
-            throw fields.refusal("NodeID", "is missing")
-        }
-        let job = try Job.decode(try fields.object("Job")).job
-        let name = try fields.string("TaskGroup", default: "")
-        guard let group = job.groups.first(where: { $0.name == name }) else {
-            throw fields.refusal("TaskGroup", "is none of its job")
-        }
-        self.init(
-            id: id, nodeID: nodeID,
-            allocModifyIndex: try fields.uint64("AllocModifyIndex", default: 0),
-            isToRun: try fields.string("DesiredStatus", default: "run") == "run",
-            jobType: job.type, group: group,
-            isInDeployment: try fields.uniqueID("DeploymentID") != nil)
     }
 }

@@ -3,8 +3,10 @@ package import MartletJSON
 
 /// What nodes send, apart from one node's registration and what they tell of allocations.
 package enum NodeAgentBounds {
-    /// Of nodes, and of ids, in one request.
+    /// Of nodes in one request that changes something.
     package static let nodesMax = 8192
+    /// Of nodes that one question is about.
+    package static let watchedMax = 16_384
     package static let allocationsMax = 8192
     package static let eventsMax = NodeEvent.keptMax
     /// Of a body that names many.
@@ -60,10 +62,12 @@ package struct NodeHeartbeatRequest: Equatable, Sendable {
 /// A body that names nodes or allocations.
 package struct IDListRequest: Equatable, Sendable {
     package var ids: [UniqueID]
+    /// Of allocations: whether no more of them is asked for than a node needs.
+    package var isBrief = false
 
     /// - Throws: 400 that names the field.
     package static func parse(nodes body: [UInt8]) throws(APIError) -> IDListRequest {
-        try parse(body, .node, "NodeIDs", max: NodeAgentBounds.nodesMax)
+        try parse(body, .node, "NodeIDs", max: NodeAgentBounds.watchedMax)
     }
 
     /// - Throws: 400 that names the field.
@@ -76,7 +80,9 @@ package struct IDListRequest: Equatable, Sendable {
     ) throws(APIError) -> IDListRequest {
         let fields = try BodyFields(
             try kind.parse(body: body, limits: NodeAgentBounds.listLimits), of: kind)
-        return IDListRequest(ids: try fields.uniqueIDs(name, max: max))
+        return IDListRequest(
+            ids: try fields.uniqueIDs(name, max: max),
+            isBrief: try fields.bool("Brief", default: false))
     }
 }
 

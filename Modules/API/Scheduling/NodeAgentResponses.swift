@@ -90,6 +90,72 @@ package struct PulledAllocationsResponse: Equatable, Sendable, JSONWritable {
     }
 }
 
+/// The same with what a node needs of each, and each version of a job once: thousands of one job are
+/// hardly more than their ids.
+package struct BriefAllocationsResponse: Equatable, Sendable, JSONWritable {
+    package private(set) var allocations: [BriefAllocation] = []
+    package private(set) var jobs: [Shared<Job>] = []
+    package var index: UInt64
+    /// What it takes as JSON, but for a few bytes.
+    package private(set) var sizeBytes = 0
+    private var positions: [ObjectIdentifier: Int] = [:]
+
+    package init(index: UInt64) { self.index = index }
+
+    /// - Returns: false, and nothing has changed, where it would not fit; the first one always does.
+    package mutating func add(_ allocation: Shared<Allocation>, bytesMax: Int) -> Bool {
+        let job = allocation.value.job
+        let known = positions[ObjectIdentifier(job)]
+        let brief = BriefAllocation(allocation, jobPosition: known ?? jobs.count)
+        let size =
+            JSONWriter.encode(brief).count
+            + (known == nil ? JSONWriter.encode(job.value).count : 0)
+        guard allocations.isEmpty || sizeBytes + size <= bytesMax else { return false }
+        sizeBytes += size
+        allocations.append(brief)
+        if known == nil {
+            positions[ObjectIdentifier(job)] = jobs.count
+            jobs.append(job)
+        }
+        return true
+    }
+
+    package func write(to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.member("Allocs", allocations)
+        writer.member("Index", index)
+        writer.member("Jobs", jobs.map(\.value))
+        writer.endObject()
+    }
+}
+
+package struct BriefAllocation: Equatable, Sendable, JSONWritable {
+    package let allocation: Shared<Allocation>
+    /// Of its version of its job, among those of the answer.
+    package let jobPosition: Int
+
+    init(_ allocation: Shared<Allocation>, jobPosition: Int) {
+        self.allocation = allocation
+        self.jobPosition = jobPosition
+    }
+
+    package func write(to writer: inout JSONWriter) {
+        let allocation = allocation.value
+        writer.beginObject()
+        writer.member("AllocModifyIndex", allocation.allocModifyIndex)
+        writer.member("AllocatedResources", allocation.resources.value)
+        writer.member("ClientStatus", allocation.clientStatus.rawValue)
+        writer.member("DeploymentID", allocation.deploymentID)
+        writer.member("DesiredStatus", allocation.desiredStatus.rawValue)
+        writer.member("ID", allocation.id)
+        writer.member("JobPosition", jobPosition)
+        writer.member("Name", allocation.name)
+        writer.member("NodeID", allocation.nodeID)
+        writer.member("TaskGroup", allocation.group)
+        writer.endObject()
+    }
+}
+
 /// The index at which something was written.
 package struct WriteIndexResponse: Equatable, Sendable, JSONWritable {
     package var index: UInt64

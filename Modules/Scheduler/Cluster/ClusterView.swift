@@ -75,9 +75,10 @@ extension ClusterView {
         let capacity = Capacity(usableOf: node)
         let kind = kind(of: shared)
         if kindOf[index] != kind || capacities[index] != capacity { isLayoutStale = true }
+        // Taken before the other is given up: they may be one, and this node its only one.
+        kinds[Int(kind)].count += 1
         release(kind: kindOf[index])
         kindOf[index] = kind
-        kinds[Int(kind)].count += 1
         capacitySum += capacity - capacities[index]
         capacities[index] = capacity
         nodes[index] = shared

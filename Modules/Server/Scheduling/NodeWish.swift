@@ -15,7 +15,7 @@ enum NodeWish {
     case heartbeat([UniqueID], NodeStatus)
     /// What is newer than the index; all of it with 0.
     case watch([UniqueID], after: UInt64)
-    case pull([UniqueID])
+    case pull([UniqueID], isBrief: Bool)
     /// With the node that they all must be of, if there is one.
     case update([AllocationUpdate], node: UniqueID?)
     case addEvents(UniqueID, [NodeEvent])
@@ -39,7 +39,8 @@ extension Server {
                 try IDListRequest.parse(nodes: call.request.body).ids,
                 after: try call.watchIndex())
         case .pullAllocations:
-            return .pull(try IDListRequest.parse(allocations: call.request.body).ids)
+            let request = try IDListRequest.parse(allocations: call.request.body)
+            return .pull(request.ids, isBrief: request.isBrief)
         case .updateAllocations:
             return .update(try AllocationUpdate.parse(body: call.request.body), node: nil)
         default:

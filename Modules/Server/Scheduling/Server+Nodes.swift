@@ -45,10 +45,11 @@ extension Server {
             let shown = tables.allocations(ofNodes: ids, after: index)
             return encode(
                 NodeAllocationsResponse(shown, index: fresh.index), call, freshness: fresh)
-        case .pull(let ids):
-            let shown = try pulled(ids, call, tables)
-            return encode(
-                PulledAllocationsResponse(shown, index: fresh.index), call, freshness: fresh)
+        case .pull(let ids, let isBrief):
+            let known = try proven(ids, call, tables)
+            return isBrief
+                ? encode(Self.brief(known, fresh.index), call, freshness: fresh)
+                : encode(Self.whole(known, fresh.index), call, freshness: fresh)
         case .setEligibility, .drain, .evaluate, .purge, .register, .heartbeat, .update,
             .addEvents:
             preconditionFailure("\(call.endpoint) is no read")
@@ -91,22 +92,45 @@ extension Server {
         try proof.check(ids, in: tables)
     }
 
-    /// Those that are there, as long as they fit one answer: who misses some asks for them again.
-    private func pulled(
+    /// Those of the allocations that are there.
+    ///
+    /// - Throws: ``APIError`` 403 for one that is not of the caller's nodes.
+    private func proven(
         _ ids: [UniqueID], _ call: Call, _ tables: SchedulerTables
     ) throws(APIError) -> [Shared<Allocation>] {
         var proof = NodeProof(call.caller.credential, crypto: environment.crypto)
-        var shown: [Shared<Allocation>] = []
-        var left = Self.pulledBytesMax
+        var known: [Shared<Allocation>] = []
         for id in ids {
             guard let allocation = tables.allocation(id) else { continue }
             guard let node = tables.node(allocation.value.nodeID)?.value else { continue }
             try proof.check(node)
-            left -= JSONWriter.encode(allocation.value).count
-            guard left >= 0 || shown.isEmpty else { break }
-            shown.append(allocation)
+            known.append(allocation)
         }
-        return shown
+        return known
+    }
+
+    // As many as fit one answer: who misses some asks for them again.
+
+    private static func whole(
+        _ known: [Shared<Allocation>], _ index: UInt64
+    ) -> PulledAllocationsResponse {
+        var left = pulledBytesMax
+        let fitting = known.prefix { allocation in
+            let isFirst = left == pulledBytesMax
+            left -= JSONWriter.encode(allocation.value).count
+            return left >= 0 || isFirst
+        }
+        return PulledAllocationsResponse(Array(fitting), index: index)
+    }
+
+    private static func brief(
+        _ known: [Shared<Allocation>], _ index: UInt64
+    ) -> BriefAllocationsResponse {
+        var response = BriefAllocationsResponse(index: index)
+        for allocation in known {
+            guard response.add(allocation, bytesMax: pulledBytesMax) else { break }
+        }
+        return response
     }
 
     private static var pulledBytesMax: Int { 4 << 20 }

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+package import MartletAPI
+
+/// What runs on the nodes of one process, and what is to be told of it.
+///
+/// An allocation is known from its assignment until the servers list it no more, so that none
+/// begins twice.
+package protocol Fleet {
+    /// How many allocations have not ended.
+    var count: Int { get }
+
+    /// When something happens next, by itself; nil for never.
+    var nextEventAt: Duration? { get }
+
+    var hasUpdates: Bool { get }
+
+    /// Takes in what there is to look after.
+    ///
+    /// - Parameter isComplete: whether there is nothing else: what is missing is forgotten.
+    /// - Returns: those of which more is known there than here: they have to be pulled.
+    mutating func listed(
+        _ indexes: NodeAllocationIndexes, isComplete: Bool, at instant: NodeInstant
+    ) -> [UniqueID]
+
+    /// Begins what is new, and stops what is to run no more.
+    mutating func assign(_ assignments: [Assignment], at instant: NodeInstant)
+
+    /// Lets everything happen that is due.
+    mutating func advance(to instant: NodeInstant)
+
+    /// At most so many of what is to be told, which counts as told from here on.
+    mutating func takeUpdates(max count: Int) -> [AllocationUpdate]
+
+    /// They were told.
+    mutating func told(_ updates: [AllocationUpdate])
+
+    /// Nobody heard them: they are told again.
+    mutating func putBack(_ updates: [AllocationUpdate])
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+import MartletAPI
+import MartletClient
+import MartletTransport
+
+// What there is to run, and what has become of it.
+
+extension NodeAgent {
+    private static var waitSeconds: Int { 60 }
+    private static var updatesMax: Int { 500 }
+    private static var pullMax: Int { 256 }
+    private static var updatePause: Duration { .milliseconds(50) }
+
+    /// Between two questions for news: what comes meanwhile is one answer. A question names each
+    /// node, so that it costs the more the more there are.
+    private var watchPause: Duration { .milliseconds(100 + ids.count / 50) }
+
+    /// Of one node all that it has is asked for each time, of many what has changed.
+    func watch() {
+        let isOne = ids.count == 1
+        let isComplete = isOne || watchedIndex == 0
+        let place = isOne ? "node/\(ids[0])" : "nodes"
+        let path =
+            "/v1/martlet/\(place)/allocations?wait=\(Self.waitSeconds)s&index=\(watchedIndex)"
+        ask(
+            .watch, isOne ? .get : .post, path, isOne ? nil : NodeAgentBody.nodes(ids),
+            timeout: .seconds(2 * Self.waitSeconds)
+        ) { agent, answer, status in
+            if status == 404 { agent.beatSoon() }
+            guard let answer,
+                let told = agent.read({ () throws(APIError) in
+                    try NodeAllocationIndexes(parsing: answer)
+                })
+            else { return agent.after(Self.retryDelay, .watch) { $0.watch() } }
+            agent.heard(told, isComplete: isComplete)
+            agent.after(agent.watchPause, .watch) { $0.watch() }
+        }
+    }
+
+    private func heard(_ told: NodeAllocationIndexes, isComplete: Bool) {
+        // Of a cluster that has begun anew, everything is asked for.
+        watchedIndex = told.index < watchedIndex ? 0 : told.index
+        let wanted = fleet.listed(told, isComplete: isComplete, at: instant)
+        let waiting = Set(toPull)
+        toPull += wanted.filter { !waiting.contains($0) }
+        fleetChanged()
+        pull()
+    }
+
+    private func pull() {
+        guard !isPulling, !toPull.isEmpty else { return }
+        isPulling = true
+        let wanted = Array(toPull.prefix(Self.pullMax))
+        ask(
+            .pull, .post, "/v1/martlet/allocations/pull", NodeAgentBody.allocations(wanted),
+            timeout: Self.requestTimeout
+        ) { agent, answer, _ in
+            agent.isPulling = false
+            guard let answer,
+                let pulled = agent.read({ () throws(APIError) in try Assignment.parse(answer) })
+            else { return agent.after(Self.retryDelay, .pull) { $0.pull() } }
+            agent.took(pulled, of: wanted)
+        }
+    }
+
+    private func took(_ pulled: [Assignment], of wanted: [UniqueID]) {
+        // Those behind the last that came did not fit; those before it are gone.
+        let last = pulled.last.flatMap { last in wanted.lastIndex(of: last.id) }
+        toPull.removeFirst(min(toPull.count, last.map { $0 + 1 } ?? wanted.count))
+        fleet.assign(pulled, at: instant)
+        fleetChanged()
+        pull()
+    }
+
+    /// Something has happened there.
+    package func fleetChanged() {
+        if let next = fleet.nextEventAt {
+            after(max(.zero, next - loop.now), .timetable) { agent in
+                agent.fleet.advance(to: agent.instant)
+                agent.fleetChanged()
+            }
+        }
+        guard fleet.hasUpdates, !isTelling, isServing else { return }
+        isTelling = true
+        after(Self.updatePause, .tell) { agent in
+            agent.isTelling = false
+            agent.tell()
+        }
+    }
+
+    private func tell() {
+        guard !isTelling else { return }
+        let (updates, rest) = UpdateBatch.cut(fleet.takeUpdates(max: Self.updatesMax))
+        guard !updates.isEmpty else { return }
+        fleet.putBack(rest)
+        isTelling = true
+        ask(
+            .tell, .put, "/v1/martlet/allocations", NodeAgentBody.updates(updates),
+            timeout: Self.requestTimeout
+        ) { agent, answer, _ in
+            agent.isTelling = false
+            guard answer != nil else {
+                agent.fleet.putBack(updates)
+                return agent.after(Self.retryDelay, .tell) { $0.tell() }
+            }
+            agent.fleet.told(updates)
+            agent.tell()
+        }
+    }
+}
