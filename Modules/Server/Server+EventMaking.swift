@@ -12,18 +12,9 @@ import MartletState
 extension Server {
     // MARK: Of the log
 
-    /// Chunks of a restore are large, and tell nobody anything: they are not read again.
-    private static let restoreChunkKind: UInt8 = 8
-
-    func replica(applied command: [UInt8], result: CommandResult, at index: LogIndex) {
-        guard case .applied = result, command.count > 1, command[1] != Self.restoreChunkKind else {
-            return
-        }
-        do throws(StateError) {
-            tell(of: try Command(decoding: command), at: index.number)
-        } catch {
-            preconditionFailure("a command that was applied cannot be read: \(error)")
-        }
+    func replica(applied command: Command, result: CommandResult, at index: LogIndex) {
+        guard case .applied = result else { return }
+        tell(of: command, at: index.number)
     }
 
     func replica(applied configuration: Configuration, at index: LogIndex) {
