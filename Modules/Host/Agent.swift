@@ -313,7 +313,7 @@ package enum Agent {
         options.advertisedPeerAddress = configuration.advertisedAddress(of: .rpc)
         options.advertisedGossipAddress = configuration.advertisedAddress(of: .serf)
         options.bootstrapExpect = configuration.server.bootstrapExpect
-        options.schedulerWorkers = 2
+        options.scheduling = configuration.server.scheduling
         options.isNonVoter = configuration.server.isNonVoting
         options.redundancyZone = nonEmpty(configuration.server.redundancyZone)
         options.upgradeVersion = nonEmpty(configuration.server.upgradeVersion)

@@ -72,6 +72,7 @@ package struct AgentConfiguration: Equatable, Sendable {
         package var encrypt: GossipKey?
         /// Joins again at the start although it had left.
         package var rejoinAfterLeave = false
+        package var scheduling = SchedulingOptions(workers: 2)
     }
 
     /// The autopilot configuration that the first leader of a new cluster writes.

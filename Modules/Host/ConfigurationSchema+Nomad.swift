@@ -4,11 +4,8 @@
 extension Schema {
     static func serverElsewhere() -> [Key] {
         let silent = [
-            "protocol_version", "enabled_schedulers", "num_schedulers", "heartbeat_grace",
-            "min_heartbeat_ttl", "max_heartbeats_per_second",
-            "failover_heartbeat_ttl", "node_gc_threshold", "job_gc_interval", "job_gc_threshold",
-            "eval_gc_threshold", "batch_eval_gc_threshold", "deployment_gc_threshold",
-            "csi_volume_claim_gc_interval", "csi_volume_claim_gc_threshold",
+            "protocol_version", "enabled_schedulers", "csi_volume_claim_gc_interval",
+            "csi_volume_claim_gc_threshold",
             "csi_plugin_gc_threshold", "acl_token_gc_threshold", "root_key_gc_interval",
             "root_key_gc_threshold", "root_key_rotation_threshold", "job_default_priority",
             "job_max_priority", "job_max_source_size", "job_max_count", "job_tracked_versions",

@@ -75,7 +75,7 @@ enum Schema {
             Key("upgrade_version", .text(\.server.upgradeVersion, Rule.optionalVersion)),
             Key("encrypt", .gossipKey(\.server.encrypt)),
             Key("rejoin_after_leave", .bool(\.server.rejoinAfterLeave)),
-        ] + oldPlacesOfJoin() + serverElsewhere()
+        ] + scheduling() + oldPlacesOfJoin() + serverElsewhere()
     }
 
     private static func join() -> [Key] {

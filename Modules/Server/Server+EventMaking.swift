@@ -13,22 +13,9 @@ import MartletState
 extension Server {
     // MARK: Of the log
 
-    /// Chunks of a restore are large, and tell nobody anything: they are not read again.
-    private static let restoreChunkKind: UInt8 = 8
-
-    func replica(applied command: [UInt8], result: CommandResult, at index: LogIndex) {
-        guard case .applied = result, command.count > 1, command[1] != Self.restoreChunkKind else {
-            return
-        }
-        // Read from the tables: there are many, and a plan is long.
-        if let type = SchedulerCommand.eventType(of: command) {
-            return tellChanges(type, at: index.number)
-        }
-        do throws(StateError) {
-            tell(of: try Command(decoding: command), at: index.number)
-        } catch {
-            preconditionFailure("a command that was applied cannot be read: \(error)")
-        }
+    func replica(applied command: Command, result: CommandResult, at index: LogIndex) {
+        guard case .applied = result else { return }
+        tell(of: command, at: index.number)
     }
 
     func replica(applied configuration: Configuration, at index: LogIndex) {
@@ -77,8 +64,8 @@ extension Server {
                 .snapshot, "SnapshotRestored", "", at: index,
                 FieldsPayload(name: "Snapshot", fields: [("Index", .number(index))]))
         case .acl(let command, _): tell(of: command, in: state, at: index)
-        case .putServer, .removeServer, .restoreBegin, .restoreChunk, .setUpgradeBaseline,
-            .scheduling:
+        case .scheduling(let command): tellChanges(command.eventType, at: index)
+        case .putServer, .removeServer, .restoreBegin, .restoreChunk, .setUpgradeBaseline:
             break  // Told by the configuration and by the history, or of no interest alone.
         }
     }

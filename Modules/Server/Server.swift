@@ -26,6 +26,7 @@ final class Server {
     private(set) var replica: Replica
     private(set) lazy var steward = Steward(server: self)
     private(set) lazy var dispatcher = Dispatcher(server: self)
+    var logClock = LogClock()
     private(set) var metadata: ServerMetadata
     var front: HTTPFront?
     let audit: AuditLog?
@@ -251,6 +252,7 @@ extension Server: ReplicaDelegate {
     }
 
     func replicaApplied(through index: LogIndex) {
+        logClock.note(index.number, at: loop.now)
         steward.applied()
         dispatcher.applied()
         queries.stateChanged()

@@ -75,8 +75,7 @@ package struct ServerOptions: Sendable {
     /// How long a connection may go on without saying who it is.
     package var greetingTimeout: Duration
 
-    /// Threads on which this server, while it leads, looks at evaluations: from 1 to 64.
-    package var schedulerWorkers: Int
+    package var scheduling: SchedulingOptions
 
     /// What the first leader writes as the cluster's autopilot configuration.
     package var autopilot: AutopilotConfiguration
@@ -119,7 +118,7 @@ package struct ServerOptions: Sendable {
         self.logWatch = nil
         self.peerConnectionsPerAddressMax = 100
         self.greetingTimeout = .seconds(5)
-        self.schedulerWorkers = 1
+        self.scheduling = SchedulingOptions()
         self.autopilot = AutopilotConfiguration()
     }
 

@@ -87,11 +87,21 @@ package struct State: Equatable, Sendable {
     ///
     /// - Precondition: `index` is beyond `lastAppliedIndex`.
     package mutating func apply(_ command: [UInt8], at index: UInt64) -> CommandResult {
+        applyReading(command, at: index).result
+    }
+
+    /// The same, with what the bytes said; nil for those that say nothing.
+    package mutating func applyReading(
+        _ command: [UInt8], at index: UInt64
+    ) -> (command: Command?, result: CommandResult) {
         advance(to: index)
+        var read: Command?
         do throws(StateError) {
-            return try apply(try Command(decoding: command), at: index)
+            let command = try Command(decoding: command)
+            read = command
+            return (read, try apply(command, at: index))
         } catch {
-            return .refused(error.description)
+            return (read, .refused(error.description))
         }
     }
 

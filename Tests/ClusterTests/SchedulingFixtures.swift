@@ -72,10 +72,17 @@ extension SchedulerTables {
 
 extension SimulatedCluster {
     /// Three servers with a leader, and these nodes.
-    static func scheduling(seed: UInt64, nodes: Int, workers: Int = 1) -> SimulatedCluster? {
-        let cluster = SimulatedCluster(seed: seed, count: 3) { $0.schedulerWorkers = workers }
+    static func scheduling(
+        seed: UInt64, nodes: Int, workers: Int = 1,
+        configure: (inout ServerOptions) -> Void = { _ in }
+    ) -> SimulatedCluster? {
+        let cluster = SimulatedCluster(seed: seed, count: 3) { options in
+            options.scheduling.workers = workers
+            configure(&options)
+        }
         cluster.startAll()
         guard cluster.settle() != nil else { return nil }
+        if nodes == 0 { return cluster }
         let all = (0..<nodes).map { readyNode($0 + 1) }
         guard case .applied? = cluster.scheduleSurely(.registerNodes(all, evaluations: [])) else {
             return nil

@@ -29,6 +29,8 @@ struct Arguments {
     /// Likewise.
     var clients: Int?
     var load = TrialLoad.sparse
+    /// Jobs and nodes too.
+    var hasJobs = false
     /// How long faults go on beginning, in simulated seconds.
     var seconds = 25
     var jobs = 1
@@ -54,6 +56,7 @@ struct Arguments {
           --servers N   servers that found the cluster, 1 to 7 (3, 5 or 7, by the seed)
           --clients N   clients that ask, 1 to 64 (by the seed and the load)
           --load NAME   sparse (default): 2 or 3 clients; dense: 3 to 8, which ask more often
+          --jobs-load   jobs are scheduled too, on nodes that fall silent and come back
           --seconds N   how long faults go on beginning, in simulated time (25)
           --jobs N      processes that share the work (1)
           --plant NAME… plant these defects, or all, in a copy of the sources (Tools/plant), and say
@@ -87,6 +90,7 @@ struct Arguments {
                 throw Problem(text: "--load needs sparse or dense, not '\(name)'", status: 2)
             }
             load = known
+        case "--jobs-load": hasJobs = true
         case "--seconds": seconds = Int(try Self.number(word, &rest, 1...1_000_000))
         case "--jobs": jobs = Int(try Self.number(word, &rest, 1...1_024))
         case "--only": only = try Self.list(word, &rest)

@@ -55,7 +55,7 @@ final class Campaign {
     private var common: [String] {
         (arguments.servers.map { ["--servers", "\($0)"] } ?? [])
             + (arguments.clients.map { ["--clients", "\($0)"] } ?? [])
-            + ["--load", arguments.load.rawValue]
+            + ["--load", arguments.load.rawValue] + (arguments.hasJobs ? ["--jobs-load"] : [])
             + ["--seconds", "\(arguments.seconds)"]
     }
 

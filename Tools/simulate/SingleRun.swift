@@ -7,6 +7,7 @@ extension Arguments {
         settings.servers = servers
         settings.clients = clients
         settings.load = load
+        settings.hasJobs = hasJobs
         settings.faultsLast = .seconds(seconds)
         settings.only = only
         settings.isTraced = isTraced

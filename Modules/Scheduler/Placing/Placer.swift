@@ -146,11 +146,13 @@ package final class Placer {
         while first < requests.count {
             var end = first + 1
             while end < requests.count, requests[end].group == requests[first].group { end += 1 }
-            if options.search == .sampled {
-                let sampled = SampledSearch(self, compiled(requests[first].group))
+            let group = compiled(requests[first].group)
+            let isBounded = configuration.nodeLimitForFeasibilityChecks > 0 && group.looksFurther
+            if options.search == .sampled || isBounded {
+                let sampled = SampledSearch(self, group)
                 for request in requests[first..<end] { outcomes.append(sampled.place(request)) }
             } else {
-                let sweep = GroupSweep(self, compiled(requests[first].group))
+                let sweep = GroupSweep(self, group)
                 for request in requests[first..<end] { outcomes.append(sweep.place(request)) }
                 sweep.end()
             }

@@ -51,53 +51,57 @@ package struct CandidateLimit: Sendable {
     }
 }
 
-/// Places single instances on the best of a seeded sample, for comparison with Nomad in tests. It never
-/// evicts.
+/// Places single instances on the best of a seeded sample: where the operator bounds how many nodes a job
+/// with spreads or affinities is tried on, and for comparison with Nomad in tests. What finds no place so
+/// is looked for everywhere, with evictions if they are allowed.
 struct SampledSearch {
     private let placer: Placer
     private let compiled: CompiledGroup
+    /// Slots of the nodes that the group may ask, in the order of the view.
+    private let ready: [Int32]
+    private let limit: Int
 
     init(_ placer: Placer, _ compiled: CompiledGroup) {
         self.placer = placer
         self.compiled = compiled
+        let view = placer.view
+        ready = view.layout.slots.filter { slot in
+            view.isReady[Int(slot)]
+                && compiled.set.lane(at: view.layout.positions[Int(slot)], view.layout)
+                    != FeasibleSet.outOfScope
+        }
+        limit = CandidateLimit.limit(
+            type: placer.job.type, nodes: ready.count, groupCount: compiled.group.count,
+            looksFurther: compiled.looksFurther,
+            configured: placer.configuration.nodeLimitForFeasibilityChecks)
     }
 
     func place(_ request: PlacementRequest) -> PlacementOutcome {
         let sweep = GroupSweep(placer, compiled)
         defer { sweep.end() }
-        let view = placer.view
-        let ready = view.layout.slots.filter { view.isReady[Int($0)] && isInScope($0, sweep) }
-        var limit = CandidateLimit(
-            limit: CandidateLimit.limit(
-                type: placer.job.type, nodes: ready.count, groupCount: compiled.group.count,
-                looksFurther: !compiled.spreads.isEmpty || compiled.set.affinityWeights > 0,
-                configured: placer.configuration.nodeLimitForFeasibilityChecks))
-        let order = shuffled(ready, salt: UInt64(request.index))
+        guard request.preferredNode == nil else { return sweep.place(request) }
+        var limit = CandidateLimit(limit: limit)
+        var sequence = SeededSequence(seed: Mix.combine(placer.seed, UInt64(request.index)))
+        // Drawn as far as it is looked at: who takes five of ten thousand does not shuffle all of them.
+        var order = ready
         var isOpen = true
-        for slot in order where isOpen {
-            if let choice = sweep.choice(of: slot) {
-                isOpen = limit.offer(Int(slot), score: choice.score)
+        var drawn = 0
+        while isOpen, drawn < order.count {
+            order.swapAt(drawn, drawn + sequence.next(below: order.count - drawn))
+            if let choice = sweep.choice(of: order[drawn]) {
+                isOpen = limit.offer(Int(order[drawn]), score: choice.score)
             }
+            drawn += 1
         }
         if isOpen { limit.finish() }
-        guard let best = limit.best else { return .failed(sweep.failureMetric()) }
+        guard let best = limit.best else { return sweep.place(request) }
         var preferring = request
-        preferring.preferredNode = view.nodes[best.index]?.value.id
+        preferring.preferredNode = placer.view.nodes[best.index]?.value.id
         return sweep.place(preferring)
     }
+}
 
-    private func isInScope(_ slot: Int32, _ sweep: GroupSweep) -> Bool {
-        let view = placer.view
-        return sweep.set.lane(at: view.layout.positions[Int(slot)], view.layout)
-            != FeasibleSet.outOfScope
-    }
-
-    private func shuffled(_ slots: [Int32], salt: UInt64) -> [Int32] {
-        var sequence = SeededSequence(seed: Mix.combine(placer.seed, salt))
-        var result = slots
-        for index in stride(from: result.count - 1, to: 0, by: -1) {
-            result.swapAt(index, sequence.next(below: index + 1))
-        }
-        return result
-    }
+extension CompiledGroup {
+    /// Whether its instances have wishes, for which Nomad compares more nodes than otherwise.
+    var looksFurther: Bool { !spreads.isEmpty || set.affinityWeights > 0 }
 }

@@ -71,15 +71,18 @@ final class Dispatcher {
     var nextFlight: UInt64 = 0
     /// It counts on what is not done: made anew before the next check.
     var isLedgerStale = false
+    /// Plans wait for the end of a restore.
+    var isHeldByRestore = false
     var outbox = Outbox()
 
     var nodes: [UniqueID: NodeMemory] = [:]
-    var heartbeats = Heartbeats()
+    var heartbeats: Heartbeats
     /// Nodes that are to be written as down.
     var missed: [UniqueID] = []
     var deployments = DeploymentWatcher()
     var dirtyDeployments: Set<UniqueID> = []
     var drains = DrainWatch()
+    var garbage = GarbageRounds()
     /// After something could not be written: when to try it again.
     var retryAt: Duration?
 
@@ -93,6 +96,7 @@ final class Dispatcher {
         loop = server.loop
         logger = server.logger
         entryBytesMax = server.options.raftLimits.entryBytesMax
+        heartbeats = Heartbeats(rule: server.options.scheduling.heartbeatRule)
     }
 
     var replica: Replica { server.replica }
@@ -109,7 +113,10 @@ final class Dispatcher {
 
     /// After entries were applied, in their order.
     func applied() {
-        if isOn { return follow() }
+        if isOn {
+            if isHeldByRestore, replica.state.restoreIndex == nil { schedule() }
+            return follow()
+        }
         guard replica.hasAppliedOwnTerm else { return }
         guard tables.isKnown else {
             beganEmpty = true
@@ -140,8 +147,9 @@ final class Dispatcher {
         isOn = true
         timer = loop.makeTimer { [weak self] in self?.schedule() }
         if workers.isEmpty {
-            let count = max(1, min(server.options.schedulerWorkers, Worker.countMax))
-            workers = (1...count).map { Worker(loop.makeLane(named: "scheduler-\($0)")) }
+            workers = (1...server.options.scheduling.workerCount).map {
+                Worker(loop.makeLane(named: "scheduler-\($0)"))
+            }
         }
         readAll()
         if !beganEmpty {
@@ -182,12 +190,13 @@ final class Dispatcher {
         outbox = Outbox()
         ledger = ClusterLedger()
         nodes = [:]
-        heartbeats = Heartbeats()
+        heartbeats = Heartbeats(rule: heartbeats.rule)
         missed = []
         deployments = DeploymentWatcher()
         dirtyDeployments = []
         drains = DrainWatch()
         retryAt = nil
+        endGarbage()
     }
 
     /// The operator may pause the broker: then nothing is handed out, and what is in hand is given up.
@@ -225,6 +234,7 @@ final class Dispatcher {
         refill()
         missed += heartbeats.advance(to: now)
         watch()
+        collectGarbage()
         takeNeedless()
         checkPlans()
         deliver()
@@ -244,6 +254,7 @@ final class Dispatcher {
         let wall = [deployments.nextEventAt, drains.nextEventAt].compactMap(\.self).min()
         let instants = [
             broker.nextEventAt, blocked.nextEventAt, heartbeats.nextEventAt, retryAt,
+            garbage.nextAt,
             wall.map { loop.now + Self.wait(until: $0, from: unixNanoseconds) },
         ]
         guard let next = instants.compactMap(\.self).min() else {
@@ -308,7 +319,7 @@ final class Dispatcher {
         }
     }
 
-    private func leads(since root: UInt64) -> Bool {
+    func leads(since root: UInt64) -> Bool {
         isOn && ids.seed == root && replica.outlook.status.role == .leader
     }
 
@@ -322,8 +333,6 @@ final class Dispatcher {
 
 /// A lane that looks at evaluations, one at a time.
 final class Worker {
-    static let countMax = 64
-
     let lane: any Lane
     let scheduler = SchedulerLane()
     var isBusy = false

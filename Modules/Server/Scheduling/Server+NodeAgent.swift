@@ -103,7 +103,7 @@ extension Server {
 
     /// For as long as nobody watches over heartbeats.
     private var heartbeatTTL: Duration {
-        HeartbeatRule().timeToLive(
+        options.scheduling.heartbeatRule.timeToLive(
             nodes: replica.state.scheduling.nodeCount, random: loop.makeSeed())
     }
 

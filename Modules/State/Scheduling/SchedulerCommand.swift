@@ -25,6 +25,7 @@ package import MartletAPI
 /// |      |                         | version; evaluations                                       |
 /// | 40   | collect                 | ids of evaluations, allocations and deployments; jobs,     |
 /// |      |                         | each key and 8: ModifyIndex                                |
+/// | 41   | collectNodes            | each 16: id, 8: ModifyIndex                                |
 ///
 /// Each carries out the whole of it or, where it is refused, nothing. The evaluations that follow from
 /// a change go with it: no crash separates them.
@@ -56,6 +57,8 @@ package enum SchedulerCommand: Equatable, Sendable {
     case setDeploymentHealth(DeploymentHealthChange, evaluations: [Evaluation])
     /// Removes what has ended; what has not, or has changed since, stays.
     case collect(Garbage)
+    /// Forgets nodes that are down and have nothing to run; those that have changed since stay.
+    case collectNodes([EndedNode])
 
     /// Bound of what one command names.
     package static let batchMax = 65_536
@@ -123,8 +126,20 @@ package struct Garbage: Equatable, Sendable {
     }
 }
 
+/// A node that nobody has heard of for long.
+package struct EndedNode: Equatable, Sendable {
+    package var id: UniqueID
+    /// As it was seen.
+    package var modifyIndex: UInt64
+
+    package init(id: UniqueID, modifyIndex: UInt64) {
+        self.id = id
+        self.modifyIndex = modifyIndex
+    }
+}
+
 extension SchedulerCommand {
-    static let kinds: ClosedRange<UInt8> = 23...40
+    static let kinds: ClosedRange<UInt8> = 23...41
 
     var kind: UInt8 {
         switch self {
@@ -146,6 +161,7 @@ extension SchedulerCommand {
         case .promoteDeployment: 38
         case .setDeploymentHealth: 39
         case .collect: 40
+        case .collectNodes: 41
         }
     }
 }

@@ -67,6 +67,11 @@ extension ByteWriter {
             write(change)
             write(evaluations)
         case .collect(let garbage): write(garbage)
+        case .collectNodes(let nodes):
+            write(list: nodes) {
+                $0.write(id: $1.id)
+                $0.write($1.modifyIndex)
+            }
         }
     }
 
@@ -190,7 +195,12 @@ extension StateReader {
                     try reader.texts(max: SchedulingBounds.groupsMax)
                 }, evaluations: try evaluations())
         case 39: .setDeploymentHealth(try healthChange(), evaluations: try evaluations())
-        default: .collect(try garbage())
+        case 40: .collect(try garbage())
+        default:
+            .collectNodes(
+                try many { (reader) throws(StateError) in
+                    EndedNode(id: try reader.id(), modifyIndex: try reader.uint64())
+                })
         }
     }
 

@@ -91,6 +91,7 @@ extension SchedulerTables {
             }
             try add(evaluations, at: index)
         case .collect(let garbage): collect(garbage, at: index)
+        case .collectNodes(let nodes): collect(nodes, at: index)
         default: preconditionFailure("carried out before: kind \(command.kind)")
         }
     }

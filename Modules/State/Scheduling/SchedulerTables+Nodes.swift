@@ -151,6 +151,18 @@ extension SchedulerTables {
         }
     }
 
+    mutating func collect(_ nodes: [EndedNode], at index: UInt64) {
+        for ended in nodes {
+            guard let node = nodeTable[ended.id]?.value, node.modifyIndex == ended.modifyIndex,
+                node.status == .down,
+                allocations(ofNode: ended.id).allSatisfy(\.value.isClientTerminal)
+            else { continue }
+            nodeTable.remove(ended.id)
+            nodeIndex = index
+            feed.note(.node(ended.id), at: index)
+        }
+    }
+
     private func checkNodes(_ ids: [UniqueID]) throws(SchedulerRefusal) {
         for id in ids where nodeTable[id] == nil { throw .unknownNode(id) }
     }

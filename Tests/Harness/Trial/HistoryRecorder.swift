@@ -23,22 +23,13 @@ final class HistoryRecorder {
             }
         }
 
-        /// What every write says besides, since a field that is left out takes its default: Autopilot
-        /// takes nobody out, for a damaged disk is to be repaired by those who are there, and does not
-        /// wait for long before it gives a vote.
-        var constants: String {
-            switch self {
-            case .autopilot:
-                ",\"CleanupDeadServers\":false,\"ServerStabilizationTime\":\"1s\""
-            case .scheduler: ""
-            }
-        }
-
         /// What a cluster begins with.
         var initialValue: UInt64 { self == .autopilot ? 250 : 0 }
     }
 
     var tell: ((() -> String) -> Void)?
+    /// What every write of the scheduler's register says besides.
+    var schedulerConstants = ""
     var hasAnsweredLast = false
     private(set) var operationCount = 0
     private var clock: UInt64 = 0
@@ -47,12 +38,22 @@ final class HistoryRecorder {
     private var staleReads: [[StaleReads.Read]] = [[], []]
     /// Under way: when they began, and what they bring back, by register.
     private var restores: [Int: (beganAt: UInt64, values: [UInt64])] = [:]
-    private var restoreCount = 0
+    private(set) var restoreCount = 0
     private var nextValue: UInt64 = 1_000
     /// What may be there without a write of this history, by register.
     private var initialValues = Register.allCases.map { Set([$0.initialValue]) }
     /// What is answered now was answered in another life: writes may have happened.
     private var isClosed = false
+
+    /// What every write says besides, since a field that is left out takes its default: Autopilot takes
+    /// nobody out, for a damaged disk is to be repaired by those who are there, and does not wait for
+    /// long before it gives a vote.
+    func constants(of register: Register) -> String {
+        switch register {
+        case .autopilot: ",\"CleanupDeadServers\":false,\"ServerStabilizationTime\":\"1s\""
+        case .scheduler: schedulerConstants
+        }
+    }
 
     /// The history of what follows a recovery with a log to `kept`: of what was known before, that is
     /// still there, and any write of the first life may be there as well. This one is closed.
@@ -60,6 +61,7 @@ final class HistoryRecorder {
         isClosed = true
         let next = HistoryRecorder()
         next.tell = tell
+        next.schedulerConstants = schedulerConstants
         next.operationCount = operationCount
         next.nextValue = nextValue
         for register in Register.allCases {

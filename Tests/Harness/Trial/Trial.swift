@@ -3,6 +3,7 @@ import MartletClient
 import MartletRaft
 import MartletServer
 package import MartletSimulation
+import MartletState
 
 /// What one trial is; with the same settings it is the same history, to the last event.
 package struct TrialSettings: Sendable {
@@ -13,6 +14,8 @@ package struct TrialSettings: Sendable {
     /// nil to have it drawn.
     package var clients: Int?
     package var load = TrialLoad.sparse
+    /// Jobs are scheduled too, on nodes that come and go.
+    package var hasJobs = false
     /// How long faults go on beginning.
     package var faultsLast: Duration = .seconds(25)
     /// Numbers of the planned faults that happen; nil for all.
@@ -50,6 +53,8 @@ package final class Trial {
     var secondLife: SecondLife?
     var lastSaved: SavedState?
     private(set) var clients: [TrialClient] = []
+    /// nil in a trial without jobs.
+    private(set) var jobs: JobLoad?
     private var operatorHost: SimulatedHost
     var operatorClients: [APIClient] = []
     /// How often each kind of fault struck, by name.
@@ -84,6 +89,7 @@ package final class Trial {
             seed: settings.seed, count: shape.servers, spares: shape.spares
         ) { options in
             shape.configure(&options, at: position)
+            if settings.hasJobs { JobLoad.configure(&options, seed: settings.seed) }
             position += 1
         }
         world = cluster.world
@@ -98,6 +104,10 @@ package final class Trial {
                     recorder: recorder, pace: shape.pace,
                     seed: settings.seed &+ UInt64(number) &* 7_919))
         }
+        if settings.hasJobs {
+            recorder.schedulerConstants = JobLoad.constants(seed: settings.seed)
+            jobs = JobLoad(self, seed: settings.seed)
+        }
         if settings.isTraced { readAlong() }
     }
 
@@ -107,15 +117,19 @@ package final class Trial {
         }
         cluster.startAll()
         for client in clients { client.start() }
+        jobs?.start()
         for fault in plan.faults where settings.only?.contains(fault.number) ?? true {
             advance(to: fault.at)
             strike(fault)
             if isOver { break }
         }
         advance(to: Self.founding + settings.faultsLast)
-        if isOver || !shape.isLosingQuorum || !liveTwice() { endFaults() }
+        // What of the jobs is lost with a quorum, nobody promises anything about.
+        let isDoomed = shape.isLosingQuorum && jobs == nil
+        if isOver || !isDoomed || !liveTwice() { endFaults() }
         if !isOver { converge() }
         if !isOver { judge() }
+        if !isOver { jobs?.judge() }
         let report = TrialReport(self, violation: found)
         for host in world.hosts { host.crash() }
         return report
@@ -162,6 +176,12 @@ package final class Trial {
         for client in clients { client.start() }
     }
 
+    /// How often a state was restored, or was about to be.
+    var restoreCount: Int { recorder.restoreCount }
+
+    /// Nodes and jobs as a server has them; nil while it is down or paused.
+    func tables(of node: Node) -> SchedulerTables? { cluster.tables(of: node) }
+
     func fail(_ found: Violation) { violation = violation ?? found }
 
     func note(_ text: @autoclosure () -> String) {
@@ -205,6 +225,7 @@ package final class Trial {
             if world.now >= lives.lookAt {
                 lives.lookAt = world.now + Self.lookInterval
                 look()
+                jobs?.look()
             }
         }
     }
@@ -275,6 +296,7 @@ package final class Trial {
         calmNetwork()
         world.network.heal()
         for client in clients { client.finish() }
+        jobs?.finish()
         for node in nodes {
             node.host.setClockRate(1_000_000)
             node.host.laneLatency = node.host.options.laneLatency

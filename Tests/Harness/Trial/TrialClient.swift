@@ -135,7 +135,7 @@ final class TrialClient {
         let condition = isConditional && expected > 0 ? expected : nil
         let kind = Operation.Kind.write(value: value, ifVersion: condition)
         let target = register.path + (condition.map { "?cas=\($0)" } ?? "")
-        let body = Array("{\(register.field)\(value)\(register.constants)}".utf8)
+        let body = Array("{\(register.field)\(value)\(recorder.constants(of: register))}".utf8)
         send(.put, target, body: body, at: place) { [unowned self] began, result in
             guard let outcome = Answer.ofWrite(result, to: register) else { return }
             if case .written(let version) = outcome {

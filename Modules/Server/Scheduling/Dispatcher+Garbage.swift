@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+import MartletAPI
+import MartletScheduler
+import MartletState
+import MartletTransport
+
+/// The leader's rounds for what has ended: each searches a snapshot on a lane, and writes what it found, one
+/// command after the other, until nothing is found.
+struct GarbageRounds {
+    /// Told the index of the round's last write, 0 for none; nil if it came to no end.
+    typealias Told = (UInt64?) -> Void
+
+    /// When the next one begins; nil before the first turn.
+    var nextAt: Duration?
+    var isUnderWay = false
+    /// Who asked for all that has ended: served by the round that begins after that.
+    var waiting: [Told] = []
+    /// By the round that is under way.
+    var served: [Told] = []
+
+    static let waitingMax = 256
+
+    mutating func begin() {
+        isUnderWay = true
+        served = waiting
+        waiting = []
+    }
+
+    /// - Returns: who is to be told.
+    mutating func end() -> [Told] {
+        isUnderWay = false
+        defer { served = [] }
+        return served
+    }
+}
+
+extension Dispatcher {
+    /// All that has ended goes at once, whatever its age.
+    func collectAll(_ told: @escaping GarbageRounds.Told) {
+        guard isOn, garbage.waiting.count < GarbageRounds.waitingMax else { return told(0) }
+        garbage.waiting.append(told)
+        schedule()
+    }
+
+    /// Begins a round that is due.
+    func collectGarbage() {
+        if garbage.nextAt == nil { putOffGarbage() }
+        let isDue = garbage.nextAt.map { $0 <= loop.now } ?? false
+        let isAsked = !garbage.waiting.isEmpty
+        guard isDue || isAsked, !garbage.isUnderWay, let worker = workers.first else { return }
+        let bounds = isAsked ? .all : garbageBounds
+        garbage.begin()
+        putOffGarbage()
+        search(bounds, on: worker.lane, lastIndex: 0)
+    }
+
+    private func putOffGarbage() {
+        garbage.nextAt = loop.now + server.options.scheduling.garbage.interval
+    }
+
+    /// Nobody waits for a round that will not come.
+    func endGarbage() {
+        let waiting = garbage.served + garbage.waiting
+        garbage = GarbageRounds()
+        for told in waiting { loop.atEndOfTurn { told(nil) } }
+    }
+
+    private func search(_ bounds: GarbageBounds, on lane: any Lane, lastIndex: UInt64) {
+        let search = GarbageSearch(tables: tables, bounds: bounds)
+        let root = ids.seed
+        lane.submit({ search.run() }) { [weak self] found in
+            guard let self, self.leads(since: root) else { return }
+            self.write(found.commands[...], lastIndex: lastIndex) { [weak self] index in
+                guard let self else { return }
+                guard found.isFull, let index else { return self.roundEnded(index) }
+                self.search(bounds, on: lane, lastIndex: index)
+            }
+        }
+    }
+
+    /// What cannot be written is found again by a later round.
+    private func write(
+        _ commands: ArraySlice<SchedulerCommand>, lastIndex: UInt64,
+        done: @escaping (UInt64?) -> Void
+    ) {
+        guard let command = commands.first else { return done(lastIndex) }
+        propose(encoded: Command.scheduling(command).encoded()) { [weak self] index in
+            guard let index else { return done(nil) }
+            self?.write(commands.dropFirst(), lastIndex: index, done: done)
+        }
+    }
+
+    private func roundEnded(_ index: UInt64?) {
+        for told in garbage.end() { told(index) }
+        schedule()
+    }
+
+    private var garbageBounds: GarbageBounds {
+        let ages = server.options.scheduling.garbage
+        // What nothing has followed since is as old as it is.
+        server.logClock.note(replica.state.lastAppliedIndex, at: loop.now)
+        let (now, clock) = (loop.now, server.logClock)
+        return GarbageBounds(
+            evaluations: clock.index(at: now - ages.evaluations),
+            batchEvaluations: clock.index(at: now - ages.batchEvaluations),
+            jobs: clock.index(at: now - ages.jobs),
+            deployments: clock.index(at: now - ages.deployments),
+            nodes: clock.index(at: now - ages.nodes))
+    }
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+import MartletAPI
+import MartletClient
+import MartletHarness
+import MartletServer
+import MartletSimulation
+import MartletState
+import Testing
+
+@Suite("What has ended is forgotten, in time and not before") struct GarbageTests {
+    /// Batch jobs and services in a small cluster that keeps what has ended for this long.
+    private static func cluster(seed: UInt64, jobs: Duration = .seconds(40)) -> SimulatedCluster? {
+        SimulatedCluster.scheduling(seed: seed, nodes: 3) { options in
+            options.scheduling.heartbeats.afterFailover = .seconds(100_000)
+            options.scheduling.heartbeats.shortest = .seconds(10_000)
+            options.scheduling.garbage.interval = .seconds(5)
+            options.scheduling.garbage.evaluations = .seconds(20)
+            options.scheduling.garbage.batchEvaluations = .seconds(40)
+            options.scheduling.garbage.deployments = .seconds(20)
+            options.scheduling.garbage.jobs = jobs
+            options.scheduling.garbage.nodes = .seconds(30)
+        }
+    }
+
+    /// As the nodes would: what shall run has come to this, what shall stop has ended.
+    private func report(_ cluster: SimulatedCluster, _ status: Allocation.ClientStatus) {
+        let updates = (cluster.tables?.allocations).map { allocations in
+            allocations.map(\.value).filter { !$0.isClientTerminal }.map {
+                AllocationUpdate(id: $0.id, clientStatus: $0.isServerTerminal ? .complete : status)
+            }
+        }
+        cluster.scheduleSurely(
+            .updateAllocations(updates ?? [], unixNanoseconds: 9, evaluations: []))
+    }
+
+    @Test("A service that was stopped goes with all of it; one that runs keeps what it needs")
+    func stoppedService() throws {
+        let cluster = try #require(Self.cluster(seed: 61))
+        let (stopped, kept) = (serviceJob("stopped", count: 3), serviceJob("kept", count: 3))
+        cluster.register(stopped, 1)
+        cluster.register(kept, 2)
+        #expect(cluster.turn { $0.isSettled && $0.allocationCount == 6 })
+        report(cluster, .running)
+        cluster.scheduleSurely(
+            .deregisterJob(
+                stopped.key, purges: false, submitUnixNanoseconds: 1,
+                evaluations: [evaluation(3, of: stopped, .jobDeregister)]))
+        #expect(cluster.turn { $0.isSettled && $0.live("stopped").isEmpty })
+        // Its instances have not ended yet: nothing is forgotten, however old.
+        cluster.world.run(for: .seconds(60))
+        #expect(cluster.tables?.allocations(ofJob: stopped.key).count == 3)
+
+        report(cluster, .running)
+        cluster.world.run(for: .seconds(15))
+        #expect(cluster.tables?.allocations(ofJob: stopped.key).count == 3)
+        #expect(
+            cluster.turn {
+                $0.allocations(ofJob: stopped.key).isEmpty && $0.job(stopped.key) == nil
+                    && $0.evaluations(ofJob: stopped.key).isEmpty
+            })
+        #expect(cluster.tables?.live("kept").count == 3)
+        #expect(cluster.tables?.brokenInvariant() == nil)
+    }
+
+    @Test("A batch job is not run again because what it did was forgotten")
+    func batch() throws {
+        let cluster = try #require(Self.cluster(seed: 62, jobs: .seconds(10_000)))
+        let job = serviceJob("work", type: .batch, count: 4)
+        cluster.register(job, 1)
+        #expect(cluster.turn { $0.isSettled && $0.allocationCount == 4 })
+        report(cluster, .complete)
+        cluster.world.run(for: .seconds(80))
+        #expect(cluster.tables?.allocationCount == 4)
+        cluster.scheduleSurely(.upsertEvaluations([evaluation(2, of: job)]))
+        #expect(cluster.turn { $0.isSettled })
+        #expect(cluster.tables?.allocationCount == 4)
+    }
+
+    @Test(
+        "A node that is down for long and has nothing to run is forgotten; one that came back is not"
+    )
+    func nodes() throws {
+        let cluster = try #require(Self.cluster(seed: 63))
+        let down = [nodeID(1), nodeID(2)].map {
+            NodeStatusChange(
+                id: $0, status: .down, unixSeconds: 1,
+                event: NodeEvent(message: "m", subsystem: "s", unixNanoseconds: 1))
+        }
+        cluster.scheduleSurely(.setNodeStatus(down, evaluations: []))
+        cluster.world.run(for: .seconds(15))
+        cluster.scheduleSurely(.registerNodes([readyNode(2)], evaluations: []))
+        cluster.world.run(for: .seconds(5))
+        #expect(cluster.tables?.nodeCount == 3)
+        #expect(cluster.turn { $0.nodeCount == 2 })
+        cluster.world.run(for: .seconds(60))
+        #expect(cluster.tables?.node(nodeID(2))?.value.status == .ready)
+        #expect(cluster.tables?.nodeCount == 2)
+    }
+
+    @Test("Whoever asks for it is answered when all that has ended is gone, whatever its age")
+    func atOnce() throws {
+        let cluster = try #require(Self.cluster(seed: 64, jobs: .seconds(10_000)))
+        let job = serviceJob("work", type: .batch, count: 4)
+        cluster.register(job, 1)
+        #expect(cluster.turn { $0.isSettled && $0.allocationCount == 4 })
+        report(cluster, .complete)
+        let follower = try #require(cluster.nodes.first { $0 !== cluster.leader })
+        #expect(try cluster.ask(follower, .put, "/v1/system/gc").get().status == 200)
+        let tables = try #require(cluster.tables)
+        #expect(tables.jobCount == 0 && tables.allocationCount == 0 && tables.evaluationCount == 0)
+        #expect(tables.nodeCount == 3)
+    }
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+import MartletAPI
+import MartletRaft
+import MartletSimulation
+import MartletState
+
+// What must hold of nodes and jobs: at any moment on any server, and when everything is healed.
+
+extension JobLoad {
+    /// How long it may take until every job runs as asked: evaluations that failed thrice on the way wait
+    /// for up to six minutes.
+    private static let restMax: Duration = .seconds(600)
+
+    // MARK: At any moment
+
+    /// Looks at each server whose tables have changed since the last time.
+    func look() {
+        for (place, node) in trial.nodes.enumerated() where !trial.isOver {
+            guard let tables = trial.tables(of: node), tables.lastIndex != looked[place] else {
+                continue
+            }
+            looked[place] = tables.lastIndex
+            if let fault = tables.brokenInvariant() ?? Self.overload(in: tables)
+                ?? Self.double(in: tables) ?? remade(in: tables)
+            {
+                trial.fail(Violation("jobs", "\(node.name) at \(tables.lastIndex): \(fault)"))
+            }
+        }
+    }
+
+    private static func overload(in tables: SchedulerTables) -> String? {
+        for node in tables.nodes.map(\.value) {
+            var left = node.usable
+            let live = tables.allocations(ofNode: node.id).map(\.value).filter { !$0.isTerminal }
+            for allocation in live {
+                left.cpu -= allocation.resources.value.combined.cpu
+                left.memoryMB -= allocation.resources.value.combined.memoryMB
+            }
+            guard left.cpu < 0 || left.memoryMB < 0 else { continue }
+            let list = live.map {
+                "\($0.name) of \($0.createIndex), changed at \($0.modifyIndex), "
+                    + "\($0.resources.value.combined.cpu) MHz"
+            }
+            return "\(node.name) is over its capacity: \(list.joined(separator: "; "))"
+        }
+        return nil
+    }
+
+    /// No number of a job is there twice; of a system job each node has one.
+    private static func double(in tables: SchedulerTables) -> String? {
+        var known: Set<String> = []
+        for allocation in tables.allocations.map(\.value) where !allocation.isTerminal {
+            let isSystem = allocation.job.value.type.isSystem
+            let key = isSystem ? "\(allocation.nodeID)" : "\(allocation.index)"
+            guard known.insert("\(allocation.jobID) \(key)").inserted else {
+                return "\(allocation.name) is there twice"
+            }
+        }
+        return nil
+    }
+
+    /// An allocation is made once, by one entry of the log, whoever leads.
+    private func remade(in tables: SchedulerTables) -> String? {
+        // A restore takes everything back.
+        guard trial.restoreCount == 0 else { return nil }
+        for allocation in tables.allocations.map(\.value) {
+            let first = made[allocation.id] ?? allocation.createIndex
+            made[allocation.id] = first
+            guard first == allocation.createIndex else {
+                return
+                    "\(allocation.name) was made at \(first), and again at \(allocation.createIndex)"
+            }
+        }
+        return nil
+    }
+
+    // MARK: When everything is healed
+
+    /// All jobs are asked for once more, and have to run as asked, on nodes that know of all of it.
+    func judge() {
+        askForAll()
+        let end = trial.world.now + Self.restMax
+        var fault: String? = "nobody leads"
+        while !trial.isOver, trial.world.now < end {
+            trial.advance(to: trial.world.now + .milliseconds(500))
+            fault = trial.leader.flatMap { trial.tables(of: $0) }.map { unrest(in: $0) } ?? fault
+            if fault == nil { break }
+        }
+        guard !trial.isOver else { return }
+        if let fault { return trial.fail(Violation("jobs", "no rest: \(fault)")) }
+        trial.note("every job runs as asked")
+    }
+
+    /// What is not yet as it has to be in the end.
+    private func unrest(in tables: SchedulerTables) -> String? {
+        for node in machines.flatMap(\.nodes) {
+            guard tables.node(node.id)?.value.isReady == true else {
+                return "\(node.name) is not ready"
+            }
+        }
+        for evaluation in tables.evaluations.map(\.value) {
+            switch evaluation.status {
+            case .pending: return "an evaluation of \(evaluation.jobID) is pending"
+            case .blocked where evaluation.statusDescription.isEmpty:
+                return "an evaluation of \(evaluation.jobID) is blocked without a reason"
+            case .blocked, .complete, .failed, .canceled: break
+            }
+        }
+        for wish in wishes {
+            if let fault = unrest(of: wish, in: tables) { return fault }
+        }
+        for machine in machines where trial.restoreCount == 0 {
+            let known = machine.nodes.reduce(0) { count, node in
+                count
+                    + tables.allocations(ofNode: node.id).count { !$0.value.isClientTerminal }
+            }
+            guard machine.runningCount == known else {
+                return "\(machine.host.name) runs \(machine.runningCount) instances of \(known)"
+            }
+        }
+        return nil
+    }
+
+    private func unrest(of wish: JobWish, in tables: SchedulerTables) -> String? {
+        let key = JobKey(id: wish.id)
+        let live = tables.allocations(ofJob: key).map(\.value).filter { !$0.isTerminal }
+        if wish.isStopped {
+            return live.isEmpty ? nil : "\(wish.id) is stopped, and has \(live.count) instances"
+        }
+        guard let job = tables.job(key)?.value else {
+            // What has ended is forgotten.
+            return wish.type == .batch ? nil : "\(wish.id) is not there"
+        }
+        let blocked = tables.evaluations(ofJob: key).map(\.value).filter { $0.status == .blocked }
+        // Who finds no room for the next version keeps what it has.
+        let isOfOneVersion = live.allSatisfy { $0.job.value.jobModifyIndex == job.jobModifyIndex }
+        guard isOfOneVersion || !blocked.isEmpty else {
+            return "\(wish.id) has instances of an earlier version"
+        }
+        switch wish.type {
+        case .batch: return live.isEmpty ? nil : "\(wish.id) has not ended"
+        case .system, .sysbatch:
+            for node in machines.flatMap(\.nodes) {
+                let count = live.count { $0.nodeID == node.id && $0.clientStatus == .running }
+                guard count == 1 || (count == 0 && blocked.contains { $0.nodeID == node.id })
+                else { return "\(wish.id) has \(count) instances on \(node.name)" }
+            }
+        case .service:
+            let queued = tables.summary(of: key)?.groups["g"]?.queued ?? 0
+            guard live.count <= wish.count,
+                live.count + (blocked.isEmpty ? 0 : queued) >= wish.count,
+                live.allSatisfy({ $0.clientStatus == .running })
+            else { return "\(wish.id) has \(live.count) of \(wish.count) instances" }
+        }
+        return nil
+    }
+}
