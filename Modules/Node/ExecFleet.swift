@@ -62,7 +62,10 @@ package final class ExecFleet: Fleet {
             let isNew = known[id] == nil
             known[id] = max(known[id] ?? 0, assignment.allocModifyIndex)
             if isNew { begin(assignment, at: instant) }
-            guard !assignment.isToRun || assignment.hasEnded else { continue }
+            guard !assignment.isToRun || assignment.hasEnded else {
+                if !isNew { change(id) { $0.follow(assignment, at: instant) } }
+                continue
+            }
             change(id) { $0.stop(at: instant) }
         }
     }

@@ -14,7 +14,7 @@ struct ExecInstance: Sendable {
         let effect: ExecTask.Effect
     }
 
-    let assignment: Assignment
+    private(set) var assignment: Assignment
     private(set) var tasks: [ExecTask]
     private var health: HealthWatch
     private var isStopping = false
@@ -74,6 +74,12 @@ struct ExecInstance: Sendable {
         let effects = tasks[position].heard(news, of: run, at: instant)
             .map { Effect(position: position, effect: $0) }
         return effects + settle(at: instant)
+    }
+
+    /// Takes in that the servers have changed it while it runs.
+    mutating func follow(_ assignment: Assignment, at instant: NodeInstant) -> [Effect] {
+        self.assignment = assignment
+        return health.follow(assignment) ? settle(at: instant) : []
     }
 
     mutating func stop(at instant: NodeInstant) -> [Effect] {

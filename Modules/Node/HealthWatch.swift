@@ -4,15 +4,26 @@ import MartletAPI
 /// Whether the deployment that an instance belongs to can be told that it does well: once it has run
 /// for as long as its strategy asks.
 struct HealthWatch: Sendable {
+    private let deployment: UniqueID?
     /// nil without a deployment: nobody asks.
     private let after: Duration?
     private var since: NodeInstant?
     private(set) var verdict: (isHealthy: Bool, unixNanoseconds: Int64)?
 
     init(_ assignment: Assignment) {
+        deployment = assignment.deploymentID
         after =
-            assignment.isInDeployment
-            ? (assignment.group.update ?? UpdateStrategy()).minHealthyTime.duration : nil
+            deployment == nil
+            ? nil : (assignment.group.update ?? UpdateStrategy()).minHealthyTime.duration
+    }
+
+    /// Begins anew for another deployment, which has to be told what the last one was told.
+    ///
+    /// - Returns: whether it did.
+    mutating func follow(_ assignment: Assignment) -> Bool {
+        guard assignment.deploymentID != deployment else { return false }
+        self = HealthWatch(assignment)
+        return true
     }
 
     /// What was found before.

@@ -35,8 +35,11 @@ package struct MockFleet: Fleet, Sendable {
             let isNew = known[id] == nil
             known[id] = max(known[id] ?? 0, assignment.allocModifyIndex)
             if var instance = instances[id] {
-                guard !assignment.isToRun else { continue }
-                instance.stop(at: instant)
+                if !assignment.isToRun {
+                    instance.stop(at: instant)
+                } else if !instance.follow(assignment, at: instant) {
+                    continue
+                }
                 keep(instance)
             } else if isNew, !assignment.hasEnded {
                 var instance = MockInstance(assignment, at: instant)

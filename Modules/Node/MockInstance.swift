@@ -52,6 +52,15 @@ package struct MockInstance: Sendable {
         return hasChanged || before != health.verdict?.isHealthy
     }
 
+    /// Takes in that the servers have changed it while it runs.
+    ///
+    /// - Returns: whether there is something else to wait for.
+    mutating func follow(_ assignment: Assignment, at instant: NodeInstant) -> Bool {
+        guard health.follow(assignment) else { return false }
+        settle(at: instant)
+        return true
+    }
+
     package mutating func stop(at instant: NodeInstant) {
         for position in tasks.indices { tasks[position].stop(at: instant) }
     }

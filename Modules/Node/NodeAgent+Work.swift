@@ -90,21 +90,32 @@ extension NodeAgent {
 
     private func tell() {
         guard !isTelling else { return }
-        let (updates, rest) = UpdateBatch.cut(fleet.takeUpdates(max: Self.updatesMax))
+        let (updates, rest) = UpdateBatch.cut(
+            fleet.takeUpdates(max: min(tellMax, Self.updatesMax)))
         guard !updates.isEmpty else { return }
         fleet.putBack(rest)
         isTelling = true
         ask(
             .tell, .put, "/v1/martlet/allocations", NodeAgentBody.updates(updates),
             timeout: Self.requestTimeout
-        ) { agent, answer, _ in
+        ) { agent, answer, status in
             agent.isTelling = false
-            guard answer != nil else {
-                agent.fleet.putBack(updates)
-                return agent.after(Self.retryDelay, .tell) { $0.tell() }
+            if answer != nil {
+                agent.tellMax = min(2 * agent.tellMax, Self.updatesMax)
+                agent.fleet.told(updates)
+                return agent.tell()
             }
-            agent.fleet.told(updates)
-            agent.tell()
+            agent.untold(updates, status)
+            agent.after(Self.retryDelay, .tell) { $0.tell() }
         }
+    }
+
+    /// One that servers will never take must not hold up the others: it is looked for among them.
+    private func untold(_ updates: [AllocationUpdate], _ status: Int) {
+        guard [400, 403, 413].contains(status) else { return fleet.putBack(updates) }
+        tellMax = max(1, updates.count / 2)
+        guard updates.count == 1 else { return fleet.putBack(updates) }
+        say("\(updates[0].id): what became of it is not told: servers refuse it (\(status))")
+        fleet.told(updates)
     }
 }

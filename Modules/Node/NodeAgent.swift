@@ -55,6 +55,8 @@ package final class NodeAgent<Running: Fleet> {
     var isRegistering = false
     var isPulling = false
     var isTelling = false
+    /// How many updates are told at once.
+    var tellMax = 1 << 16
     var isServing = false
     /// No heartbeat may come behind the last word.
     var isLeaving = false

@@ -61,9 +61,9 @@ struct RunFiles {
 
     func cancel() throws(FileError) { try files.replace("\(prefix).cancelled", with: []) }
 
-    /// Those that are there.
+    /// Those that are there, but for the cancellation: a supervisor that is slow may still look for it.
     func remove() throws(FileError) {
-        for name in ["supervisor", "cancelled", "started", "ended", "log"] {
+        for name in ["supervisor", "started", "ended", "log"] {
             let path = "\(prefix).\(name)"
             if files.exists(path) { try files.remove(path) }
         }

@@ -45,6 +45,7 @@ package final class SupervisedDriver: TaskDriver {
     }
 
     private static let adoptedPause: Duration = .milliseconds(500)
+    private static let cancelPause: Duration = .seconds(1)
     private static let firstPause: Duration = .milliseconds(5)
 
     let loop: any Loop
@@ -53,6 +54,10 @@ package final class SupervisedDriver: TaskDriver {
     private let cleaning: any Lane
     private let root: String
     var watched: [TaskRun: Watched] = [:]
+    /// Of each allocation what is on its way to the disk, the newest.
+    private var saving: [UniqueID: [UInt8]] = [:]
+    /// Those of which the newest could not be kept.
+    private var unsaved: Set<UniqueID> = []
     private let log: (String) -> Void
 
     package init(
@@ -115,23 +120,30 @@ package final class SupervisedDriver: TaskDriver {
     }
 
     package func save(_ saved: SavedAllocation) {
-        let folder = stateFolder(of: saved.update.id)
-        let (files, log) = (machine.files, log)
+        let id = saved.update.id
+        let folder = stateFolder(of: id)
+        let (files, bytes) = (machine.files, saved.bytes)
+        saving[id] = bytes
         lane.submit { () -> FileError? in
             do throws(FileError) {
                 try files.makeDirectory(folder)
-                try files.replace("\(folder)/allocation", with: saved.bytes)
+                try files.replace("\(folder)/allocation", with: bytes)
                 return nil
             } catch {
                 return error
             }
-        } then: { error in
-            if let error { log("\(error)") }
+        } then: { [weak self] error in
+            guard let self else { return }
+            if let error { self.log("\(error)") }
+            guard self.saving[id] == bytes else { return }
+            self.saving[id] = nil
+            if error == nil { self.unsaved.remove(id) } else { self.unsaved.insert(id) }
         }
     }
 
     // MARK: Starting
 
+    /// A run that the next life would not know of is refused: it would be begun a second time.
     package func start(_ launch: TaskLaunch, told: @escaping (RunNews) -> Void) {
         let watch = Watched(told: told)
         watched[launch.run] = watch
@@ -141,11 +153,22 @@ package final class SupervisedDriver: TaskDriver {
                 "\(stateFolder(of: launch.run.allocation))/\(launch.run.position)"
             ]
         let files = machine.files
+        let kept = "\(stateFolder(of: launch.run.allocation))/allocation"
+        let expected = saving[launch.run.allocation]
+        let isUnsaved = expected == nil && unsaved.contains(launch.run.allocation)
         var former = launch.run
         former.number -= 1
         let formerFiles = runFiles(former)
         lane.submit { () -> FileError? in
             do throws(FileError) {
+                var isNoted = !isUnsaved
+                if let expected {
+                    let found = try files.read(kept, limitBytes: SavedAllocation.bytesMax)
+                    isNoted = found == expected
+                }
+                guard isNoted else {
+                    throw .failed(path: kept, reason: "the run could not be noted there")
+                }
                 for folder in needed { try files.makeDirectory(folder) }
                 // What came of it is kept with the allocation.
                 try formerFiles.remove()
@@ -188,6 +211,11 @@ package final class SupervisedDriver: TaskDriver {
     package func recover(_ run: TaskRun, told: @escaping (RunNews) -> Void) {
         let watch = Watched(told: told)
         watched[run] = watch
+        find(run, watch)
+    }
+
+    /// Finds its supervisor, or cancels it.
+    private func find(_ run: TaskRun, _ watch: Watched) {
         let runFiles = runFiles(run)
         lane.submit { () -> (supervisor: RunFiles.Identity?, error: FileError?) in
             if let found = runFiles.supervisor { return (found, nil) }
@@ -199,11 +227,25 @@ package final class SupervisedDriver: TaskDriver {
             }
         } then: { [weak self] found in
             guard let self, self.watched[run] === watch else { return }
-            if let error = found.error { self.log("\(error)") }
-            guard let supervisor = found.supervisor else { return self.end(run, .neverBegan) }
-            watch.supervisor = supervisor
-            self.look(run)
+            if let supervisor = found.supervisor {
+                watch.supervisor = supervisor
+                return self.look(run)
+            }
+            guard let error = found.error else { return self.end(run, .neverBegan) }
+            // Until it is cancelled a supervisor that is slow may still begin it.
+            self.log("\(error)")
+            self.later(Self.cancelPause, watch) { $0.find(run, watch) }
         }
+    }
+
+    private func later(
+        _ pause: Duration, _ watch: Watched, _ body: @escaping (SupervisedDriver) -> Void
+    ) {
+        let timer = loop.makeTimer { [weak self] in
+            if let self { body(self) }
+        }
+        watch.timer = timer
+        timer.arm(at: loop.now + pause)
     }
 
     // MARK: Looking after them
@@ -266,9 +308,7 @@ package final class SupervisedDriver: TaskDriver {
         let pause =
             watch.process == nil
             ? Self.adoptedPause : Self.firstPause * (1 << min(watch.looks, 6))
-        let timer = loop.makeTimer { [weak self] in self?.look(run) }
-        watch.timer = timer
-        timer.arm(at: loop.now + pause)
+        later(pause, watch) { $0.look(run) }
     }
 
     private func end(_ run: TaskRun, _ news: RunNews) {
@@ -287,6 +327,8 @@ package final class SupervisedDriver: TaskDriver {
 
     package func remove(_ allocation: UniqueID) {
         for run in watched.keys where run.allocation == allocation { watched[run] = nil }
+        saving[allocation] = nil
+        unsaved.remove(allocation)
         let state = stateFolder(of: allocation)
         let shown = folders(of: allocation).root
         let (files, machine, log) = (machine.files, machine.machine, log)

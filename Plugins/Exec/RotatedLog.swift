@@ -5,6 +5,9 @@ internal import Glibc
 /// `PREFIX.0`, `PREFIX.1` and so on. What cannot be written is dropped: a full disk must not hold up
 /// the task.
 struct RotatedLog: ~Copyable {
+    /// No task gets there by writing.
+    private static let numberMax = 1 << 40
+
     private let prefix: String
     private let filesMax: Int
     private let bytesMax: Int
@@ -27,7 +30,8 @@ struct RotatedLog: ~Copyable {
         var rest = piece
         while !rest.isEmpty {
             if bytes >= bytesMax { rotate() }
-            let fitting = rest.prefix(bytesMax - bytes)
+            // What was there before may be too large already: the next one then.
+            let fitting = rest.prefix(max(0, bytesMax - bytes))
             rest = rest.dropFirst(fitting.count)
             bytes += fitting.count
             append(fitting)
@@ -54,11 +58,20 @@ struct RotatedLog: ~Copyable {
         open()
     }
 
+    /// The folder is the task's, too: what it has made there in place of a file is written to by nobody.
     private mutating func open() {
         file = unsafe Glibc.open(
-            "\(prefix).\(number)", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0o600)
+            "\(prefix).\(number)",
+            O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o600)
+        bytes = 0
+        guard file >= 0 else { return }
         var status = stat()
-        bytes = unsafe file >= 0 && fstat(file, &status) == 0 ? Int(status.st_size) : 0
+        guard unsafe fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            close(file)
+            file = -1
+            return
+        }
+        bytes = Int(status.st_size)
     }
 
     private static func newest(_ prefix: String) -> Int? {
@@ -72,9 +85,9 @@ struct RotatedLog: ~Copyable {
             let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
                 unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
             }
-            guard name.hasPrefix(stem), let number = Int(name.dropFirst(stem.count)) else {
-                continue
-            }
+            guard name.hasPrefix(stem), let number = Int(name.dropFirst(stem.count)),
+                (0...numberMax).contains(number)
+            else { continue }
             newest = max(newest ?? 0, number)
         }
         return newest

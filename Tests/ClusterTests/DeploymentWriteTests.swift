@@ -127,6 +127,22 @@ import Testing
         #expect(strange.status == 400 && strange.text.contains("UUID"), "\(strange.text)")
     }
 
+    @Test("A job that only grows keeps its instances, and its deployment hears of all of them")
+    func grows() throws {
+        let work = try WorkStage(seed: 877, nodes: 2)
+        let update = WorkStage.update(healthyAfter: 1)
+        #expect(work.run("web", WorkStage.job("web", count: 2, more: update), running: 2))
+        #expect(work.settles { $0.deployment(of: "web")?.status == .successful })
+        let before = Set(work.tables.running("web").map(\.id))
+        let scaled = work.put(
+            "/v1/job/web/scale", #"{"Count":4,"Target":{"Group":"g"}}"#)
+        #expect(scaled.status == 200, "\(scaled.text)")
+        let version: (SchedulerTables) -> UInt64? = { $0.deployment(of: "web")?.jobVersion }
+        #expect(work.settles { version($0) == 1 && $0.running("web").count == 4 })
+        #expect(work.settles { $0.deployment(of: "web")?.status == .successful })
+        #expect(before.isSubset(of: work.tables.running("web").map(\.id)))
+    }
+
     @Test("An instance that is stopped is replaced by another one, and tells so")
     func stopAllocation() throws {
         let work = try WorkStage(seed: 875, nodes: 2)

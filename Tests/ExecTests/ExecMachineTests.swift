@@ -23,6 +23,12 @@ import Testing
         return String(decoding: bytes.prefix(count), as: UTF8.self)
     }
 
+    private static func write(_ text: String, to path: String) {
+        guard let file = unsafe fopen(path, "w") else { return }
+        unsafe fputs(text, file)
+        unsafe fclose(file)
+    }
+
     @Test("A process has one birth, others have others, and one that is not there has none")
     func birth() throws {
         let own = try #require(machine.birth(of: getpid()))
@@ -75,6 +81,20 @@ import Testing
         #expect(Self.text("\(prefix).2") == "ijkl")
         #expect(Self.text("\(prefix).3") == "m")
         try machine.removeTree(folder)
+        // What a task makes in its folder of logs holds nobody up.
+        let own = try Self.folder()
+        for name in ["t.\(Int.max)", "t.x", "t.2"] { Self.write("x", to: "\(own)/\(name)") }
+        unsafe mkfifo("\(own)/t.4", 0o600)
+        do {
+            var odd = RotatedLog(prefix: "\(own)/t", filesMax: 3, bytesMax: 4)
+            odd.write(Array("abcdefgh".utf8)[...])
+            Self.write("too long by far", to: "\(own)/t.6")
+            odd.write(Array("ij".utf8)[...])
+        }
+        #expect(Self.text("\(own)/t.5") == "efgh")
+        #expect(Self.text("\(own)/t.6") == "too long by far")
+        #expect(Self.text("\(own)/t.7") == "ij")
+        try machine.removeTree(own)
         // With nowhere to write it says nothing, and does not stop.
         var lost = RotatedLog(prefix: "\(folder)/gone/t", filesMax: 1, bytesMax: 4)
         lost.write(Array("abcdefghij".utf8)[...])

@@ -45,7 +45,7 @@ import Testing
 
         func assign(
             _ tasks: String, type: String = "service", policy: String = Desk.twice,
-            isToRun: Bool = true, status: String = "pending"
+            isToRun: Bool = true, status: String = "pending", deployment: UniqueID? = nil
         ) throws {
             index += 1
             let text = """
@@ -54,6 +54,7 @@ import Testing
                 "Allocs":[{"ID":"\(ExecFleetTests.id)","NodeID":"\(ExecFleetTests.nodeID)",
                 "Name":"j.g[3]","AllocModifyIndex":\(index),"ClientStatus":"\(status)",
                 "DesiredStatus":"\(isToRun ? "run" : "stop")","TaskGroup":"g","JobPosition":0,
+                "DeploymentID":"\(deployment?.description ?? "")",
                 "AllocatedResources":{"Shared":{"Ports":[
                 {"Label":"ht-tp","Value":20500,"To":80,"HostIP":"10.0.0.9"}]}}}]}
                 """
@@ -98,6 +99,24 @@ import Testing
         more: String = ""
     ) -> String {
         #"{"Name":"\#(name)","Driver":"raw_exec","Config":\#(config)\#(more)}"#
+    }
+
+    @Test("What runs on for another deployment is watched anew for it, and is not started again")
+    func anotherDeployment() throws {
+        let desk = Desk()
+        var isHealthy: Bool? { desk.driver.saved[Self.id]?.update.isHealthy }
+        try desk.assign(Self.task(), deployment: Self.nodeID)
+        desk.tell("0.1", .started)
+        desk.pass(11)
+        #expect(isHealthy == true)
+        #expect(desk.driver.takeAsked() == ["start 0.1"])
+        try desk.assign(Self.task(), status: "running", deployment: Self.id)
+        #expect(isHealthy == nil)
+        desk.pass(8)
+        #expect(isHealthy == nil)
+        desk.pass(3)
+        #expect(isHealthy == true)
+        #expect(desk.driver.takeAsked() == [])
     }
 
     @Test("A task runs until it is told to stop, and is killed when it does not listen")

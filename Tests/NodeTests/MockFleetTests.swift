@@ -17,12 +17,12 @@ import Testing
     /// One task with this configuration, of a group with this policy.
     private static func assignment(
         _ config: String, type: JobType = .batch, attempts: Int = 0, mode: String = "fail",
-        isToRun: Bool = true, index: UInt64 = 5, isInDeployment: Bool = false
+        isToRun: Bool = true, index: UInt64 = 5, deployment: UniqueID? = nil
     ) throws -> Assignment {
         let text = """
             {"Allocs":[{"ID":"\(allocation)","NodeID":"\(nodeID)","AllocModifyIndex":\(index),
             "DesiredStatus":"\(isToRun ? "run" : "stop")","TaskGroup":"g",
-            "DeploymentID":"\(isInDeployment ? nodeID.description : "")",
+            "DeploymentID":"\(deployment?.description ?? "")",
             "Job":{"ID":"j","Type":"\(type.rawValue)","TaskGroups":[{"Name":"g","RestartPolicy":
             {"Attempts":\(attempts),"Interval":60000000000,"Delay":2000000000,"Mode":"\(mode)"},
             "Tasks":[{"Name":"t","Driver":"mock","Config":\(config)}]}]}}]}
@@ -110,13 +110,36 @@ import Testing
     func health() throws {
         #expect(
             try Self.story(
-                of: Self.assignment("{}", type: .service, isInDeployment: true), until: 15)
+                of: Self.assignment("{}", type: .service, deployment: Self.nodeID), until: 15)
                 == ["0.0 running 0", "10.0 running 0 healthy"])
         let failing = #"{"run_for":"1s","exit_code":1}"#
         #expect(
             try Self.story(
-                of: Self.assignment(failing, type: .service, isInDeployment: true), until: 15)
+                of: Self.assignment(failing, type: .service, deployment: Self.nodeID), until: 15)
                 == ["0.0 running 0", "1.0 failed 0 unhealthy"])
+    }
+
+    @Test("What runs on for another deployment is watched anew for it, and nothing else changes")
+    func anotherDeployment() throws {
+        var fleet = MockFleet()
+        func updates(at second: Double) -> [Bool?] {
+            fleet.advance(to: Self.instant(second))
+            return fleet.takeUpdates(max: 10).map(\.isHealthy)
+        }
+        func assign(_ deployment: UniqueID, index: UInt64, at second: Double) throws {
+            let assignment = try Self.assignment(
+                "{}", type: .service, index: index, deployment: deployment)
+            fleet.assign([assignment], at: Self.instant(second))
+        }
+        try assign(Self.nodeID, index: 5, at: 0)
+        #expect(updates(at: 1) == [nil])
+        #expect(updates(at: 10) == [true])
+        try assign(Self.nodeID, index: 6, at: 11)
+        #expect(updates(at: 12) == [])
+        try assign(Self.allocation, index: 7, at: 20)
+        #expect(updates(at: 21) == [nil])
+        #expect(updates(at: 29.5) == [])
+        #expect(updates(at: 30) == [true])
     }
 
     @Test("A configuration that cannot be read fails its task, and says which field it is")
@@ -170,7 +193,7 @@ import Testing
             body: NodeAgentBody.heartbeat(of: [Self.nodeID], .down))
         #expect(heartbeat == NodeHeartbeatRequest(nodeIDs: [Self.nodeID], status: .down))
         var fleet = MockFleet()
-        fleet.assign([try Self.assignment("{}", isInDeployment: true)], at: Self.instant(0))
+        fleet.assign([try Self.assignment("{}", deployment: Self.nodeID)], at: Self.instant(0))
         fleet.advance(to: Self.instant(30))
         let updates = fleet.takeUpdates(max: 10)
         #expect(try AllocationUpdate.parse(body: NodeAgentBody.updates(updates)) == updates)

@@ -193,6 +193,44 @@ import Testing
         #expect(late.news == [.neverBegan])
     }
 
+    @Test("The cancellation of a run outlives the next one's beginning")
+    func cancelledForGood() throws {
+        let desk = Desk()
+        try desk.host.files.makeDirectory("/n/state/\(Self.id)/0")
+        for name in ["cancelled", "log"] {
+            try desk.host.files.replace("/n/state/\(Self.id)/0/1.\(name)", with: [])
+        }
+        desk.start()
+        #expect(desk.host.files.exists("/n/state/\(Self.id)/0/1.cancelled"))
+        #expect(!desk.host.files.exists("/n/state/\(Self.id)/0/1.log"))
+        #expect(desk.launcher.arguments.contains(Self.prefix))
+    }
+
+    @Test("A run that cannot be noted is refused, now and later, until it can")
+    func unnoted() throws {
+        let desk = Desk()
+        let saved = SavedAllocation(
+            update: AllocationUpdate(id: Self.id, clientStatus: .running), runs: [:])
+        let kept = "/n/state/\(Self.id)/allocation"
+        try desk.host.files.makeDirectory(kept)
+        desk.host.perform { desk.driver.save(saved) }
+        desk.start()
+        desk.start()
+        #expect(desk.news.count == 2)
+        for news in desk.news {
+            guard case .refused(let why) = news else {
+                Issue.record("\(news)")
+                continue
+            }
+            #expect(why.contains(kept), "\(why)")
+        }
+        #expect(desk.launcher.arguments.isEmpty)
+        try desk.host.files.remove(kept)
+        desk.host.perform { desk.driver.save(saved) }
+        desk.start()
+        #expect(desk.launcher.arguments.contains(Self.prefix))
+    }
+
     @Test("When a supervisor is gone without a word, its command is killed")
     func lost() throws {
         let desk = Desk()

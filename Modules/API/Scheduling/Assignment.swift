@@ -15,8 +15,9 @@ package struct Assignment: Equatable, Sendable {
     package var group: TaskGroup
     /// The group's.
     package var ports: [AllocatedPort]
-    /// Whether a deployment waits to hear how it does.
-    package var isInDeployment: Bool
+    /// The deployment that waits to hear how it does. Another one follows when the job has changed and the
+    /// instance may run on.
+    package var deploymentID: UniqueID?
 
     package var jobType: JobType { job.value.type }
 
@@ -51,7 +52,7 @@ package struct Assignment: Equatable, Sendable {
         isToRun = try fields.string("DesiredStatus", default: "run") == "run"
         let status: Allocation.ClientStatus = try fields.choice("ClientStatus", default: .pending)
         hasEnded = status != .pending && status != .running
-        isInDeployment = try fields.uniqueID("DeploymentID") != nil
+        deploymentID = try fields.uniqueID("DeploymentID")
         job = try fields.job(among: jobs)
         let groupName = try fields.string("TaskGroup", default: "")
         guard let group = job.value.lookup(group: groupName) else {
