@@ -114,6 +114,7 @@ let package = Package(
         system("COpenSSL", pkgConfig: "openssl", apt: "libssl-dev"),
         system("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
         plugin("UV", uses: ["Transport"], c: ["CUV"]),
+        plugin("Exec", uses: ["Transport"]),
         plugin("TLS", uses: ["Transport"], c: ["COpenSSL"]),
         plugin("Zlib", uses: ["Transport"], c: ["CZlib"]),
         plugin("LMDB", uses: ["Storage", "Raft", "Bytes"], c: ["CLMDB"]),
@@ -164,7 +165,7 @@ let package = Package(
                 "Storage", "Transport", "Harness", "Simulation",
             ], [logging]),
         tests("Client", uses: ["Client", "API", "HTTP", "Transport"]),
-        tests("Node", uses: ["Node", "API"]),
+        tests("Node", uses: ["Node", "API", "Simulation", "Transport"]),
         tests(
             "Host",
             uses: ["Host", "API", "HCL", "JSON", "Server", "Storage", "Transport", "Simulation"],
@@ -176,6 +177,7 @@ let package = Package(
                 "Memory", "Simulation", "Harness",
             ]),
         tests("UV", uses: ["UV", "Transport", "Contracts"]),
+        tests("Exec", uses: ["Exec", "Transport"]),
         tests(
             "TLS", uses: ["TLS", "Transport", "Contracts", "Simulation", "UV"], ["COpenSSL"]),
         tests("Zlib", uses: ["Zlib", "Transport", "Contracts"]),
@@ -194,7 +196,8 @@ let package = Package(
         tool(
             "martlet",
             uses: [
-                "Host", "CLI", "Storage", "Transport", "UV", "TLS", "Zlib", "LMDB", "Memory",
+                "Host", "CLI", "Storage", "Transport", "UV", "Exec", "TLS", "Zlib", "LMDB",
+                "Memory",
             ]),
         tool("arrows", uses: []),
         tool("simulate", uses: ["Harness", "Simulation"]),

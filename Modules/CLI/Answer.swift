@@ -98,6 +98,25 @@ struct Answer {
         return number.uint64
     }
 
+    /// 0 where there is no such number.
+    func int(_ name: String) -> Int64 {
+        guard case .number(let number)? = self[name]?.node.value else { return 0 }
+        return number.int64 ?? 0
+    }
+
+    /// The elements of null and of other values are none.
+    func texts(_ name: String) -> [String] {
+        guard case .array(let nodes)? = self[name]?.node.value else { return [] }
+        return nodes.map { Answer($0, failing: failing).text }
+    }
+
+    /// Of an object, by the bytes of their names; none for other values.
+    func sortedMembers(_ name: String) -> [(name: String, value: Answer)] {
+        guard case .object(let members)? = self[name]?.node.value else { return [] }
+        return members.map { (Text.line($0.name), Answer($0.node, failing: failing)) }
+            .sorted { $0.0.utf8.lexicographicallyPrecedes($1.0.utf8) }
+    }
+
     func wrong(_ why: String) -> CLIFailure {
         CLIFailure("\(failing): the answer is not what was asked for: \(why)", .refused)
     }

@@ -44,12 +44,14 @@ package struct Command: Sendable {
 }
 
 /// How a command ended.
-package enum ExitCode: Int32, Sendable {
-    case fine = 0
+package struct ExitCode: Equatable, Sendable {
+    package let rawValue: Int32
+
+    package static let fine = ExitCode(rawValue: 0)
     /// No server answered, or a file could not be read or written.
-    case unable = 1
+    package static let unable = ExitCode(rawValue: 1)
     /// It was asked, and the answer is bad or a refusal; or the command line is wrong.
-    case refused = 2
+    package static let refused = ExitCode(rawValue: 2)
 }
 
 /// Why a command did not do what was asked: one line, for who typed it.

@@ -18,6 +18,20 @@ enum Moment {
         distance(of: rfc3339, environment) ?? rfc3339
     }
 
+    /// The same of nanoseconds since 1970; nothing for 0.
+    static func age(ofUnixNanoseconds nanoseconds: Int64, _ environment: CLIEnvironment) -> String {
+        guard nanoseconds != 0 else { return "" }
+        return age(of: Timestamp.rfc3339(unixNanoseconds: nanoseconds), environment)
+    }
+
+    /// An instant of Go's, to the second; nothing for its zero.
+    static func given(_ rfc3339: String) -> String {
+        guard rfc3339 != Timestamp.goZero else { return "" }
+        return Timestamp.unixNanoseconds(rfc3339: rfc3339).map {
+            Timestamp.rfc3339(unixNanoseconds: $0)
+        } ?? rfc3339
+    }
+
     private static func distance(of rfc3339: String, _ environment: CLIEnvironment) -> String? {
         guard environment.isTerminal, let then = Timestamp.unixNanoseconds(rfc3339: rfc3339) else {
             return nil

@@ -60,6 +60,8 @@ struct Table {
 
     init(_ header: String...) { self.header = header }
 
+    init(columns: [String]) { header = columns }
+
     func text(_ style: Style) -> String {
         let all = [header.map { Cell($0, .strong) }] + rows
         let shown = all.map { row in

@@ -29,6 +29,7 @@ package enum HCL {
         /// JSON when the first byte that is no blank is `{`, as Nomad decides it, otherwise HCL.
         case either
         case json
+        case hcl
     }
 
     /// - Throws: the first fault of the text. A byte order mark, a NUL and bytes that are not
@@ -48,7 +49,7 @@ package enum HCL {
             var places = HCLPlaces(of: bytes)
             throw HCLError(fault.message, at: places.position(of: fault.offset))
         }
-        if syntax == .json || isJSON(bytes) {
+        if syntax == .json || syntax == .either && isJSON(bytes) {
             return try HCLJSON.parse(bytes, limits)
         }
         return try HCLParser.parse(bytes, limits)

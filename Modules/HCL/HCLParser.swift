@@ -126,6 +126,10 @@ struct HCLParser {
         case .word("true"): return try scalar(.bool(true), begin)
         case .word("false"): return try scalar(.bool(false), begin)
         case .word("null"): return try scalar(.null, begin)
+        case .word(let text) where scanner.current == UInt8(ascii: "(") || isReference(text):
+            throw HCLError(
+                "\(hclQuoted(text)) begins an expression, and variables and functions are outside "
+                    + "the subset of HCL that is read here: write the value itself", at: begin)
         case .word(let text):
             throw HCLError(
                 "\(hclQuoted(text)) is neither true nor false: a text stands in quotation marks",
@@ -134,6 +138,10 @@ struct HCLParser {
             throw HCLError(
                 "expected the value of \(hclQuoted(key)), found \(token.found)", at: begin)
         }
+    }
+
+    private func isReference(_ text: String) -> Bool {
+        ["var.", "local.", "each.", "path."].contains { text.hasPrefix($0) }
     }
 
     private mutating func scalar(

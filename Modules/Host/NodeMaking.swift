@@ -19,7 +19,8 @@ extension NodeOptions {
     func node(id: UniqueID, secret: UniqueID, name: String, driver: String) -> Node {
         var node = Node(
             id: id, secretID: secret, name: name, datacenter: datacenter,
-            resources: NodeResources(cpu: cpu, memoryMB: memoryMB, diskMB: diskMB))
+            resources: NodeResources(
+                cpu: cpu ?? 4000, memoryMB: memoryMB ?? 8192, diskMB: diskMB ?? 51_200))
         node.nodeClass = nodeClass
         node.nodePool = nodePool
         node.meta = meta
@@ -44,5 +45,51 @@ extension UniqueID {
         } catch {
             throw ConfigurationFailure(text: "no random bytes for an id: \(error)", exitCode: 1)
         }
+    }
+}
+
+extension NodeOptions {
+    func folder(
+        _ plugins: HostPlugins, _ machine: NodeMachine
+    ) throws(ConfigurationFailure) -> NodeFolder {
+        guard let given = dataFolder else { preconditionFailure("checked with the command line") }
+        if given.hasPrefix("/") { return try NodeFolder(given, plugins) }
+        // Supervisors and tasks run elsewhere.
+        guard let here = machine.workingDirectory else {
+            throw ConfigurationFailure(
+                text: "-data-dir: the working directory is gone: an absolute path is needed",
+                exitCode: 1)
+        }
+        return try NodeFolder("\(here)/\(given)", plugins)
+    }
+
+    /// The machine as a node, with what the command line says of it.
+    func node(in folder: NodeFolder, _ plugins: HostPlugins, _ machine: NodeMachine) -> Node {
+        let facts = MachineFacts(plugins.files)
+        let free = machine.diskFreeBytes(folder.path).map { Int(clamping: $0 >> 20) }
+        var known = self
+        known.cpu = cpu ?? facts.cpu
+        known.memoryMB = memoryMB ?? facts.memoryMB
+        known.diskMB = min(diskMB ?? free ?? 51_200, SchedulingBounds.amountMax)
+        var node = known.node(
+            id: folder.id, secret: folder.secret, name: name.isEmpty ? plugins.hostName : name,
+            driver: Driver.rawExec.rawValue)
+        node.resources.totalCores = facts.cores ?? 0
+        let found = [
+            ("cpu.arch", Self.architecture), ("kernel.name", "linux"),
+            ("unique.hostname", plugins.hostName), ("cpu.numcores", facts.cores.map { "\($0)" }),
+        ]
+        for (key, value) in found where node.attributes[key] == nil { node.attributes[key] = value }
+        return node
+    }
+
+    private static var architecture: String? {
+        #if arch(x86_64)
+            "amd64"
+        #elseif arch(arm64)
+            "arm64"
+        #else
+            nil
+        #endif
     }
 }

@@ -4,33 +4,41 @@ import MartletTransport
 
 extension NodeCommand {
     package static let flagNames = [
-        "servers", "driver", "count", "name", "datacenter", "node-class", "node-pool", "cpu",
+        "servers", "driver", "raw-exec", "data-dir", "count", "name", "datacenter", "node-class",
+        "node-pool", "cpu",
         "memory", "disk", "meta", "attribute", "ca-cert", "client-cert", "client-key",
         "tls-server-name", "help",
     ]
 
     package static let help = """
         Usage: martlet node run -driver mock [options]
+               martlet node run -raw-exec -data-dir=<folder> [options]
 
-          Registers nodes with the servers, keeps them alive, and runs what is placed on them
-          until SIGINT or SIGTERM.
+          Registers one or many nodes with the servers, keeps them alive, and runs what is
+          placed on them until SIGINT or SIGTERM.
 
           With the driver "mock" nothing really runs: a task says in its config what becomes
           of it (start_delay, run_for, exit_code, fail_at, kill_after), and one process can be
           ten thousand nodes.
 
+          With -raw-exec, commands of tasks run as the user of this process, and nothing keeps
+          them from what that user may do. They run on when this process ends, and are taken
+          up again by the next with the same folder.
+
         Options:
 
           -servers=<ip:port,...>   HTTP interfaces of servers, any of them (127.0.0.1:4646)
-          -driver=<name>           What runs tasks: mock
+          -driver=<name>           What runs tasks: mock or raw_exec
+          -raw-exec                Allows the driver raw_exec, which then is the default
+          -data-dir=<folder>       What raw_exec keeps: tasks, their output, who the node is
           -count=<n>               How many nodes, with the driver mock (1)
           -name=<text>             What the node is called, or what the names of many begin with
           -datacenter=<text>       Where it is (dc1)
           -node-class=<text>       Of what class it is (none)
           -node-pool=<text>        In what pool it is (default)
-          -cpu=<MHz>               What it has (4000)
-          -memory=<MB>             What it has (8192)
-          -disk=<MB>               What it has (51200)
+          -cpu=<MHz>               What it has (4000; with raw_exec, what the machine has)
+          -memory=<MB>             What it has (8192; the same)
+          -disk=<MB>               What it has (51200; what is free for the folder)
           -meta=<key=value>        Metadata; may be repeated
           -attribute=<key=value>   An attribute; may be repeated
 
@@ -46,20 +54,23 @@ extension NodeCommand {
 struct NodeOptions: Equatable {
     enum Driver: String, Equatable, CaseIterable {
         case mock
+        case rawExec = "raw_exec"
     }
 
     static let nodesMax = 10_000
 
     var servers: [SocketAddress] = []
-    var driver: Driver?
+    var driver = Driver.mock
+    var dataFolder: String?
     var count = 1
     var name = ""
     var datacenter = "dc1"
     var nodeClass = ""
     var nodePool = Job.nodePoolDefault
-    var cpu = 4000
-    var memoryMB = 8192
-    var diskMB = 51_200
+    /// nil for what the driver makes of it.
+    var cpu: Int?
+    var memoryMB: Int?
+    var diskMB: Int?
     var meta = StringMap()
     var attributes = StringMap()
     var security: NodeSecurity?
@@ -67,20 +78,48 @@ struct NodeOptions: Equatable {
 
     init(_ arguments: [String]) throws(ConfigurationFailure) {
         var reader = FlagReader(arguments, known: NodeCommand.flagNames + ["h"])
-        while let flag = try reader.next() { try take(flag, &reader) }
+        var given = Given()
+        while let flag = try reader.next() { try take(flag, &reader, &given) }
         guard !wantsHelp else { return }
-        guard driver != nil else { throw FlagReader.wrong("-driver is missing: -driver mock") }
+        driver = try given.checkedDriver()
+        if driver == .rawExec { try checkExec() }
         if servers.isEmpty { servers = try Self.servers("127.0.0.1:4646") }
         try security?.check()
     }
 
+    private struct Given {
+        var driver: Driver?
+        var allowsExec = false
+
+        func checkedDriver() throws(ConfigurationFailure) -> Driver {
+            switch (driver, allowsExec) {
+            case (nil, false):
+                throw FlagReader.wrong("-driver mock or -raw-exec: one of them is needed")
+            case (.rawExec, false):
+                throw FlagReader.wrong(
+                    "-driver raw_exec runs any command as this user: -raw-exec allows it")
+            case (.mock, true):
+                throw FlagReader.wrong("-raw-exec is of no use with -driver mock")
+            case (.mock, false): return .mock
+            case (nil, true), (.rawExec, true): return .rawExec
+            }
+        }
+    }
+
+    private func checkExec() throws(ConfigurationFailure) {
+        guard dataFolder != nil else { throw FlagReader.wrong("-raw-exec needs -data-dir") }
+        guard count == 1 else { throw FlagReader.wrong("-count is for -driver mock") }
+    }
+
     private mutating func take(
-        _ flag: FlagReader.Flag, _ reader: inout FlagReader
+        _ flag: FlagReader.Flag, _ reader: inout FlagReader, _ given: inout Given
     ) throws(ConfigurationFailure) {
         let amounts = 0...SchedulingBounds.amountMax
         switch flag.name {
         case "servers": servers += try Self.servers(try reader.value(of: flag))
-        case "driver": driver = try Self.driver(try reader.value(of: flag))
+        case "driver": given.driver = try Self.driver(try reader.value(of: flag))
+        case "raw-exec": given.allowsExec = try flag.isOn()
+        case "data-dir": dataFolder = try reader.value(of: flag)
         case "count": count = try reader.number(of: flag, 1...Self.nodesMax)
         case "name": name = try reader.shortText(of: flag)
         case "datacenter": datacenter = try reader.shortText(of: flag)

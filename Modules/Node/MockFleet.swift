@@ -8,9 +8,7 @@ package struct MockFleet: Fleet, Sendable {
     /// Of each allocation the newest index that was taken in.
     private var known: [UniqueID: UInt64] = [:]
     private var due = DueHeap()
-    /// Told next, in the order of their changes.
-    private var changed: [UniqueID] = []
-    private var isChanged: Set<UniqueID> = []
+    private var changed = UpdateQueue()
 
     package init() {}
 
@@ -54,44 +52,32 @@ package struct MockFleet: Fleet, Sendable {
         while let id = due.take(until: instant.now) {
             guard var instance = instances[id] else { continue }
             let hasNews = instance.advance(to: instant)
-            if hasNews { note(id) }
+            if hasNews { changed.add(id) }
             instances[id] = instance
             if let next = instance.nextEventAt { due.add(id, at: max(next, instant.now + .tick)) }
         }
     }
 
     package mutating func takeUpdates(max count: Int) -> [AllocationUpdate] {
-        var updates: [AllocationUpdate] = []
-        let taken = changed.prefix(count)
-        for id in taken {
-            isChanged.remove(id)
-            guard let instance = instances[id] else { continue }
-            updates.append(instance.update)
-        }
-        changed.removeFirst(taken.count)
-        return updates
+        changed.take(max: count).compactMap { instances[$0]?.update }
     }
 
     /// What has ended is kept no longer than it has to be told.
     package mutating func told(_ updates: [AllocationUpdate]) {
         for update in updates where instances[update.id]?.hasEnded == true {
-            guard !isChanged.contains(update.id) else { continue }
+            guard !changed.contains(update.id) else { continue }
             instances[update.id] = nil
         }
     }
 
     package mutating func putBack(_ updates: [AllocationUpdate]) {
-        for update in updates { note(update.id) }
+        for update in updates { changed.add(update.id) }
     }
 
     private mutating func keep(_ instance: MockInstance) {
         instances[instance.id] = instance
-        note(instance.id)
+        changed.add(instance.id)
         if let next = instance.nextEventAt { due.add(instance.id, at: next) }
-    }
-
-    private mutating func note(_ id: UniqueID) {
-        if isChanged.insert(id).inserted { changed.append(id) }
     }
 }
 

@@ -7,18 +7,13 @@ package struct MockInstance: Sendable {
     package let id: UniqueID
     package let nodeID: UniqueID
     private var tasks: [MockTask] = []
-    /// How long it must run for its deployment to hear that it does well; nil for none.
-    private let healthyAfter: Duration?
-    private var runsSince: NodeInstant?
-    private var health: (isHealthy: Bool, unixNanoseconds: Int64)?
+    private var health: HealthWatch
 
     package init(_ assignment: Assignment, at instant: NodeInstant) {
         id = assignment.id
         nodeID = assignment.nodeID
         let group = assignment.group
-        healthyAfter =
-            assignment.isInDeployment
-            ? (group.update ?? UpdateStrategy()).minHealthyTime.duration : nil
+        health = HealthWatch(assignment)
         let policy = group.restartPolicy ?? RestartPolicy(for: assignment.jobType)
         let isService = assignment.jobType == .service || assignment.jobType == .system
         for task in group.tasks {
@@ -41,13 +36,7 @@ package struct MockInstance: Sendable {
 
     /// When something happens next; nil for never.
     package var nextEventAt: Duration? {
-        let health = health == nil ? healthyAt : nil
-        return (tasks.map(\.nextEventAt) + [health]).compactMap { $0 }.min()
-    }
-
-    private var healthyAt: Duration? {
-        guard let healthyAfter, let runsSince else { return nil }
-        return runsSince.now + healthyAfter
+        (tasks.map(\.nextEventAt) + [health.nextEventAt]).compactMap { $0 }.min()
     }
 
     /// Lets everything happen that is due.
@@ -58,9 +47,9 @@ package struct MockInstance: Sendable {
         for position in tasks.indices where tasks[position].advance(to: instant) {
             hasChanged = true
         }
-        let before = health?.isHealthy
+        let before = health.verdict?.isHealthy
         settle(at: instant)
-        return hasChanged || before != health?.isHealthy
+        return hasChanged || before != health.verdict?.isHealthy
     }
 
     package mutating func stop(at instant: NodeInstant) {
@@ -69,17 +58,9 @@ package struct MockInstance: Sendable {
 
     private mutating func settle(at instant: NodeInstant) {
         if tasks.contains(where: \.hasFailed) { stop(at: instant) }
-        if tasks.allSatisfy(\.isRunning) {
-            if runsSince == nil { runsSince = instant }
-        } else {
-            runsSince = nil
-        }
-        guard healthyAfter != nil else { return }
-        if tasks.contains(where: \.hasFailed) {
-            if health?.isHealthy != false { health = (false, instant.unixNanoseconds) }
-        } else if health == nil, let healthyAt, healthyAt <= instant.now {
-            health = (true, instant.unixNanoseconds)
-        }
+        health.look(
+            isRunning: tasks.allSatisfy(\.isRunning), hasFailed: tasks.contains(where: \.hasFailed),
+            at: instant)
     }
 
     package var clientStatus: Allocation.ClientStatus {
@@ -99,6 +80,7 @@ package struct MockInstance: Sendable {
         for task in tasks { states[task.name] = task.state }
         return AllocationUpdate(
             id: id, clientStatus: clientStatus, taskStates: states,
-            isHealthy: health?.isHealthy, healthUnixNanoseconds: health?.unixNanoseconds ?? 0)
+            isHealthy: health.verdict?.isHealthy,
+            healthUnixNanoseconds: health.verdict?.unixNanoseconds ?? 0)
     }
 }

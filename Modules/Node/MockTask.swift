@@ -26,7 +26,7 @@ struct MockTask: Sendable {
     private let isForever: Bool
     private var restarts: Restarts
     private var phase: Phase
-    private(set) var state = TaskState()
+    private var record = TaskRecord()
 
     init(
         _ task: JobTask, settings: MockSettings, policy: RestartPolicy, isForever: Bool,
@@ -37,9 +37,10 @@ struct MockTask: Sendable {
         self.isForever = isForever
         restarts = Restarts(policy)
         phase = .starting(until: instant.now + settings.startDelay.duration)
-        note("Received", "Task received by client", at: instant)
+        record.received(at: instant)
     }
 
+    var state: TaskState { record.state }
     var isDead: Bool { state.state == .dead }
     var isRunning: Bool { state.state == .running }
     var hasFailed: Bool { state.isFailed }
@@ -68,69 +69,52 @@ struct MockTask: Sendable {
         switch phase {
         case .starting, .restarting: start(at: instant)
         case .running: end(at: instant)
-        case .stopping: die("Killed", "Task successfully killed", at: instant)
+        case .stopping:
+            phase = .dead
+            record.killed(at: instant)
         case .dead: break
         }
     }
 
     private mutating func start(at instant: NodeInstant) {
-        state.state = .running
-        state.startedUnixNanoseconds = instant.unixNanoseconds
         let ends = [settings.runFor, settings.failAt].compactMap { $0 }.min()
         phase = .running(until: ends.map { instant.now + $0.duration })
-        note("Started", "Task started by client", at: instant)
+        record.started(at: instant)
     }
 
     private mutating func end(at instant: NodeInstant) {
         let isFailing = settings.failAt.map { $0 <= settings.runFor ?? $0 } ?? false
-        let code = isFailing ? 1 : settings.exitCode
-        note("Terminated", "Exit Code: \(code)", at: instant, exitCode: code)
-        guard code != 0 || isForever else { return die(nil, "", at: instant) }
+        let end = TaskEnd.code(Int32(clamping: isFailing ? 1 : settings.exitCode))
+        record.terminated(end, at: instant)
+        guard end != .code(0) || isForever else {
+            phase = .dead
+            return record.ended(at: instant)
+        }
         switch restarts.ended(at: instant.now) {
         case .restart(let time):
             phase = .restarting(until: time)
-            state.state = .pending
-            state.restarts += 1
-            state.lastRestartUnixNanoseconds = instant.unixNanoseconds
-            note("Restarting", "Task restarting", at: instant)
+            record.restarting(in: time - instant.now, at: instant)
         case .giveUp:
-            state.isFailed = true
-            die("Not Restarting", "Exceeded allowed attempts", at: instant)
+            phase = .dead
+            record.gaveUp(restarts.policy, at: instant)
         }
-    }
-
-    private mutating func die(
-        _ type: String?, _ message: String, at instant: NodeInstant
-    ) {
-        phase = .dead
-        state.state = .dead
-        state.finishedUnixNanoseconds = instant.unixNanoseconds
-        if let type { note(type, message, at: instant) }
     }
 
     /// It can not run at all.
     mutating func refuse(_ why: String, at instant: NodeInstant) {
-        state.isFailed = true
-        die("Driver Failure", why, at: instant)
+        phase = .dead
+        record.refused(why, at: instant)
     }
 
     mutating func stop(at instant: NodeInstant) {
         switch phase {
-        case .starting, .restarting: die("Killed", "Task successfully killed", at: instant)
+        case .starting, .restarting:
+            phase = .dead
+            record.killed(at: instant)
         case .running:
             phase = .stopping(until: instant.now + settings.killAfter.duration)
-            note("Killing", "Sent interrupt", at: instant)
+            record.killing("Sent interrupt", at: instant)
         case .stopping, .dead: break
         }
-    }
-
-    private mutating func note(
-        _ type: String, _ message: String, at instant: NodeInstant, exitCode: Int = 0
-    ) {
-        var event = TaskEvent(
-            type: type, unixNanoseconds: instant.unixNanoseconds, displayMessage: message)
-        event.exitCode = exitCode
-        state.events.append(event)
-        state.events.removeFirst(max(0, state.events.count - TaskState.eventsMax))
     }
 }

@@ -92,6 +92,8 @@ struct APIResponse {
     /// `X-Nomad-Index` alone, of a write.
     var writeIndex: UInt64?
     var allow: String?
+    /// Where the next page of a list begins; never passed from server to server, since each has the lists.
+    var nextToken: String?
     /// Seconds after which asking again makes sense.
     var retryAfter: Int?
     /// Of an archive: the SHA-256 of the body, in base64.
@@ -193,6 +195,17 @@ enum ForwardReply {
     /// The server does not lead and has proposed nothing: ask again elsewhere.
     case notLeader
 
+    /// As it fits into a frame: a body that is too long for that is replaced by where to ask for it.
+    var fitting: ForwardReply {
+        guard case .answered(let response) = self,
+            response.body.count > APIRequest.bodyBytesMax
+        else { return self }
+        return .answered(
+            .text(
+                503,
+                "the answer of \(response.body.count) bytes is too long to pass on: ask the leader"))
+    }
+
     func write(to writer: inout ByteWriter) {
         switch self {
         case .answered(let response):
@@ -238,6 +251,9 @@ extension Response {
             ]
         } else if let index = response.writeIndex {
             fields = [HeaderField("X-Nomad-Index", "\(index)")]
+        }
+        if let token = response.nextToken {
+            fields.append(HeaderField("X-Nomad-NextToken", token))
         }
         if let digest = response.digest {
             fields.append(HeaderField("Digest", "sha-256=\(digest)"))

@@ -114,7 +114,7 @@ struct Call {
             .aclPolicies, .aclPolicy, .aclTokens, .aclToken, .aclOwnToken, .aclRoles, .aclRole,
             .aclRoleByName, .saveSnapshot:
             true
-        case .jobs(let endpoint): endpoint.isRead && !endpoint.isAnsweredByItself
+        case .jobs(let endpoint): endpoint.isAnsweredFromState
         case .nodes(let endpoint): endpoint.isRead
         default: false
         }

@@ -2,13 +2,15 @@
 import MartletJSON
 
 /// Something that happened, as `/v1/event/stream` tells it.
-struct ClusterEvent {
+struct ClusterEvent: IndexedEvent {
     let topic: EventTopic
     let type: String
     /// What it is about within its topic: an id or a name; may be empty.
     let key: String
     /// What else it is found by.
     var filterKeys: [String] = []
+    /// Of an object that is in one.
+    var namespace = ""
     /// Log index: of the entry that it came of, or of the last one applied when a server noticed it.
     let index: UInt64
     /// Written when somebody reads it.
@@ -21,7 +23,7 @@ extension ClusterEvent: JSONWritable {
         writer.member("Topic", topic.rawValue)
         writer.member("Type", type)
         writer.member("Key", key)
-        writer.member("Namespace", "")
+        writer.member("Namespace", namespace)
         writer.member("FilterKeys", JSONList(filterKeys))
         writer.member("Index", index)
         writer.key("Payload")

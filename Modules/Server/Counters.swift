@@ -13,6 +13,9 @@ struct Counters {
     var requestsTooMany: UInt64 = 0
     /// Blocking queries over the bound on those that wait.
     var queriesRefused: UInt64 = 0
+    /// Plans of jobs that were asked for, and those over the bound on how many wait.
+    var dryRuns: UInt64 = 0
+    var dryRunsRefused: UInt64 = 0
     /// They, their bodies or their answers took too long.
     var requestsTimedOut: UInt64 = 0
     /// Bodies over the bound on all that are held.

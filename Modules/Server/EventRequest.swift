@@ -13,11 +13,15 @@ struct EventRequest {
     private var anyKeys: Set<String>?
     /// From this log index on; nil for from now on.
     private(set) var index: UInt64?
+    /// Of the objects that are in one; nil for any.
+    private let namespace: String?
 
     private static let filtersMax = 64
 
     /// - Throws: 400 that names the parameter.
     init(_ query: Query) throws(APIError) {
+        let namespace = query.first("namespace") ?? ""
+        self.namespace = namespace.isEmpty || namespace == "*" ? nil : namespace
         if let text = query.first("index"), !text.isEmpty {
             guard let index = UInt64(text) else {
                 throw APIError(status: 400, message: "Unable to parse index: \(goQuoted(text))")
@@ -67,7 +71,15 @@ struct EventRequest {
     /// Whether only what is named is wanted, so that a refusal can be said at once.
     var namesTopics: Set<EventTopic> { wantsAll || anyKeys != nil ? [] : topics ?? [] }
 
+    /// Whether any event of the topic may be wanted.
+    func mayTake(_ topic: EventTopic) -> Bool {
+        wantsAll || anyKeys != nil || topics?.contains(topic) ?? true
+    }
+
     func takes(_ event: ClusterEvent) -> Bool {
+        guard namespace == nil || event.namespace.isEmpty || event.namespace == namespace else {
+            return false
+        }
         if wantsAll { return true }
         if let anyKeys, has(event, anyKeys) { return true }
         guard let topics else { return anyKeys == nil }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import MartletACL
+import MartletAPI
 
 /// What events are about. Whoever may read the subject may read its events.
 enum EventTopic: String, CaseIterable, Sendable {
@@ -18,6 +19,11 @@ enum EventTopic: String, CaseIterable, Sendable {
     case aclRole = "ACLRole"
     /// Snapshots of the state that were taken, or put in force.
     case snapshot = "Snapshot"
+    case job = "Job"
+    case evaluation = "Evaluation"
+    case allocation = "Allocation"
+    case deployment = "Deployment"
+    case node = "Node"
 
     var operation: Operation {
         switch self {
@@ -25,6 +31,19 @@ enum EventTopic: String, CaseIterable, Sendable {
         case .autopilotConfiguration, .health: .autopilotRead
         case .schedulerConfiguration: .schedulerRead
         case .aclToken, .aclPolicy, .aclRole: .aclManage
+        case .job, .evaluation, .allocation, .deployment:
+            .namespace(Job.namespaceDefault, .readJob)
+        case .node: .nodeRead
+        }
+    }
+
+    /// Of the scheduler's objects, of which there are many more events than of all else.
+    var isScheduling: Bool {
+        switch self {
+        case .job, .evaluation, .allocation, .deployment, .node: true
+        case .leadership, .raftConfiguration, .autopilotConfiguration, .schedulerConfiguration,
+            .autopilot, .health, .aclToken, .aclPolicy, .aclRole, .snapshot:
+            false
         }
     }
 }

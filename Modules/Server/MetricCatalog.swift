@@ -123,6 +123,8 @@ struct MetricCatalog {
         "nomad.nomad.broker.total_waiting": "Evaluations whose time has not come.",
         "nomad.nomad.heartbeat.active": "Nodes that the leader listens for.",
         "nomad.nomad.heartbeat.missed": "Nodes marked as down, since nothing was heard of them.",
+        "nomad.nomad.job.plans": "Plans of jobs that were asked for.",
+        "nomad.nomad.job.plans_refused": "Plans of jobs over the bound on those that wait.",
         "nomad.nomad.plan.nodes_rejected": "Parts of plans that did not fit any more.",
         "nomad.nomad.plan.placements": "Instances placed or changed by plans.",
         "nomad.nomad.plan.queue_depth": "Plans that wait to be checked or to be written.",

@@ -653,7 +653,7 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
         _ reply: ForwardReply, _ done: @escaping (ForwardReply) -> Void
     ) {
         guard case .answered(var response) = reply, let body = response.stream else {
-            return done(reply)
+            return done(reply.fitting)
         }
         guard !body.isLive else {
             body.source.cancel()

@@ -118,6 +118,7 @@ final class PeerRequestReceiver {
             return
         }
         body?.cancel()
+        let reply = reply.fitting
         session.send(.reply) { PeerReply(reply).write(to: &$0) }
         guard case .answered(let response) = reply, let answer = response.stream else {
             // The other end closes: a reset of what it still sends must not overtake the answer.

@@ -13,8 +13,8 @@ protocol ReplicaDelegate: AnyObject {
     func replicaConfigurationChanged(_ configuration: Configuration, index: LogIndex)
     /// Committed commands were applied, up to and including this index.
     func replicaApplied(through index: LogIndex)
-    /// One of them that could be read, with what came of it, before the next is applied.
-    func replica(applied command: Command, result: CommandResult, at index: LogIndex)
+    /// One of them, with what came of it, before the next is applied.
+    func replica(applied command: [UInt8], result: CommandResult, at index: LogIndex)
     /// A configuration that is committed came to its place in the log.
     func replica(applied configuration: Configuration, at index: LogIndex)
     /// The state was replaced by the leader's, up to this index.
@@ -412,11 +412,8 @@ final class Replica {
                 inLog.complete(entry, .unchanged)
             case .command:
                 bytesSinceSnapshot += entry.sizeBytes
-                let (command, result) = state.applyReading(
-                    entry.payload, at: entry.index.number)
-                if let command {
-                    delegate?.replica(applied: command, result: result, at: entry.index)
-                }
+                let result = state.apply(entry.payload, at: entry.index.number)
+                delegate?.replica(applied: entry.payload, result: result, at: entry.index)
                 inLog.complete(entry, result)
             case .configuration:
                 guard let configuration = Configuration(encoded: entry.payload) else {

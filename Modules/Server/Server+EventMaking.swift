@@ -6,15 +6,29 @@ import MartletRaft
 import MartletState
 
 // What becomes an event: every change of the replicated state, alike on every server, and what this
-// server notices itself. A topic that is added (of jobs, of allocations) has its cases here, in the
-// mapping of commands, and reads what it tells from the state as the command left it.
+// server notices itself. A topic that is added has its cases here, in the mapping of commands, and reads
+// what it tells from the state as the command left it. Those of jobs and what comes of them are made by
+// ``tellChanges(_:at:)``.
 
 extension Server {
     // MARK: Of the log
 
-    func replica(applied command: Command, result: CommandResult, at index: LogIndex) {
-        guard case .applied = result else { return }
-        tell(of: command, at: index.number)
+    /// Chunks of a restore are large, and tell nobody anything: they are not read again.
+    private static let restoreChunkKind: UInt8 = 8
+
+    func replica(applied command: [UInt8], result: CommandResult, at index: LogIndex) {
+        guard case .applied = result, command.count > 1, command[1] != Self.restoreChunkKind else {
+            return
+        }
+        // Read from the tables: there are many, and a plan is long.
+        if let type = SchedulerCommand.eventType(of: command) {
+            return tellChanges(type, at: index.number)
+        }
+        do throws(StateError) {
+            tell(of: try Command(decoding: command), at: index.number)
+        } catch {
+            preconditionFailure("a command that was applied cannot be read: \(error)")
+        }
     }
 
     func replica(applied configuration: Configuration, at index: LogIndex) {

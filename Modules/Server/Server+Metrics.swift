@@ -198,6 +198,8 @@ extension Server {
             ("nomad.http.streams_refused", counters.streamsRefused),
             ("nomad.http.streams_stuck", counters.streamsStuck),
         ] + gossipCounters + [
+            ("nomad.nomad.job.plans", counters.dryRuns),
+            ("nomad.nomad.job.plans_refused", counters.dryRunsRefused),
             ("nomad.raft.campaigns", counters.campaigns),
             ("nomad.raft.follower_reads", counters.followerReads),
             ("nomad.raft.leaderships_lost", counters.leadershipsLost),

@@ -67,6 +67,7 @@ final class Server {
     var events: EventRing
     private(set) lazy var queries = BlockingQueries(
         loop: loop, seed: loop.makeSeed(), state: { [unowned self] in replica.state })
+    private(set) lazy var dryRuns = DryRuns(loop: loop)
     var nodeUpdates = NodeUpdates()
     /// One-shot timers under way, by number.
     var laterArmed: [UInt64: any LoopTimer] = [:]

@@ -87,21 +87,11 @@ package struct State: Equatable, Sendable {
     ///
     /// - Precondition: `index` is beyond `lastAppliedIndex`.
     package mutating func apply(_ command: [UInt8], at index: UInt64) -> CommandResult {
-        applyReading(command, at: index).result
-    }
-
-    /// The same, with what the bytes said; nil for those that say nothing.
-    package mutating func applyReading(
-        _ command: [UInt8], at index: UInt64
-    ) -> (command: Command?, result: CommandResult) {
         advance(to: index)
-        var read: Command?
         do throws(StateError) {
-            let command = try Command(decoding: command)
-            read = command
-            return (read, try apply(command, at: index))
+            return try apply(try Command(decoding: command), at: index)
         } catch {
-            return (read, .refused(error.description))
+            return .refused(error.description)
         }
     }
 

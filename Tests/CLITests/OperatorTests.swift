@@ -123,8 +123,6 @@ import Testing
         #expect(desk.errors.isEmpty)
         #expect(desk.run("operator autopilot health -json") == 2)
         #expect(desk.requests.count == 1)
-        #expect(desk.run("status") == 2)
-        #expect(desk.text.contains("Unhealthy         = s2.global\n"))
     }
 
     @Test("Servers that do not tell reasons are shown without")

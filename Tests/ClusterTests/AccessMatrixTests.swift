@@ -67,7 +67,12 @@ import Testing
             Row(method: .head, path: "/v1/agent/monitor", allowed: ["agent-read", "agent-write"]),
             Row(
                 method: .head, path: "/v1/event/stream",
-                allowed: autopilotReaders.union(schedulerReaders).union(["raft-read"])),
+                allowed: autopilotReaders.union(schedulerReaders).union(["raft-read"])
+                    .union(jobReaders).union(["node-read", "node-write"])),
+            Row(method: .head, path: "/v1/event/stream?topic=Job", allowed: jobReaders),
+            Row(
+                method: .head, path: "/v1/event/stream?topic=Node",
+                allowed: ["node-read", "node-write"]),
             Row(
                 method: .head, path: "/v1/event/stream?topic=SchedulerConfiguration",
                 allowed: schedulerReaders),
@@ -162,7 +167,8 @@ import Testing
         return [
             "/v1/job/x", "/v1/job/x/allocations", "/v1/job/x/evaluations",
             "/v1/job/x/deployments", "/v1/job/x/deployment", "/v1/job/x/summary",
-            "/v1/job/x/versions", "/v1/evaluations", "/v1/evaluation/\(gone)",
+            "/v1/job/x/versions", "/v1/evaluations", "/v1/evaluations/count",
+            "/v1/evaluation/\(gone)",
             "/v1/evaluation/\(gone)/allocations", "/v1/allocations", "/v1/allocation/\(gone)",
             "/v1/deployments", "/v1/deployment/\(gone)", "/v1/deployment/allocations/\(gone)",
         ]
@@ -173,7 +179,8 @@ import Testing
         let scale = #"{"Count":1,"Target":{"Group":"g"}}"#
         let submits: [(ClientMethod, String, String?)] = [
             (.put, "/v1/jobs", "{}"), (.put, "/v1/job/x", "{}"), (.delete, "/v1/job/x", nil),
-            (.put, "/v1/job/x/revert", "{}"), (.put, "/v1/job/x/stable", "{}"),
+            (.put, "/v1/job/x/plan", "{}"), (.put, "/v1/job/x/revert", "{}"),
+            (.put, "/v1/job/x/stable", "{}"),
             (.put, "/v1/deployment/fail/\(gone)", nil),
             (.put, "/v1/deployment/pause/\(gone)", "{}"),
             (.put, "/v1/deployment/promote/\(gone)", #"{"All":true}"#),
@@ -192,6 +199,7 @@ import Testing
             Row(
                 method: .put, path: "/v1/search", body: #"{"Context":"evals"}"#,
                 allowed: jobReaders),
+            Row(method: .delete, path: "/v1/evaluations", body: "{}", allowed: []),
             Row(method: .put, path: "/v1/system/gc", allowed: []),
             Row(method: .put, path: "/v1/system/reconcile/summaries", allowed: []),
         ]

@@ -48,7 +48,8 @@ import Testing
             for path in ["job/web/allocations", "evaluation/\(evaluation)/allocations"] {
                 #expect(cluster.ask(node, .get, "/v1/\(path)").text == "[]")
             }
-            #expect(cluster.ask(node, .get, "/v1/job/web/deployment").text == "null")
+            let deployment = cluster.ask(node, .get, "/v1/job/web/deployment")
+            #expect(deployment.field("Status") == "running", "\(deployment.text)")
             #expect(cluster.ask(node, .get, "/v1/job/web/summary").field("JobID") == "web")
             #expect(
                 cluster.ask(node, .get, "/v1/job/web/scale").text.contains("\"Desired\":2"))
@@ -73,7 +74,13 @@ import Testing
         #expect(put("/v1/job/web/revert", #"{"JobVersion":77}"#).status == 404)
         #expect(
             put("/v1/job/web/revert", #"{"JobVersion":0,"EnforcePriorVersion":9}"#).status == 409)
-        let scaled = put("/v1/job/web/scale", #"{"Count":5,"Target":{"Group":"web"}}"#)
+        let five = #"{"Count":5,"Target":{"Group":"web"}}"#
+        let early = put("/v1/job/web/scale", five)
+        #expect(early.status == 400 && early.text.contains("deployment"), "\(early.text)")
+        let deployment = try #require(
+            cluster.ask(leader, .get, "/v1/job/web/deployment").field("ID"))
+        #expect(put("/v1/deployment/fail/\(deployment)", "{}").status == 200)
+        let scaled = put("/v1/job/web/scale", five)
         #expect(scaled.status == 200, "\(scaled.text)")
         #expect(cluster.ask(leader, .get, "/v1/job/web").text.contains("\"Count\":5"))
         let evaluated = put(
@@ -200,10 +207,12 @@ import Testing
         #expect(cluster.ask(leader, .put, "/v1/jobs", body: Self.job("old")).status == 200)
         let saved = cluster.ask(leader, .get, "/v1/operator/snapshot", bytes: nil)
         #expect(cluster.ask(leader, .put, "/v1/jobs", body: Self.job("web")).status == 200)
+        // Once nothing could be placed for it, nothing changes the job any more.
+        cluster.world.run(for: .seconds(2))
         let index = try #require(
             Self.number("ModifyIndex", in: cluster.ask(leader, .get, "/v1/job/web")))
         let follower = try #require(cluster.nodes.first { $0 !== leader })
-        let waiting = cluster.begin(follower, .get, "/v1/job/web?index=\(index + 1)&wait=10m")
+        let waiting = cluster.begin(follower, .get, "/v1/job/web?index=\(index)&wait=10m")
         cluster.world.run(for: .seconds(1))
         #expect(waiting.result == nil)
         let restored = cluster.ask(
@@ -322,7 +331,7 @@ import Testing
         #expect(cluster.ask(leader, .get, "/v1/job/web").status == 200)
     }
 
-    @Test("While registrations are rejected, only management registers")
+    @Test("G14: while registrations are rejected, only management registers")
     func rejection() throws {
         let guarded = try GuardedCluster(seed: 810)
         let secret = try guarded.token(of: "dev", #"namespace "default" { policy = "write" }"#)

@@ -44,12 +44,26 @@ private let wrongSecret = "20000000-0000-4000-8000-000000000009"
                 .put, "/v1/martlet/node/\(id)", NodeEndpointTests.node(id, secret: own),
                 at: server, secret: own)
         }
+
+        /// Lets one instance run on the node, which says nothing of it: a drain waits for it.
+        func place() throws {
+            let job = """
+                {"Job":{"ID":"web","Datacenters":["dc1"],"Type":"service","TaskGroups":[
+                {"Name":"web","Count":1,"Tasks":[{"Name":"web","Driver":"mock_driver"}]}]}}
+                """
+            let told = ask(.put, "/v1/jobs", job)
+            #expect(told.status == 200, "\(told.text)")
+            cluster.world.run(for: .seconds(1))
+            let placed = ask(.get, "/v1/node/\(nodeID)/allocations")
+            try #require(placed.text.contains("\"JobID\":\"web\""), "\(placed.text)")
+        }
     }
 
     fileprivate static func node(_ id: String, secret: String) -> String {
         """
         {"ID":"\(id)","SecretID":"\(secret)","Name":"n","Datacenter":"dc1","Status":"ready",
-        "NodeResources":{"Cpu":{"CpuShares":4000},"Memory":{"MemoryMB":8192},"Disk":{"DiskMB":9}}}
+        "NodeResources":{"Cpu":{"CpuShares":4000},"Memory":{"MemoryMB":8192},"Disk":{"DiskMB":900}},
+        "Drivers":{"mock_driver":{"Detected":true,"Healthy":true}}}
         """
     }
 
@@ -147,6 +161,7 @@ private let wrongSecret = "20000000-0000-4000-8000-000000000009"
     func eligibility() throws {
         let servers = try Servers(seed: 84)
         #expect(servers.register().status == 200)
+        try servers.place()
         let path = "/v1/node/\(nodeID)"
         let eligible = #"{"Eligibility":"eligible"}"#
         let set = servers.ask(
@@ -173,6 +188,7 @@ private let wrongSecret = "20000000-0000-4000-8000-000000000009"
     func drains() throws {
         let servers = try Servers(seed: 85)
         #expect(servers.register().status == 200)
+        try servers.place()
         let path = "/v1/node/\(nodeID)/drain"
         for body in [#"{"DrainSpec":{"Deadline":"soon"}}"#, #"{"DrainSpec":{"Deadline":[]}}"#] {
             let answer = servers.ask(.put, path, body)

@@ -175,4 +175,63 @@ import Testing
         let updates = fleet.takeUpdates(max: 10)
         #expect(try AllocationUpdate.parse(body: NodeAgentBody.updates(updates)) == updates)
     }
+
+    @Test(
+        "A number that a node cannot have names its field",
+        arguments: [
+            ("NodeResources", "Cpu", "CpuShares"), ("NodeResources", "Cpu", "TotalCpuCores"),
+            ("NodeResources", "Memory", "MemoryMB"), ("NodeResources", "Disk", "DiskMB"),
+            ("ReservedResources", "Cpu", "CpuShares"), ("ReservedResources", "Memory", "MemoryMB"),
+            ("ReservedResources", "Disk", "DiskMB"),
+        ])
+    func numbers(object: String, part: String, field: String) throws {
+        func body(_ number: String) -> [UInt8] {
+            Array(
+                """
+                {"Nodes":[{"ID":"\(Self.nodeID)","SecretID":"\(Self.allocation)","Datacenter":"d",
+                "\(object)":{"\(part)":{"\(field)":\(number)}}}]}
+                """.utf8)
+        }
+        for number in ["-1", "2147483648", "9223372036854775807", "-9223372036854775808", "1e300"] {
+            do {
+                _ = try NodeBatchRequest.parse(body: body(number))
+                Issue.record("\(field) \(number) was taken")
+            } catch {
+                #expect(error.status == 400 && error.message.contains(field), "\(error.message)")
+            }
+        }
+        let node = try #require(try NodeBatchRequest.parse(body: body("2147483647")).nodes.first)
+        // Also where more is reserved than there is.
+        #expect(node.usable.cpu >= 0 && node.usable.memoryMB >= 0 && node.usable.diskMB >= 0)
+    }
+
+    @Test("What is told at once fits what servers read at once")
+    func batches() {
+        var update = AllocationUpdate(id: Self.allocation, clientStatus: .running)
+        var states = SortedMap<TaskState>()
+        for number in 0..<100 {
+            var state = TaskState(state: .running)
+            state.events = Array(
+                repeating: TaskEvent(
+                    type: "Restarting", unixNanoseconds: 1,
+                    displayMessage: String(repeating: "x", count: 100)), count: 10)
+            states["task-\(number)"] = state
+        }
+        update.taskStates = Shared(states)
+        let (batch, rest) = UpdateBatch.cut(Array(repeating: update, count: 100))
+        #expect(batch.count + rest.count == 100 && !batch.isEmpty && !rest.isEmpty)
+        #expect(NodeAgentBody.updates(batch).count <= 1 << 20)
+        #expect(throws: Never.self) {
+            try AllocationUpdate.parse(body: NodeAgentBody.updates(batch))
+        }
+        // One that is too large by itself keeps the newest events.
+        for number in 100..<1000 { states["task-\(number)"] = states["task-0"] }
+        update.taskStates = Shared(states)
+        let (alone, others) = UpdateBatch.cut([update, update])
+        #expect(alone.count == 1 && others.count == 1)
+        #expect(NodeAgentBody.updates(alone).count <= 1 << 20)
+        #expect(throws: Never.self) {
+            try AllocationUpdate.parse(body: NodeAgentBody.updates(alone))
+        }
+    }
 }

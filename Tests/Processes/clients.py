@@ -7,7 +7,7 @@
 --install   clients that are missing are an error
 
 Each call of theirs about the operator, the agent, the status and access control is made on a cluster of
-three with access control and sealed gossip; what has no meaning here has to be refused in a way that they
+three with access control and sealed gossip, and python-nomad's about jobs and nodes on another one; what has no meaning here has to be refused in a way that they
 understand. What is not said here is as in processes.py.
 """
 import os
@@ -19,6 +19,48 @@ from processes import ProcessTest, wait_until
 
 KEY = "fKiEsumNjOye7AzNUod/dptCb4Ut+aE09S1tOO78iao="
 OTHER = "cg8StVXbQJ0gPvMd9o7yrg=="
+
+
+class PretendingNode:
+    """A node that says of its instances what a test wants: nothing runs."""
+    SECRET = "5b0d4dd5-1b0f-4d38-9d0e-2f1c6b0a7c11"
+
+    def __init__(self, server, number):
+        self.server = server
+        self.id = "6b0d4dd5-1b0f-4d38-9d0e-00000000000%d" % number
+        self.path = "/v1/martlet/node/" + self.id
+        self.told = {}
+        answer = self.send("PUT", self.path, {
+            "ID": self.id, "SecretID": self.SECRET, "Name": "n%d" % number, "Datacenter": "dc1",
+            "Status": "ready", "Attributes": {"kernel.name": "linux"},
+            "Drivers": {"mock_driver": {"Detected": True, "Healthy": True}},
+            "NodeResources": {"Cpu": {"CpuShares": 4000}, "Memory": {"MemoryMB": 8192},
+                              "Disk": {"DiskMB": 100000}}})
+        assert answer.status == 200, answer.body
+
+    def send(self, method, path, body=None):
+        return self.server.request(method, path, body, headers={"X-Martlet-Node-Secret": self.SECRET})
+
+    def turn(self):
+        """What it is to run, runs and does well; what it is to stop has ended."""
+        known = self.send("GET", self.path + "/allocations").json["Allocs"]
+        new = [i for i in known or {} if self.told.get(i) != known[i]]
+        if not new:
+            return
+        pulled = self.send("POST", "/v1/martlet/allocations/pull", {"AllocIDs": new}).json["Allocs"]
+        self.send("PUT", self.path + "/allocations", {"Alloc": [
+            {"ID": a["ID"], "ClientStatus": "running" if a["DesiredStatus"] == "run" else "complete",
+             "TaskStates": {"serve": {"State": "running" if a["DesiredStatus"] == "run" else "dead"}},
+             "DeploymentStatus": {"Healthy": True} if a["DesiredStatus"] == "run" else {}} for a in pulled]})
+        self.told.update((i, known[i]) for i in new)
+
+
+def job(count=2, cpu=100, **more):
+    return {"Job": dict({
+        "ID": "web", "Name": "web", "Type": "service", "Datacenters": ["dc1"],
+        "TaskGroups": [{"Name": "web", "Count": count, "Tasks": [{
+            "Name": "serve", "Driver": "mock_driver", "Config": {"run_for": "1h"},
+            "Resources": {"CPU": cpu, "MemoryMB": 64}}]}]}, **more)}
 
 
 class Clients(ProcessTest):
@@ -101,6 +143,138 @@ class Clients(ProcessTest):
             n.operator.delete_peer("127.0.0.1:1")
         self.assertTrue(n.acl.delete_token(made["AccessorID"]))
         self.assertTrue(n.acl.delete_policy("readers"))
+        self.done()
+
+    def test_python_nomad_and_jobs(self):
+        import nomad
+        from nomad.api import exceptions
+        servers = self.cluster(3)
+        for server in servers:
+            server.start()
+        for server in servers:
+            wait_until("%s" % server.name, lambda: self.ready(server), 60)
+        nodes = [PretendingNode(servers[0], number) for number in (1, 2)]
+        n = nomad.Nomad(host="127.0.0.1", port=servers[1].http_port, timeout=10)
+
+        def settle(what, condition):
+            def look():
+                for node in nodes:
+                    node.turn()
+                return condition()
+            return wait_until(what, look, 30)
+
+        def running(version=None):
+            return [a for a in n.job.get_allocations("web") if a["ClientStatus"] == "running"
+                    and a["DesiredStatus"] == "run" and version in (None, a["JobVersion"])]
+        thread, over, events = n.event.stream.get_stream(topic="Job:web", timeout=60)
+        thread.daemon = True
+        thread.start()
+
+        # Jobs.
+        self.assertEqual(n.validate.validate_job(job()).json()["Error"], "")
+        plan = n.job.plan_job("web", job(), diff=True)
+        self.assertEqual(plan["Annotations"]["DesiredTGUpdates"]["web"]["Place"], 2)
+        self.assertEqual((plan["Diff"]["Type"], plan["JobModifyIndex"], len(n.jobs)), ("Added", 0, 0))
+        made = n.jobs.register_job(job())
+        settle("two run", lambda: len(running()) == 2)
+        self.assertIn("web", n.jobs)
+        self.assertEqual(n.jobs["web"]["Status"], "running")
+        self.assertEqual([j["ID"] for j in n.jobs.get_jobs(prefix="we")], ["web"])
+        self.assertEqual(n.job.get_job("web")["JobModifyIndex"], made["JobModifyIndex"])
+        self.assertEqual(n.job.get_summary("web")["Summary"]["web"]["Running"], 2)
+        self.assertEqual(n.search.search("we", "jobs")["Matches"]["jobs"], ["web"])
+        settle("the first version is stable", lambda: n.job.get_deployment("web")["Status"] == "successful")
+        plan = n.job.plan_job("web", job(cpu=200), diff=True)
+        self.assertEqual(plan["Annotations"]["DesiredTGUpdates"]["web"]["DestructiveUpdate"], 1)
+        self.assertEqual((plan["Diff"]["Type"], plan["JobModifyIndex"]), ("Edited", made["JobModifyIndex"]))
+        n.job.register_job("web", job(cpu=200))
+        settle("the second version runs", lambda: len(running(1)) == 2)
+        self.assertEqual([v["Version"] for v in n.job.get_versions("web")["Versions"]], [1, 0])
+        n.job.stable_job("web", 0, True)
+        n.job.revert_job("web", 0, 1)
+        settle("the first version runs again", lambda: len(running(2)) == 2)
+        self.assertEqual(len(n.job.evaluate_job("web")["EvalID"]), 36)
+        # These are kept and never launched; job files are read by the command line.
+        for absent in (lambda: n.job.periodic_job("web"), lambda: n.job.dispatch_job("web"),
+                       lambda: n.jobs.parse("job {}")):
+            with self.assertRaises(exceptions.BaseNomadException):
+                absent()
+        with self.assertRaises(exceptions.URLNotFoundNomadException):
+            n.job.get_job("none")
+        self.assertEqual([namespace["Name"] for namespace in n.namespaces], ["default"])
+
+        # Evaluations and allocations.
+        self.assertIn(made["EvalID"], n.evaluations)
+        self.assertEqual(n.evaluation.get_evaluation(made["EvalID"])["Status"], "complete")
+        self.assertEqual(len(n.evaluation.get_allocations(made["EvalID"])), 2)
+        self.assertEqual(n.evaluations.get_evaluations(made["EvalID"][:8])[0]["ID"], made["EvalID"])
+        self.assertTrue(n.job.get_evaluations("web"))
+        self.assertEqual(len(n.allocations.get_allocations(per_page=1)), 1)
+        with self.assertRaises(exceptions.BadRequestNomadException):
+            n.allocations.get_allocations(filter_='JobID == "web"')
+        stopped = running()[0]["ID"]
+        self.assertEqual(n.allocation.get_allocation(stopped)["Job"]["ID"], "web")
+        self.assertEqual(n.allocations.get_allocations(prefix=stopped[:8])[0]["ID"], stopped)
+        n.allocation.stop_allocation(stopped)
+        settle("another one runs", lambda: len(running()) == 2 and stopped not in {a["ID"] for a in running()})
+
+        # Deployments.
+        canary = job(cpu=300, Update={"Canary": 1, "MaxParallel": 1})
+
+        def latest():
+            return n.job.get_deployment("web")
+        n.jobs.register_job(canary)
+        deployment = settle("a canary is healthy", lambda: (lambda d: d["ID"] if d["JobVersion"] == 3 and d[
+            "TaskGroups"]["web"]["HealthyAllocs"] == 1 else None)(latest()))
+        self.assertIn(deployment, n.deployments)
+        self.assertEqual(len(n.deployment.get_deployment_allocations(deployment)), 1)
+        n.deployment.pause_deployment(deployment, True)
+        self.assertEqual(n.deployment.get_deployment(deployment)["Status"], "paused")
+        n.deployment.pause_deployment(deployment, False)
+        n.deployment.promote_deployment_groups(deployment, ["web"])
+        settle("it is over", lambda: n.deployment.get_deployment(deployment)["Status"] == "successful")
+        with self.assertRaises(exceptions.BaseNomadException):
+            n.deployment.promote_deployment_all(deployment)
+        n.jobs.register_job(job(cpu=400, Update={"Canary": 1, "MaxParallel": 1}))
+        deployment = settle("another canary", lambda: (lambda d: d["ID"] if d["JobVersion"] == 4 and d[
+            "TaskGroups"]["web"]["PlacedAllocs"] == 1 else None)(latest()))
+        canary = n.deployment.get_deployment_allocations(deployment)[0]["ID"]
+        n.deployment.deployment_allocation_health(deployment, healthy_allocations=[canary])
+        n.deployment.fail_deployment(deployment)
+        self.assertEqual(n.deployment.get_deployment(deployment)["Status"], "failed")
+        self.assertEqual(len(n.job.get_deployments("web")), len(n.deployments))
+
+        # Nodes.
+        first = nodes[0].id
+        self.assertIn(first, n.nodes)
+        self.assertEqual((len(n.nodes), n.node.get_node(first)["Status"]), (2, "ready"))
+        self.assertIsInstance(n.node.get_allocations(first), list)
+        n.node.eligible_node(first, ineligible=True)
+        self.assertEqual(n.node.get_node(first)["SchedulingEligibility"], "ineligible")
+        n.node.eligible_node(first, eligible=True)
+        n.node.drain_node_with_spec(first, {"Deadline": -1})
+        settle("the node is empty", lambda: {a["NodeID"] for a in running()} == {nodes[1].id})
+        n.node.drain_node_with_spec(first, None, mark_eligible=True)
+        n.node.drain_node(first, enable=False)
+        n.node.evaluate_node(first)
+
+        # The end.
+        self.assertEqual(len(n.job.deregister_job("web", purge=True)["EvalID"]), 36)
+        settle("nothing runs", lambda: not [a for a in n.allocations if a["ClientStatus"] == "running"])
+        n.node.purge_node(first)
+        with self.assertRaises(exceptions.URLNotFoundNomadException):
+            n.node.get_node(first)
+        self.assertTrue(n.system.reconcile_summaries() and n.system.initiate_garbage_collection())
+        self.assertEqual(len(n.jobs), 0)
+        told = []
+        wait_until("the job's end is told", lambda: told.append(events.get(timeout=10)) or any(
+            e["Type"] == "JobDeregistered" for e in told[-1]["Events"]), 30)
+        # The client looks whether it is to end when there is something to read.
+        over.set()
+        n.jobs.register_job(job())
+        thread.join(30)
+        self.assertEqual(told[0]["Events"][0]["Payload"]["Job"]["ID"], "web")
+        self.assertEqual({e["Topic"] for frame in told for e in frame["Events"]}, {"Job"})
         self.done()
 
     def test_nomadpy(self):

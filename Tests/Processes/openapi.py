@@ -30,7 +30,7 @@ CONFIGURATION = """
 [checks]
 not_a_server_error.enabled = false
 ignored_auth.enabled = %(acl)s
-negative_data_rejection.expected-statuses = [400, 403, 404, 405, 409, 413, 415, 500, 503]
+negative_data_rejection.expected-statuses = [400, 403, 404, 405, 409, 413, 415, 500, 501, 503]
 """
 # What the schema allows and the meaning does not: operations, and the statuses that say so.
 RULES_BEYOND_SCHEMAS = [
@@ -48,6 +48,7 @@ RULES_BEYOND_SCHEMAS = [
     ("keyringRemove", [500]),
     # A job has a form of its own, and what is changed has to be there; servers parse no job files.
     ("registerJob", [400]), ("updateJob", [400]), ("validateJob", [400]), ("parseJob", [501]),
+    ("planJob", [400]), ("deleteEvaluations", [400]),
     ("evaluateJob", [400]), ("revertJob", [400]), ("setJobStability", [400]), ("scaleJob", [400]),
     ("pauseDeployment", [400]), ("promoteDeployment", [400]), ("setDeploymentHealth", [400]),
 ]
@@ -93,7 +94,7 @@ class Description(ProcessTest):
             file.write('[[operations]]\ninclude-operation-id = "aclOwnToken"\n'
                        'checks.ignored_auth.enabled = false\n')
             for name, statuses in RULES_BEYOND_SCHEMAS:
-                for operation in [name] if name == "removePeer" else [name, name + "ByPost"]:
+                for operation in [name] if name in ("removePeer", "deleteEvaluations") else [name, name + "ByPost"]:
                     file.write(
                         '[[operations]]\ninclude-operation-id = "%s"\nchecks.positive_data_acceptance.'
                         'expected-statuses = ["2XX", 401, 403, 404, 409, %s]\n' % (

@@ -2,6 +2,7 @@
 """What schemathesis is told of a Martlet server beyond docs/api/openapi.json; openapi.py loads it.
 
 - Requests that would take the run's own server or token away are pointed elsewhere.
+- What blocks does so for a moment.
 - What no schema can say is put right: a policy's body names the policy of its path, the region is this
   server's, and a whole number is written as one (JSON Schema takes 2.0 for an integer; Go does not).
 - Every error text is one that the description knows for that status.
@@ -17,7 +18,10 @@ OWN_ACCESSOR = os.environ.get("MARTLET_OWN_ACCESSOR")
 NOBODY = os.environ.get("MARTLET_NOBODY", "127.0.0.1:9")
 # Parameters that may be given several times, and bodies that may be null.
 SEVERAL = {"address", "leaving", "failed"}
-NULLABLE = {"setAutopilotConfiguration", "setSchedulerConfiguration", "aclBootstrap"}
+NULLABLE = {
+    "setAutopilotConfiguration", "setSchedulerConfiguration", "aclBootstrap", "evaluateJob", "setJobStability",
+    "revertJob", "scaleJob", "pauseDeployment", "promoteDeployment", "setDeploymentHealth", "search", "drainNode",
+}
 STRANGER = "00000000-0000-4000-8000-000000000000"
 
 with open(os.environ["MARTLET_OPENAPI"], encoding="utf-8") as file:
@@ -54,6 +58,8 @@ def before_call(context, case, kwargs):
     elif any(isinstance(query[key], list) for key in query if key not in SEVERAL):
         # The first counts, whatever the others are: so that it is refused, as a wrong one has to be.
         query["stale"] = "neither"
+    if any(part.get("$ref", "").endswith("/blocking_wait") for part in described["parameters"]):
+        shorten(query)
     if case.body is None and name in NULLABLE:
         # Taken for a mistake, whatever the schema says.
         case.body = {} if is_positive(case) else []
@@ -73,6 +79,13 @@ def before_call(context, case, kwargs):
                 body[key] = STRANGER
     if name == "updateACLToken" and body and is_positive(case):
         body["AccessorID"] = path.get("accessor")
+
+
+def shorten(query):
+    """Who would wait for minutes waits for a moment; a wait that is refused stays what it is."""
+    wait = query.get("wait")
+    if query.get("index") and (not wait or isinstance(wait, str) and re.fullmatch(r"[-+]?[0-9.hmsnu\u00b5]+", wait)):
+        query["wait"] = "20ms"
 
 
 def whole(value):

@@ -11,6 +11,9 @@ struct NaiveSearch {
     private var used: [UniqueID: CombinedResources] = [:]
     /// Nodes of the job's instances.
     private var own: [UniqueID] = []
+    private enum Amount { case cpu, memory }
+    /// As it was before the job came.
+    private var scarce: Amount?
 
     init(_ world: World, _ job: Job) {
         self.world = world
@@ -20,6 +23,10 @@ struct NaiveSearch {
             add(allocation.resources.value.combined, on: allocation.nodeID)
             if allocation.jobID == job.id { own.append(allocation.nodeID) }
         }
+        let all = world.nodes.map(\.usable).reduce(CombinedResources(), +)
+        let sum = used.values.reduce(CombinedResources(), +)
+        let (cpu, memory) = (sum.cpu * all.memoryMB, sum.memoryMB * all.cpu)
+        scarce = cpu == memory ? nil : cpu > memory ? .cpu : .memory
     }
 
     private mutating func add(_ amount: CombinedResources, on node: UniqueID) {
@@ -48,6 +55,8 @@ struct NaiveSearch {
             + Exponentials.pow10(1 - Double(after.memoryMB) / Double(usable.memoryMB))
         let raw = world.configuration.schedulerAlgorithm == .binpack ? 20 - sum : sum - 2
         var terms = [max(0, min(18, raw)) / 18]
+        let stranded = stranded(after, usable)
+        if stranded > 0 { terms = [(terms[0] - stranded) / 2] }
         let collisions = own.count { $0 == node.id }
         if collisions > 0 { terms.append(-Double(collisions + 1) / Double(group.count)) }
         if let affinity = job.affinities.first {
@@ -56,6 +65,15 @@ struct NaiveSearch {
         }
         if !job.spreads.isEmpty, evenSpread(node) != 0 { terms.append(evenSpread(node)) }
         return terms.reduce(0, +) / Double(terms.count)
+    }
+
+    /// The part of what the cluster is shorter of that would be free without the other beside it.
+    private func stranded(_ after: CombinedResources, _ usable: CombinedResources) -> Double {
+        guard let scarce, world.configuration.schedulerAlgorithm == .binpack else { return 0 }
+        let cpu = 1 - Double(after.cpu) / Double(usable.cpu)
+        let memory = 1 - Double(after.memoryMB) / Double(usable.memoryMB)
+        let (free, other) = scarce == .cpu ? (cpu, memory) : (memory, cpu)
+        return free > 1e-12 && free > other ? (free - other) / free : 0
     }
 
     private func isAllowed(_ node: Node) -> Bool {

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Placing: what holds of random clusters") struct PropertyTests {
     @Test(
-        "No node is ever over capacity, and no port, device or core is given twice",
+        "No node is ever over capacity, no port, device or core is given twice, no plan is refused",
         arguments: 1...8)
     func capacity(seed: UInt64) {
         for seed in RandomWorld.seeds(seed) { capacity(of: seed) }
@@ -16,7 +16,14 @@ import Testing
         random.addNodes(12, extras: true)
         for number in 0..<RandomWorld.evaluations {
             let job = random.job(number, extras: true)
-            random.world.place(job, seed: seed)
+            let outcomes = random.world.plan(job, seed: seed)
+            // Of the checks some will do, where each costs milliseconds.
+            if number % 5 == 0 || RandomWorld.rounds > 1 {
+                #expect(
+                    refusals(of: outcomes, job, random.world).isEmpty,
+                    "seed \(seed), evaluation \(number)")
+            }
+            random.world.commit(outcomes, of: job)
             for node in random.world.nodes {
                 let fault = RandomWorld.fault(of: node, random.allocations(on: node.id))
                 #expect(fault == nil, "seed \(seed), evaluation \(number), \(node.name)")
@@ -24,6 +31,31 @@ import Testing
             if random.chance(5) { random.addNode(extras: true) }
             stopSome(&random)
         }
+    }
+
+    /// Nodes of which the check, which shares nothing with the placer, refuses a plan on the very state
+    /// that it was made on.
+    private func refusals(
+        of outcomes: [PlacementOutcome], _ job: Job, _ world: World
+    ) -> [PlanCheck.Refusal] {
+        var ledger = ClusterLedger()
+        for node in world.nodes { ledger.apply(node) }
+        for allocation in world.allocations.values { ledger.apply(allocation) }
+        var parts: [UniqueID: PlacementPlan.NodePart] = [:]
+        for placed in outcomes.placed {
+            let id = UniqueID(high: 98, low: UInt64(placed.request.index))
+            var part = parts[placed.nodeID] ?? PlacementPlan.NodePart(nodeID: placed.nodeID)
+            part.placements.append(
+                Allocation(
+                    id: id, evaluationID: id, nodeID: placed.nodeID, job: Shared(job), group: "g",
+                    index: placed.request.index, resources: placed.resources))
+            part.evictions += placed.victims.map { PlacementPlan.Eviction($0, by: id) }
+            parts[placed.nodeID] = part
+        }
+        var plan = PlacementPlan(
+            evaluationID: .id(1), token: .id(1), priority: job.priority, job: nil, snapshotIndex: 1)
+        plan.nodes = parts.values.sorted { $0.nodeID < $1.nodeID }
+        return PlanCheck.check(plan, against: ledger) { _ in false }.refusals
     }
 
     private func stopSome(_ random: inout RandomWorld) {

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
+import Foundation
 import MartletAPI
 import MartletScheduler
 
 /// Clusters and jobs from a seed.
 struct RandomWorld {
-    /// How often each property is tried with fresh clusters. One round are some 400 evaluations and
-    /// takes seconds in a debug build; by hand, 2500 rounds are 1,000,000 evaluations.
-    static let rounds: UInt64 = 1
+    /// How often each property is tried with fresh clusters: `MARTLET_ROUNDS`, or once. A round are
+    /// some 1,700 evaluations over all properties, and takes seconds in a debug build.
+    static let rounds: UInt64 =
+        ProcessInfo.processInfo.environment["MARTLET_ROUNDS"].flatMap { UInt64($0) } ?? 1
 
     /// Evaluations in one cluster.
     static let evaluations = 50

@@ -53,6 +53,28 @@ import Testing
         }
     }
 
+    @Test("Of what the cluster is short of nothing is left without the other beside it")
+    func stranded() throws {
+        let world = World()
+        let narrow = world.node(4000, 1000)
+        let wide = world.node(4000, 8000)
+        let third = world.node(4000, 8000)
+        let job = World.job(cpu: 500, memory: 900)
+        // Nothing is short yet: the fullest node, whose memory is then used up.
+        #expect(world.plan(job).placed.map(\.nodeID) == [narrow.id])
+
+        world.run(World.job("other", cpu: 3000, memory: 100), on: third)
+        let placed = try #require(world.plan(job).placed.first)
+        #expect(placed.nodeID == third.id && placed.nodeID != wide.id)
+        let scores = placed.metric.value.scores
+        let avoided = try #require(scores.first { $0.nodeID == narrow.id })
+        // Of 0.875 free processor 0.775 would lie idle.
+        #expect(avoided.scores["stranded"]?.thousandths == -886)
+        let fit = try #require(avoided.scores["binpack"])
+        #expect(abs(avoided.normalized - (fit - 0.775 / 0.875) / 2) < 1e-9)
+        #expect(scores.first?.scores["stranded"] == nil)
+    }
+
     @Test("A7: tasks that do not run at the same time share their room")
     func lifecycle() {
         var job = World.job(cpu: 1000)

@@ -4,6 +4,20 @@ import MartletScheduler
 import Testing
 
 @Suite("Sweeps, stops and updates in place") struct SweepTests {
+    /// Its kind was given up and taken again in the wrong order, and was lost with the next registration.
+    @Test("The only node of a class registers again and again, and stays what it is")
+    func onlyOneOfItsClass() throws {
+        let world = World()
+        var node = world.node { $0.nodeClass = "only" }
+        for memory in 8193...8200 {
+            node.resources.memoryMB = memory
+            world.update(node)
+            let outcome = world.plan(World.job(memory: memory))
+            #expect(outcome.placed.map(\.nodeID) == [node.id])
+        }
+        #expect(world.plan(World.job(memory: 8201)).failures.first?.classExhausted == ["only": 1])
+    }
+
     @Test("A destructive update takes the place of what it replaces")
     func destructive() throws {
         let world = World()

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import MartletAPI
 import MartletHTTP
 import Testing
 
@@ -93,5 +94,46 @@ import Testing
         ring.append(event(1, .aclToken))
         #expect(reader.take(from: ring, seeing: [.autopilot]).isEmpty)
         #expect(reader.take(from: ring, seeing: [.aclToken]).isEmpty)
+    }
+
+    private func change(_ index: UInt64, _ number: UInt64 = 1) -> SchedulingEvent {
+        SchedulingEvent(
+            type: "C", subject: .lostNode(UniqueID(high: 0, low: number)), index: index)
+    }
+
+    @Test("Changes of jobs push nothing else out, and come between the others by their index")
+    func apart() throws {
+        var ring = EventRing(missingThrough: 0)
+        ring.append(event(1))
+        for number in 1...UInt64(EventRing.changesMax) { ring.append(change(2, number)) }
+        ring.append(event(3))
+        var all = try cursor("index=1", ring)
+        let seen = lines(&all, ring)
+        #expect(seen.first?.hasPrefix("{\"Index\":1,") == true)
+        #expect(seen.last?.hasPrefix("{\"Index\":3,") == true)
+        #expect(seen.count == 2 + EventRing.changesMax / 16)
+        #expect(seen.map { $0.ranges(of: "\"Type\":\"C\"").count }.max() == 16)
+        // One more than there is room for: who asks for it misses something, and nobody else.
+        ring.append(change(4))
+        var late = try cursor("index=2", ring)
+        #expect(lines(&late, ring).first?.contains("EventsSkipped") == true)
+        var others = try cursor("index=1&topic=Autopilot", ring)
+        #expect(lines(&others, ring).count == 2)
+    }
+
+    @Test("Who asks for a namespace is told of its objects, and of what is in none")
+    func namespaces() throws {
+        var ring = EventRing(missingThrough: 0)
+        let job = SchedulingEvent(
+            type: "C", subject: .lostJob(JobKey(namespace: "default", id: "web")), index: 1)
+        ring.append(job)
+        ring.append(change(2))
+        for (query, count) in [
+            ("", 2), ("&namespace=*", 2), ("&namespace=default", 2), ("&namespace=b", 1),
+            ("&topic=Job:web", 1), ("&topic=Job:we", 0),
+        ] {
+            var reader = try cursor("index=1" + query, ring)
+            #expect(lines(&reader, ring).count == count, "\(query)")
+        }
     }
 }

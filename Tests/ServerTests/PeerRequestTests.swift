@@ -226,6 +226,21 @@ private let piece = SourcePiece.bytes([UInt8](repeating: 7, count: 64 << 10))
         #expect(try stage.open() == [0, 0])
     }
 
+    @Test("A whole answer that no frame can hold is refused, and says where it can be had")
+    func tooLong() throws {
+        let stage = try Stage(seed: 69)
+        try stage.pass()
+        try stage.reply {
+            var answer = APIResponse.text(200, "")
+            answer.body = [UInt8](repeating: 7, count: 9 << 20)
+            return .answered(answer)
+        }
+        let response = try #require(stage.answer)
+        #expect(response.status == 503)
+        #expect(String(decoding: response.body, as: UTF8.self).hasSuffix("ask the leader"))
+        #expect(try stage.open() == [0, 0])
+    }
+
     @Test("Who does not lead has taken nothing of the body")
     func notLeader() throws {
         let stage = try Stage(seed: 63)

@@ -285,6 +285,17 @@ private func entry(
         #expect(world.tables.latestDeployment(ofJob: JobKey(id: "j"))?.value.id == uid(900))
     }
 
+    @Test("A plan that did not know of an instance's health leaves it")
+    func lateHealth() throws {
+        var world = deployed()
+        world.place([10]) { $0.deploymentID = uid(900) }
+        world.report(10, .running, healthy: true)
+        world.place([10], evaluation: 502) { $0.deploymentID = uid(900) }
+        #expect(try state(world).healthyAllocations == 1)
+        #expect(world.allocation(10)?.isHealthy == true)
+        #expect(world.tables.brokenInvariant() == nil)
+    }
+
     @Test("H12: a deployment that has ended well marks its version stable, and ends")
     func success() {
         var world = deployed()

@@ -54,6 +54,7 @@ enum Table {
 
     private static let plugins: [(name: String, uses: [String], system: [String])] = [
         ("UV", ["Transport"], ["CUV", "Glibc"]),
+        ("Exec", ["Transport"], ["Glibc"]),
         ("TLS", ["Transport"], ["COpenSSL", "Glibc"]),
         ("Zlib", ["Transport"], ["CZlib", "Glibc"]),
         ("LMDB", ["Storage", "Raft", "Bytes"], ["CLMDB", "Glibc"]),
@@ -85,7 +86,10 @@ enum Table {
     private static let tools: [(name: String, uses: [String])] = [
         (
             "martlet",
-            ["Host", "CLI", "Storage", "Transport", "UV", "TLS", "Zlib", "LMDB", "Memory"]
+            [
+                "Host", "CLI", "Storage", "Transport", "UV", "Exec", "TLS", "Zlib", "LMDB",
+                "Memory",
+            ]
         ),
         ("simulate", ["Harness", "Simulation", "Memory"]),
         ("explore", ["Explorer"]),

@@ -3,6 +3,7 @@
 // The plugins, picked for the agent and for the command line.
 import Glibc
 import MartletCLI
+import MartletExec
 import MartletHost
 import MartletLMDB
 import MartletMemory
@@ -45,6 +46,20 @@ func hostPlugins() -> HostPlugins {
         openStores: stores, writeOutput: { write(Array($0.utf8), to: 1) },
         writeError: { write(Array($0.utf8), to: 2) },
         hostName: hostName(), temporaryDirectory: environment("TMPDIR") ?? "/tmp")
+}
+
+/// With what this program is started again as a task's supervisor.
+let supervisorWords = ["node", "supervise"]
+
+func nodeMachine() -> NodeMachine {
+    var inherited: [String: String] = [:]
+    for name in ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TMPDIR"] {
+        inherited[name] = environment(name)
+    }
+    return NodeMachine(
+        tasks: ExecMachine(), supervisor: ownExecutable().map { [$0] + supervisorWords },
+        inherited: inherited, workingDirectory: workingDirectory(),
+        diskFreeBytes: { space($0)?.freeBytes })
 }
 
 func recoverDesk() -> RecoverDesk {

@@ -3,6 +3,7 @@
 // The host executable: hands the plugins to Host and to the command line.
 import Glibc
 import MartletCLI
+import MartletExec
 import MartletHost
 import MartletUV
 
@@ -30,7 +31,7 @@ let foreign = [
     ForeignCommand(
         "node run", "is one node, or many that only pretend", flagNames: NodeCommand.flagNames,
         help: NodeCommand.help
-    ) { NodeCommand.run(arguments: $0, plugins: hostPlugins()) },
+    ) { NodeCommand.run(arguments: $0, plugins: hostPlugins(), machine: nodeMachine()) },
     ForeignCommand(
         "operator raft recover", "makes a cluster of those that are left of a lost quorum",
         flagNames: RecoverCommand.flagNames, help: RecoverCommand.help
@@ -72,6 +73,10 @@ let foreign = [
 
 // What is created is the owner's alone, whoever starts this.
 umask(0o077)
+// A node's agent starts this for each task; nothing else of the program is needed then.
+if CommandLine.arguments.dropFirst().starts(with: supervisorWords) {
+    exit(TaskSupervisor.run(Array(CommandLine.arguments.dropFirst(1 + supervisorWords.count))))
+}
 let arguments = Array(SecretFlags.takeArguments().dropFirst())
 var world = cliEnvironment()
 world.foreignCommands = foreign

@@ -2,7 +2,10 @@
 package import MartletJSON
 
 extension Allocation: JSONWritable {
-    package func write(to writer: inout JSONWriter) {
+    package func write(to writer: inout JSONWriter) { write(to: &writer, showsJob: true) }
+
+    /// - Parameter showsJob: whether the job stands in it, or null in its place.
+    package func write(to writer: inout JSONWriter, showsJob: Bool) {
         writer.beginObject()
         writer.member("AllocModifyIndex", allocModifyIndex)
         writer.nullMember("AllocStates")
@@ -19,7 +22,7 @@ extension Allocation: JSONWritable {
         writer.member("EvalID", evaluationID)
         writer.member("FollowupEvalID", followUpEvaluationID)
         writer.member("ID", id)
-        writer.member("Job", job.value)
+        writer.member("Job", orNull: showsJob ? job.value : nil)
         writer.member("JobID", jobID)
         writer.member("Metrics", orNull: metrics?.value)
         writer.member("ModifyIndex", modifyIndex)

@@ -25,6 +25,14 @@ package struct AllocationUpdate: Equatable, Sendable {
         self.healthUnixNanoseconds = healthUnixNanoseconds
     }
 
+    /// Whether it says that nothing runs any more.
+    package var isTerminal: Bool {
+        switch clientStatus {
+        case .complete, .failed, .lost: true
+        case .pending, .running: false
+        }
+    }
+
     /// Reads a node's body, `{"Alloc": […]}`.
     ///
     /// - Throws: 400 that names the field.

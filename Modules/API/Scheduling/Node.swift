@@ -69,10 +69,15 @@ package struct Node: Hashable, Sendable {
     /// What is there for jobs: the resources without what is reserved, never negative.
     package var usable: CombinedResources {
         CombinedResources(
-            cpu: max(0, resources.cpu - reserved.cpu),
-            memoryMB: max(0, resources.memoryMB - reserved.memoryMB),
-            diskMB: max(0, resources.diskMB - reserved.diskMB),
+            cpu: Self.rest(resources.cpu, without: reserved.cpu),
+            memoryMB: Self.rest(resources.memoryMB, without: reserved.memoryMB),
+            diskMB: Self.rest(resources.diskMB, without: reserved.diskMB),
             cores: max(0, resources.reservableCores.count - reserved.reservedCores.count))
+    }
+
+    /// A node that reserves less than nothing reserves nothing.
+    private static func rest(_ whole: Int, without reserved: Int) -> Int {
+        max(0, max(0, whole) - max(0, reserved))
     }
 }
 

@@ -53,8 +53,10 @@ package struct NodeHeartbeatRequest: Equatable, Sendable {
         guard status != .disconnected else {
             throw fields.refusal("Status", "\"disconnected\" is not a node's to say")
         }
+        var known: Set<UniqueID> = []
         return NodeHeartbeatRequest(
-            nodeIDs: try fields.uniqueIDs("NodeIDs", max: NodeAgentBounds.nodesMax),
+            nodeIDs: try fields.uniqueIDs("NodeIDs", max: NodeAgentBounds.nodesMax)
+                .filter { known.insert($0).inserted },
             status: status)
     }
 }
@@ -80,8 +82,10 @@ package struct IDListRequest: Equatable, Sendable {
     ) throws(APIError) -> IDListRequest {
         let fields = try BodyFields(
             try kind.parse(body: body, limits: NodeAgentBounds.listLimits), of: kind)
+        // One that is named many times is meant once.
+        var known: Set<UniqueID> = []
         return IDListRequest(
-            ids: try fields.uniqueIDs(name, max: max),
+            ids: try fields.uniqueIDs(name, max: max).filter { known.insert($0).inserted },
             isBrief: try fields.bool("Brief", default: false))
     }
 }

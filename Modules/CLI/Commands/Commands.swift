@@ -9,17 +9,27 @@ package enum Commands {
                 + SchedulerCommands.all + ServerCommands.all + AgentCommands.all
                 + KeyringCommands.all + SnapshotCommands.all + ACLPolicyCommands.all
                 + ACLTokenCommands.all + ACLRoleCommands.all + DebugCommand.all
-                + DoctorCommand.all + ShellCommands.all + TopCommand.all + StreamCommands.all,
+                + DoctorCommand.all + ShellCommands.all + TopCommand.all + StreamCommands.all
+                + scheduling,
             foreign: foreign, groups: groups)
     }
+
+    private static let scheduling =
+        JobCommands.all + NodeCommands.all + EvaluationCommands.all + AllocationCommands.all
+        + DeploymentCommands.all + SystemCommands.all
 
     private static let groups = [
         "acl": "tokens, policies and roles: who may do what",
         "acl policy": "what a token that has them may do",
         "acl role": "policies under one name",
         "acl token": "secrets that say who asks",
+        "alloc": "allocations: instances of jobs on nodes",
         "audit": "the log of who asked for what",
         "config": "configuration files, looked at without starting a server",
+        "deployment": "new versions of jobs, as they take over",
+        "eval": "evaluations: what the scheduler has to do, and what came of it",
+        "job": "jobs: what shall run",
+        "node": "nodes: where it runs",
         "operator": "looks after the servers themselves",
         "operator autopilot": "health of the servers, and what tends them",
         "operator gossip": "how the servers know of each other",
@@ -28,6 +38,8 @@ package enum Commands {
         "operator scheduler": "how work is placed",
         "operator snapshot": "the state as a file, and back",
         "server": "the servers as they know of each other",
+        "system": "looks after all objects of the scheduler",
+        "system reconcile": "mends what was counted",
         "tls": "authorities and certificates",
         "tls ca": "certificate authorities",
         "tls cert": "certificates",

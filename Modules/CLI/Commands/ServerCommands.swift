@@ -22,8 +22,8 @@ enum ServerCommands {
             operands: .exactly("NODE"),
             flags: [Flag("prune", .onOff, "Forget it altogether.")], run: forceLeave),
         Command(
-            "status", "shows how the cluster is",
-            detail: "Shows the jobs that run; of servers that run none, how the cluster is.",
+            "status", "lists the jobs",
+            detail: "Lists the jobs; without a leader, the servers as gossip knows them.",
             flags: Reading.flags, run: status),
     ]
 
@@ -143,7 +143,9 @@ enum ServerCommands {
         try invocation.checkReading()
         let failing = "Error querying jobs"
         let response = try invocation.response(.get, "/v1/jobs", failing: failing)
-        if response.status == 404 { return try overview(invocation) }
+        if response.saysNoLeader, invocation.wantsTable {
+            return try leaderless(invocation, Text.reason(response.body))
+        }
         guard response.status == 200 else { throw invocation.refusal(response, failing: failing) }
         let answer = try Answer(response, failing: failing)
         try invocation.show(answer) { () throws(CLIFailure) in
@@ -157,37 +159,6 @@ enum ServerCommands {
             return table.text(invocation.style)
         }
         return .fine
-    }
-
-    /// What matters of servers that run no jobs: exit code 2 when they are not healthy.
-    private static func overview(_ invocation: Invocation) throws(CLIFailure) -> ExitCode {
-        let failing = "Error querying Autopilot health"
-        let response = try invocation.response(
-            .get, "/v1/operator/autopilot/health", failing: failing)
-        if response.saysNoLeader, invocation.wantsTable {
-            return try leaderless(invocation, Text.reason(response.body))
-        }
-        guard response.status == 200 || response.status == 429 else {
-            throw invocation.refusal(response, failing: failing)
-        }
-        let answer = try Answer(response, failing: failing)
-        let isHealthy = answer.isTrue("Healthy")
-        try invocation.show(answer) { () throws(CLIFailure) in
-            let servers = try answer.list("Servers")
-            let leader = servers.first { $0.isTrue("Leader") }
-            var facts = Facts()
-            facts.add("Healthy", "\(isHealthy)", isHealthy ? .good : .bad)
-            facts.add("Leader", leader.map { "\($0.text("Name")) (\($0.text("Address")))" } ?? "")
-            facts.add("Servers", "\(servers.count)")
-            facts.add("Voters", "\(servers.count { $0.isTrue("Voter") })")
-            facts.add("Failure Tolerance", answer.text("FailureTolerance", default: "0"))
-            let unhealthy = servers.filter { !$0.isTrue("Healthy") }.map { $0.text("Name") }
-            if !unhealthy.isEmpty {
-                facts.add("Unhealthy", unhealthy.joined(separator: ", "), .bad)
-            }
-            return facts.text(invocation.style)
-        }
-        return isHealthy ? .fine : .refused
     }
 
     /// What the server that is asked knows by itself.

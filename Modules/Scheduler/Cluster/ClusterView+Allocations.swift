@@ -124,6 +124,7 @@ extension ClusterView {
         if first >= 0 { records[Int(first)].previousOnNode = record }
         firstOnNode[node] = record
         used[node] += records[index].size
+        usedSum += records[index].size
         profiles[node] &+= records[index].profile
         if records[index].hasExtras { applyExtras(record, isTaking: true) }
         markDirty(Int32(node))
@@ -140,6 +141,7 @@ extension ClusterView {
         }
         if next >= 0 { records[Int(next)].previousOnNode = previous }
         used[node] -= records[index].size
+        usedSum -= records[index].size
         profiles[node] &-= records[index].profile
         if records[index].hasExtras { applyExtras(record, isTaking: false) }
         markDirty(Int32(node))

@@ -16,6 +16,9 @@ package final class ClusterView {
     /// What is there for jobs.
     var capacities: [Capacity] = []
     var used: [Capacity] = []
+    /// Of all nodes, ready or not.
+    private var capacitySum = Capacity()
+    var usedSum = Capacity()
     var isReady: [Bool] = []
     /// Left out of searches while a sweep keeps its own account of the node.
     var isMasked: [Bool] = []
@@ -72,9 +75,11 @@ extension ClusterView {
         let capacity = Capacity(usableOf: node)
         let kind = kind(of: shared)
         if kindOf[index] != kind || capacities[index] != capacity { isLayoutStale = true }
+        // Taken before the other is given up: they may be one, and this node its only one.
+        kinds[Int(kind)].count += 1
         release(kind: kindOf[index])
         kindOf[index] = kind
-        kinds[Int(kind)].count += 1
+        capacitySum += capacity - capacities[index]
         capacities[index] = capacity
         nodes[index] = shared
         if isReady[index] != node.isReady {
@@ -99,6 +104,8 @@ extension ClusterView {
         slotOf[id] = nil
         release(kind: kindOf[index])
         kindOf[index] = -1
+        capacitySum -= capacities[index]
+        capacities[index] = Capacity()
         nodes[index] = nil
         isReady[index] = false
         devices[index] = nil
@@ -112,7 +119,6 @@ extension ClusterView {
         isLayoutStale = true
         readinessVersion += 1
         if let slot = unusedSlots.popLast() {
-            used[Int(slot)] = Capacity()
             profiles[Int(slot)] = 0
             slotOf[id] = slot
             return slot
@@ -265,6 +271,7 @@ extension ClusterView {
     package func prepare(for algorithm: SchedulerAlgorithm = .binpack) {
         settle()
         refreshIndex(algorithm)
+        _ = readyCounts()
     }
 
     /// The index of an algorithm, brought up to date.
@@ -303,6 +310,13 @@ extension ClusterView {
         }
     }
 
+    /// What the cluster as a whole has less of, by share; none if both are used alike.
+    var scarcity: Scarcity {
+        let cpu = Double(usedSum.cpu) * Double(capacitySum.memory)
+        let memory = Double(usedSum.memory) * Double(capacitySum.cpu)
+        return cpu == memory ? .none : cpu > memory ? .cpu : .memory
+    }
+
     /// A node as a leaf: one that is not ready, or masked, fits nothing.
     private func bound(_ slot: Int32, _ algorithm: SchedulerAlgorithm) -> FitIndex.Bound {
         let index = Int(slot)
@@ -323,10 +337,14 @@ extension ClusterView {
         let capacity = capacities[index]
         let free = capacity - used[index] + freed
         let sign = algorithm == .binpack ? -1.0 : 1.0
+        let lead =
+            FitScore.share(free: free.memory, of: capacity.memory)
+            - FitScore.share(free: free.cpu, of: capacity.cpu)
         return FitIndex.Bound(
             cpu: Int32(clamping: free.cpu), memory: Int32(clamping: free.memory),
             disk: Int32(clamping: free.disk), capacityCPU: Int32(clamping: capacity.cpu),
-            capacityMemory: Int32(clamping: capacity.memory),
+            capacityMemory: Int32(clamping: capacity.memory), memoryLead: Float(lead),
+            cpuLead: Float(-lead),
             powerCPU: sign * FitScore.power(free: free.cpu, of: capacity.cpu),
             powerMemory: sign * FitScore.power(free: free.memory, of: capacity.memory))
     }

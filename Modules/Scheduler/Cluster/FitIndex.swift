@@ -19,6 +19,9 @@ struct FitIndex {
         /// The capacity whose factor makes the bound: the smallest for bin-packing, else the largest.
         var capacityCPU: Int32 = 0
         var capacityMemory: Int32 = 0
+        /// At least the free share of memory minus that of the processor, and the other way round.
+        var memoryLead = -Float.infinity
+        var cpuLead = -Float.infinity
         /// ±10^freeCPU and ±10^freeMemory: negative for bin-packing, so that the larger is better.
         var powerCPU = -Double.infinity
         var powerMemory = -Double.infinity
@@ -107,6 +110,8 @@ struct FitIndex {
             merged.cpu = max(merged.cpu, other.cpu)
             merged.memory = max(merged.memory, other.memory)
             merged.disk = max(merged.disk, other.disk)
+            merged.memoryLead = max(merged.memoryLead, other.memoryLead)
+            merged.cpuLead = max(merged.cpuLead, other.cpuLead)
             merged.powerCPU = max(merged.powerCPU, other.powerCPU)
             merged.powerMemory = max(merged.powerMemory, other.powerMemory)
             if algorithm == .binpack {
@@ -156,47 +161,14 @@ extension FitIndex {
             guard bound.cpu >= ask.cpu, bound.memory >= ask.memory, bound.disk >= ask.disk else {
                 continue
             }
-            let fit = ask.fit(of: bound)
-            guard fit > best.fit else { continue }
+            let bestPossible = ask.plainFit(of: bound)
+            guard bestPossible > best.fit else { continue }
             if below == 0 {
-                best = Best(fit: fit, position: Int32(child))
-            } else {
+                let fit = ask.fit(of: bound, plain: bestPossible)
+                if fit > best.fit { best = Best(fit: fit, position: Int32(child)) }
+            } else if ask.highestFit(below: bound, plain: bestPossible) > best.fit {
                 descend(below, child, low, high, &ask, tie, &best)
             }
         }
-    }
-}
-
-/// An ask with its factors 10^(−ask/capacity), remembered for the capacity seen last.
-struct ScaledAsk {
-    let cpu: Int32
-    let memory: Int32
-    let disk: Int32
-    private var capacityCPU: Int32 = -1
-    private var capacityMemory: Int32 = -1
-    private var factorCPU = 1.0
-    private var factorMemory = 1.0
-
-    init(_ ask: Capacity) {
-        cpu = Int32(clamping: ask.cpu)
-        memory = Int32(clamping: ask.memory)
-        disk = Int32(clamping: ask.disk)
-    }
-
-    @inline(__always)
-    mutating func fit(of bound: FitIndex.Bound) -> Double {
-        if bound.capacityCPU != capacityCPU {
-            capacityCPU = bound.capacityCPU
-            factorCPU = Self.factor(cpu, capacityCPU)
-        }
-        if bound.capacityMemory != capacityMemory {
-            capacityMemory = bound.capacityMemory
-            factorMemory = Self.factor(memory, capacityMemory)
-        }
-        return bound.powerCPU * factorCPU + bound.powerMemory * factorMemory
-    }
-
-    private static func factor(_ ask: Int32, _ capacity: Int32) -> Double {
-        capacity > 0 ? Exponentials.pow10(-Double(ask) / Double(capacity)) : 1
     }
 }

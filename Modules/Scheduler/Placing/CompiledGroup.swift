@@ -27,7 +27,7 @@ final class CompiledGroup {
         number = view.jobs.group(group.name, of: jobNumber)
         size = Capacity(group.combinedResources)
         let cores = group.tasks.map { Amount.clamped($0.resources.cores) }
-        coreSum = cores.reduce(0, +)
+        coreSum = Amount.clamped(cores.reduce(0, +))
         self.cores = coreSum > 0 ? cores : []
         ports = PortAsk(group)
         devices = DeviceAsk(group)

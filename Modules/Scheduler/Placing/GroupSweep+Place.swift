@@ -163,7 +163,7 @@ extension GroupSweep {
         } else if !free.covers(compiled.size) {
             return nil
         }
-        let fit = FitScore.score(scaled.fit(of: view.plainBound(slot, algorithm)), algorithm)
+        let fit = FitScore.score(scaled.plainFit(of: view.plainBound(slot, algorithm)), algorithm)
         let resources = extras.resources(
             of: compiled, on: node, frequency: view.cores[Int(slot)]?.frequency ?? 0)
         placer.put(compiled, slot: slot, resources: resources)

@@ -34,7 +34,7 @@ final class GroupSweep {
         var candidate = FitIndex.Best()
         var isCandidateKnown = false
         /// Tracked nodes by their number of own terms, from 1.
-        var heaps: [ScoreHeap]
+        var heaps: [BinaryHeap<NodeScore>]
 
         /// The node at `position` has left the index.
         mutating func forget(_ position: Int32) {
@@ -88,14 +88,15 @@ final class GroupSweep {
         algorithm = placer.configuration.schedulerAlgorithm
         tieMask = UInt32(
             truncatingIfNeeded: Mix.combine(placer.seed, UInt64(compiled.number)))
-        scaled = ScaledAsk(compiled.size)
+        scaled = ScaledAsk(
+            compiled.size, scarcity: algorithm == .binpack ? view.scarcity : .none)
         ranksDevices = placer.options.packsDevices
         let weights = Double(max(1, set.affinityWeights))
         lanes = set.lanes.map { lane in
             Lane(
                 affinity: Double(lane.affinityWeight) / weights,
                 pieces: (lane.ranges + lane.deviceRanges).map { Piece(range: $0) },
-                heaps: Array(repeating: ScoreHeap(), count: Self.ownTermsMax))
+                heaps: Array(repeating: BinaryHeap(), count: Self.ownTermsMax))
         }
         prepareCounts()
         trackJob()
@@ -184,8 +185,7 @@ final class GroupSweep {
         let lane = set.lane(at: position, view.layout)
         guard lane >= 0, let own = ownScore(slot) else { return }
         lanes[Int(lane)].heaps[own.terms - 1].push(
-            ScoreHeap.Entry(
-                score: own.sum, tie: tie(position), slot: slot, stamp: lastStamp))
+            NodeScore(score: own.sum, tie: tie(position), slot: slot, stamp: lastStamp))
     }
 
     /// Leaves a node out of the choice until it is tracked again.
@@ -236,7 +236,7 @@ final class GroupSweep {
         if let devices = extras.devices, ranksDevices {
             sum = DevicePacking.score(devices, slot, compiled, view)
         } else {
-            var ask = ScaledAsk(trial.ask(compiled))
+            var ask = ScaledAsk(trial.ask(compiled), scarcity: scaled.scarcity)
             sum = FitScore.score(ask.fit(of: bound), algorithm)
         }
         if let affinity = extras.devices?.affinity {

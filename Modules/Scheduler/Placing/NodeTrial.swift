@@ -109,6 +109,14 @@ struct NodeTrial {
         return .success(result)
     }
 
+    /// Whether an instance that had `own` here may go on as one of the group: of each amount it fits, or
+    /// asks for no more than it had.
+    func keeps(_ compiled: CompiledGroup, of own: Capacity) -> Bool {
+        let ask = ask(compiled)
+        return ask.cpu <= max(free.cpu, own.cpu) && ask.memory <= max(free.memory, own.memory)
+            && ask.disk <= max(free.disk, own.disk) && compiled.coreSum <= cores?.free ?? 0
+    }
+
     struct Shortage: Error {
         let dimension: String
     }

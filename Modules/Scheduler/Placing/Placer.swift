@@ -96,7 +96,8 @@ package final class Placer {
 
     /// What an allocation would have after an update in place: the group's amounts, with the ports and
     /// devices that it holds. nil if its node may not run the group, or has no room for what it asks
-    /// more. Nothing changes in the view.
+    /// more. A node that takes nothing new, because it is not ready or has shrunk, keeps what it has.
+    /// Nothing changes in the view.
     package func resourcesInPlace(
         of allocation: Allocation, group index: Int
     ) -> Shared<AllocatedResources>? {
@@ -105,10 +106,12 @@ package final class Placer {
             compiled.set.lane(at: view.layout.positions[Int(slot)], view.layout) >= 0,
             var trial = NodeTrial(slot, view: view)
         else { return nil }
+        var own = Capacity()
         if let record = view.recordOf[allocation.id], view.records[Int(record)].isLinked {
+            own = view.records[Int(record)].size
             trial.remove(view.records[Int(record)])
         }
-        guard trial.shortage(for: compiled) == nil else { return nil }
+        guard trial.keeps(compiled, of: own) else { return nil }
         return Shared(Self.keepingExtras(of: allocation, in: compiled.plainResources.value))
     }
 

@@ -95,8 +95,10 @@ extension GroupSweep {
             scores["device-packing"] = DevicePacking.score(devices, slot, compiled, view)
         } else {
             var ask = scaled
-            scores["binpack"] = FitScore.score(
-                ask.fit(of: view.plainBound(slot, algorithm)), algorithm)
+            let bound = view.plainBound(slot, algorithm)
+            scores["binpack"] = FitScore.score(ask.plainFit(of: bound), algorithm)
+            let stranded = ask.stranded(on: bound)
+            if stranded > 0 { scores["stranded"] = -stranded }
             if ranksDevices, compiled.devices.isEmpty,
                 let kept = DevicePacking.withoutDevices(slot, compiled, view)
             {
@@ -132,7 +134,7 @@ extension GroupSweep {
             placer.job.type.isSystem ? SweepMetric.single(node, fit: 0) : set.baseMetric(view)
         let bound = view.plainBound(slot, algorithm)
         var ask = scaled
-        let fit = FitScore.score(ask.fit(of: bound), algorithm)
+        let fit = FitScore.score(ask.plainFit(of: bound), algorithm)
         let preemption = FitScore.preemption(victims: victims.map(\.value.priority))
         metric.scores = [
             PlacementMetric.NodeScore(

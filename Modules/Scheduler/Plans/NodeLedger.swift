@@ -11,7 +11,7 @@ struct NodeLedger: Sendable {
 
         init(_ resources: Shared<AllocatedResources>) {
             self.resources = resources
-            total = resources.value.combined
+            total = resources.value.combined.bounded
             claims = Claim.all(of: resources.value)
         }
     }
@@ -43,7 +43,7 @@ struct NodeLedger: Sendable {
     mutating func set(_ node: Node) {
         let kept = Set(node.reserved.reservedCores)
         facts = Facts(
-            isReady: node.isReady, usable: node.usable,
+            isReady: node.isReady, usable: node.usable.bounded,
             cores: Set(node.resources.reservableCores).subtracting(kept),
             devices: Set(
                 node.resources.devices.flatMap { group in
@@ -138,17 +138,17 @@ struct NodeLedger: Sendable {
 }
 
 extension CombinedResources {
-    /// What does not fit an `Int` stays at its end.
+    /// As placement sees the amounts (``Capacity``). With bounds no sum over a node comes to the end of
+    /// an `Int`, so that taking away leaves exactly what was there before.
+    fileprivate var bounded: CombinedResources {
+        let size = Capacity(self)
+        return CombinedResources(cpu: size.cpu, memoryMB: size.memory, diskMB: size.disk)
+    }
+
+    /// Of bounded amounts.
     static func - (left: Self, right: Self) -> Self {
-        func difference(_ left: Int, _ right: Int) -> Int {
-            let (difference, isTooLarge) = left.subtractingReportingOverflow(right)
-            return isTooLarge ? (left < 0 ? .min : .max) : difference
-        }
-        return CombinedResources(
-            cpu: difference(left.cpu, right.cpu),
-            memoryMB: difference(left.memoryMB, right.memoryMB),
-            diskMB: difference(left.diskMB, right.diskMB),
-            cores: difference(left.cores, right.cores),
-            memoryMaxMB: difference(left.memoryMaxMB, right.memoryMaxMB))
+        CombinedResources(
+            cpu: left.cpu - right.cpu, memoryMB: left.memoryMB - right.memoryMB,
+            diskMB: left.diskMB - right.diskMB)
     }
 }

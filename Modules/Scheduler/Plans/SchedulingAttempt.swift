@@ -155,7 +155,7 @@ struct SchedulingAttempt<Placer: Placing> {
             // Not a failure, and nothing that waits (I2).
             proposal.wanted[name, default: 0] -= 1
         case .failed(let metric):
-            fail(request, metric.value, name: name)
+            fail(request, metric.value, of: job)
         }
     }
 
@@ -167,22 +167,25 @@ struct SchedulingAttempt<Placer: Placing> {
 
     /// The first failure of a group says why; the others are counted.
     private mutating func fail(
-        _ request: PlacementRequest, _ metric: PlacementMetric, name: String
+        _ request: PlacementRequest, _ metric: PlacementMetric, of job: Shared<Job>
     ) {
+        let name = job.value.groups[request.group].name
         if let node = request.requiredNode { exhausted.insert(node) }
-        if var first = failed[name] {
-            first.coalescedFailures += 1
-            failed[name] = first
+        if failed[name] != nil {
+            coalesce(request, of: job)
             return
         }
         var first = metric
         first.coalescedFailures = 0
+        first.addExhausted(job.value.groups[request.group])
         failed[name] = first
         failedGroups.insert(request.group)
     }
 
     private mutating func coalesce(_ request: PlacementRequest, of job: Shared<Job>) {
-        failed[job.value.groups[request.group].name]?.coalescedFailures += 1
+        let group = job.value.groups[request.group]
+        failed[group.name]?.coalescedFailures += 1
+        failed[group.name]?.addExhausted(group)
     }
 
     // MARK: The end
@@ -222,5 +225,21 @@ struct SchedulingAttempt<Placer: Placing> {
             }
         }
         return merged
+    }
+}
+
+extension PlacementMetric {
+    /// Adds what one more instance without a place asked of the amounts that were exhausted, by task.
+    fileprivate mutating func addExhausted(_ group: TaskGroup) {
+        let lacksCPU = dimensionExhausted["cpu"] != nil
+        let lacksMemory = dimensionExhausted["memory"] != nil
+        guard lacksCPU || lacksMemory else { return }
+        for task in group.tasks {
+            let asked = CombinedResources(
+                cpu: lacksCPU ? task.resources.cpu : 0,
+                memoryMB: lacksMemory ? task.resources.memoryMB : 0)
+            resourcesExhausted[task.name] =
+                (resourcesExhausted[task.name] ?? CombinedResources()) + asked
+        }
     }
 }

@@ -42,7 +42,7 @@ final class VictimQueue {
         }
     }
 
-    private struct Entry {
+    private struct Entry: HeapEntry {
         let cost: EvictionKey
         let tie: UInt32
         let bucket: Int
@@ -57,7 +57,7 @@ final class VictimQueue {
     private let view: ClusterView
     private var buckets: [Bucket] = []
     private var numbers: [BucketKey: Int] = [:]
-    private var heap: [Entry] = []
+    private var heap = BinaryHeap<Entry>()
     /// Where the last nodes went while the queue was filled.
     private var lastFilled: Int?
 
@@ -135,17 +135,17 @@ final class VictimQueue {
     func next() -> Int32? {
         while let top = heap.first {
             guard let slot = representative(of: top.bucket) else {
-                popTop()
+                heap.pop()
                 continue
             }
             guard let cost = cost(slot, lane: buckets[top.bucket].key.lane) else {
-                popTop()
+                heap.pop()
                 continue
             }
             let entry = Entry(cost: cost, tie: tie(slot), bucket: top.bucket)
-            popTop()
+            heap.pop()
             if let second = heap.first, second.precedes(entry) {
-                push(entry)
+                heap.push(entry)
                 continue
             }
             buckets[top.bucket].advance()
@@ -184,7 +184,7 @@ final class VictimQueue {
         for record in records { freed += view.records[Int(record)].size }
         let bound = view.bound(slot, sweep.algorithm, freed: freed)
         var ask = sweep.scaled
-        var sum = FitScore.score(ask.fit(of: bound), sweep.algorithm)
+        var sum = FitScore.score(ask.plainFit(of: bound), sweep.algorithm)
         var terms = 1
         sweep.addAntiAffinity(slot, &sum, &terms)
         let state = sweep.lanes[Int(lane)]
@@ -195,34 +195,6 @@ final class VictimQueue {
         guard let slot = representative(of: bucket),
             let cost = cost(slot, lane: buckets[bucket].key.lane)
         else { return }
-        push(Entry(cost: cost, tie: tie(slot), bucket: bucket))
-    }
-
-    // MARK: Heap
-
-    private func push(_ entry: Entry) {
-        heap.append(entry)
-        var child = heap.count - 1
-        while child > 0 {
-            let parent = (child - 1) / 2
-            guard heap[child].precedes(heap[parent]) else { return }
-            heap.swapAt(child, parent)
-            child = parent
-        }
-    }
-
-    private func popTop() {
-        let last = heap.removeLast()
-        guard !heap.isEmpty else { return }
-        heap[0] = last
-        var parent = 0
-        while true {
-            var child = 2 * parent + 1
-            guard child < heap.count else { return }
-            if child + 1 < heap.count, heap[child + 1].precedes(heap[child]) { child += 1 }
-            guard heap[child].precedes(heap[parent]) else { return }
-            heap.swapAt(child, parent)
-            parent = child
-        }
+        heap.push(Entry(cost: cost, tie: tie(slot), bucket: bucket))
     }
 }

@@ -5,15 +5,20 @@ internal import MartletAPI
 package enum FitScore {
     static let max = 18.0
 
-    /// From 0 to 1, of a fit as ``FitIndex`` has it.
+    /// From 0 to 1, of a fit as ``FitIndex`` has it; down to −1 for what is stranded (``ScaledAsk``).
     static func score(_ fit: Double, _ algorithm: SchedulerAlgorithm) -> Double {
-        let raw = algorithm == .binpack ? 20 + fit : fit - 2
-        return Swift.max(0, Swift.min(max, raw)) / max
+        let raw = algorithm == .binpack ? 20 + fit : Swift.max(0, fit - 2)
+        return Swift.min(max, raw) / max
+    }
+
+    /// 10 to the power of the free share.
+    static func power(free: Int, of capacity: Int) -> Double {
+        capacity > 0 ? Exponentials.pow10(share(free: free, of: capacity)) : 1
     }
 
     /// The share that is free: negative where more is used than there is.
-    static func power(free: Int, of capacity: Int) -> Double {
-        capacity > 0 ? Exponentials.pow10(Double(free) / Double(capacity)) : 1
+    static func share(free: Int, of capacity: Int) -> Double {
+        capacity > 0 ? Double(free) / Double(capacity) : 0
     }
 
     /// What a preempting node scores for its victims: near 1 for few and unimportant ones, 0.5 where

@@ -236,6 +236,7 @@ extension Server {
             else { return respond(response) }
             guard !self.queries.isFull else { return respond(self.tooManyQueries()) }
             // The answer is forgotten: those of many that wait would fill the memory.
+            response.stream?.source.cancel()
             call.queryWait?.parked()
             self.queries.park(
                 on: table, until: deadline, wait: call.queryWait,

@@ -119,6 +119,32 @@ struct JobScaleAnswer: JSONWritable {
     }
 }
 
+struct EvaluationCountAnswer: JSONWritable {
+    let count: Int
+    let freshness: APIResponse.Freshness
+
+    func write(to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.member("Count", Int64(count))
+        writer.member("Index", freshness.index)
+        writer.member("KnownLeader", freshness.knowsLeader)
+        writer.member("LastContact", freshness.lastContactMilliseconds)
+        writer.endObject()
+    }
+}
+
+struct EvaluationDeleteAnswer: JSONWritable {
+    let count: Int
+    let index: UInt64
+
+    func write(to writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.member("Count", Int64(count))
+        writer.member("Index", index)
+        writer.endObject()
+    }
+}
+
 /// The one namespace that there is.
 struct DefaultNamespace: JSONWritable {
     func write(to writer: inout JSONWriter) {

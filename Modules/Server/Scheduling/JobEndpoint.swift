@@ -12,6 +12,7 @@ enum JobEndpoint: Sendable, Equatable, CaseIterable {
     case job
     case updateJob
     case deregisterJob
+    case planJob
     case jobAllocations
     case jobEvaluations
     case jobDeployments
@@ -24,6 +25,8 @@ enum JobEndpoint: Sendable, Equatable, CaseIterable {
     case jobScale
     case scaleJob
     case evaluations
+    case evaluationCount
+    case deleteEvaluations
     case evaluation
     case evaluationAllocations
     case allocations
@@ -50,6 +53,7 @@ enum JobEndpoint: Sendable, Equatable, CaseIterable {
             "/job/:id",
             [.get: .job, .put: .updateJob, .post: .updateJob, .delete: .deregisterJob]
         ),
+        ("/job/:id/plan", [.put: .planJob, .post: .planJob]),
         ("/job/:id/allocations", [.get: .jobAllocations]),
         ("/job/:id/evaluations", [.get: .jobEvaluations]),
         ("/job/:id/deployments", [.get: .jobDeployments]),
@@ -60,7 +64,8 @@ enum JobEndpoint: Sendable, Equatable, CaseIterable {
         ("/job/:id/revert", [.put: .revertJob, .post: .revertJob]),
         ("/job/:id/stable", [.put: .setJobStability, .post: .setJobStability]),
         ("/job/:id/scale", [.get: .jobScale, .put: .scaleJob, .post: .scaleJob]),
-        ("/evaluations", [.get: .evaluations]),
+        ("/evaluations", [.get: .evaluations, .delete: .deleteEvaluations]),
+        ("/evaluations/count", [.get: .evaluationCount]),
         ("/evaluation/:id", [.get: .evaluation]),
         ("/evaluation/:id/allocations", [.get: .evaluationAllocations]),
         ("/allocations", [.get: .allocations]),
@@ -90,12 +95,13 @@ enum JobEndpoint: Sendable, Equatable, CaseIterable {
         switch self {
         case .registerJob, .updateJob, .deregisterJob, .evaluateJob, .revertJob,
             .setJobStability, .scaleJob, .stopAllocation, .failDeployment, .pauseDeployment,
-            .promoteDeployment, .setDeploymentHealth, .collectGarbage, .reconcileSummaries:
+            .promoteDeployment, .setDeploymentHealth, .deleteEvaluations, .collectGarbage,
+            .reconcileSummaries:
             false
-        case .jobs, .parseJob, .validateJob, .job, .jobAllocations, .jobEvaluations,
+        case .jobs, .parseJob, .validateJob, .planJob, .job, .jobAllocations, .jobEvaluations,
             .jobDeployments, .jobDeployment, .jobSummary, .jobVersions, .jobScale, .evaluations,
-            .evaluation, .evaluationAllocations, .allocations, .allocation, .deployments,
-            .deployment, .deploymentAllocations, .search, .namespaces:
+            .evaluationCount, .evaluation, .evaluationAllocations, .allocations, .allocation,
+            .deployments, .deployment, .deploymentAllocations, .search, .namespaces:
             true
         }
     }
@@ -105,24 +111,28 @@ enum JobEndpoint: Sendable, Equatable, CaseIterable {
         self == .parseJob || self == .validateJob || self == .namespaces
     }
 
+    /// Answered from the replicated state, on any server.
+    var isAnsweredFromState: Bool { isRead && !isAnsweredByItself && self != .planJob }
+
     /// Within the namespace that the call names.
     var requirement: Requirement {
         switch self {
         case .jobs: .namespace(.listJobs)
         case .parseJob: .namespace(.parseJob)
-        case .registerJob, .updateJob, .deregisterJob, .revertJob, .setJobStability,
+        case .registerJob, .updateJob, .deregisterJob, .planJob, .revertJob, .setJobStability,
             .failDeployment, .pauseDeployment, .promoteDeployment, .setDeploymentHealth:
             .namespace(.submitJob)
         case .validateJob, .job, .jobAllocations, .jobEvaluations, .jobDeployments,
-            .jobDeployment, .jobSummary, .jobVersions, .evaluateJob, .evaluations, .evaluation,
-            .evaluationAllocations, .allocations, .allocation, .deployments, .deployment,
+            .jobDeployment, .jobSummary, .jobVersions, .evaluateJob, .evaluations,
+            .evaluationCount, .evaluation, .evaluationAllocations, .allocations, .allocation,
+            .deployments, .deployment,
             .deploymentAllocations:
             .namespace(.readJob)
         case .jobScale: .namespace(.readJobScaling)
         case .scaleJob: .namespace(.scaleJob)
         case .stopAllocation: .namespace(.allocLifecycle)
         case .search, .namespaces: .filtered
-        case .collectGarbage, .reconcileSummaries: .operation(.aclManage)
+        case .deleteEvaluations, .collectGarbage, .reconcileSummaries: .operation(.aclManage)
         }
     }
 
@@ -130,15 +140,15 @@ enum JobEndpoint: Sendable, Equatable, CaseIterable {
     var watchedTable: State.Table? {
         switch self {
         case .jobs, .job, .jobSummary, .jobVersions, .jobScale: .jobs
-        case .jobEvaluations, .evaluations, .evaluation: .evaluations
+        case .jobEvaluations, .evaluations, .evaluationCount, .evaluation: .evaluations
         case .jobAllocations, .evaluationAllocations, .allocations, .allocation,
             .deploymentAllocations:
             .allocations
         case .jobDeployments, .jobDeployment, .deployments, .deployment: .deployments
-        case .registerJob, .parseJob, .validateJob, .updateJob, .deregisterJob, .evaluateJob,
-            .revertJob, .setJobStability, .scaleJob, .stopAllocation, .failDeployment,
-            .pauseDeployment, .promoteDeployment, .setDeploymentHealth, .search,
-            .collectGarbage, .reconcileSummaries, .namespaces:
+        case .registerJob, .parseJob, .validateJob, .updateJob, .deregisterJob, .planJob,
+            .evaluateJob, .revertJob, .setJobStability, .scaleJob, .stopAllocation, .failDeployment,
+            .pauseDeployment, .promoteDeployment, .setDeploymentHealth, .deleteEvaluations,
+            .search, .collectGarbage, .reconcileSummaries, .namespaces:
             nil
         }
     }

@@ -5,9 +5,12 @@ import MartletHTTP
 /// What a call about jobs wants, read once.
 indirect enum JobWish {
     case answer
+    /// A list, or a page of it.
+    case list(ListPage)
     /// What is wrong with the job, and what is only strange, goes with it.
     case register(JobRegisterRequest, JobVerdict)
     case validate(JobVerdict)
+    case plan(JobPlanRequest, JobVerdict)
     case deregister(purges: Bool)
     case evaluate(JobEvaluateRequest)
     case revert(JobRevertRequest)
@@ -17,12 +20,14 @@ indirect enum JobWish {
     case promote(DeploymentPromoteRequest)
     case health(DeploymentHealthRequest)
     case search(SearchRequest)
+    case deleteEvaluations(EvaluationDeleteRequest)
 }
 
 extension Server {
     /// Reads the arguments of a call about jobs.
     func jobWish(_ call: Call, _ endpoint: JobEndpoint) throws(APIError) -> Call.Wish {
         _ = try call.checkedNamespace()
+        for name in ["all", "diffs", "resources"] { _ = try call.flag(name) }
         return .jobs(try wish(call, endpoint, call.request.body))
     }
 
@@ -31,6 +36,9 @@ extension Server {
     ) throws(APIError) -> JobWish {
         switch endpoint {
         case .registerJob, .updateJob: return try registration(call, endpoint, body)
+        case .planJob:
+            let request = try JobPlanRequest.parse(body: body)
+            return .plan(request, try verdict(on: request.submitted, call, names: call.jobKey.id))
         case .validateJob:
             return .validate(try JobValidateRequest.parse(body: body).submitted.validate())
         case .deregisterJob: return .deregister(purges: try call.flag("purge"))
@@ -42,32 +50,53 @@ extension Server {
         case .promoteDeployment: return .promote(try DeploymentPromoteRequest.parse(body: body))
         case .setDeploymentHealth:
             return .health(try DeploymentHealthRequest.parse(body: body))
+        case .jobs: return .list(try ListPage(call.query))
+        case .evaluations, .allocations, .deployments:
+            return .list(try ListPage(ofIDs: call.query))
+        case .evaluationCount:
+            try ListPage.refuseFilter(call.query)
+            return .answer
+        case .deleteEvaluations:
+            return .deleteEvaluations(try EvaluationDeleteRequest.parse(body: body))
         case .search: return .search(try SearchRequest.parse(body: body))
         default: return .answer
         }
     }
 
-    /// A job that is valid, of the namespace and the id that the call is about.
     private func registration(
         _ call: Call, _ endpoint: JobEndpoint, _ body: [UInt8]
     ) throws(APIError) -> JobWish {
         let request = try JobRegisterRequest.parse(body: body)
-        let job = request.job
+        let id = endpoint == .updateJob ? call.parameters[0] : nil
+        return .register(request, try verdict(on: request.submitted, call, names: id))
+    }
+
+    /// On a job that is valid, of the namespace and the id that the call is about.
+    ///
+    /// - Parameter id: the one that the path names, if it does.
+    private func verdict(
+        on submitted: ReadJob, _ call: Call, names id: String?
+    ) throws(APIError) -> JobVerdict {
+        let job = submitted.job
         guard job.namespace == call.namespace else {
             throw APIError(
                 status: 400,
                 message: "Job namespace \(shown(job.namespace)) is not that of the request: "
                     + shown(call.namespace))
         }
-        guard endpoint != .updateJob || job.id == call.parameters[0] else {
+        guard job.namespace == Job.namespaceDefault else {
+            throw APIError(
+                status: 400, message: "nonexistent namespace \(shown(job.namespace))")
+        }
+        guard id == nil || job.id == id else {
             throw APIError(status: 400, message: "Job ID does not match name")
         }
         guard job.region == options.region || job.region.isEmpty || job.region == "global" else {
             throw APIError(status: 400, message: "No path to region \(shown(job.region))")
         }
-        let verdict = request.submitted.validate()
+        let verdict = submitted.validate()
         if let refusal = verdict.refusal { throw refusal }
-        return .register(request, verdict)
+        return verdict
     }
 
     private func shown(_ text: String) -> String {

@@ -4,7 +4,7 @@ import MartletHTTP
 
 /// What a request about nodes wants, read.
 enum NodeWish {
-    case list(prefix: String, showsResources: Bool)
+    case list(ListPage, prefix: String, showsResources: Bool)
     case show(UniqueID)
     case allocations(UniqueID)
     case setEligibility(UniqueID, SchedulingEligibility)
@@ -27,7 +27,7 @@ extension Server {
         switch endpoint {
         case .nodes:
             return .list(
-                prefix: call.query.first("prefix") ?? "",
+                try ListPage(ofIDs: call.query), prefix: call.query.first("prefix") ?? "",
                 showsResources: try call.flag("resources"))
         case .registerNodes:
             return .register(try NodeBatchRequest.parse(body: call.request.body).nodes)

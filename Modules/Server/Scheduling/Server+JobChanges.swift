@@ -38,6 +38,7 @@ extension Server {
         }
         switch wish {
         case .register(let request, let verdict): try register(request, verdict, call, done)
+        case .plan(let request, let verdict): planJob(request, verdict, call, done)
         case .deregister(let purges): try deregister(purges: purges, call, done)
         case .evaluate(let request): try evaluate(request, call, done)
         case .revert(let request): try revert(request, call, done)
@@ -50,12 +51,13 @@ extension Server {
                 .job(modifyIndex: server.jobModifyIndex(key) ?? index, warnings: nil)
             }
         case .scale(let request): try scale(request, call, done)
+        case .deleteEvaluations(let request): try deleteEvaluations(request, call, done)
         case .pause, .promote, .health: try changeDeployment(wish, call, done)
         case .answer where endpoint == .failDeployment: try failDeployment(call, done)
         case .answer where endpoint == .stopAllocation: try stopAllocation(call, done)
         case .answer where endpoint == .collectGarbage: collectGarbage(call, done)
         // Summaries are counted with each change: there is nothing to put right.
-        case .answer, .validate, .search: done(.answered(.empty))
+        case .answer, .list, .validate, .search: done(.answered(.empty))
         }
     }
 

@@ -56,7 +56,7 @@ extension Server {
             return encode(
                 JSONList(isSeen ? [DefaultNamespace()] : []), call, freshness: freshness(index: 1))
         default:
-            guard call.isStale, endpoint.isRead else { return nil }
+            guard call.isStale, endpoint.isAnsweredFromState else { return nil }
             return jobAnswer(call, endpoint, isLeader: false)
         }
     }
@@ -95,7 +95,8 @@ private struct JobReading {
         case .jobScale: return scale()
         case .jobAllocations: return list(allocationsOfJob())
         case .jobEvaluations:
-            return told(JSONList(tables.evaluations(ofJob: call.jobKey).map(\.value)))
+            return told(
+                ListRows(tables.eachEvaluation(ofJob: call.jobKey)) { $0.value })
         case .jobDeployments: return told(JSONList(deploymentsOfJob()))
         case .jobDeployment:
             return told(
@@ -103,26 +104,32 @@ private struct JobReading {
                     value: deploymentsOfJob().max {
                         ($0.createIndex, $0.id) < ($1.createIndex, $1.id)
                     }))
-        case .evaluations: return told(JSONList(evaluations().filter(isSeen)))
+        case .evaluations: return evaluations()
+        case .evaluationCount:
+            let isHere = call.namespace == Job.namespaceDefault
+            return told(
+                EvaluationCountAnswer(
+                    count: isHere ? tables.evaluationCount : 0, freshness: freshness))
         case .evaluation:
             return told(
                 call.objectID.flatMap { tables.evaluation($0)?.value }.filtered(isSeen),
                 or: "eval not found")
         case .evaluationAllocations:
-            return list(call.objectID.map { tables.allocations(ofEvaluation: $0) } ?? [])
-        case .allocations: return list(allocations())
+            guard let id = call.objectID else { return list([]) }
+            return list(tables.eachAllocation(ofEvaluation: id))
+        case .allocations: return allocations()
         case .allocation:
             return told(
                 call.objectID.flatMap { tables.allocation($0)?.value }.filtered {
                     $0.namespace == call.namespace
                 }, or: "alloc not found")
-        case .deployments: return told(JSONList(deployments().filter(isSeen)))
+        case .deployments: return deployments()
         case .deployment:
             return told(
                 call.objectID.flatMap { tables.deployment($0)?.value }.filtered(isSeen),
                 or: "deployment not found")
         case .deploymentAllocations:
-            return list(call.objectID.map { tables.allocations(ofDeployment: $0) } ?? [])
+            return allocationsOfDeployment()
         case .search: return server.searchAnswer(call, in: tables, freshness)
         default: preconditionFailure("\(endpoint) is not answered from the state")
         }
@@ -141,12 +148,33 @@ private struct JobReading {
         return response
     }
 
-    private func list(_ allocations: [Shared<Allocation>]) -> APIResponse {
-        let showsResources = ["", "1", "t", "true"].contains(call.query.first("resources"))
-        return told(
-            JSONList(
-                allocations.filter { $0.value.namespace == call.namespace }
-                    .map { AllocationStub($0, showsResources: showsResources) }))
+    private func told(_ rows: ListRows) -> APIResponse {
+        server.encode(rows, call, freshness: freshness)
+    }
+
+    private func list(_ allocations: some Sequence<Shared<Allocation>>) -> APIResponse {
+        told(ListRows(allocations, showing: stub))
+    }
+
+    /// What a list tells of it; nil for one of another namespace.
+    private var stub: (Shared<Allocation>) -> AllocationStub? {
+        let showsResources = isOn("resources")
+        let namespace = call.namespace
+        return { allocation in
+            guard allocation.value.namespace == namespace else { return nil }
+            return AllocationStub(allocation, showsResources: showsResources)
+        }
+    }
+
+    /// The whole list, or the page of it that is asked for.
+    private func paged<Row, Shown: JSONWritable>(
+        _ rows: some Sequence<Row>, token: (Row) -> String, showing shown: @escaping (Row) -> Shown?
+    ) -> APIResponse {
+        guard page.size != nil else { return told(ListRows(rows, showing: shown)) }
+        let (cut, next) = page.cut(rows, token: token)
+        var response = told(ListRows(cut, showing: shown))
+        response.nextToken = next
+        return response
     }
 
     private func isSeen(_ evaluation: Evaluation) -> Bool { evaluation.namespace == call.namespace }
@@ -158,40 +186,73 @@ private struct JobReading {
     private var prefix: String { call.query.first("prefix") ?? "" }
 
     private func jobs() -> APIResponse {
-        told(
-            JSONList(
-                tables.jobs(namespace: call.namespace, idPrefix: prefix).map {
-                    JobStub($0, summary: tables.summary(of: $0.value.key))
-                }))
+        let tables = tables
+        return paged(
+            tables.jobs(namespace: call.namespace, idPrefix: prefix, from: page.token),
+            token: \.value.id
+        ) { JobStub($0, summary: tables.summary(of: $0.value.key)) }
     }
 
-    private func evaluations() -> [Evaluation] {
-        prefix.isEmpty
-            ? tables.evaluations.map(\.value)
-            : tables.evaluations(idPrefix: prefix).map(\.value)
+    private func evaluations() -> APIResponse {
+        guard let ids else { return told(.none) }
+        let namespace = call.namespace
+        return paged(tables.evaluations(in: ids), token: \.value.id.description) {
+            $0.value.namespace == namespace ? $0.value : nil
+        }
     }
 
-    private func allocations() -> [Shared<Allocation>] {
-        prefix.isEmpty ? Array(tables.allocations) : tables.allocations(idPrefix: prefix)
+    private func allocations() -> APIResponse {
+        guard let ids else { return told(.none) }
+        return paged(
+            tables.allocations(in: ids), token: \.value.id.description, showing: stub)
     }
 
-    private func deployments() -> [Deployment] {
-        prefix.isEmpty
-            ? tables.deployments.map(\.value)
-            : tables.deployments(idPrefix: prefix).map(\.value)
+    private func deployments() -> APIResponse {
+        guard let ids else { return told(.none) }
+        let namespace = call.namespace
+        return paged(tables.deployments(in: ids), token: \.value.id.description) {
+            $0.value.namespace == namespace ? $0.value : nil
+        }
+    }
+
+    private var page: ListPage {
+        guard case .jobs(.list(let page)) = call.wish else {
+            preconditionFailure("a list that was not validated")
+        }
+        return page
+    }
+
+    /// Those that are asked for, from where the page begins; nil for none.
+    private var ids: ClosedRange<UniqueID>? {
+        SchedulerTables.ids(beginning: prefix).flatMap { page.rest(of: $0) }
     }
 
     // MARK: Of a job
 
     /// Those of earlier jobs with this id are shown with `?all` only.
-    private var showsAll: Bool {
-        ["", "1", "t", "true"].contains(call.query.first("all"))
+    private var showsAll: Bool { isOn("all") }
+
+    /// A parameter that was looked at when the call came (``Call/flag(_:)``).
+    private func isOn(_ name: String) -> Bool {
+        ["", "1", "t", "true"].contains(call.query.first(name)?.lowercased())
     }
 
-    private func allocationsOfJob() -> [Shared<Allocation>] {
-        let all = tables.allocations(ofJob: call.jobKey)
-        guard !showsAll, let job = tables.job(call.jobKey)?.value else { return all }
-        return all.filter { $0.value.job.value.createIndex == job.createIndex }
+    private func allocationsOfJob() -> some Sequence<Shared<Allocation>> {
+        let newest = showsAll ? nil : tables.job(call.jobKey)?.value.createIndex
+        return tables.eachAllocation(ofJob: call.jobKey).lazy.filter {
+            newest == nil || $0.value.job.value.createIndex == newest
+        }
+    }
+
+    private func allocationsOfDeployment() -> APIResponse {
+        guard let id = call.objectID, let job = tables.deployment(id)?.value.job else {
+            return told(.none)
+        }
+        let stub = stub
+        return told(
+            ListRows(tables.eachAllocation(ofJob: job)) {
+                $0.value.deploymentID == id ? stub($0) : nil
+            })
     }
 
     private func deploymentsOfJob() -> [Deployment] {
@@ -202,7 +263,7 @@ private struct JobReading {
 
     private func versions() -> APIResponse {
         let versions = tables.versions(of: call.jobKey)
-        let showsDiffs = ["", "1", "t", "true"].contains(call.query.first("diffs"))
+        let showsDiffs = isOn("diffs")
         return told(
             versions.isEmpty
                 ? nil

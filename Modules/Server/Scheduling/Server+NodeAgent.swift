@@ -133,6 +133,8 @@ extension Server {
             // Of a node that is gone there is nothing to tell.
             guard let owner = tables.node(allocation.nodeID)?.value else { continue }
             try proof.check(owner)
+            // What has ended does not begin again, whatever a node says of it.
+            if allocation.isClientTerminal, !update.isTerminal { continue }
             known.append(update)
         }
         guard !known.isEmpty else {

@@ -29,17 +29,18 @@ extension Server {
     ) throws(APIError) -> APIResponse {
         let tables = replica.state.scheduling
         switch wish {
-        case .list(let prefix, let showsResources):
-            let nodes = prefix.isEmpty ? Array(tables.nodes) : tables.nodes(idPrefix: prefix)
-            let stubs = nodes.map { NodeStub($0, showsResources: showsResources) }
-            return encode(JSONList(stubs), call, freshness: fresh)
+        case .list(let page, let prefix, let showsResources):
+            let ids = SchedulerTables.ids(beginning: prefix).flatMap { page.rest(of: $0) }
+            return list(ids, page, showsResources: showsResources, call, fresh)
         case .show(let id):
             return encode(try known(id, in: tables), call, freshness: fresh)
         case .allocations(let id):
             _ = try known(id, in: tables)
             let mayRead = namespaceReader(of: call)
-            let shown = tables.allocations(ofNode: id).filter { mayRead($0.value.namespace) }
-            return encode(JSONList(shown.map(\.value)), call, freshness: fresh)
+            let rows = ListRows(tables.allocations(ofNode: id)) {
+                mayRead($0.value.namespace) ? $0.value : nil
+            }
+            return encode(rows, call, freshness: fresh)
         case .watch(let ids, let index):
             try prove(call, ids, tables)
             let shown = tables.allocations(ofNodes: ids, after: index)
@@ -54,6 +55,25 @@ extension Server {
             .addEvents:
             preconditionFailure("\(call.endpoint) is no read")
         }
+    }
+
+    /// A page of the nodes, or all of them in pieces.
+    private func list(
+        _ ids: ClosedRange<UniqueID>?, _ page: ListPage, showsResources: Bool, _ call: Call,
+        _ fresh: APIResponse.Freshness
+    ) -> APIResponse {
+        func stub(_ node: Shared<Node>) -> NodeStub {
+            NodeStub(node, showsResources: showsResources)
+        }
+        guard let ids else { return encode(ListRows.none, call, freshness: fresh) }
+        let nodes = replica.state.scheduling.nodes(in: ids)
+        guard page.size != nil else {
+            return encode(ListRows(nodes, showing: stub), call, freshness: fresh)
+        }
+        let (rows, next) = page.cut(nodes) { $0.value.id.description }
+        var response = encode(ListRows(rows, showing: stub), call, freshness: fresh)
+        response.nextToken = next
+        return response
     }
 
     func nodeRefusal(_ error: APIError) -> APIResponse {

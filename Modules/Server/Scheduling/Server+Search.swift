@@ -42,24 +42,38 @@ extension Server {
         _ context: SearchRequest.Context, _ prefix: String, _ namespace: String,
         in tables: SchedulerTables
     ) -> [String] {
-        switch context {
+        let range = SchedulerTables.ids(beginning: prefix)
+        return switch context {
         case .allocations:
-            tables.allocations(idPrefix: prefix).filter { $0.value.namespace == namespace }
-                .prefix(SearchRequest.matchesMax + 1).map { $0.value.id.description }
+            first(range.map { tables.allocations(in: $0) }) {
+                $0.value.namespace == namespace ? $0.value.id : nil
+            }
         case .deployments:
-            tables.deployments(idPrefix: prefix).filter { $0.value.namespace == namespace }
-                .prefix(SearchRequest.matchesMax + 1).map { $0.value.id.description }
+            first(range.map { tables.deployments(in: $0) }) {
+                $0.value.namespace == namespace ? $0.value.id : nil
+            }
         case .evaluations:
-            tables.evaluations(idPrefix: prefix).filter { $0.value.namespace == namespace }
-                .prefix(SearchRequest.matchesMax + 1).map { $0.value.id.description }
+            first(range.map { tables.evaluations(in: $0) }) {
+                $0.value.namespace == namespace ? $0.value.id : nil
+            }
         case .jobs:
-            tables.jobs(namespace: namespace, idPrefix: prefix)
-                .prefix(SearchRequest.matchesMax + 1).map { $0.value.id }
+            first(tables.jobs(namespace: namespace, idPrefix: prefix, from: "")) { $0.value.id }
         case .namespaces:
             Job.namespaceDefault.hasPrefix(prefix) ? [Job.namespaceDefault] : []
-        case .nodes:
-            tables.nodes(idPrefix: prefix).prefix(SearchRequest.matchesMax + 1)
-                .map { $0.value.id.description }
+        case .nodes: first(range.map { tables.nodes(in: $0) }) { $0.value.id }
         }
+    }
+
+    /// One more than are told, where there are so many; no row is looked at beyond.
+    private func first<Rows: Sequence, ID: CustomStringConvertible>(
+        _ rows: Rows?, _ id: (Rows.Element) -> ID?
+    ) -> [String] {
+        var found: [String] = []
+        guard let rows else { return found }
+        for row in rows {
+            guard found.count <= SearchRequest.matchesMax else { break }
+            if let id = id(row) { found.append(id.description) }
+        }
+        return found
     }
 }

@@ -1,7 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-import MartletAPI
+package import MartletAPI
 
 extension SchedulerTables {
+    /// As they would be if the job were registered now, as the command at `index`: for a dry run.
+    ///
+    /// - Parameter index: beyond that of the state.
+    package func registering(
+        _ job: Job, at index: UInt64
+    ) throws(SchedulerRefusal) -> SchedulerTables {
+        var tables = self
+        try tables.register(job, expected: nil, at: index)
+        return tables
+    }
+
     /// Makes the job, or its next version if it asks for something else than the present one.
     mutating func register(
         _ job: Job, expected: UInt64?, at index: UInt64

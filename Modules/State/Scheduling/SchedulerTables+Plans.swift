@@ -85,7 +85,10 @@ extension SchedulerTables {
         new.metrics = placement.metrics
         new.desiredDescription = placement.description
         new.deploymentID = placement.deploymentID
-        new.deploymentStatus = placement.deploymentStatus
+        // A plan is older than what was told of an instance's health since.
+        if old == nil || old?.deploymentID != placement.deploymentID {
+            new.deploymentStatus = placement.deploymentStatus
+        }
         new.followUpEvaluationID = placement.followUpEvaluationID
         new.allocModifyIndex = index
         new.modifyUnixNanoseconds = entry.unixNanoseconds

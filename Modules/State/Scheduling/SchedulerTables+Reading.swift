@@ -141,14 +141,73 @@ extension SchedulerTables {
     private static func rows<Row>(
         of table: OrderedTable<UniqueID, Row>, _ prefix: String
     ) -> [Row] {
-        let lowest = "00000000-0000-0000-0000-000000000000"
+        ids(beginning: prefix).map { Array(rows(of: table, in: $0)) } ?? []
+    }
+
+    /// Those whose text begins so; nil for what is no beginning of an id.
+    package static func ids(beginning prefix: String) -> ClosedRange<UniqueID>? {
         let prefix = prefix.lowercased()
-        guard let first = UniqueID(prefix + lowest.dropFirst(prefix.utf8.count)) else { return [] }
-        var rows: [Row] = []
-        for element in table.suffix(from: first) {
-            guard element.key.description.hasPrefix(prefix) else { break }
-            rows.append(element.value)
-        }
-        return rows
+        let length = prefix.utf8.count
+        let lowest = "00000000-0000-0000-0000-000000000000"
+        let highest = "ffffffff-ffff-ffff-ffff-ffffffffffff"
+        guard let first = UniqueID(prefix + lowest.dropFirst(length)),
+            let last = UniqueID(prefix + highest.dropFirst(length))
+        else { return nil }
+        return first...last
+    }
+
+    private static func rows<Row>(
+        of table: OrderedTable<UniqueID, Row>, in ids: ClosedRange<UniqueID>
+    ) -> some Sequence<Row> {
+        table.suffix(from: ids.lowerBound).lazy.prefix { $0.key <= ids.upperBound }.map(\.value)
+    }
+}
+
+/// The same, row by row: what is asked for is looked up, and no more. The rows stay what they were when
+/// the sequence was made.
+extension SchedulerTables {
+    package func nodes(in ids: ClosedRange<UniqueID>) -> some Sequence<Shared<Node>> {
+        Self.rows(of: nodeTable, in: ids)
+    }
+
+    package func evaluations(
+        in ids: ClosedRange<UniqueID>
+    ) -> some Sequence<Shared<Evaluation>> { Self.rows(of: evaluationTable, in: ids) }
+
+    package func allocations(
+        in ids: ClosedRange<UniqueID>
+    ) -> some Sequence<Shared<Allocation>> { Self.rows(of: allocationTable, in: ids) }
+
+    package func deployments(
+        in ids: ClosedRange<UniqueID>
+    ) -> some Sequence<Shared<Deployment>> { Self.rows(of: deploymentTable, in: ids) }
+
+    /// From the first whose id is not less than `id`.
+    package func jobs(
+        namespace: String, idPrefix prefix: String, from id: String
+    ) -> some Sequence<Shared<Job>> {
+        let first = max(
+            JobKey(namespace: namespace, id: prefix), JobKey(namespace: namespace, id: id))
+        return jobTable.suffix(from: first).lazy.prefix {
+            $0.key.namespace == namespace && $0.key.id.utf8.starts(with: prefix.utf8)
+        }.map(\.value.job)
+    }
+
+    package func eachAllocation(ofJob key: JobKey) -> some Sequence<Shared<Allocation>> {
+        each(allocationsOfJob[key])
+    }
+
+    package func eachAllocation(
+        ofEvaluation id: UniqueID
+    ) -> some Sequence<Shared<Allocation>> { each(allocationsOfEvaluation[id]) }
+
+    private func each(_ ids: IDs?) -> some Sequence<Shared<Allocation>> {
+        let table = allocationTable
+        return (ids ?? IDs()).lazy.compactMap { table[$0.key] }
+    }
+
+    package func eachEvaluation(ofJob key: JobKey) -> some Sequence<Shared<Evaluation>> {
+        let table = evaluationTable
+        return (evaluationsOfJob[key] ?? IDs()).lazy.compactMap { table[$0.key] }
     }
 }

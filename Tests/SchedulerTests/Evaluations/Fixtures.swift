@@ -59,6 +59,7 @@ extension Node {
         var node = Node(
             id: .node(number), name: "n\(number)",
             resources: NodeResources(cpu: cpu, memoryMB: memoryMB, diskMB: 102_400))
+        node.drivers["mock"] = DriverState()
         node.status = .ready
         return node
     }

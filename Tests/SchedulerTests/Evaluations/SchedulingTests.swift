@@ -14,6 +14,16 @@ import Testing
         return world
     }
 
+    @Test("What had no place tells how much it asked of what was exhausted, all instances together")
+    func exhausted() throws {
+        var world = LeaderState(nodes: 1, isIndexed: true)
+        let evaluation = world.register(.fixture(count: 5, cpu: 1500, memoryMB: 70))
+        let metric = try #require(world.propose(evaluation).failedGroups["g"])
+        #expect(metric.coalescedFailures == 2 && metric.dimensionExhausted["cpu"] == 1)
+        #expect(metric.resourcesExhausted.keys.elementsEqual(["t"]))
+        #expect(metric.resourcesExhausted["t"] == CombinedResources(cpu: 4500, memoryMB: 0))
+    }
+
     @Test("A20: a group without a place does not keep another one from its own")
     func groups() {
         var world = LeaderState(nodes: 1)

@@ -130,6 +130,26 @@ import Testing
         #expect(world.live().map(\.nodeID) == [.node(2)])
     }
 
+    @Test("H2: a node that takes nothing new, or has shrunk, keeps who asks for no more")
+    func inPlaceOnClosedNode() {
+        let changes: [(inout Node) -> Void] = [
+            { $0.eligibility = .ineligible },
+            { $0.drain = DrainStrategy() },
+            { $0.resources.cpu = 50 },
+            { $0.resources.memoryMB = 50 },
+        ]
+        for change in changes {
+            var world = LeaderState(nodes: 1, isIndexed: true)
+            world.run(world.register(.fixture()))
+            let before = world.live().map(\.id)
+            world.change(node: 1, change)
+            world.run(world.register(Job.fixture().with { $0.priority = 70 }))
+
+            #expect(world.live().map(\.id) == before && world.rejections == 0)
+            #expect(world.live().map(\.job.value.version) == [1])
+        }
+    }
+
     @Test("H3: two of ten are replaced, and the next two when those are healthy")
     func rolling() throws {
         let update = UpdateStrategy.parallel(2)
