@@ -4,7 +4,8 @@
 extension Schema {
     static func serverElsewhere() -> [Key] {
         let silent = [
-            "protocol_version", "enabled_schedulers", "csi_volume_claim_gc_interval",
+            "protocol_version", "enabled_schedulers", "max_heartbeats_per_second",
+            "csi_volume_claim_gc_interval",
             "csi_volume_claim_gc_threshold",
             "csi_plugin_gc_threshold", "acl_token_gc_threshold", "root_key_gc_interval",
             "root_key_gc_threshold", "root_key_rotation_threshold", "job_default_priority",

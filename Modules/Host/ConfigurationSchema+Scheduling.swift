@@ -12,9 +12,6 @@ extension Schema {
                 "min_heartbeat_ttl",
                 .duration(\.server.scheduling.heartbeats.shortest, second...day)),
             Key(
-                "max_heartbeats_per_second",
-                .number(\.server.scheduling.heartbeats.perSecondMax, 1...1_000_000)),
-            Key(
                 "heartbeat_grace",
                 .duration(\.server.scheduling.heartbeats.grace, .zero...day)),
             Key(
