@@ -283,9 +283,9 @@ extension ClusterView {
         }
     }
 
-    func search(
+    func search<Found: FitSearch>(
         _ algorithm: SchedulerAlgorithm, _ range: Range<Int32>, _ ask: inout ScaledAsk, tie: UInt32,
-        _ best: inout FitIndex.Best
+        _ best: inout Found
     ) {
         if algorithm == .binpack {
             binpackIndex?.search(range, &ask, tie: tie, &best)

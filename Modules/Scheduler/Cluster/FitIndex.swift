@@ -126,27 +126,67 @@ struct FitIndex {
     }
 }
 
+/// What a search has found so far.
+protocol FitSearch {
+    /// What a node must be better than to count.
+    var threshold: Double { get }
+    mutating func found(_ fit: Double, at position: Int32)
+}
+
 extension FitIndex {
     /// The best node of a search so far.
-    struct Best {
+    struct Best: FitSearch {
         /// Larger is better; see ``FitIndex``.
         var fit = -Double.infinity
         /// -1 for none.
         var position: Int32 = -1
+
+        var threshold: Double { fit }
+
+        mutating func found(_ fit: Double, at position: Int32) {
+            self = Best(fit: fit, position: position)
+        }
+    }
+
+    /// The best nodes of a search so far, the best first: a few, all in one descent.
+    struct BestFew: FitSearch {
+        let limit: Int
+        /// A node that does not count.
+        let excluded: Int32
+        private(set) var all: [Best] = []
+
+        init(limit: Int, excluded: Int32) {
+            self.limit = limit
+            self.excluded = excluded
+        }
+
+        var threshold: Double {
+            all.count < limit ? -.infinity : all[all.count - 1].fit
+        }
+
+        mutating func found(_ fit: Double, at position: Int32) {
+            guard position != excluded else { return }
+            if all.count == limit { all.removeLast() }
+            // Of equal ones the first that was found stays first.
+            let place = all.firstIndex { $0.fit < fit } ?? all.count
+            all.insert(Best(fit: fit, position: position), at: place)
+        }
     }
 
     /// The best node of `range` that fits `ask`, if it is better than `best`. Of equal ones the first
     /// in the order of `position ^ tie` within the range wins.
-    func search(_ range: Range<Int32>, _ ask: inout ScaledAsk, tie: UInt32, _ best: inout Best) {
+    func search<Found: FitSearch>(
+        _ range: Range<Int32>, _ ask: inout ScaledAsk, tie: UInt32, _ best: inout Found
+    ) {
         guard !range.isEmpty else { return }
         let low = Int(range.lowerBound)
         let high = Int(range.upperBound)
         descend(levels.count - 1, 0, low, high, &ask, Int(tie), &best)
     }
 
-    private func descend(
+    private func descend<Found: FitSearch>(
         _ level: Int, _ index: Int, _ low: Int, _ high: Int, _ ask: inout ScaledAsk, _ tie: Int,
-        _ best: inout Best
+        _ best: inout Found
     ) {
         guard level > 0 else { return }
         let below = level - 1
@@ -162,11 +202,11 @@ extension FitIndex {
                 continue
             }
             let bestPossible = ask.plainFit(of: bound)
-            guard bestPossible > best.fit else { continue }
+            guard bestPossible > best.threshold else { continue }
             if below == 0 {
                 let fit = ask.fit(of: bound, plain: bestPossible)
-                if fit > best.fit { best = Best(fit: fit, position: Int32(child)) }
-            } else if ask.highestFit(below: bound, plain: bestPossible) > best.fit {
+                if fit > best.threshold { best.found(fit, at: Int32(child)) }
+            } else if ask.highestFit(below: bound, plain: bestPossible) > best.threshold {
                 descend(below, child, low, high, &ask, tie, &best)
             }
         }

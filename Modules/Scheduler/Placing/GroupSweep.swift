@@ -54,6 +54,10 @@ final class GroupSweep {
         let slot: Int32
         let score: Double
         let tie: UInt32
+
+        func precedes(_ other: Choice) -> Bool {
+            score > other.score || (score == other.score && tie < other.tie)
+        }
     }
 
     let placer: Placer
@@ -340,15 +344,22 @@ final class GroupSweep {
     }
 
     private func consider(lane index: Int, _ best: inout Choice?) {
-        let position = lanes[index].candidate.position
-        if position >= 0 {
-            let own = FitScore.score(lanes[index].candidate.fit, algorithm)
-            offer(
-                Choice(
-                    slot: view.layout.slots[Int(position)],
-                    score: (own + lanes[index].sum) / Double(1 + lanes[index].terms),
-                    tie: tie(position)), &best)
+        if lanes[index].candidate.position >= 0 {
+            offer(choice(lanes[index].candidate, lane: index), &best)
         }
+        considerTracked(lane: index, &best)
+    }
+
+    /// A node of the index, with what its lane adds.
+    func choice(_ found: FitIndex.Best, lane index: Int) -> Choice {
+        let own = FitScore.score(found.fit, algorithm)
+        return Choice(
+            slot: view.layout.slots[Int(found.position)],
+            score: (own + lanes[index].sum) / Double(1 + lanes[index].terms),
+            tie: tie(found.position))
+    }
+
+    func considerTracked(lane index: Int, _ best: inout Choice?) {
         for terms in 1...Self.ownTermsMax {
             while let top = lanes[index].heaps[terms - 1].first {
                 guard top.stamp == stamps[top.slot] else {
@@ -366,13 +377,7 @@ final class GroupSweep {
     }
 
     private func offer(_ choice: Choice, _ best: inout Choice?) {
-        guard let known = best else {
-            best = choice
-            return
-        }
-        if choice.score > known.score || (choice.score == known.score && choice.tie < known.tie) {
-            best = choice
-        }
+        if best.map(choice.precedes) ?? true { best = choice }
     }
 
     // MARK: Changes

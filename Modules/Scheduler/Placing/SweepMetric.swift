@@ -59,6 +59,7 @@ extension GroupSweep {
 
     /// The next best nodes after the winner, which is hidden while they are looked for.
     private func runnersUp(_ winner: Choice) -> [Choice] {
+        if lanes.count == 1 { return runnersUpOfOneLane(winner) }
         var result: [Choice] = []
         var hidden = [winner.slot]
         hide(winner.slot)
@@ -69,6 +70,34 @@ extension GroupSweep {
         }
         for slot in hidden { track(slot) }
         return result
+    }
+
+    /// As ``runnersUp(_:)``, by one search of the index for all of them.
+    private func runnersUpOfOneLane(_ winner: Choice) -> [Choice] {
+        let limit = PlacementMetric.scoresMax - 1
+        let isTracked = view.isMasked[Int(winner.slot)]
+        var hidden: [Int32] = []
+        if isTracked {
+            hide(winner.slot)
+            hidden.append(winner.slot)
+        }
+        var found = FitIndex.BestFew(
+            limit: limit, excluded: view.layout.positions[Int(winner.slot)])
+        view.refreshIndex(algorithm)
+        for piece in lanes[0].pieces {
+            view.search(algorithm, piece.range, &scaled, tie: tieMask, &found)
+        }
+        var result = found.all.map { choice($0, lane: 0) }
+        for _ in 0..<limit {
+            var next: Choice?
+            considerTracked(lane: 0, &next)
+            guard let next else { break }
+            result.append(next)
+            hide(next.slot)
+            hidden.append(next.slot)
+        }
+        for slot in hidden { track(slot) }
+        return Array(result.sorted { $0.precedes($1) }.prefix(limit))
     }
 
     private func score(
