@@ -27,6 +27,11 @@ struct DrainWatch {
     }
 
     mutating func noteAllocation() { isDirty = isDirty || !nodes.isEmpty }
+
+    /// A plan is no longer on its way.
+    mutating func noteLanding(_ result: PlanResult) {
+        isDirty = isDirty || result.nodes.contains { nodes.contains($0.nodeID) }
+    }
 }
 
 // What time brings, and what follows from what nodes tell.
@@ -96,16 +101,9 @@ extension Dispatcher {
             jobs[allocation.value.jobKey] = allocation.value.job.value
         }
         return jobs.keys.sorted().compactMap { key in
-            guard let job = tables.job(key)?.value ?? jobs[key] else { return nil }
-            var evaluation = Evaluation(
-                id: ids.next(), job: key, priority: job.priority, type: job.type,
-                trigger: .nodeUpdate)
-            evaluation.jobModifyIndex = job.jobModifyIndex
-            evaluation.nodeID = id
-            evaluation.nodeModifyIndex = tables.node(id)?.value.modifyIndex ?? 0
-            evaluation.createUnixNanoseconds = unixNanoseconds
-            evaluation.modifyUnixNanoseconds = unixNanoseconds
-            return evaluation
+            guard let job = tables.job(key)?.value ?? jobs[key], job.isLaunched || job.isStopped
+            else { return nil }
+            return nodeEvaluation(of: job, node: id)
         }
     }
 
@@ -164,16 +162,26 @@ extension Dispatcher {
                 TransitionChange(allocation: $0, transition: DesiredTransition(migrate: true))
             }
             drain(.setTransitions(changes, evaluations: decision.evaluations))
-        } else if !decision.drained.isEmpty {
-            let changes = decision.drained.map {
-                NodeDrainChange(
-                    id: $0, drain: nil, isComplete: true, unixNanoseconds: unixNanoseconds,
-                    event: NodeEvent(
-                        message: "Node drain complete", subsystem: "Drain",
-                        unixNanoseconds: unixNanoseconds))
-            }
-            drain(.setNodeDrain(changes, evaluations: []))
+        } else {
+            endDrains(of: decision.drained)
         }
+    }
+
+    /// Where an instance is on its way, of a plan that was made before the drain, something will have to
+    /// leave yet.
+    private func endDrains(of nodes: [UniqueID]) {
+        let expecting = Set(
+            flights.lazy.flatMap(\.result.nodes).filter { !$0.placements.isEmpty }.map(\.nodeID))
+        let drained = nodes.filter { !expecting.contains($0) }
+        guard !drained.isEmpty else { return }
+        let changes = drained.map {
+            NodeDrainChange(
+                id: $0, drain: nil, isComplete: true, unixNanoseconds: unixNanoseconds,
+                event: NodeEvent(
+                    message: "Node drain complete", subsystem: "Drain",
+                    unixNanoseconds: unixNanoseconds))
+        }
+        drain(.setNodeDrain(changes, evaluations: []))
     }
 
     /// One step at a time: the next is decided when this one is in the state.
