@@ -124,7 +124,7 @@ extension Dispatcher {
         let isFreeing = allocation.isTerminal && ledger.isLive(id)
         ledger.apply(allocation)
         if let deployment = allocation.deploymentID { dirtyDeployments.insert(deployment) }
-        drains.noteAllocation()
+        drains.note(allocation)
         if isFreeing { wake(node: allocation.nodeID, at: allocation.modifyIndex) }
     }
 

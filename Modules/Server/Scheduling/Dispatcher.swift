@@ -257,7 +257,7 @@ final class Dispatcher {
         let wall = [deployments.nextEventAt, drains.nextEventAt].compactMap(\.self).min()
         let instants = [
             broker.nextEventAt, blocked.nextEventAt, heartbeats.nextEventAt, retryAt,
-            garbage.nextAt,
+            garbage.nextAt, retryAt == nil ? drains.dueAt : nil,
             wall.map { loop.now + Self.wait(until: $0, from: unixNanoseconds) },
         ]
         guard let next = instants.compactMap(\.self).min() else {
