@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+import MartletAPI
 import MartletClient
 import MartletHarness
 import MartletServer
 import MartletSimulation
+import MartletState
 import MartletTransport
 import Testing
 
@@ -91,6 +93,42 @@ import Testing
         #expect(cluster.ask(leader, .delete, "/v1/job/web?purge=true").status == 200)
         let gone = cluster.ask(leader, .get, "/v1/job/web")
         #expect(gone.status == 404 && gone.text == "job not found")
+    }
+
+    @Test("What is launched by time is not looked at, but what runs of it ends with it")
+    func launchedByOthers() throws {
+        let (cluster, leader) = try Self.cluster(seed: 819)
+        let periodic = ",\"Periodic\":{\"Enabled\":true,\"Spec\":\"@daily\",\"SpecType\":\"cron\"}"
+        func register(_ id: String, _ type: String, _ more: String) -> Answer {
+            cluster.ask(
+                leader, .put, "/v1/jobs",
+                body: """
+                    {"Job":{"ID":"\(id)","Type":"\(type)","Datacenters":["dc1"],"TaskGroups":[
+                    {"Name":"g","Count":1,"Tasks":[{"Name":"t","Driver":"mock",
+                    "Resources":{"CPU":100,"MemoryMB":64}}]}]\(more)}}
+                    """)
+        }
+        func evaluations(_ id: String) -> String {
+            cluster.ask(leader, .get, "/v1/job/\(id)/evaluations").text
+        }
+        cluster.scheduleSurely(.registerNodes([readyNode(1)], evaluations: []))
+        #expect(register("sweep", "sysbatch", periodic).status == 200)
+        #expect(
+            cluster.ask(leader, .put, "/v1/node/\(nodeID(1))/evaluate", body: "{}").status == 200)
+        #expect(evaluations("sweep") == "[]")
+        #expect(register("sweep", "sysbatch", periodic + ",\"Priority\":60").status == 200)
+        let reverted = cluster.ask(
+            leader, .put, "/v1/job/sweep/revert", body: #"{"JobVersion":0}"#)
+        #expect(reverted.status == 200, "\(reverted.text)")
+        #expect(evaluations("sweep") == "[]")
+
+        // It ran before it became periodic.
+        #expect(register("report", "batch", "").status == 200)
+        #expect(cluster.turn { $0.isSettled && $0.live("report").count == 1 })
+        #expect(register("report", "batch", periodic).status == 200)
+        #expect(cluster.ask(leader, .delete, "/v1/job/report").status == 200)
+        // Far sooner than its node would be missed.
+        #expect(cluster.turn(limit: .seconds(3)) { $0.isSettled && $0.live("report").isEmpty })
     }
 
     @Test("An id may hold slashes, as it is or encoded")

@@ -2,6 +2,8 @@
 import MartletAPI
 import MartletClient
 import MartletHarness
+import MartletRaft
+import MartletServer
 import MartletSimulation
 import MartletState
 import Testing
@@ -210,6 +212,27 @@ import Testing
         #expect(tables.node(node)?.value.lastDrain?.status == .complete)
         #expect(tables.live("web").allSatisfy { $0.nodeID != node })
         #expect(tables.fault(jobs: [job]) == nil)
+    }
+
+    @Test("A drain of more jobs than one entry of the log takes goes on in several")
+    func drainOfMany() throws {
+        let cluster = try #require(
+            SimulatedCluster.scheduling(seed: 13, nodes: 1) { options in
+                options.raftLimits.entryBytesMax = 4096
+            })
+        let jobs = (1...60).map { serviceJob("job-\($0)", count: 1, cpu: 50) }
+        for (number, job) in jobs.enumerated() { cluster.register(job, number + 1) }
+        #expect(cluster.turn { $0.isSettled && $0.allocationCount == 60 })
+        cluster.beat([nodeID(1)])
+        let drain = DrainStrategy(deadline: GoDuration(.seconds(-1)))
+        cluster.scheduleSurely(
+            .setNodeDrain(
+                [NodeDrainChange(id: nodeID(1), drain: drain, unixNanoseconds: 5)],
+                evaluations: []))
+        #expect(
+            cluster.turn(limit: .seconds(8)) { tables in
+                tables.allocations.allSatisfy { $0.value.desiredStatus == .stop }
+            })
     }
 
     /// As the nodes would: what shall run runs, what shall stop has ended.

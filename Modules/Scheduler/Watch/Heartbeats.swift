@@ -39,6 +39,9 @@ package struct Heartbeats: Sendable {
 
     package var count: Int { deadlines.count }
 
+    /// Whether it has a deadline: it was heard, and has not missed it since.
+    package func isTracked(_ node: UniqueID) -> Bool { deadlines.contains(node) }
+
     /// A leader begins: every node that is not down gets the long wait.
     package mutating func begin(nodes: [UniqueID], at now: Duration) {
         deadlines = LiveHeap()

@@ -40,8 +40,10 @@ extension Dispatcher {
         followed = replica.state.lastAppliedIndex
         nodes = [:]
         drains = DrainWatch()
-        for node in tables.nodes { follow(node.value) }
+        concerns = NodeConcerns()
+        for node in tables.nodes { take(node.value) }
         rebuildLedger()
+        noteAllLost()
         dirtyDeployments = Set(
             tables.deployments.lazy.map(\.value).filter(\.isActive).map(\.id))
         if isServing {
@@ -71,6 +73,17 @@ extension Dispatcher {
     // MARK: Nodes
 
     private func follow(_ node: Node) {
+        let before = take(node)
+        if node.status.isDown {
+            if before?.isDown != true { noteLost(node: node.id, index: node.modifyIndex) }
+        } else if node.isReady, before?.isReady != true {
+            concerns.note(ready: node.id, index: node.modifyIndex)
+        }
+    }
+
+    /// - Returns: what was known of it.
+    @discardableResult
+    private func take(_ node: Node) -> NodeMemory? {
         ledger.apply(node)
         let memory = NodeMemory(node)
         let before = nodes.updateValue(memory, forKey: node.id)
@@ -81,6 +94,7 @@ extension Dispatcher {
             _ = heard(node.id)
         }
         if memory.isReady, memory != before { wake(node: node.id, at: node.modifyIndex) }
+        return before
     }
 
     private func forget(node id: UniqueID) {
@@ -88,6 +102,7 @@ extension Dispatcher {
         nodes[id] = nil
         heartbeats.forget(id)
         drains.forget(id)
+        noteLost(node: id, index: tables.nodeIndex)
     }
 
     /// A node was heard of.
@@ -109,7 +124,7 @@ extension Dispatcher {
         let isFreeing = allocation.isTerminal && ledger.isLive(id)
         ledger.apply(allocation)
         if let deployment = allocation.deploymentID { dirtyDeployments.insert(deployment) }
-        drains.noteAllocation()
+        drains.note(allocation)
         if isFreeing { wake(node: allocation.nodeID, at: allocation.modifyIndex) }
     }
 

@@ -137,7 +137,9 @@ extension Dispatcher {
 
     private func landed(_ flight: Flight) {
         if flight.isLost || !isWhole(flight.result) { isLedgerStale = true }
+        drains.noteLanding(flight.result)
         if flight.isLost { return reject(flight.evaluation, token: flight.token) }
+        noteLost(flight)
         for part in flight.result.nodes where !part.stops.isEmpty || !part.evictions.isEmpty {
             wake(node: part.nodeID, at: flight.result.index)
         }

@@ -7,7 +7,12 @@ import MartletTransport
 /// Nodes that are emptied, and when to look at them.
 struct DrainWatch {
     private(set) var nodes: Set<UniqueID> = []
-    var isDirty = false
+    /// With instances on one of them, when they were last looked at.
+    var jobs: Set<JobKey> = []
+    /// When to look again, of the loop's clock; nil if there is nothing new.
+    var dueAt: Duration? { isDirty && !isUnderWay ? restsUntil : nil }
+    private var isDirty = false
+    private var restsUntil: Duration = .zero
     /// What was decided is on its way into the log.
     var isUnderWay = false
     /// Of the wall clock.
@@ -26,7 +31,36 @@ struct DrainWatch {
         if nodes.remove(node) != nil { isDirty = true }
     }
 
-    mutating func noteAllocation() { isDirty = isDirty || !nodes.isEmpty }
+    mutating func note(_ allocation: Allocation) {
+        isDirty =
+            isDirty || nodes.contains(allocation.nodeID) || jobs.contains(allocation.jobKey)
+    }
+
+    /// A plan is no longer on its way.
+    mutating func noteLanding(_ result: PlanResult) {
+        isDirty = isDirty || result.nodes.contains { nodes.contains($0.nodeID) }
+    }
+
+    /// What was decided is in the log, or cannot be written now.
+    mutating func noteAnswer() {
+        isUnderWay = false
+        isDirty = true
+    }
+
+    /// Every instance of many jobs is looked at: not with each of their changes.
+    static let rest: Duration = .milliseconds(250)
+
+    /// - Returns: whether to look at them now.
+    mutating func takeTurn(at now: Duration, unixNanoseconds: Int64) -> Bool {
+        if let due = nextEventAt, due <= unixNanoseconds {
+            nextEventAt = nil
+            isDirty = true
+        }
+        guard let due = dueAt, due <= now else { return false }
+        isDirty = false
+        restsUntil = now + Self.rest
+        return true
+    }
 }
 
 // What time brings, and what follows from what nodes tell.
@@ -54,7 +88,8 @@ extension Dispatcher {
     private func markDown() {
         var silent: [UniqueID] = []
         swap(&silent, &missed)
-        silent.removeAll { nodes[$0]?.isDown ?? true }
+        // One whose end could not be written may have been heard since.
+        silent.removeAll { nodes[$0]?.isDown ?? true || heartbeats.isTracked($0) }
         while !silent.isEmpty {
             var chunk: [UniqueID] = []
             var evaluations: [UniqueID: [Evaluation]] = [:]
@@ -96,16 +131,9 @@ extension Dispatcher {
             jobs[allocation.value.jobKey] = allocation.value.job.value
         }
         return jobs.keys.sorted().compactMap { key in
-            guard let job = tables.job(key)?.value ?? jobs[key] else { return nil }
-            var evaluation = Evaluation(
-                id: ids.next(), job: key, priority: job.priority, type: job.type,
-                trigger: .nodeUpdate)
-            evaluation.jobModifyIndex = job.jobModifyIndex
-            evaluation.nodeID = id
-            evaluation.nodeModifyIndex = tables.node(id)?.value.modifyIndex ?? 0
-            evaluation.createUnixNanoseconds = unixNanoseconds
-            evaluation.modifyUnixNanoseconds = unixNanoseconds
-            return evaluation
+            guard let job = tables.job(key)?.value ?? jobs[key], job.isLaunched || job.isStopped
+            else { return nil }
+            return nodeEvaluation(of: job, node: id)
         }
     }
 
@@ -153,27 +181,58 @@ extension Dispatcher {
     // MARK: Drains
 
     private func watchDrains() {
-        let isDue = drains.nextEventAt.map { $0 <= unixNanoseconds } ?? false
-        guard drains.isDirty || isDue, !drains.isUnderWay else { return }
-        drains.isDirty = false
+        guard drains.takeTurn(at: loop.now, unixNanoseconds: unixNanoseconds) else { return }
         let decision = NodeDrainer.decide(
             drainView(), unixNanoseconds: unixNanoseconds, ids: &ids)
         drains.nextEventAt = decision.nextEventAt
         if !decision.migrations.isEmpty {
-            let changes = decision.migrations.prefix(Self.migrationsMax).map {
-                TransitionChange(allocation: $0, transition: DesiredTransition(migrate: true))
-            }
-            drain(.setTransitions(changes, evaluations: decision.evaluations))
-        } else if !decision.drained.isEmpty {
-            let changes = decision.drained.map {
-                NodeDrainChange(
-                    id: $0, drain: nil, isComplete: true, unixNanoseconds: unixNanoseconds,
-                    event: NodeEvent(
-                        message: "Node drain complete", subsystem: "Drain",
-                        unixNanoseconds: unixNanoseconds))
-            }
-            drain(.setNodeDrain(changes, evaluations: []))
+            drain(migration(decision))
+        } else {
+            endDrains(of: decision.drained)
         }
+    }
+
+    /// Of as many jobs as one entry of the log takes: the others' turn comes when it is in the state.
+    private func migration(_ decision: NodeDrainer.Decision) -> SchedulerCommand {
+        var jobsMax = Self.evaluationsMax
+        while true {
+            let command = migration(decision, jobsMax: jobsMax)
+            let sizeBytes = Command.scheduling(command).encoded().count
+            guard sizeBytes > entryBytesMax, jobsMax > 1 else { return command }
+            jobsMax /= 4
+        }
+    }
+
+    private func migration(
+        _ decision: NodeDrainer.Decision, jobsMax: Int
+    ) -> SchedulerCommand {
+        let tables = tables
+        let evaluations = decision.evaluations.prefix(jobsMax)
+        let jobs = Set(evaluations.map(\.job))
+        let leaving = decision.migrations.lazy.filter { id in
+            tables.allocation(id).map { jobs.contains($0.value.jobKey) } ?? false
+        }
+        let changes = leaving.prefix(Self.migrationsMax).map {
+            TransitionChange(allocation: $0, transition: DesiredTransition(migrate: true))
+        }
+        return .setTransitions(Array(changes), evaluations: Array(evaluations))
+    }
+
+    /// Where an instance is on its way, of a plan that was made before the drain, something will have to
+    /// leave yet.
+    private func endDrains(of nodes: [UniqueID]) {
+        let expecting = Set(
+            flights.lazy.flatMap(\.result.nodes).filter { !$0.placements.isEmpty }.map(\.nodeID))
+        let drained = nodes.filter { !expecting.contains($0) }
+        guard !drained.isEmpty else { return }
+        let changes = drained.map {
+            NodeDrainChange(
+                id: $0, drain: nil, isComplete: true, unixNanoseconds: unixNanoseconds,
+                event: NodeEvent(
+                    message: "Node drain complete", subsystem: "Drain",
+                    unixNanoseconds: unixNanoseconds))
+        }
+        drain(.setNodeDrain(changes, evaluations: []))
     }
 
     /// One step at a time: the next is decided when this one is in the state.
@@ -181,8 +240,7 @@ extension Dispatcher {
         drains.isUnderWay = true
         propose(command) { [weak self] isDone in
             guard let self else { return }
-            self.drains.isUnderWay = false
-            self.drains.isDirty = true
+            self.drains.noteAnswer()
             if !isDone { self.retryLater() }
         }
     }
@@ -197,6 +255,7 @@ extension Dispatcher {
                     tables.job(allocation.value.jobKey) ?? allocation.value.job
             }
         }
+        drains.jobs = Set(jobs.keys)
         var groups: [NodeDrainer.GroupView] = []
         for key in jobs.keys.sorted() {
             guard let job = jobs[key] else { continue }

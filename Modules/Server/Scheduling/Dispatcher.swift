@@ -82,6 +82,7 @@ final class Dispatcher {
     var deployments = DeploymentWatcher()
     var dirtyDeployments: Set<UniqueID> = []
     var drains = DrainWatch()
+    var concerns = NodeConcerns()
     var garbage = GarbageRounds()
     /// After something could not be written: when to try it again.
     var retryAt: Duration?
@@ -195,6 +196,7 @@ final class Dispatcher {
         deployments = DeploymentWatcher()
         dirtyDeployments = []
         drains = DrainWatch()
+        concerns = NodeConcerns()
         retryAt = nil
         endGarbage()
     }
@@ -237,6 +239,7 @@ final class Dispatcher {
         collectGarbage()
         takeNeedless()
         checkPlans()
+        evaluateConcerned()
         deliver()
         flush()
         arm()
@@ -254,7 +257,7 @@ final class Dispatcher {
         let wall = [deployments.nextEventAt, drains.nextEventAt].compactMap(\.self).min()
         let instants = [
             broker.nextEventAt, blocked.nextEventAt, heartbeats.nextEventAt, retryAt,
-            garbage.nextAt,
+            garbage.nextAt, retryAt == nil ? drains.dueAt : nil,
             wall.map { loop.now + Self.wait(until: $0, from: unixNanoseconds) },
         ]
         guard let next = instants.compactMap(\.self).min() else {

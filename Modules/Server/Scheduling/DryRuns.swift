@@ -101,7 +101,7 @@ struct DryRun: Sendable {
                 index: snapshotIndex, jobModifyIndex: present?.jobModifyIndex ?? 0,
                 warnings: warnings)
             // Others are kept as they are, and never launched.
-            if !job.isPeriodic, !job.isParameterized { try look(scheduler, into: &answer) }
+            if job.isLaunched { try look(scheduler, into: &answer) }
             if wantsDiff {
                 answer.diff = JobDiff.between(
                     present, job, updates: answer.annotations.desiredUpdates)

@@ -31,7 +31,7 @@ struct NodeEvaluations {
         }
         var evaluations: [Evaluation] = []
         for key in jobs.keys.sorted() {
-            guard let (job, node) = jobs[key] else { continue }
+            guard let (job, node) = jobs[key], job.isLaunched || job.isStopped else { continue }
             var evaluation = try make(job, .nodeUpdate)
             evaluation.nodeID = node
             evaluation.nodeModifyIndex = tables.node(node)?.value.modifyIndex ?? 0
@@ -51,7 +51,9 @@ struct NodeEvaluations {
         }
         var evaluations: [Evaluation] = []
         for key in failed.sorted() {
-            guard let job = tables.job(key)?.value, !job.isStopped else { continue }
+            guard let job = tables.job(key)?.value, !job.isStopped, job.isLaunched else {
+                continue
+            }
             evaluations.append(try make(job, .allocFailure))
         }
         return evaluations

@@ -86,8 +86,7 @@ extension Server {
         _ job: Job, _ expected: UInt64?, _ trigger: EvaluationTrigger, _ priority: Int?,
         _ verdict: JobVerdict, _ call: Call, _ done: @escaping (LeadOutcome) -> Void
     ) throws(APIError) {
-        let isLaunched = !job.isPeriodic && !job.isParameterized
-        var evaluation = isLaunched ? try makeEvaluation(job.key, job, trigger) : nil
+        var evaluation = job.isLaunched ? try makeEvaluation(job.key, job, trigger) : nil
         if let priority { evaluation?.priority = priority }
         let key = job.key
         propose(
@@ -121,8 +120,12 @@ extension Server {
     ) throws(APIError) {
         let key = call.jobKey
         let job = try knownJob(key)
-        let isLaunched = !job.isPeriodic && !job.isParameterized
-        let evaluation = isLaunched ? try makeEvaluation(key, job, .jobDeregister) : nil
+        // What has become periodic may have instances of its earlier versions.
+        let isRunning = replica.state.scheduling.allocations(ofJob: key).contains {
+            !$0.value.isTerminal
+        }
+        let evaluation =
+            job.isLaunched || isRunning ? try makeEvaluation(key, job, .jobDeregister) : nil
         propose(
             .deregisterJob(
                 key, purges: purges, submitUnixNanoseconds: loop.wallClockNanoseconds,
@@ -141,11 +144,13 @@ extension Server {
         guard job.version != request.version else {
             throw APIError(status: 400, message: "can't revert to current version")
         }
-        let evaluation = try makeEvaluation(key, job, .jobRegister)
+        let target = replica.state.scheduling.version(request.version, of: key)
+        let evaluation =
+            target?.isLaunched ?? true ? try makeEvaluation(key, job, .jobRegister) : nil
         propose(
             .revertJob(
                 key, version: request.version, enforcing: request.enforcedPriorVersion,
-                evaluations: [evaluation]), call, done, evaluation: evaluation.id
+                evaluations: evaluation.map { [$0] } ?? []), call, done, evaluation: evaluation?.id
         ) { server, index in
             .job(modifyIndex: server.jobModifyIndex(key) ?? index, warnings: "")
         }
