@@ -334,6 +334,7 @@ import Testing
             (.put, "/v1/deployment/allocation-health/\(id)", "{}", 400, "Healthy"),
             (.put, "/v1/search", #"{"Context":"cats"}"#, 400, "Context"),
             (.put, "/v1/jobs/parse", #"{"JobHCL":""}"#, 501, "command line"),
+            (.put, "/v1/job/x/dispatch", "{}", 501, "dispatched"),
             (.get, "/v1/jobs?index=-1", nil, 400, "Invalid index"),
             (.get, "/v1/jobs?index=1&wait=soon", nil, 400, "Invalid wait time"),
         ]

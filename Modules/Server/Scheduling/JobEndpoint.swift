@@ -20,6 +20,7 @@ enum JobEndpoint: Sendable, Equatable, CaseIterable {
     case jobSummary
     case jobVersions
     case evaluateJob
+    case dispatchJob
     case revertJob
     case setJobStability
     case jobScale
@@ -61,6 +62,7 @@ enum JobEndpoint: Sendable, Equatable, CaseIterable {
         ("/job/:id/summary", [.get: .jobSummary]),
         ("/job/:id/versions", [.get: .jobVersions]),
         ("/job/:id/evaluate", [.put: .evaluateJob, .post: .evaluateJob]),
+        ("/job/:id/dispatch", [.put: .dispatchJob, .post: .dispatchJob]),
         ("/job/:id/revert", [.put: .revertJob, .post: .revertJob]),
         ("/job/:id/stable", [.put: .setJobStability, .post: .setJobStability]),
         ("/job/:id/scale", [.get: .jobScale, .put: .scaleJob, .post: .scaleJob]),
@@ -98,8 +100,9 @@ enum JobEndpoint: Sendable, Equatable, CaseIterable {
             .promoteDeployment, .setDeploymentHealth, .deleteEvaluations, .collectGarbage,
             .reconcileSummaries:
             false
-        case .jobs, .parseJob, .validateJob, .planJob, .job, .jobAllocations, .jobEvaluations,
-            .jobDeployments, .jobDeployment, .jobSummary, .jobVersions, .jobScale, .evaluations,
+        case .jobs, .parseJob, .validateJob, .planJob, .dispatchJob, .job, .jobAllocations,
+            .jobEvaluations, .jobDeployments, .jobDeployment, .jobSummary, .jobVersions, .jobScale,
+            .evaluations,
             .evaluationCount, .evaluation, .evaluationAllocations, .allocations, .allocation,
             .deployments, .deployment, .deploymentAllocations, .search, .namespaces:
             true
@@ -108,7 +111,10 @@ enum JobEndpoint: Sendable, Equatable, CaseIterable {
 
     /// Answered from the request alone.
     var isAnsweredByItself: Bool {
-        self == .parseJob || self == .validateJob || self == .namespaces
+        switch self {
+        case .parseJob, .validateJob, .dispatchJob, .namespaces: true
+        default: false
+        }
     }
 
     /// Answered from the replicated state, on any server.
@@ -119,6 +125,7 @@ enum JobEndpoint: Sendable, Equatable, CaseIterable {
         switch self {
         case .jobs: .namespace(.listJobs)
         case .parseJob: .namespace(.parseJob)
+        case .dispatchJob: .namespace(.dispatchJob)
         case .registerJob, .updateJob, .deregisterJob, .planJob, .revertJob, .setJobStability,
             .failDeployment, .pauseDeployment, .promoteDeployment, .setDeploymentHealth:
             .namespace(.submitJob)
@@ -146,9 +153,9 @@ enum JobEndpoint: Sendable, Equatable, CaseIterable {
             .allocations
         case .jobDeployments, .jobDeployment, .deployments, .deployment: .deployments
         case .registerJob, .parseJob, .validateJob, .updateJob, .deregisterJob, .planJob,
-            .evaluateJob, .revertJob, .setJobStability, .scaleJob, .stopAllocation, .failDeployment,
-            .pauseDeployment, .promoteDeployment, .setDeploymentHealth, .deleteEvaluations,
-            .search, .collectGarbage, .reconcileSummaries, .namespaces:
+            .evaluateJob, .dispatchJob, .revertJob, .setJobStability, .scaleJob, .stopAllocation,
+            .failDeployment, .pauseDeployment, .promoteDeployment, .setDeploymentHealth,
+            .deleteEvaluations, .search, .collectGarbage, .reconcileSummaries, .namespaces:
             nil
         }
     }

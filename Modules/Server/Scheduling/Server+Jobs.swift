@@ -44,6 +44,8 @@ extension Server {
             return .text(
                 501,
                 "job files are not parsed by servers: the command line does, and sends JSON")
+        case .dispatchJob:
+            return .text(501, "parameterized jobs are kept, and not dispatched")
         case .validateJob:
             guard case .jobs(.validate(let verdict)) = call.wish else {
                 preconditionFailure("\(endpoint) was not validated")
