@@ -37,13 +37,14 @@ extension NodeAgent {
             }
             agent.learn(told.servers)
             agent.unregistered.removeFirst(batch.count)
+            agent.nodesIndex = max(agent.nodesIndex, told.nodeModifyIndex)
             agent.register()
         }
     }
 
     private func serve() {
         say("\(ids.count) \(ids.count == 1 ? "node is" : "nodes are") registered")
-        guard !isServing else { return }
+        guard !isServing else { return watchAnew() }
         isServing = true
         beat()
         watch()
@@ -55,7 +56,10 @@ extension NodeAgent {
     /// - Parameters:
     ///   - position: of the first node to be told of.
     ///   - shortest: what the servers have said of those before it.
-    private func beat(from position: Int = 0, shortest: Duration? = nil) {
+    ///   - modified: the last change to one of those before it.
+    private func beat(
+        from position: Int = 0, shortest: Duration? = nil, modified: UInt64 = 0
+    ) {
         guard !isLeaving else { return }
         let batch = position..<min(position + Self.heartbeatMax, ids.count)
         let body = NodeAgentBody.heartbeat(of: Array(ids[batch]), .ready)
@@ -69,12 +73,21 @@ extension NodeAgent {
             agent.learn(told.servers)
             let time = told.heartbeatTTL.duration
             let least = min(shortest ?? time, time)
+            let modified = max(modified, told.nodeModifyIndex)
             guard batch.upperBound < agent.ids.count else {
+                agent.heardOfNodes(modified)
                 // Early enough for one that is lost.
                 return agent.after(max(Self.retryDelay, least / 2), .heartbeat) { $0.beat() }
             }
-            agent.beat(from: batch.upperBound, shortest: least)
+            agent.beat(from: batch.upperBound, shortest: least, modified: modified)
         }
+    }
+
+    /// A node may have been down meanwhile, and what it ran may be forgotten.
+    private func heardOfNodes(_ modified: UInt64) {
+        guard modified != nodesIndex else { return }
+        nodesIndex = modified
+        watchAnew()
     }
 
     /// All of them: which one is not known does not matter, and the others change nothing.

@@ -37,6 +37,13 @@ extension NodeAgent {
         }
     }
 
+    /// Everything is asked for: no change tells of an allocation that the servers have forgotten.
+    func watchAnew() {
+        guard ids.count > 1 else { return }
+        watchedIndex = 0
+        links.cutOff(.news)
+    }
+
     private func heard(_ told: NodeAllocationIndexes, isComplete: Bool) {
         // Of a cluster that has begun anew, everything is asked for.
         watchedIndex = told.index < watchedIndex ? 0 : told.index

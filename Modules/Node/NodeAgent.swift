@@ -46,11 +46,13 @@ package final class NodeAgent<Running: Fleet> {
     let settings: Settings
     let ids: [UniqueID]
     private let streams: any Streams
-    private var links: NodeLinks
+    var links: NodeLinks
     package internal(set) var fleet: Running
     /// Positions of the nodes that have to register.
     var unregistered: [Int]
     var watchedIndex: UInt64 = 0
+    /// Of the last change to one of the nodes that servers have told of.
+    var nodesIndex: UInt64 = 0
     var toPull: [UniqueID] = []
     var isRegistering = false
     var isPulling = false

@@ -43,6 +43,12 @@ struct NodeLinks {
         open()
     }
 
+    /// What waits for an answer of this kind fails.
+    mutating func cutOff(_ kind: Kind) {
+        clients[kind.rawValue].close()
+        clients[kind.rawValue] = makeClient()
+    }
+
     mutating func learn(_ told: [SocketAddress]) {
         for server in told where !servers.contains(server) && servers.count < Self.serversMax {
             servers.append(server)
@@ -52,11 +58,12 @@ struct NodeLinks {
     func close() { for client in clients { client.close() } }
 
     private mutating func open() {
-        let server = server
+        clients = Kind.allCases.map { _ in makeClient() }
+    }
+
+    private func makeClient() -> APIClient {
         let header = ClientResponse.Header(name: "X-Martlet-Node-Secret", value: "\(secret)")
-        clients = Kind.allCases.map { _ in
-            APIClient(
-                loop: loop, streams: streams, address: server, token: nil, headers: [header])
-        }
+        return APIClient(
+            loop: loop, streams: streams, address: server, token: nil, headers: [header])
     }
 }

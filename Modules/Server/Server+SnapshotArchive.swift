@@ -14,6 +14,9 @@ struct ArchiveWork {
     var saves = 0
     var uploads = 0
     var isRestoring = false
+    /// Of the leadership in which the last step of a restore was proposed; nil once it is known what
+    /// became of it.
+    var lastStepTerm: Term?
 }
 
 /// `/v1/operator/snapshot`: the state as an archive, and back.
@@ -161,7 +164,7 @@ extension Server {
         archiveLane.submit({ reading(file) }) { [weak self] result in
             let done = { (outcome: RestoreOutcome) in
                 lane.submit({ file.remove() }, then: { _ in })
-                self?.archiveWork.isRestoring = false
+                self?.restoreEnded(outcome)
                 self?.logger.info("restore ended", metadata: ["outcome": "\(outcome)"])
                 done(outcome)
             }
@@ -183,6 +186,21 @@ extension Server {
         StateRestorer(
             state, isStaged: canEverybodyApply(Command.largeVersion), server: self, done: done
         ).start()
+    }
+
+    private func restoreEnded(_ outcome: RestoreOutcome) {
+        archiveWork.isRestoring = false
+        if outcome != .unknown { archiveWork.lastStepTerm = nil }
+        dispatcher.schedule()
+    }
+
+    /// Whether the restore in the state may still come into force: this leader is at it, or its last step
+    /// is on its way. What an earlier leader has begun will not: once the entries of this term are
+    /// applied, nobody proposes the rest of it.
+    var awaitsRestore: Bool {
+        guard replica.state.restoreIndex != nil else { return false }
+        return archiveWork.isRestoring
+            || archiveWork.lastStepTerm == replica.outlook.status.term
     }
 
     private func cannotRestore(_ version: UInt8) -> RestoreOutcome? {

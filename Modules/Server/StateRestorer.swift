@@ -95,6 +95,7 @@ final class StateRestorer {
             guard number + 1 == StateRestore.chunkCount(ofBytes: state.sizeBytes) else {
                 return propose(chunk: number + 1, of: restore)
             }
+            server.archiveWork.lastStepTerm = server.replica.outlook.status.term
             propose(
                 .end(restore),
                 .restoreEnd(

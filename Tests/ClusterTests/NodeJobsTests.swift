@@ -97,6 +97,32 @@ import Testing
         #expect(stage.wait(0) { $0.nodeID.high == 1 && $0.clientStatus != .lost })
     }
 
+    @Test("What the servers have forgotten while a node was down, runs there no more")
+    func forgotten() throws {
+        let stage = try Stage(seed: 948, [2])
+        stage.run("{}", count: 4)
+        #expect(stage.wait(4) { $0.clientStatus == .running })
+        let id = Stage.node(0, 0).id
+        let tables = try #require(stage.cluster.tables)
+        let doomed = tables.allocations(ofNode: id).map(\.value.id)
+        #expect(!doomed.isEmpty && stage.fleets[0].runningCount == 4)
+        stage.cluster.scheduleSurely(
+            .setNodeStatus(
+                [NodeStatusChange(id: id, status: .down, unixSeconds: 1)], evaluations: []))
+        stage.cluster.scheduleSurely(
+            .updateAllocations(
+                doomed.map { AllocationUpdate(id: $0, clientStatus: .lost) }, unixNanoseconds: 1,
+                evaluations: []))
+        stage.cluster.scheduleSurely(.collect(Garbage(allocations: doomed)))
+        let fleet = stage.fleets[0]
+        #expect(
+            stage.cluster.turn { tables in
+                tables.node(id)?.value.status == .ready && tables.live("j").count == 4
+                    && tables.live("j").allSatisfy { $0.clientStatus == .running }
+                    && fleet.runningCount == 4
+            })
+    }
+
     @Test("A drain moves what runs, and ends when it has")
     func drain() throws {
         let stage = try Stage(seed: 943, [2])

@@ -388,6 +388,23 @@ private func compactOften(_ options: inout ServerOptions) {
         #expect((fresh.scheduler?.createIndex ?? 0) > index)
     }
 
+    @Test("A restore whose leader has died holds up no plans")
+    func plansGoOn() throws {
+        let cluster = try makeCluster(seed: 14)
+        cluster.scheduleSurely(.registerNodes([readyNode(1)], evaluations: []))
+        let leader = try #require(cluster.settle())
+        let outcome = cluster.beginRestore(of: try savedState(chunks: 6), at: leader)
+        while try outcome.value == nil && cluster.state(of: leader).restoreIndex == nil {
+            cluster.world.run(for: .microseconds(100))
+        }
+        cluster.cutPower(of: leader)
+        let next = try #require(cluster.settle())
+        let web = serviceJob("web", count: 2)
+        cluster.register(web, 1)
+        #expect(try cluster.state(of: next).restoreIndex != nil)
+        #expect(cluster.turn { $0.isSettled && $0.live("web").count == 2 })
+    }
+
     @Test("A follower restores nothing by itself, and neither does a cluster of mixed versions")
     func refused() throws {
         let cluster = SimulatedCluster(seed: 5, count: 3) { options in

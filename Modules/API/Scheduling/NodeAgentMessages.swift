@@ -107,6 +107,8 @@ extension AllocationUpdate: JSONWritable {
 package struct NodeAgentAnswer: Equatable, Sendable {
     package var heartbeatTTL: GoDuration
     package var index: UInt64
+    /// Of the last change to one of the nodes.
+    package var nodeModifyIndex: UInt64
     /// HTTP interfaces of the servers that are alive.
     package var servers: [String]
 
@@ -115,6 +117,7 @@ package struct NodeAgentAnswer: Equatable, Sendable {
         let fields = try BodyFields(try ConfigurationKind.node.parse(body: body), of: .node)
         heartbeatTTL = GoDuration(nanoseconds: try fields.int64("HeartbeatTTL"))
         index = try fields.uint64("Index", default: 0)
+        nodeModifyIndex = try fields.uint64("NodeModifyIndex", default: 0)
         servers = try fields.strings("Servers", max: 1024)
     }
 }

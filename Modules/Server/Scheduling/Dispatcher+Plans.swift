@@ -33,7 +33,7 @@ extension Dispatcher {
     func checkPlans() {
         // What is accepted from here on would come into the log behind the end of the restore, and into
         // another state than it was checked against; what was accepted before comes before it.
-        isHeldByRestore = replica.state.restoreIndex != nil
+        isHeldByRestore = server.awaitsRestore
         guard !isHeldByRestore else { return land() }
         if isLedgerStale { rebuildLedger() }
         var bytes = flights.reduce(0) { $0 + $1.bytes }
