@@ -123,6 +123,7 @@ package struct ByteWriter: Sendable {
 
     @usableFromInline mutating func makeRoom(for more: Int) {
         let wanted = max(Self.bytesMin, count + more, storage.count * 2)
-        storage.append(contentsOf: repeatElement(0, count: wanted - storage.count))
+        // Of an array, which is copied as a whole: elements that are repeated go in one by one.
+        storage.append(contentsOf: [UInt8](repeating: 0, count: wanted - storage.count))
     }
 }

@@ -203,7 +203,8 @@ enum ForwardReply {
         return .answered(
             .text(
                 503,
-                "the answer of \(response.body.count) bytes is too long to pass on: ask the leader"))
+                "the answer of \(response.body.count) bytes is too long to pass on: ask the leader")
+        )
     }
 
     func write(to writer: inout ByteWriter) {

@@ -60,7 +60,8 @@ import Testing
         return placed
     }
 
-    @Test("J7: no state of a trace is over capacity, and in all more is placed than by Nomad's rule")
+    @Test(
+        "J7: no state of a trace is over capacity, and in all more is placed than by Nomad's rule")
     func replay() {
         var sampled = PlacementOptions()
         sampled.search = .sampled
