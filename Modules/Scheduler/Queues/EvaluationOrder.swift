@@ -2,14 +2,19 @@
 import MartletAPI
 
 extension Evaluation {
-    /// How long it still has to wait; zero or less if it has not.
+    /// How long it still has to wait; zero or less if it has not. Never longer than when it was made,
+    /// though the clock of the server that made it be ahead of this one's.
     func delay(atUnixNanoseconds now: Int64) -> Duration {
         var until = waitUntilUnixNanoseconds
         if until == 0, wait > .zero {
             let start = createUnixNanoseconds == 0 ? now : min(now, createUnixNanoseconds)
             until = start.saturatingAdd(wait.nanoseconds)
         }
-        return .nanoseconds(until.saturatingSubtract(now))
+        let left = until.saturatingSubtract(now)
+        guard waitUntilUnixNanoseconds != 0, createUnixNanoseconds > 0 else {
+            return .nanoseconds(left)
+        }
+        return .nanoseconds(min(left, until.saturatingSubtract(createUnixNanoseconds)))
     }
 
     /// Whether it tells of its job later than `other` does. Log indexes decide; ids, which are

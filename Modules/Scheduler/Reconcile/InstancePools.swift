@@ -138,7 +138,8 @@ struct InstanceSorter {
         {
             return .staying
         }
-        switch Rescheduling.verdict(on: allocation, policy: allocation.ownGroup?.reschedulePolicy) {
+        let policy = allocation.ownGroup?.reschedulePolicy
+        switch Rescheduling.verdict(on: allocation, policy: policy, at: input.unixNanoseconds) {
         case .never: return .staying
         case .at(let time):
             let isDue =

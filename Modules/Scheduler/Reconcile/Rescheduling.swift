@@ -14,14 +14,16 @@ package enum Rescheduling {
     /// Events that are kept when attempts are unlimited.
     package static let eventsMax = 5
 
-    /// - Parameter policy: that of the allocation's group, in the allocation's version of the job.
+    /// - Parameters:
+    ///   - policy: that of the allocation's group, in the allocation's version of the job.
+    ///   - now: when it has failed at the latest: the clock that said when may be ahead of this one.
     package static func verdict(
-        on allocation: Allocation, policy: ReschedulePolicy?
+        on allocation: Allocation, policy: ReschedulePolicy?, at now: Int64 = .max
     ) -> Verdict {
         guard let policy, policy.isEnabled, allocation.clientStatus == .failed else {
             return .never
         }
-        let failed = allocation.endedUnixNanoseconds
+        let failed = min(allocation.endedUnixNanoseconds, now)
         let delay = nextDelay(after: allocation, policy: policy)
         let next = Verdict.at(unixNanoseconds: failed.saturatingAdd(delay))
         if policy.unlimited { return next }

@@ -100,7 +100,9 @@ extension JobLoad {
         }
         for evaluation in tables.evaluations.map(\.value) {
             switch evaluation.status {
-            case .pending: return "an evaluation of \(evaluation.jobID) is pending"
+            case .pending:
+                return "evaluation \(evaluation.id) of \(evaluation.jobID) is pending, of index "
+                    + "\(evaluation.createIndex), by \(evaluation.trigger.rawValue)"
             case .blocked where evaluation.statusDescription.isEmpty:
                 return "an evaluation of \(evaluation.jobID) is blocked without a reason"
             case .blocked, .complete, .failed, .canceled: break
@@ -138,7 +140,12 @@ extension JobLoad {
             return "\(wish.id) has instances of an earlier version"
         }
         switch wish.type {
-        case .batch: return live.isEmpty ? nil : "\(wish.id) has not ended"
+        case .batch:
+            // What has no room for its next version goes on with an earlier one, which may last.
+            let isHeld =
+                !blocked.isEmpty
+                && live.allSatisfy { $0.job.value.jobModifyIndex != job.jobModifyIndex }
+            return live.isEmpty || isHeld ? nil : "\(wish.id) has not ended: \(Self.list(live))"
         case .system, .sysbatch:
             for node in machines.flatMap(\.nodes) {
                 let count = live.count { $0.nodeID == node.id && $0.clientStatus == .running }
@@ -150,8 +157,18 @@ extension JobLoad {
             guard live.count <= wish.count,
                 live.count + (blocked.isEmpty ? 0 : queued) >= wish.count,
                 live.allSatisfy({ $0.clientStatus == .running })
-            else { return "\(wish.id) has \(live.count) of \(wish.count) instances" }
+            else {
+                return "\(wish.id) has \(live.count) of \(wish.count) instances: "
+                    + Self.list(live)
+            }
         }
         return nil
+    }
+
+    private static func list(_ allocations: [Allocation]) -> String {
+        allocations.map {
+            "\($0.id) on \($0.nodeID), of index \($0.createIndex), "
+                + "\($0.desiredStatus.rawValue) \($0.clientStatus.rawValue) at \($0.modifyIndex)"
+        }.joined(separator: "; ")
     }
 }

@@ -212,6 +212,16 @@ import Testing
         #expect(offer(past, to: &broker, at: .seconds(2)) == .ready)
     }
 
+    @Test("What a server with a clock ahead has made waits no longer than it was meant to")
+    func clockAhead() {
+        var until = Evaluation.fixture(1)
+        until.createUnixNanoseconds = 57_000 * second
+        until.waitUntilUnixNanoseconds = 57_030 * second
+        var broker = broker()
+        #expect(offer(until, to: &broker) == .delayed)
+        #expect(broker.nextEventAt == .seconds(30))
+    }
+
     @Test("What waited under a wrong clock for the end of time does not trap")
     func extremes() {
         var broker = broker()

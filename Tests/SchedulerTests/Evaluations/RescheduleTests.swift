@@ -84,6 +84,15 @@ import Testing
             Rescheduling.verdict(on: old, policy: policy) == .at(unixNanoseconds: 5030 * second))
     }
 
+    @Test("H5: a failure told by a clock that is ahead counts from now")
+    func clockAhead() {
+        let policy = Self.policy(.constant)
+        let allocation = failed(policy, delays: [], ended: 57_000)
+        #expect(
+            Rescheduling.verdict(on: allocation, policy: policy, at: 5000 * second)
+                == .at(unixNanoseconds: 5030 * second))
+    }
+
     @Test("H6: what is remembered: all within the interval, or the last five")
     func history() {
         let unlimited = Self.policy(.constant)
