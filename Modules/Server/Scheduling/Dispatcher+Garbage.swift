@@ -13,6 +13,8 @@ struct GarbageRounds {
     /// When the next one begins; nil before the first turn.
     var nextAt: Duration?
     var isUnderWay = false
+    /// When to look whether one begins; nil while one is under way, whose end is another occasion.
+    var dueAt: Duration? { isUnderWay ? nil : nextAt }
     /// Who asked for all that has ended: served by the round that begins after that.
     var waiting: [Told] = []
     /// By the round that is under way.

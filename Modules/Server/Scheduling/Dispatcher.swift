@@ -257,7 +257,7 @@ final class Dispatcher {
         let wall = [deployments.nextEventAt, drains.nextEventAt].compactMap(\.self).min()
         let instants = [
             broker.nextEventAt, blocked.nextEventAt, heartbeats.nextEventAt, retryAt,
-            garbage.nextAt, retryAt == nil ? drains.dueAt : nil,
+            garbage.dueAt, retryAt == nil ? drains.dueAt : nil,
             wall.map { loop.now + Self.wait(until: $0, from: unixNanoseconds) },
         ]
         guard let next = instants.compactMap(\.self).min() else {
@@ -267,10 +267,12 @@ final class Dispatcher {
         timer?.arm(at: next)
     }
 
-    /// At least a millisecond, so that a clock that is behind does not make turns spin.
+    /// What is due and was looked at all the same waits for something else: it is looked at again now and
+    /// then, and does not make turns spin.
     private static func wait(until: Int64, from now: Int64) -> Duration {
         let (difference, isTooLong) = until.subtractingReportingOverflow(now)
-        return .nanoseconds(isTooLong ? 0 : max(1_000_000, difference))
+        guard !isTooLong, difference > 0 else { return DrainWatch.rest }
+        return .nanoseconds(max(1_000_000, difference))
     }
 
     // MARK: Writing
