@@ -154,18 +154,9 @@ struct ExecTask: Sendable {
             return record.killed(at: instant)
         case .waiting, .starting, .running, .restarting, .dead: break
         }
-        guard !end.isGood || isForever else {
-            phase = .dead
-            return record.ended(at: instant)
-        }
-        switch restarts.ended(at: instant.now) {
-        case .restart(let time):
-            phase = .restarting(until: time)
-            record.restarting(in: time - instant.now, at: instant)
-        case .giveUp:
-            phase = .dead
-            record.gaveUp(restarts.policy, at: instant)
-        }
+        let next = restarts.next(
+            after: end, isForever: isForever, noting: &record, at: instant)
+        phase = next.map { .restarting(until: $0) } ?? .dead
     }
 
     /// Why it is stopped, unless the servers want it.

@@ -86,18 +86,9 @@ struct MockTask: Sendable {
         let isFailing = settings.failAt.map { $0 <= settings.runFor ?? $0 } ?? false
         let end = TaskEnd.code(Int32(clamping: isFailing ? 1 : settings.exitCode))
         record.terminated(end, at: instant)
-        guard end != .code(0) || isForever else {
-            phase = .dead
-            return record.ended(at: instant)
-        }
-        switch restarts.ended(at: instant.now) {
-        case .restart(let time):
-            phase = .restarting(until: time)
-            record.restarting(in: time - instant.now, at: instant)
-        case .giveUp:
-            phase = .dead
-            record.gaveUp(restarts.policy, at: instant)
-        }
+        let next = restarts.next(
+            after: end, isForever: isForever, noting: &record, at: instant)
+        phase = next.map { .restarting(until: $0) } ?? .dead
     }
 
     /// It can not run at all.

@@ -15,6 +15,28 @@ struct Restarts: Sendable {
 
     init(_ policy: RestartPolicy) { self.policy = policy }
 
+    /// Notes what follows when a run has ended by itself, which is noted already.
+    ///
+    /// - Parameter isForever: it has to run, and begins again also when it has ended well.
+    /// - Returns: when it begins again; nil if it has ended for good.
+    mutating func next(
+        after end: TaskEnd, isForever: Bool, noting record: inout TaskRecord,
+        at instant: NodeInstant
+    ) -> Duration? {
+        guard !end.isGood || isForever else {
+            record.ended(at: instant)
+            return nil
+        }
+        switch ended(at: instant.now) {
+        case .restart(let time):
+            record.restarting(in: time - instant.now, at: instant)
+            return time
+        case .giveUp:
+            record.gaveUp(policy, at: instant)
+            return nil
+        }
+    }
+
     /// The task has ended by itself.
     mutating func ended(at now: Duration) -> Verdict {
         let begin: Duration
