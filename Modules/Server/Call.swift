@@ -86,15 +86,24 @@ struct Call {
     /// Absent, `false` and `0` are no; empty, `true` and `1` are yes, in any case of letters.
     func flag(_ name: String) throws(APIError) -> Bool { try Self.flag(name, in: query) }
 
+    /// As ``flag(_:)``, of one that was looked at when the call came.
+    func isOn(_ name: String) -> Bool { query.first(name).flatMap(Self.truth(of:)) ?? false }
+
     private static func flag(_ name: String, in query: Query) throws(APIError) -> Bool {
         guard let text = query.first(name) else { return false }
-        switch text.lowercased() {
-        case "", "1", "true", "t": return true
-        case "0", "false", "f": return false
-        default:
+        guard let isOn = truth(of: text) else {
             throw APIError(
                 status: 400,
                 message: "Failed to parse value of \"\(name)\" (\"\(text.prefix(64))\") as a bool")
+        }
+        return isOn
+    }
+
+    private static func truth(of text: String) -> Bool? {
+        switch text.lowercased() {
+        case "", "1", "true", "t": true
+        case "0", "false", "f": false
+        default: nil
         }
     }
 

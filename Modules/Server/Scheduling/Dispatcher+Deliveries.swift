@@ -36,14 +36,19 @@ extension Dispatcher {
         return id
     }
 
+    /// What there is to look at now.
+    var moment: SchedulerLane.Moment {
+        SchedulerLane.Moment(
+            tables: tables, snapshotIndex: replica.state.lastAppliedIndex,
+            configuration: replica.state.scheduler ?? SchedulerConfiguration(),
+            ahead: flights.map(\.result), unixNanoseconds: unixNanoseconds)
+    }
+
     private func look(at id: UniqueID, with worker: Worker) {
         guard let hand = hands[id] else { return }
         let work = SchedulerLane.Work(
             evaluation: hand.delivery.evaluation, token: hand.delivery.token,
-            attempt: hand.run.attempt, tables: tables,
-            snapshotIndex: replica.state.lastAppliedIndex,
-            configuration: replica.state.scheduler ?? SchedulerConfiguration(),
-            ahead: flights.map(\.result), unixNanoseconds: unixNanoseconds)
+            attempt: hand.run.attempt, moment: moment)
         worker.isBusy = true
         let scheduler = worker.scheduler
         worker.lane.submit({ scheduler.evaluate(work) }) { [weak self] proposal in

@@ -83,22 +83,16 @@ struct DryRun: Sendable {
     let wantsDiff: Bool
     let warnings: String
     let evaluationID: UniqueID
-    let tables: SchedulerTables
-    /// The log index of `tables`.
-    let snapshotIndex: UInt64
-    let configuration: SchedulerConfiguration
-    /// Plans that are on their way into the log, in their order.
-    let ahead: [PlanResult]
-    let unixNanoseconds: Int64
+    let moment: SchedulerLane.Moment
 
     /// The scheduler's own way, over tables in which the job is registered; on a lane.
     func answer(
         by scheduler: SchedulerLane, isPretty: Bool
     ) -> Result<[UInt8], SchedulerRefusal> {
         do throws(SchedulerRefusal) {
-            let present = tables.job(job.key)?.value
+            let present = moment.tables.job(job.key)?.value
             var answer = JobPlanAnswer(
-                index: snapshotIndex, jobModifyIndex: present?.jobModifyIndex ?? 0,
+                index: moment.snapshotIndex, jobModifyIndex: present?.jobModifyIndex ?? 0,
                 warnings: warnings)
             // Others are kept as they are, and never launched.
             if job.isLaunched { try look(scheduler, into: &answer) }
@@ -115,25 +109,26 @@ struct DryRun: Sendable {
     private func look(
         _ scheduler: SchedulerLane, into answer: inout JobPlanAnswer
     ) throws(SchedulerRefusal) {
-        let registered = try tables.registering(job, at: snapshotIndex + 1)
+        let registered = try moment.tables.registering(job, at: moment.snapshotIndex + 1)
+        var after = moment
+        after.tables = registered
         var evaluation = Evaluation(
             id: evaluationID, job: job.key, priority: job.priority, type: job.type,
             trigger: .jobRegister)
         evaluation.annotatesPlan = true
         evaluation.jobModifyIndex = registered.job(job.key)?.value.jobModifyIndex ?? 0
-        evaluation.createUnixNanoseconds = unixNanoseconds
-        evaluation.modifyUnixNanoseconds = unixNanoseconds
+        evaluation.createUnixNanoseconds = moment.unixNanoseconds
+        evaluation.modifyUnixNanoseconds = moment.unixNanoseconds
         let proposal = scheduler.evaluate(
             SchedulerLane.Work(
-                evaluation: evaluation, token: evaluationID, attempt: 1, tables: registered,
-                snapshotIndex: snapshotIndex, configuration: configuration, ahead: ahead,
-                unixNanoseconds: unixNanoseconds))
+                evaluation: evaluation, token: evaluationID, attempt: 1, moment: after))
         answer.annotations = proposal.plan.annotations ?? PlanAnnotations()
         answer.failedGroups = proposal.failedGroups
         var run = EvaluationRun(evaluation)
         let step = run.proposed(
             proposal, job: registered.job(job.key)?.value,
-            blockedNodes: registered.blockedNodes(of: job.key), unixNanoseconds: unixNanoseconds)
+            blockedNodes: registered.blockedNodes(of: job.key),
+            unixNanoseconds: moment.unixNanoseconds)
         guard case .finish(let outcome) = step else {
             preconditionFailure("a dry run that would be written: \(step)")
         }
@@ -195,11 +190,7 @@ extension Server {
             job.submitUnixNanoseconds = loop.wallClockNanoseconds
             return DryRun(
                 job: job, wantsDiff: request.wantsDiff, warnings: verdict.warningText,
-                evaluationID: try freshUniqueID(), tables: replica.state.scheduling,
-                snapshotIndex: replica.state.lastAppliedIndex,
-                configuration: replica.state.scheduler ?? SchedulerConfiguration(),
-                ahead: dispatcher.flights.map(\.result),
-                unixNanoseconds: loop.wallClockNanoseconds)
+                evaluationID: try freshUniqueID(), moment: dispatcher.moment)
         }
     }
 
@@ -211,7 +202,7 @@ extension Server {
             switch result {
             case .success(let body):
                 var response = APIResponse.json(body)
-                response.writeIndex = question.snapshotIndex
+                response.writeIndex = question.moment.snapshotIndex
                 done(.answered(response))
             case .failure(let refusal):
                 done(.answered(.text(refusal.status, refusal.description)))

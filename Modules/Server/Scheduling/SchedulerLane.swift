@@ -10,13 +10,9 @@ import Synchronization
 /// The view is locked though only one lane uses it: a lock that is free costs nothing beside an
 /// evaluation, and nobody has to promise anything.
 final class SchedulerLane: Sendable {
-    /// One look: a snapshot and all that is not in it.
-    struct Work: Sendable {
-        let evaluation: Evaluation
-        /// Of the delivery.
-        let token: UniqueID
-        let attempt: Int
-        let tables: SchedulerTables
+    /// A snapshot and all that is not in it.
+    struct Moment: Sendable {
+        var tables: SchedulerTables
         /// The log index of `tables`.
         let snapshotIndex: UInt64
         let configuration: SchedulerConfiguration
@@ -25,21 +21,31 @@ final class SchedulerLane: Sendable {
         let unixNanoseconds: Int64
     }
 
+    /// One look.
+    struct Work: Sendable {
+        let evaluation: Evaluation
+        /// Of the delivery.
+        let token: UniqueID
+        let attempt: Int
+        let moment: Moment
+    }
+
     private let picture = Mutex(ViewOfTables())
 
     func evaluate(_ work: Work) -> Scheduling.Proposal {
-        picture.withLock { picture in
-            picture.follow(work.tables, to: work.snapshotIndex, ahead: work.ahead)
+        let moment = work.moment
+        return picture.withLock { picture in
+            picture.follow(moment.tables, to: moment.snapshotIndex, ahead: moment.ahead)
             let view = picture.view
             var input = Scheduling.Input(
-                work.tables.reconcileInput(
-                    for: work.evaluation, unixNanoseconds: work.unixNanoseconds),
-                token: work.token, snapshotIndex: work.snapshotIndex, attempt: work.attempt)
-            input.blockedNodes = work.tables.blockedNodes(of: work.evaluation.job)
+                moment.tables.reconcileInput(
+                    for: work.evaluation, unixNanoseconds: moment.unixNanoseconds),
+                token: work.token, snapshotIndex: moment.snapshotIndex, attempt: work.attempt)
+            input.blockedNodes = moment.tables.blockedNodes(of: work.evaluation.job)
             var placers: [Placer] = []
             let proposal = Scheduling.evaluate(input) { job, seed in
                 let placer = Placer(
-                    view: view, job: job.value, configuration: work.configuration, seed: seed)
+                    view: view, job: job.value, configuration: moment.configuration, seed: seed)
                 placers.append(placer)
                 return placer
             }

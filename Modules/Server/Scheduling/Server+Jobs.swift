@@ -160,7 +160,7 @@ private struct JobReading {
 
     /// What a list tells of it; nil for one of another namespace.
     private var stub: (Shared<Allocation>) -> AllocationStub? {
-        let showsResources = isOn("resources")
+        let showsResources = call.isOn("resources")
         let namespace = call.namespace
         return { allocation in
             guard allocation.value.namespace == namespace else { return nil }
@@ -232,12 +232,7 @@ private struct JobReading {
     // MARK: Of a job
 
     /// Those of earlier jobs with this id are shown with `?all` only.
-    private var showsAll: Bool { isOn("all") }
-
-    /// A parameter that was looked at when the call came (``Call/flag(_:)``).
-    private func isOn(_ name: String) -> Bool {
-        ["", "1", "t", "true"].contains(call.query.first(name)?.lowercased())
-    }
+    private var showsAll: Bool { call.isOn("all") }
 
     private func allocationsOfJob() -> some Sequence<Shared<Allocation>> {
         let newest = showsAll ? nil : tables.job(call.jobKey)?.value.createIndex
@@ -265,7 +260,7 @@ private struct JobReading {
 
     private func versions() -> APIResponse {
         let versions = tables.versions(of: call.jobKey)
-        let showsDiffs = isOn("diffs")
+        let showsDiffs = call.isOn("diffs")
         return told(
             versions.isEmpty
                 ? nil
