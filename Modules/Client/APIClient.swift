@@ -75,6 +75,9 @@ public final class APIClient {
         if case .open(let connection) = link { connection.stream.close() }
     }
 
+    /// Requests that have no answer yet.
+    package var pendingCount: Int { queue.count + (inFlight == nil ? 0 : 1) }
+
     /// Sends a request when those before it are done.
     ///
     /// - Parameters:
@@ -87,7 +90,7 @@ public final class APIClient {
         completion: @escaping (Result<ClientResponse, ClientError>) -> Void
     ) {
         if case .closed = link { return fail(completion, .closed) }
-        guard queue.count + (inFlight == nil ? 0 : 1) < Self.pendingMax else {
+        guard pendingCount < Self.pendingMax else {
             return fail(completion, .tooManyRequests)
         }
         let id = nextID

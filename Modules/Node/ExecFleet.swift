@@ -36,7 +36,7 @@ package final class ExecFleet: Fleet {
 
     package var nextEventAt: Duration? { instances.values.compactMap(\.nextEventAt).min() }
 
-    package var hasUpdates: Bool { !queue.isEmpty }
+    package var updateCount: Int { queue.count }
 
     package func listed(
         _ indexes: NodeAllocationIndexes, isComplete: Bool, at instant: NodeInstant
@@ -97,11 +97,12 @@ package final class ExecFleet: Fleet {
     }
 
     package func takeUpdates(max count: Int) -> [AllocationUpdate] {
-        queue.take(max: count).compactMap { instances[$0]?.saved.update }
+        queue.take(max: count) { instances[$0]?.saved.update }
     }
 
     /// What has ended is kept on the disk until the servers list it no more.
     package func told(_ updates: [AllocationUpdate]) {
+        queue.settle(updates)
         for update in updates where instances[update.id]?.hasEnded == true {
             guard !queue.contains(update.id) else { continue }
             instances[update.id] = nil
@@ -109,6 +110,7 @@ package final class ExecFleet: Fleet {
     }
 
     package func putBack(_ updates: [AllocationUpdate]) {
+        queue.settle(updates)
         for update in updates { queue.add(update.id) }
     }
 

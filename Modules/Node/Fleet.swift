@@ -12,7 +12,8 @@ package protocol Fleet {
     /// When something happens next, by itself; nil for never.
     var nextEventAt: Duration? { get }
 
-    var hasUpdates: Bool { get }
+    /// Of how many there is something to tell, apart from what is being told.
+    var updateCount: Int { get }
 
     /// Takes in what there is to look after.
     ///
@@ -28,7 +29,8 @@ package protocol Fleet {
     /// Lets everything happen that is due.
     mutating func advance(to instant: NodeInstant)
 
-    /// At most so many of what is to be told, which counts as told from here on.
+    /// At most so many of what is to be told. Nothing else is told of them until ``told(_:)`` or
+    /// ``putBack(_:)`` says what has become of it.
     mutating func takeUpdates(max count: Int) -> [AllocationUpdate]
 
     /// They were told.

@@ -16,7 +16,7 @@ package struct MockFleet: Fleet, Sendable {
 
     package var nextEventAt: Duration? { due.first }
 
-    package var hasUpdates: Bool { !changed.isEmpty }
+    package var updateCount: Int { changed.count }
 
     package mutating func listed(
         _ indexes: NodeAllocationIndexes, isComplete: Bool, at instant: NodeInstant
@@ -62,11 +62,12 @@ package struct MockFleet: Fleet, Sendable {
     }
 
     package mutating func takeUpdates(max count: Int) -> [AllocationUpdate] {
-        changed.take(max: count).compactMap { instances[$0]?.update }
+        changed.take(max: count) { instances[$0]?.update }
     }
 
     /// What has ended is kept no longer than it has to be told.
     package mutating func told(_ updates: [AllocationUpdate]) {
+        changed.settle(updates)
         for update in updates where instances[update.id]?.hasEnded == true {
             guard !changed.contains(update.id) else { continue }
             instances[update.id] = nil
@@ -74,6 +75,7 @@ package struct MockFleet: Fleet, Sendable {
     }
 
     package mutating func putBack(_ updates: [AllocationUpdate]) {
+        changed.settle(updates)
         for update in updates { changed.add(update.id) }
     }
 

@@ -7,7 +7,7 @@ import MartletTransport
 
 extension NodeAgent {
     private static var waitSeconds: Int { 60 }
-    private static var updatesMax: Int { 500 }
+    static var updatesMax: Int { 500 }
     private static var pullMax: Int { 256 }
     private static var updatePause: Duration { .milliseconds(50) }
 
@@ -87,33 +87,44 @@ extension NodeAgent {
                 agent.fleetChanged()
             }
         }
-        guard fleet.hasUpdates, !isTelling, isServing else { return }
-        isTelling = true
-        after(Self.updatePause, .tell) { agent in
-            agent.isTelling = false
+        guard isServing, !isGathering, fleet.updateCount >= leastToTell else { return }
+        tellAfter(Self.updatePause)
+    }
+
+    private func tellAfter(_ pause: Duration) {
+        isGathering = true
+        after(pause, .tell) { agent in
+            agent.isGathering = false
             agent.tell()
         }
     }
 
+    /// Several at once where there is much to tell; one, while one that is refused is looked for.
     private func tell() {
-        guard !isTelling else { return }
-        let (updates, rest) = UpdateBatch.cut(
-            fleet.takeUpdates(max: min(tellMax, Self.updatesMax)))
-        guard !updates.isEmpty else { return }
+        let most = tellMax < Self.updatesMax ? 1 : NodeLinks.wordsMax
+        while tellingCount < most, fleet.updateCount >= leastToTell { tellOnce() }
+    }
+
+    /// Beside another request only a full one is worth while.
+    private var leastToTell: Int { tellingCount == 0 ? 1 : Self.updatesMax }
+
+    private func tellOnce() {
+        let (updates, rest) = UpdateBatch.cut(fleet.takeUpdates(max: tellMax))
         fleet.putBack(rest)
-        isTelling = true
+        guard !updates.isEmpty else { return }
+        tellingCount += 1
         ask(
             .tell, .put, "/v1/martlet/allocations", NodeAgentBody.updates(updates),
             timeout: Self.requestTimeout
         ) { agent, answer, status in
-            agent.isTelling = false
-            if answer != nil {
+            agent.tellingCount -= 1
+            guard answer == nil else {
                 agent.tellMax = min(2 * agent.tellMax, Self.updatesMax)
                 agent.fleet.told(updates)
                 return agent.tell()
             }
             agent.untold(updates, status)
-            agent.after(Self.retryDelay, .tell) { $0.tell() }
+            agent.tellAfter(Self.retryDelay)
         }
     }
 

@@ -5,7 +5,7 @@ package import MartletTransport
 
 /// What one or many nodes of one process have to do with the servers: registers them, keeps them alive,
 /// learns what they have to run, and tells what becomes of it. All of them have one secret, and share
-/// three connections: for heartbeats, for news, and for everything else.
+/// a few connections (``NodeLinks/Kind``).
 ///
 ///     registering ──all are known──▶ serving ──leave──▶ left
 ///          └── a server says that they are not these ──▶ refused
@@ -31,7 +31,7 @@ package final class NodeAgent<Running: Fleet> {
         }
     }
 
-    /// One at a time of each.
+    /// One at a time of each, but of what is told.
     enum Purpose: Hashable {
         case register
         case heartbeat
@@ -40,6 +40,15 @@ package final class NodeAgent<Running: Fleet> {
         case tell
         case timetable
         case leave
+
+        var link: NodeLinks.Kind {
+            switch self {
+            case .heartbeat: .heartbeat
+            case .watch: .news
+            case .tell: .word
+            case .register, .pull, .timetable, .leave: .rest
+            }
+        }
     }
 
     let loop: any Loop
@@ -56,9 +65,12 @@ package final class NodeAgent<Running: Fleet> {
     var toPull: [UniqueID] = []
     var isRegistering = false
     var isPulling = false
-    var isTelling = false
-    /// How many updates are told at once.
-    var tellMax = 1 << 16
+    /// Requests on their way that tell of allocations.
+    var tellingCount = 0
+    /// Whether they wait for others.
+    var isGathering = false
+    /// How many updates are told in one request.
+    var tellMax = NodeAgent.updatesMax
     var isServing = false
     /// No heartbeat may come behind the last word.
     var isLeaving = false
@@ -114,7 +126,7 @@ package final class NodeAgent<Running: Fleet> {
         timeout: Duration, done: @escaping (NodeAgent, _ body: [UInt8]?, _ status: Int) -> Void
     ) {
         let server = links.server
-        links.client(for: purpose == .watch ? .news : purpose == .heartbeat ? .heartbeat : .rest)
+        links.client(for: purpose.link)
             .send(method, path, body: body, timeout: timeout) { [weak self] result in
                 guard let self, !self.isStopped else { return }
                 switch result {

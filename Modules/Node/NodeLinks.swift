@@ -5,14 +5,20 @@ import MartletTransport
 
 /// The connections of one process to the server that it uses at the moment.
 struct NodeLinks {
-    /// A question that waits for news must hold up nothing else, and a heartbeat must not wait behind
-    /// megabytes.
+    /// A question that waits for news must hold up nothing else, a heartbeat must not wait behind
+    /// megabytes, and what is to be run must not wait for servers to gather what is told.
     enum Kind: Int, CaseIterable {
         case heartbeat
         case news
+        case word
         case rest
+
+        /// Servers gather what is told before they answer: a single connection would mostly wait.
+        var connections: Int { self == .word ? NodeLinks.wordsMax : 1 }
     }
 
+    /// How many requests that tell what has become of allocations may be on their way at once.
+    static let wordsMax = 4
     /// Of those that were given and those that were learned; more are of no use.
     private static let serversMax = 32
 
@@ -21,7 +27,8 @@ struct NodeLinks {
     private let secret: UniqueID
     private var servers: [SocketAddress]
     private var position = 0
-    private var clients: [APIClient] = []
+    /// By kind.
+    private var clients: [[APIClient]] = []
 
     init(loop: any Loop, streams: any Streams, servers: [SocketAddress], secret: UniqueID) {
         self.loop = loop
@@ -33,7 +40,11 @@ struct NodeLinks {
 
     var server: SocketAddress { servers[position] }
 
-    func client(for kind: Kind) -> APIClient { clients[kind.rawValue] }
+    /// The one with the least to do.
+    func client(for kind: Kind) -> APIClient {
+        let those = clients[kind.rawValue]
+        return those.min { $0.pendingCount < $1.pendingCount } ?? those[0]
+    }
 
     /// Leaves a server for the next one, once; what waits for it fails.
     mutating func turn(from server: SocketAddress) {
@@ -45,8 +56,8 @@ struct NodeLinks {
 
     /// What waits for an answer of this kind fails.
     mutating func cutOff(_ kind: Kind) {
-        clients[kind.rawValue].close()
-        clients[kind.rawValue] = makeClient()
+        for client in clients[kind.rawValue] { client.close() }
+        clients[kind.rawValue] = makeClients(for: kind)
     }
 
     mutating func learn(_ told: [SocketAddress]) {
@@ -55,15 +66,17 @@ struct NodeLinks {
         }
     }
 
-    func close() { for client in clients { client.close() } }
+    func close() { for client in clients.joined() { client.close() } }
 
     private mutating func open() {
-        clients = Kind.allCases.map { _ in makeClient() }
+        clients = Kind.allCases.map { makeClients(for: $0) }
     }
 
-    private func makeClient() -> APIClient {
+    private func makeClients(for kind: Kind) -> [APIClient] {
         let header = ClientResponse.Header(name: "X-Martlet-Node-Secret", value: "\(secret)")
-        return APIClient(
-            loop: loop, streams: streams, address: server, token: nil, headers: [header])
+        return (0..<kind.connections).map { _ in
+            APIClient(
+                loop: loop, streams: streams, address: server, token: nil, headers: [header])
+        }
     }
 }

@@ -2,23 +2,51 @@
 import MartletAPI
 
 /// Allocations of which there is something to tell, in the order of their changes, each once.
+///
+/// Several requests may be on their way at once, and arrive in any order: what changes while it is
+/// being told waits for the answer, so that no older word of an allocation overtakes a newer one.
+///
+///     ──add──▶ waiting ──take──▶ on its way ──settle──▶ gone
+///                 ▲                  └── has changed meanwhile ──┐
+///                 └──────────────────────────────────────────────┘
 struct UpdateQueue: Sendable {
     private var order: [UniqueID] = []
-    private var members: Set<UniqueID> = []
+    private var waiting: Set<UniqueID> = []
+    /// Of each that is on its way, whether it has changed since it was taken.
+    private var onTheirWay: [UniqueID: Bool] = [:]
 
-    var isEmpty: Bool { order.isEmpty }
+    /// How many can be taken.
+    var count: Int { order.count }
 
-    func contains(_ id: UniqueID) -> Bool { members.contains(id) }
+    /// Whether something has happened to it that nobody was told of, and that is not on its way.
+    func contains(_ id: UniqueID) -> Bool { waiting.contains(id) || onTheirWay[id] == true }
 
     mutating func add(_ id: UniqueID) {
-        if members.insert(id).inserted { order.append(id) }
+        guard onTheirWay[id] == nil else { return onTheirWay[id] = true }
+        if waiting.insert(id).inserted { order.append(id) }
     }
 
-    /// At most so many, which are taken out.
-    mutating func take(max count: Int) -> [UniqueID] {
-        let taken = Array(order.prefix(count))
-        order.removeFirst(taken.count)
-        for id in taken { members.remove(id) }
+    /// What there is to tell of at most so many, which are on their way from here on; those of which
+    /// there is nothing any more are left out.
+    mutating func take(
+        max count: Int, _ update: (UniqueID) -> AllocationUpdate?
+    ) -> [AllocationUpdate] {
+        let ids = order.prefix(count)
+        order.removeFirst(ids.count)
+        var taken: [AllocationUpdate] = []
+        for id in ids {
+            waiting.remove(id)
+            guard let update = update(id) else { continue }
+            onTheirWay[id] = false
+            taken.append(update)
+        }
         return taken
+    }
+
+    /// They have arrived, or never will.
+    mutating func settle(_ updates: [AllocationUpdate]) {
+        for update in updates where onTheirWay.removeValue(forKey: update.id) == true {
+            add(update.id)
+        }
     }
 }

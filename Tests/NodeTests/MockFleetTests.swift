@@ -124,7 +124,9 @@ import Testing
         var fleet = MockFleet()
         func updates(at second: Double) -> [Bool?] {
             fleet.advance(to: Self.instant(second))
-            return fleet.takeUpdates(max: 10).map(\.isHealthy)
+            let updates = fleet.takeUpdates(max: 10)
+            fleet.told(updates)
+            return updates.map(\.isHealthy)
         }
         func assign(_ deployment: UniqueID, index: UInt64, at second: Double) throws {
             let assignment = try Self.assignment(
@@ -163,9 +165,10 @@ import Testing
         fleet.assign([try Self.assignment("{}")], at: Self.instant(0))
         #expect(fleet.listed(first, isComplete: false, at: Self.instant(0)).isEmpty)
         let updates = fleet.takeUpdates(max: 10)
-        #expect(!fleet.hasUpdates)
+        #expect(fleet.updateCount == 0)
         fleet.putBack(updates)
         #expect(fleet.takeUpdates(max: 10) == updates)
+        fleet.told(updates)
         let later = try NodeAllocationIndexes(
             parsing: Array("{\"Allocs\":{\"\(Self.allocation)\":6},\"Index\":9}".utf8))
         #expect(fleet.listed(later, isComplete: false, at: Self.instant(0)) == [Self.allocation])
@@ -187,6 +190,9 @@ import Testing
         node.status = .ready
         node.drivers["mock"] = DriverState()
         node.nodeClass = "c"
+        #expect(throws: APIError.self) {
+            try NodeBatchRequest.parse(body: NodeAgentBody.registration(of: []))
+        }
         let read = try NodeBatchRequest.parse(body: NodeAgentBody.registration(of: [node]))
         #expect(read.nodes == [node])
         let heartbeat = try NodeHeartbeatRequest.parse(

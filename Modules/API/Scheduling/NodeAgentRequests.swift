@@ -26,6 +26,8 @@ package struct NodeBatchRequest: Equatable, Sendable {
         for element in try fields.elements("Nodes", max: NodeAgentBounds.nodesMax) {
             nodes.append(try Node.decode(from: element))
         }
+        // Nothing is written for nobody.
+        guard !nodes.isEmpty else { throw fields.refusal("Nodes", "names no node") }
         guard Set(nodes.map(\.id)).count == nodes.count else {
             throw fields.refusal("Nodes", "two have one ID")
         }

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+import MartletAPI
+import MartletSimulation
+import MartletTransport
+import Testing
+
+@testable import MartletNode
+
+@Suite("What becomes of allocations, on its way to the servers") struct NodeAgentTests {
+    private static func id(_ number: Int) -> UniqueID {
+        UniqueID(high: 2, low: UInt64(number))
+    }
+
+    /// Has nothing to run, and tells what a test says. A word is the number of its change.
+    private final class Words: Fleet {
+        private var queue = UpdateQueue()
+        private var newest: [UniqueID: Int] = [:]
+
+        var count: Int { 0 }
+        var nextEventAt: Duration? { nil }
+        var updateCount: Int { queue.count }
+
+        func change(_ id: UniqueID) {
+            newest[id, default: 0] += 1
+            queue.add(id)
+        }
+
+        func listed(
+            _ indexes: NodeAllocationIndexes, isComplete: Bool, at instant: NodeInstant
+        ) -> [UniqueID] { [] }
+        func assign(_ assignments: [Assignment], at instant: NodeInstant) {}
+        func advance(to instant: NodeInstant) {}
+
+        func takeUpdates(max count: Int) -> [AllocationUpdate] {
+            queue.take(max: count) { id in
+                newest[id].map {
+                    AllocationUpdate(
+                        id: id, clientStatus: .running, clientDescription: "word \($0)")
+                }
+            }
+        }
+
+        func told(_ updates: [AllocationUpdate]) { queue.settle(updates) }
+
+        func putBack(_ updates: [AllocationUpdate]) {
+            queue.settle(updates)
+            for update in updates { queue.add(update.id) }
+        }
+    }
+
+    /// A server that takes registrations and heartbeats, and answers words when a test says so.
+    private final class Server {
+        final class Connection: StreamHandler {
+            let stream: any ByteStream
+            let server: Server
+            private var received = ""
+
+            init(_ stream: any ByteStream, _ server: Server) {
+                self.stream = stream
+                self.server = server
+            }
+
+            func streamReceived(_ bytes: Span<UInt8>) {
+                for position in bytes.indices {
+                    received.unicodeScalars.append(Unicode.Scalar(bytes[position]))
+                }
+                guard let end = received.firstRange(of: "\r\n\r\n") else { return }
+                let head = received[..<end.lowerBound]
+                let length = head.split(separator: "\r\n").first { $0.hasPrefix("Content-Length") }
+                let size = length.flatMap { Int($0.split(separator: " ")[1]) } ?? 0
+                let body = received[end.upperBound...]
+                guard body.utf8.count >= size else { return }
+                received = ""
+                server.heard(String(head.split(separator: " ")[1]), String(body), on: self)
+            }
+
+            func answer(_ status: Int, _ body: String) {
+                let text =
+                    "HTTP/1.1 \(status) x\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
+                stream.write(Array(text.utf8).span)
+            }
+
+            func streamEnded() { stream.close() }
+            func streamDrained() {}
+            func streamClosed(_ error: TransportError?) {}
+        }
+
+        /// Requests that wait for an answer: which words of how many allocations.
+        private(set) var waiting: [(connection: Connection, words: [String])] = []
+        private var connections: [Connection] = []
+
+        func accept(_ stream: any ByteStream) {
+            let connection = Connection(stream, self)
+            connections.append(connection)
+            stream.handler = connection
+            stream.resumeReading()
+        }
+
+        func heard(_ path: String, _ body: String, on connection: Connection) {
+            switch path {
+            case "/v1/martlet/nodes", "/v1/martlet/nodes/heartbeat":
+                connection.answer(
+                    200,
+                    #"{"HeartbeatTTL":10000000000,"NodeModifyIndex":1,"EvalIDs":null,"#
+                        + #""EvalCreateIndex":0,"Servers":[],"LeaderHTTPAddr":"","Index":1}"#)
+            case "/v1/martlet/allocations":
+                let words = body.split(separator: "word ").dropFirst().map {
+                    String($0.prefix { $0.isNumber })
+                }
+                waiting.append((connection, words))
+            default: break
+            }
+        }
+
+        /// Answers the one that has waited longest.
+        func answerFirst(_ status: Int = 200) {
+            waiting.removeFirst().connection.answer(status, #"{"Index":2}"#)
+        }
+    }
+
+    private final class Stage {
+        let world = SimulatedWorld(seed: 11)
+        let server = Server()
+        let words = Words()
+        let agent: NodeAgent<Words>
+        private let node: SimulatedHost
+        private let listener: any Listener
+
+        init() throws {
+            let machine = world.makeHost("server")
+            node = world.makeHost("node")
+            let server = server
+            listener = try machine.streams.listen(on: machine.address(port: 4646)) {
+                server.accept($0)
+            }
+            let nodes = (1...2).map { Node(id: UniqueID(high: 1, low: $0), name: "n\($0)") }
+            agent = NodeAgent(
+                loop: node.loop, streams: node.streams,
+                settings: .init(servers: [machine.address(port: 4646)], nodes: nodes), fleet: words)
+            let agent = agent
+            node.perform { agent.start() }
+            run()
+        }
+
+        func change(_ numbers: some Sequence<Int>) {
+            for number in numbers { words.change(NodeAgentTests.id(number)) }
+            let agent = agent
+            node.perform { agent.fleetChanged() }
+            run()
+        }
+
+        func answerFirst(_ status: Int = 200) {
+            server.answerFirst(status)
+            run()
+        }
+
+        func run(for duration: Duration = .milliseconds(200)) { world.run(for: duration) }
+    }
+
+    @Test("Where there is much to tell, four requests are on their way at once")
+    func several() throws {
+        let stage = try Stage()
+        stage.change(1...3000)
+        #expect(stage.server.waiting.map(\.words.count) == [500, 500, 500, 500])
+        stage.answerFirst()
+        #expect(stage.server.waiting.count == 4)
+        stage.answerFirst()
+        #expect(stage.server.waiting.count == 4)
+        while !stage.server.waiting.isEmpty { stage.answerFirst() }
+        #expect(stage.words.updateCount == 0)
+    }
+
+    @Test("Where there is little, it waits for what is on its way, and is told together")
+    func little() throws {
+        let stage = try Stage()
+        stage.change(1...3)
+        for number in 4...9 { stage.change([number]) }
+        #expect(stage.server.waiting.map(\.words.count) == [3])
+        stage.answerFirst()
+        #expect(stage.server.waiting.map(\.words.count) == [6])
+    }
+
+    @Test("What changes while it is told is told again afterwards, never beside it")
+    func order() throws {
+        let stage = try Stage()
+        stage.change(1...1500)
+        stage.change([1])
+        stage.change([1])
+        #expect(stage.server.waiting.allSatisfy { $0.words.allSatisfy { $0 == "1" } })
+        #expect(stage.server.waiting.map(\.words.count) == [500, 500, 500])
+        while stage.server.waiting.count > 1 { stage.answerFirst() }
+        stage.answerFirst()
+        #expect(stage.server.waiting.map(\.words) == [["3"]])
+        stage.answerFirst()
+        #expect(stage.server.waiting.isEmpty)
+        #expect(stage.words.updateCount == 0)
+    }
+
+    @Test("What fails is told again a second later, and with it what has changed meanwhile")
+    func failures() throws {
+        let stage = try Stage()
+        stage.change(1...2)
+        stage.change([2])
+        stage.answerFirst(503)
+        #expect(stage.server.waiting.isEmpty)
+        stage.run(for: .seconds(1))
+        #expect(stage.server.waiting.map(\.words) == [["2", "1"]])
+    }
+
+    @Test("One that servers refuse is found among the others, which are told")
+    func refused() throws {
+        let stage = try Stage()
+        stage.change([7])
+        stage.change(1...20)
+        // Of the seventh the second word is told, of the others the first.
+        stage.answerFirst(503)
+        stage.run(for: .seconds(1))
+        var toldCount = 0
+        for _ in 0..<60 where !stage.server.waiting.isEmpty {
+            #expect(stage.server.waiting.count == 1)
+            let words = stage.server.waiting[0].words
+            let isBad = words.contains("2")
+            if !isBad { toldCount += words.count }
+            stage.answerFirst(isBad ? 400 : 200)
+            stage.run(for: .seconds(1))
+        }
+        #expect(toldCount == 19)
+        #expect(stage.server.waiting.isEmpty)
+        #expect(stage.words.updateCount == 0)
+    }
+}
