@@ -174,6 +174,34 @@ private func register(
         #expect(summary.groups.keys == ["g", "h"] && summary.modifyIndex == world.index)
     }
 
+    @Test("How many wait is what was found last: not what one that is canceled for it had found")
+    func canceledSummary() throws {
+        var world = Scheduled()
+        world.apply(register(job("j", groups: ["g"])))
+        func queued() throws -> Int {
+            let summary = try #require(world.tables.summary(of: JobKey(id: "j")))
+            return try #require(summary.groups["g"]).queued
+        }
+        var blocked = evaluation(1, status: .blocked)
+        blocked.queuedAllocations = ["g": 1]
+        world.apply(.upsertEvaluations([blocked]))
+        #expect(try queued() == 1)
+        var found = evaluation(2, status: .complete)
+        found.queuedAllocations = ["g": 2]
+        found.failedGroups = ["g": unusualMetric]
+        blocked.status = .canceled
+        world.apply(.upsertEvaluations([found, blocked]))
+        #expect(try queued() == 2)
+        blocked = evaluation(3, status: .blocked)
+        blocked.queuedAllocations = ["g": 2]
+        world.apply(.upsertEvaluations([blocked]))
+        // It could place all, so that the blocked one is superfluous.
+        found = evaluation(4, status: .complete)
+        found.queuedAllocations = ["g": 0]
+        world.apply(.upsertEvaluations([found]))
+        #expect(try queued() == 0)
+    }
+
     @Test("Dead jobs are collected, unless they have changed since")
     func collected() {
         var world = Scheduled()
