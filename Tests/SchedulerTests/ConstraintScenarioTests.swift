@@ -291,7 +291,7 @@ import Testing
         let job = World.job { $0.datacenters = ["dc1", "dc2"] }
         let failure = try #require(world.plan(job).failures.first)
         #expect(failure.nodesEvaluated == 0)
-        #expect(failure.nodesAvailable.isEmpty)
+        #expect(failure.nodesAvailable == ["dc1": 0, "dc2": 0])
 
         var back = world.nodes[3]
         back.eligibility = .eligible

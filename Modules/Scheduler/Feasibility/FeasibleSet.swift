@@ -33,6 +33,8 @@ final class FeasibleSet {
     /// Why not: index into `reasons`; -1 for a feasible one.
     private let reasonOf: [Int32]
     private let reasons: [String]
+    /// Those that the job names as they are: one without a ready node is said to have none.
+    private let namedDatacenters: [String]
     private var metric: (readiness: UInt64, value: PlacementMetric)?
 
     init(_ signature: GroupSignature, view: ClusterView) {
@@ -47,6 +49,7 @@ final class FeasibleSet {
         laneOf = builder.laneOf
         reasonOf = builder.reasonOf
         reasons = builder.reasons
+        namedDatacenters = signature.datacenters.filter { !$0.utf8.contains(0x2A) }
     }
 
     var entryCount: Int { laneOf.count }
@@ -82,7 +85,11 @@ final class FeasibleSet {
                 count(Int(ready[index]), of: kind, at: cell.low, view, &counts)
             }
         }
-        return counts.metric(view.names)
+        var result = counts.metric(view.names)
+        for name in namedDatacenters where result.nodesAvailable[name] == nil {
+            result.nodesAvailable[name] = 0
+        }
+        return result
     }
 
     private func count(
