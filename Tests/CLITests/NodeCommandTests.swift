@@ -13,7 +13,7 @@ import Testing
         "StatusDescription":"","Drivers":{"raw_exec":{"Detected":true,"Healthy":false},\
         "mock_driver":{"Detected":true,"Healthy":true},"java":{"Detected":false}},\
         "HostVolumes":{"data":{}},"Events":[{"Timestamp":"2026-11-23T07:00:00Z",\
-        "Subsystem":"Cluster","Message":"Node registered"},{"Timestamp":"2026-11-23T07:01:00Z",\
+        "Subsystem":"Cluster","Message":"Node registered"},{"Timestamp":"2026-11-23T07:01:00.072328234Z",\
         "Subsystem":"Drain","Message":"Node drain complete"}],"Attributes":{"kernel.name":"linux"},\
         "Meta":null,"NodeResources":{"Cpu":{"CpuShares":4000},"Memory":{"MemoryMB":8192},\
         "Disk":{"DiskMB":100000},"Devices":[{"Vendor":"nvidia","Type":"gpu","Name":"t4",\

@@ -12,6 +12,25 @@ import Testing
 
     // MARK: eval
 
+    @Test("An evaluation is removed when it is named whole, or meant")
+    func deleteEvaluation() {
+        let desk = Desk()
+        desk.replies["GET /v1/evaluations?prefix=5cbf"] = .ok("[\(Self.blocked)]")
+        desk.replies["DELETE /v1/evaluations"] = .ok(#"{"Count":1,"Index":9}"#)
+        #expect(desk.run("eval delete 5cbf") == 2)
+        #expect(desk.errors.hasSuffix("evaluation \(Self.evaluation): add -yes if that is meant\n"))
+        for line in ["-yes 5cbf", Self.evaluation] {
+            #expect(desk.run("eval delete \(line)") == 0)
+            #expect(desk.text == "Evaluation \"\(Self.evaluation)\" deleted\n")
+            #expect(
+                desk.requests.last
+                    == #"DELETE /v1/evaluations {"EvalIDs":["\#(Self.evaluation)"]}"#)
+        }
+        desk.replies["DELETE /v1/evaluations"] = .answer(400, "eval broker must be paused")
+        #expect(desk.run("eval delete \(Self.evaluation)") == 2)
+        #expect(desk.errors.contains("eval broker must be paused"))
+    }
+
     private static let blocked = """
         {"ID":"\(evaluation)",\(time),"Status":"blocked","StatusDescription":"no room",\
         "Type":"service","TriggeredBy":"queued-allocs","JobID":"web","Priority":50,\

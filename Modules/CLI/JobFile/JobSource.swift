@@ -33,7 +33,7 @@ struct JobSource {
         do throws(JSONError) {
             node = try JSONReader.parse(bytes, limits: SchedulingBounds.jobLimits)
         } catch {
-            throw CLIFailure("\(place): \(error)", .refused)
+            throw CLIFailure("\(place):\(error.line):\(error.column): \(error)", .refused)
         }
         let job = node.member("Job") ?? node
         guard case .object = job.value else {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import MartletClient
+import MartletJSON
 
 /// `eval …`.
 enum EvaluationCommands {
@@ -24,6 +25,11 @@ enum EvaluationCommands {
                 Flag("monitor", .onOff, "Follow it until the scheduler has done with it."),
                 Invocation.verbose,
             ] + Reading.flags, run: status),
+        Command(
+            "eval delete", "removes an evaluation",
+            detail: "Removes an evaluation, also one that nobody has looked at yet. The broker "
+                + "must be paused meanwhile: operator scheduler set-config -pause-eval-broker.",
+            operands: .exactly("EVALUATION"), flags: [JobCommands.yes], run: delete),
     ]
 
     private static let list: Command.Run = { (invocation) throws(CLIFailure) in
@@ -67,6 +73,18 @@ enum EvaluationCommands {
         }
         let evaluation = try invocation.find(.evaluation, typed)
         try invocation.show(evaluation) { EvaluationText.text(evaluation, invocation) }
+        return .fine
+    }
+
+    private static let delete: Command.Run = { (invocation) throws(CLIFailure) in
+        let typed = invocation.values.operands[0]
+        let id = try invocation.completed(.evaluation, typed)
+        try invocation.confirm(typed, is: id, "evaluation \(id)")
+        _ = try invocation.success(
+            .delete, "/v1/evaluations",
+            body: JobChanges.body { $0.member("EvalIDs", [id]) },
+            failing: "Error deleting evaluation")
+        invocation.line("Evaluation \"\(Text.line(id))\" deleted")
         return .fine
     }
 }

@@ -144,7 +144,7 @@ enum NodeStatus {
         var table = Table("Time", "Subsystem", "Message")
         for event in try node.list("Events").reversed() {
             table.rows.append([
-                Cell(event.text("Timestamp")), Cell(event.text("Subsystem")),
+                Cell(Moment.given(event.text("Timestamp"))), Cell(event.text("Subsystem")),
                 Cell(event.text("Message")),
             ])
         }
