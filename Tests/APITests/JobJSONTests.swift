@@ -56,6 +56,30 @@ private let example = """
         #expect(task.restartPolicy == RestartPolicy(for: .service))
     }
 
+    @Test("What nobody listens to is named, unless it says nothing; and not without end")
+    func strangers() throws {
+        let text = """
+            {"Job":{"ID":"j","Prioritty":70,"UI":{"Description":"x"},"VersionTag":null,"Gone":false,
+            "TaskGroups":[{"Name":"g","Cuont":3,"count":2,"Empty":"","Tasks":[{"Name":"t","Divers":["a"],
+            "Resources":{"Cpu":5,"Memory":64,"Zero":0}}]}]}}
+            """
+        let request = try JobRegisterRequest.parse(body: Array(text.utf8))
+        #expect(
+            request.submitted.ignoredFields == [
+                "Job.Prioritty", "Job.UI", "Job.TaskGroups[0].Cuont",
+                "Job.TaskGroups[0].Tasks[0].Divers", "Job.TaskGroups[0].Tasks[0].Resources.Memory",
+            ])
+        #expect(
+            request.submitted.validate().warnings.contains(
+                "Job.TaskGroups[0].Cuont is not supported, and has no effect"))
+        let many = (0..<1000).map { "\"x\($0)\":1" }.joined(separator: ",")
+        let crowd = try JobRegisterRequest.parse(
+            body: Array("{\"Job\":{\"ID\":\"j\",\(many)}}".utf8))
+        #expect(crowd.submitted.ignoredFields.count == 64)
+        let answered = try JSONReader.parse(JSONWriter.encode(request.job))
+        #expect(try Job.decode(from: answered).ignoredFields.isEmpty)
+    }
+
     @Test("Defaults follow the type of the job")
     func types() throws {
         for type in JobType.allCases {
@@ -160,7 +184,7 @@ private let example = """
             ),
             (
                 #"{"Job":{"ID":"j","Type":"cron"}}"#,
-                #"field Job.Type: "cron" is none of its values"#
+                #"field Job.Type: "cron" is none of service, batch, system, sysbatch"#
             ),
             (#"{"Job":{"ID":"j","TaskGroups":{}}}"#, "field Job.TaskGroups of type array"),
             (#"{"Job":[]}"#, "field Job of type object"),

@@ -10,12 +10,17 @@ import Testing
 
 /// What clients send and read of jobs, without a scheduler: evaluations stay pending.
 @Suite("The HTTP surface of jobs") struct JobEndpointTests {
-    private static func job(_ id: String, count: Int = 2, more: String = "") -> String {
-        """
-        {"Job":{"ID":"\(id)","Name":"\(id)","Type":"service","Datacenters":["dc1"],"TaskGroups":[
-        {"Name":"web","Count":\(count),"Tasks":[{"Name":"serve","Driver":"mock_driver",
-        "Config":{"run_for":"5s"},"Resources":{"CPU":100,"MemoryMB":64}}]}]}\(more)}
-        """
+    private static func job(
+        _ id: String, count: Int = 2, constraint: String? = nil, more: String = ""
+    ) -> String {
+        let constraints = constraint.map {
+            #""Constraints":[{"LTarget":"${attr.a}","Operand":"regexp","RTarget":"\#($0)"}],"#
+        }
+        return """
+            {"Job":{"ID":"\(id)","Name":"\(id)","Type":"service","Datacenters":["dc1"],"TaskGroups":[
+            {"Name":"web","Count":\(count),\(constraints ?? "")"Tasks":[{"Name":"serve","Driver":"mock_driver",
+            "Config":{"run_for":"5s"},"Resources":{"CPU":100,"MemoryMB":64}}]}]}\(more)}
+            """
     }
 
     private static func cluster(seed: UInt64) throws -> (SimulatedCluster, SimulatedCluster.Node) {
@@ -309,6 +314,15 @@ import Testing
             (.put, "/v1/jobs", #"{"Job":{"ID":"a","Namespace":"b"}}"#, 400, "namespace"),
             (.put, "/v1/jobs?namespace=b", Self.job("a"), 400, "nonexistent namespace"),
             (.put, "/v1/job/b", Self.job("a"), 400, "Job ID does not match"),
+            (.put, "/v1/jobs", Self.job("a/plan"), 400, "ends with \"/plan\""),
+            (
+                .put, "/v1/jobs", Self.job("a", constraint: "["), 400,
+                "Job.TaskGroups[0].Constraints[0].RTarget"
+            ),
+            (
+                .put, "/v1/job/a/plan", Self.job("a", constraint: "(?=a)"), 400,
+                "Job.TaskGroups[0].Constraints[0].RTarget"
+            ),
             (.put, "/v1/job/a/scale", #"{"Count":-1,"Target":{"Group":"web"}}"#, 400, "Count"),
             (.put, "/v1/job/a/scale", #"{"Count":1}"#, 400, "Target"),
             (

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import MartletAPI
 import MartletScheduler
 import Testing
 
@@ -26,6 +27,37 @@ import Testing
         ])
     func refusing(source: String, text: String) throws {
         #expect(try #require(Pattern(source)).matches(text) == false)
+    }
+
+    @Test("Of a job, what no node could ever match is named with its field")
+    func unreadable() {
+        var job = Job(id: "j")
+        job.constraints = [
+            Constraint("${attr.a}", "regexp", "^x"), Constraint("${attr.a}", "regexp", "["),
+            Constraint("${attr.a}", "regexp", "${meta.pattern}"),
+            Constraint("${attr.a}", "version", ">= 1.x"), Constraint("${attr.a}", "=", "["),
+        ]
+        var task = JobTask(name: "t", driver: "mock")
+        task.affinities = [Affinity("${attr.a}", "semver", "one", weight: 5)]
+        var device = DeviceRequest(name: "gpu", count: 1)
+        device.constraints = [Constraint("${device.model}", "regexp", "((a{100}){100}){100}")]
+        task.resources.devices = [device]
+        job.groups = [TaskGroup(name: "g", tasks: [task])]
+        #expect(
+            job.unreadableExpressions == [
+                #"Job.Constraints[1].RTarget: "[" is no regular expression, or one that is too large"#,
+                #"Job.Constraints[3].RTarget: ">= 1.x" is no list of versions"#,
+                #"Job.TaskGroups[0].Tasks[0].Affinities[0].RTarget: "one" is no list of semantic versions"#,
+                #"Job.TaskGroups[0].Tasks[0].Resources.Devices[0].Constraints[0].RTarget: "#
+                    + #""((a{100}){100}){100}" is no regular expression, or one that is too large"#,
+            ])
+    }
+
+    @Test("Only so many expressions are looked at")
+    func manyExpressions() {
+        var job = Job(id: "j")
+        job.constraints = Array(repeating: Constraint("${attr.a}", "regexp", "["), count: 600)
+        #expect(job.unreadableExpressions.count == 512)
     }
 
     @Test(

@@ -53,13 +53,20 @@ extension BodyFields {
     }
 
     /// One of the names of an enumeration; the empty one stands for the fallback.
-    func choice<Choice: RawRepresentable>(
+    func choice<Choice: RawRepresentable & CaseIterable>(
         _ name: String, default fallback: Choice
     ) throws(APIError) -> Choice where Choice.RawValue == String {
+        try string(name, default: "").isEmpty ? fallback : try requiredChoice(name)
+    }
+
+    /// One of the names of an enumeration.
+    func requiredChoice<Choice: RawRepresentable & CaseIterable>(
+        _ name: String
+    ) throws(APIError) -> Choice where Choice.RawValue == String {
         let text = try string(name, default: "")
-        guard !text.isEmpty else { return fallback }
         guard let choice = Choice(rawValue: text) else {
-            throw refusal(name, "\(Self.shown(text)) is none of its values")
+            let names = Choice.allCases.map(\.rawValue).joined(separator: ", ")
+            throw refusal(name, "\(Self.shown(text)) is none of \(names)")
         }
         return choice
     }

@@ -4,7 +4,7 @@ package import MartletJSON
 /// A job as it was read, and what of it has no effect here.
 package struct ReadJob: Equatable, Sendable {
     package var job: Job
-    /// Names of fields that were given and mean nothing here, in the order of the document.
+    /// Names of fields that were given and mean nothing here, or to nobody; the first of them.
     package var ignoredFields: [String]
 
     /// The job's verdict, with a warning for each of these fields.
@@ -17,7 +17,7 @@ package struct ReadJob: Equatable, Sendable {
 
 extension Job {
     /// Reads a job as Nomad's clients send it: fields that are absent or null take Nomad's defaults,
-    /// unknown ones are ignored. Status, version and indexes are the state's and are ignored too, so
+    /// unknown ones are ignored, and named if they say something. Status, version and indexes are the state's and are ignored too, so
     /// that what was read of the API can be sent back.
     ///
     /// - Throws: 400 that names the field that is of a wrong type or beyond a bound of number. Whether
@@ -98,26 +98,5 @@ extension BodyFields {
             case .array, .object: false
             }
         }
-    }
-
-    /// What Nomad knows and this does not, wherever something is given.
-    fileprivate func ignoredFields() throws(APIError) -> [String] {
-        var names = given(
-            "ConsulToken", "VaultToken", "ConsulNamespace", "VaultNamespace", "Multiregion",
-            "Payload", "UI")
-        for group in try objects("TaskGroups", max: SchedulingBounds.groupsMax) {
-            names += group.given(
-                "Services", "Scaling", "Consul", "Disconnect", "MaxClientDisconnect")
-            for task in try group.objects("Tasks", max: SchedulingBounds.tasksMax) {
-                names += task.given(
-                    "Services", "Vault", "Templates", "DispatchPayload", "CSIPluginConfig",
-                    "ScalingPolicies", "Consul", "Identity", "Identities", "Actions", "Secrets")
-            }
-        }
-        return names
-    }
-
-    private func given(_ names: String...) -> [String] {
-        names.filter(hasContent).map { path + $0 }
     }
 }

@@ -48,15 +48,3 @@ extension VolumeMount {
         if !mode.isEmpty { propagationMode = mode }
     }
 }
-
-extension BodyFields {
-    /// One of the names of an enumeration.
-    func requiredChoice<Choice: RawRepresentable>(_ name: String) throws(APIError) -> Choice
-    where Choice.RawValue == String {
-        let text = try string(name, default: "")
-        guard let choice = Choice(rawValue: text) else {
-            throw refusal(name, "\(Self.shown(text)) is none of its values")
-        }
-        return choice
-    }
-}

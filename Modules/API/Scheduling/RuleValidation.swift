@@ -6,8 +6,8 @@ extension Constraint {
         operand == Self.distinctHosts || operand == Self.distinctProperty
     }
 
-    /// Patterns of regular expressions are only measured here: whoever evaluates them compiles them,
-    /// and one that does not compile matches nothing.
+    /// Regular expressions and versions are only measured here: whoever evaluates them reads them
+    /// (`Job.unreadableExpressions`), and one that cannot be read matches nothing.
     var faults: [String] {
         guard Self.operands.contains(operand) else {
             return ["Unknown constraint type \(FaultList.shown(operand))"]

@@ -92,6 +92,11 @@ enum JobEndpoint: Sendable, Equatable, CaseIterable {
         ("/namespaces", [.get: .namespaces]),
     ]
 
+    /// What stands behind a job's id in these paths: with its slash.
+    static let endings: [String] = table.compactMap { row in
+        row.path.hasPrefix("/job/:id/") ? String(row.path.dropFirst("/job/:id".count)) : nil
+    }
+
     /// Repeating it changes nothing.
     var isRead: Bool {
         switch self {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import MartletAPI
 import MartletHTTP
+import MartletScheduler
 
 /// What a call about jobs wants, read once.
 indirect enum JobWish {
@@ -40,7 +41,7 @@ extension Server {
             let request = try JobPlanRequest.parse(body: body)
             return .plan(request, try verdict(on: request.submitted, call, names: call.jobKey.id))
         case .validateJob:
-            return .validate(try JobValidateRequest.parse(body: body).submitted.validate())
+            return .validate(try JobValidateRequest.parse(body: body).submitted.judge())
         case .deregisterJob: return .deregister(purges: try call.flag("purge"))
         case .evaluateJob: return .evaluate(try JobEvaluateRequest.parse(body: body))
         case .revertJob: return .revert(try JobRevertRequest.parse(body: body))
@@ -94,13 +95,25 @@ extension Server {
         guard job.region == options.region || job.region.isEmpty || job.region == "global" else {
             throw APIError(status: 400, message: "No path to region \(shown(job.region))")
         }
-        let verdict = submitted.validate()
+        let verdict = submitted.judge()
         if let refusal = verdict.refusal { throw refusal }
         return verdict
     }
 
     private func shown(_ text: String) -> String {
         "\"\(String(text.unicodeScalars.prefix(64)))\""
+    }
+}
+
+extension ReadJob {
+    /// What is wrong with it, here: also what no path could name, and what no node could match.
+    fileprivate func judge() -> JobVerdict {
+        var verdict = validate()
+        if let ending = JobEndpoint.endings.first(where: { job.id.hasSuffix($0) }) {
+            verdict.errors.append("Job ID ends with \"\(ending)\", as a path of the API does")
+        }
+        verdict.errors += job.unreadableExpressions
+        return verdict
     }
 }
 
