@@ -33,54 +33,55 @@ final class ListSource: ByteSource {
     /// So many rows and bytes are written at once: a list that has no more is no stream.
     static let rowsAtOnce = 256
     private static let bytesAtOnce = 256 << 10
+    private static let bytesCrowded = 8 << 10
     private static let pieceBytes = 64 << 10
 
     /// nil after the last, and when nobody wants them.
     private var rows: ListRows?
-    private let loop: any Loop
+    private let turns: ListTurns
     private let isPretty: Bool
     private var isEmpty = true
     private var bytes: [UInt8] = [UInt8(ascii: "[")]
-    private var timer: (any LoopTimer)?
 
-    /// Writes the whole list if it is short, otherwise its beginning.
-    init(_ rows: ListRows, isPretty: Bool, loop: any Loop) {
+    /// Writes the whole list if it is short, otherwise its beginning: less in a turn that has written
+    /// enough of others.
+    init(_ rows: ListRows, isPretty: Bool, turns: ListTurns) {
         self.rows = rows
-        self.loop = loop
+        self.turns = turns
         self.isPretty = isPretty
-        write(bytesMax: Self.bytesAtOnce)
+        write(bytesMax: turns.hasRoom ? Self.bytesAtOnce : Self.bytesCrowded)
     }
 
     /// All of it; nil for a list that goes on.
     var whole: [UInt8]? { rows == nil ? bytes : nil }
 
     func next(_ taken: @escaping (SourcePiece) -> Void) {
-        if bytes.isEmpty, rows != nil { write(bytesMax: Self.pieceBytes) }
+        if bytes.isEmpty, rows != nil, turns.hasRoom { write(bytesMax: Self.pieceBytes) }
         guard bytes.isEmpty else {
             let piece = Array(bytes.prefix(Self.pieceBytes))
             bytes.removeFirst(piece.count)
             return taken(.bytes(piece))
         }
         guard rows != nil else { return taken(.end) }
-        // Many rows that are hidden: others on the loop come first.
-        let timer = loop.makeTimer { [weak self] in
+        // Many rows that are hidden, or many lists at once: others on the loop come first.
+        turns.wait { [weak self] in
             guard let self, self.rows != nil else { return }
             self.next(taken)
         }
-        self.timer = timer
-        timer.arm(at: loop.now)
     }
 
     func cancel() {
         rows = nil
         bytes = []
-        timer?.disarm()
-        timer = nil
     }
 
     /// Some rows more, and the end after the last.
     private func write(bytesMax: Int) {
-        for _ in 0..<Self.rowsAtOnce where bytes.count < bytesMax {
+        let before = bytes.count
+        var count = 0
+        defer { turns.spend(bytes: bytes.count - before, rows: count) }
+        while count < Self.rowsAtOnce, bytes.count < bytesMax {
+            count += 1
             switch rows?.next() {
             case .value(let value): append(value)
             case .hidden: continue
@@ -118,7 +119,7 @@ extension Server {
     func encode(
         _ rows: ListRows, _ call: Call, freshness: APIResponse.Freshness
     ) -> APIResponse {
-        let source = ListSource(rows, isPretty: call.isPretty, loop: loop)
+        let source = ListSource(rows, isPretty: call.isPretty, turns: listTurns)
         if let whole = source.whole { return .json(whole, freshness: freshness) }
         return .stream(StreamedBody(source: source), as: .json, freshness: freshness)
     }

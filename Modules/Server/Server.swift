@@ -65,6 +65,7 @@ final class Server {
     var keyringChanges: [() -> Void] = []
     var archiveWork = ArchiveWork()
     var events: EventRing
+    private(set) lazy var listTurns = ListTurns(loop: loop)
     private(set) lazy var queries = BlockingQueries(
         loop: loop, seed: loop.makeSeed(), state: { [unowned self] in replica.state })
     private(set) lazy var dryRuns = DryRuns(loop: loop)

@@ -11,7 +11,7 @@ import Testing
     private func pieces(_ rows: ListRows, pretty: Bool = false) -> [[UInt8]] {
         let world = SimulatedWorld(seed: 1)
         let host = world.makeHost("a")
-        let source = ListSource(rows, isPretty: pretty, loop: host.loop)
+        let source = ListSource(rows, isPretty: pretty, turns: ListTurns(loop: host.loop))
         var pieces: [[UInt8]] = []
         var isOver = false
         func ask() {
@@ -62,5 +62,42 @@ import Testing
         let isSame = text(seen) == "[\"\(row)\",\"\(row)\"]"
         #expect(isSame)
         #expect(seen.allSatisfy { $0.count <= 64 << 10 })
+    }
+
+    @Test("Of many lists at once only so much is written in a turn, in the order of coming")
+    func turns() {
+        let world = SimulatedWorld(seed: 2)
+        let host = world.makeHost("a")
+        let turns = ListTurns(loop: host.loop)
+        let row = JSONString(String(repeating: "x", count: 1000))
+        var received = [Int](repeating: 0, count: 40)
+        var ended: [Int] = []
+        var sources: [ListSource] = []
+        func take(_ number: Int) {
+            sources[number].next { piece in
+                guard case .bytes(let bytes) = piece else { return ended.append(number) }
+                received[number] += bytes.count
+                take(number)
+            }
+        }
+        host.perform {
+            for number in received.indices {
+                sources.append(
+                    ListSource(
+                        ListRows(0..<500) { _ in row }, isPretty: false, turns: turns))
+                #expect(sources[number].whole == nil)
+            }
+            for number in received.indices { take(number) }
+        }
+        #expect(received.reduce(0, +) < 1 << 20)
+        var most = 0
+        while ended.count < 40 {
+            let before = received.reduce(0, +)
+            guard world.step() else { break }
+            most = max(most, received.reduce(0, +) - before)
+        }
+        #expect(most <= 640 << 10)
+        #expect(ended.sorted() == Array(0..<40))
+        #expect(received.allSatisfy { $0 == 500 * 1003 + 1 })
     }
 }
