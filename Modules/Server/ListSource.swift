@@ -114,6 +114,21 @@ final class ListSource: ByteSource {
 }
 
 extension Server {
+    /// The whole list, or the page of it that is asked for.
+    func encode<Row, Shown: JSONWritable>(
+        _ rows: some Sequence<Row>, _ page: ListPage, _ call: Call,
+        _ freshness: APIResponse.Freshness, token: (Row) -> String,
+        showing shown: @escaping (Row) -> Shown?
+    ) -> APIResponse {
+        guard page.size != nil else {
+            return encode(ListRows(rows, showing: shown), call, freshness: freshness)
+        }
+        let (cut, next) = page.cut(rows, token: token)
+        var response = encode(ListRows(cut, showing: shown), call, freshness: freshness)
+        response.nextToken = next
+        return response
+    }
+
     /// A list of any length, as an answer.
     func encode(
         _ rows: ListRows, _ call: Call, freshness: APIResponse.Freshness

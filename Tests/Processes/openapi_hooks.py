@@ -71,6 +71,10 @@ def before_call(context, case, kwargs):
         path["name"] = re.sub("[^A-Za-z0-9-]", "-", body["Name"])[:128] or "p"
         if is_positive(case):
             body["Name"] = path["name"]
+    if name == "putNodePool" and isinstance(body.get("Name"), str):
+        path["name"] = re.sub("[^A-Za-z0-9_-]", "-", body["Name"])[:128] or "p"
+        if is_positive(case):
+            body["Name"] = path["name"]
     if name in ("updateACLToken", "deleteACLToken", "createACLToken") and OWN_ACCESSOR:
         if str(path.get("accessor", "")).lower() == OWN_ACCESSOR:
             path["accessor"] = STRANGER

@@ -92,7 +92,7 @@ final class BlockingQueries {
     /// As many connections as a server has at most could wait; beyond, who asks is told to try later.
     static let parkedMax = 16_384
     private static let tables: [State.Table] = [
-        .nodes, .jobs, .evaluations, .allocations, .deployments,
+        .nodes, .jobs, .evaluations, .allocations, .deployments, .pools,
     ]
 
     private let loop: any Loop
@@ -272,6 +272,7 @@ extension Call {
         case .jobs(let endpoint): max(1, jobIndex(of: endpoint, in: tables))
         case .nodes:
             if case .node(let wish) = wish { wish.watchedIndex(in: tables) } else { 0 }
+        case .pools(let endpoint): max(1, poolIndex(of: endpoint, in: tables))
         default: 0
         }
     }
@@ -284,6 +285,7 @@ extension Endpoint {
         switch self {
         case .jobs(let endpoint): endpoint.watchedTable
         case .nodes(let endpoint): endpoint.watchedTable
+        case .pools(let endpoint): endpoint.watchedTable
         default: nil
         }
     }

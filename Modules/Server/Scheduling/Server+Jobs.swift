@@ -172,11 +172,7 @@ private struct JobReading {
     private func paged<Row, Shown: JSONWritable>(
         _ rows: some Sequence<Row>, token: (Row) -> String, showing shown: @escaping (Row) -> Shown?
     ) -> APIResponse {
-        guard page.size != nil else { return told(ListRows(rows, showing: shown)) }
-        let (cut, next) = page.cut(rows, token: token)
-        var response = told(ListRows(cut, showing: shown))
-        response.nextToken = next
-        return response
+        server.encode(rows, page, call, freshness, token: token, showing: shown)
     }
 
     private func isSeen(_ evaluation: Evaluation) -> Bool { evaluation.namespace == call.namespace }

@@ -34,12 +34,18 @@ extension Server {
         }
         let evaluations = try nodeEvaluations.ofNodes(changed)
         let ids = nodes.map(\.id)
-        propose(
-            .scheduling(.registerNodes(nodes, evaluations: evaluations)), for: call, done
-        ) { server, result, index in
+        let command = SchedulerCommand.registerNodes(
+            nodes, evaluations: evaluations, makesPools: needsPool(nodes, tables))
+        propose(.scheduling(command), for: call, done) { server, result, index in
             if let refusal = result.nodeRefusal { return refusal }
             return server.told(ids, evaluations, index: index, call)
         }
+    }
+
+    /// Whether one names a pool that may have to be made.
+    private func needsPool(_ nodes: [Node], _ tables: SchedulerTables) -> Bool {
+        nodes.contains { $0.nodePool != Job.nodePoolDefault && tables.pool($0.nodePool) == nil }
+            && canEverybodyApply(Command.poolVersion)
     }
 
     /// Whether something may have to be placed, or moved, since a node registers so.

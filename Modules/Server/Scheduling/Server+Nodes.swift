@@ -67,13 +67,8 @@ extension Server {
         }
         guard let ids else { return encode(ListRows.none, call, freshness: fresh) }
         let nodes = replica.state.scheduling.nodes(in: ids)
-        guard page.size != nil else {
-            return encode(ListRows(nodes, showing: stub), call, freshness: fresh)
-        }
-        let (rows, next) = page.cut(nodes) { $0.value.id.description }
-        var response = encode(ListRows(rows, showing: stub), call, freshness: fresh)
-        response.nextToken = next
-        return response
+        return encode(
+            nodes, page, call, fresh, token: \.value.id.description, showing: stub)
     }
 
     func nodeRefusal(_ error: APIError) -> APIResponse {

@@ -11,6 +11,25 @@ extension SchedulerTables {
 
     package var nodes: some Sequence<Shared<Node>> { nodeTable.lazy.map(\.value) }
 
+    // MARK: Pools
+
+    /// Those that are built in are always there.
+    package func pool(_ name: String) -> NodePool? {
+        poolTable[name] ?? NodePool.builtIn(named: name)
+    }
+
+    /// Those whose name begins so, from the first that is not less than `first`; in the order of names.
+    package func pools(namePrefix prefix: String = "", from first: String = "") -> [NodePool] {
+        var pools = poolTable.suffix(from: max(prefix, first))
+            .prefix { $0.key.utf8.starts(with: prefix.utf8) }.map(\.value)
+        let missing = NodePool.builtIn.filter {
+            $0.name.utf8.starts(with: prefix.utf8) && $0.name >= first
+                && poolTable[$0.name] == nil
+        }
+        pools += missing
+        return missing.isEmpty ? pools : pools.sorted { $0.name < $1.name }
+    }
+
     // MARK: Jobs
 
     /// The newest version, with its status.
