@@ -32,6 +32,7 @@ struct ListRows {
 final class ListSource: ByteSource {
     /// So many rows and bytes are written at once: a list that has no more is no stream.
     static let rowsAtOnce = 256
+    private let rowsAtOnce: Int
     private static let bytesAtOnce = 256 << 10
     private static let pieceBytes = 64 << 10
 
@@ -44,8 +45,11 @@ final class ListSource: ByteSource {
     private var timer: (any LoopTimer)?
 
     /// Writes the whole list if it is short, otherwise its beginning.
-    init(_ rows: ListRows, isPretty: Bool, loop: any Loop) {
+    init(
+        _ rows: ListRows, isPretty: Bool, loop: any Loop, rowsAtOnce: Int = ListSource.rowsAtOnce
+    ) {
         self.rows = rows
+        self.rowsAtOnce = rowsAtOnce
         self.loop = loop
         self.isPretty = isPretty
         write(bytesMax: Self.bytesAtOnce)
@@ -80,7 +84,7 @@ final class ListSource: ByteSource {
 
     /// Some rows more, and the end after the last.
     private func write(bytesMax: Int) {
-        for _ in 0..<Self.rowsAtOnce where bytes.count < bytesMax {
+        for _ in 0..<rowsAtOnce where bytes.count < bytesMax {
             switch rows?.next() {
             case .value(let value): append(value)
             case .hidden: continue
@@ -114,16 +118,24 @@ final class ListSource: ByteSource {
 }
 
 extension Server {
-    /// The whole list, or the page of it that is asked for.
-    func encode<Row, Shown: JSONWritable>(
+    /// The whole list, or the page of it that is asked for, of the rows that its filter wants.
+    ///
+    /// - Parameters:
+    ///   - rows: from the page's beginning on, in its direction.
+    ///   - subject: what the filter looks at.
+    func encode<Row, Subject: JSONWritable, Shown: JSONWritable>(
         _ rows: some Sequence<Row>, _ page: ListPage, _ call: Call,
         _ freshness: APIResponse.Freshness, token: (Row) -> String,
-        showing shown: @escaping (Row) -> Shown?
+        subject: @escaping (Row) -> Subject, showing shown: @escaping (Row) -> Shown?
     ) -> APIResponse {
+        let filter = page.filter
+        let isWanted = { (row: Row) in filter.map { $0.matches(subject(row)) } ?? true }
         guard page.size != nil else {
-            return encode(ListRows(rows, showing: shown), call, freshness: freshness)
+            return encode(
+                ListRows(rows) { isWanted($0) ? shown($0) : nil }, call, freshness: freshness,
+                rowsAtOnce: filter?.rowsAtOnce ?? ListSource.rowsAtOnce)
         }
-        let (cut, next) = page.cut(rows, token: token)
+        let (cut, next) = page.cut(rows, token: token, isWanted: isWanted)
         var response = encode(ListRows(cut, showing: shown), call, freshness: freshness)
         response.nextToken = next
         return response
@@ -131,9 +143,11 @@ extension Server {
 
     /// A list of any length, as an answer.
     func encode(
-        _ rows: ListRows, _ call: Call, freshness: APIResponse.Freshness
+        _ rows: ListRows, _ call: Call, freshness: APIResponse.Freshness,
+        rowsAtOnce: Int = ListSource.rowsAtOnce
     ) -> APIResponse {
-        let source = ListSource(rows, isPretty: call.isPretty, loop: loop)
+        let source = ListSource(
+            rows, isPretty: call.isPretty, loop: loop, rowsAtOnce: rowsAtOnce)
         if let whole = source.whole { return .json(whole, freshness: freshness) }
         return .stream(StreamedBody(source: source), as: .json, freshness: freshness)
     }

@@ -85,6 +85,27 @@ package struct OrderedTable<Key: Comparable & Sendable, Value: Sendable>: Sendab
         IteratorSequence(DescendingIterator(root, from: key))
     }
 
+    /// The values of these keys, in either direction; they stay what they were when it was made.
+    package func values(in keys: ClosedRange<Key>, descending: Bool = false) -> Walk {
+        Walk(
+            keys: keys, up: descending ? nil : suffix(from: keys.lowerBound),
+            down: descending ? self.descending(from: keys.upperBound) : nil)
+    }
+
+    package struct Walk: Sequence, IteratorProtocol {
+        fileprivate let keys: ClosedRange<Key>
+        /// One of the two.
+        fileprivate var up: IteratorSequence<Iterator>?
+        fileprivate var down: IteratorSequence<DescendingIterator>?
+
+        package mutating func next() -> Value? {
+            guard let element = up?.next() ?? down?.next(), keys.contains(element.key) else {
+                return nil
+            }
+            return element.value
+        }
+    }
+
     /// Traps if the tree's shape or order is broken: for tests.
     package func checkInvariants() {
         var leafDepth: Int?

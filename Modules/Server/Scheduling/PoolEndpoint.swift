@@ -73,13 +73,13 @@ extension Server {
     /// - Throws: ``APIError`` 400 that names what cannot be read.
     func poolWish(_ call: Call, _ endpoint: PoolEndpoint) throws(APIError) -> PoolWish {
         switch endpoint {
-        case .nodePools: return .list(try ListPage(call.query))
+        case .nodePools: return .list(try ListPage(call, of: .pools))
         case .nodePoolNodes:
             _ = try call.flag("resources")
-            return .list(try ListPage(ofIDs: call.query))
+            return .list(try ListPage(call, of: .nodes))
         case .nodePoolJobs:
             _ = try call.checkedNamespace()
-            return .list(try ListPage(call.query))
+            return .list(try ListPage(call, of: .jobs))
         case .nodePool: return .show
         case .putAnyNodePool: return .put(try NodePool.parse(body: call.request.body))
         case .putNodePool:

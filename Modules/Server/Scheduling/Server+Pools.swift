@@ -33,13 +33,12 @@ extension Server {
         _ call: Call, _ tables: SchedulerTables, _ fresh: APIResponse.Freshness
     ) -> APIResponse {
         let page = page(of: call)
-        let mayRead = { [weak self] (pool: NodePool) in
-            self?.mayDo(.nodePool(pool.name, .read), call) == true
+        let seen = tables.pools(namePrefix: call.query.first("prefix") ?? "").filter {
+            mayDo(.nodePool($0.name, .read), call)
         }
         return encode(
-            tables.pools(namePrefix: call.query.first("prefix") ?? "", from: page.token), page,
-            call, fresh, token: \.name
-        ) { mayRead($0) ? $0 : nil }
+            page.ordered(seen, token: \.name), page, call, fresh, token: \.name, subject: { $0 },
+            showing: { $0 })
     }
 
     private func nodes(
@@ -53,8 +52,9 @@ extension Server {
         guard let ids else { return encode(ListRows.none, call, freshness: fresh) }
         let isAll = pool.name == Job.nodePoolAll
         return encode(
-            tables.nodes(in: ids).lazy.filter { isAll || $0.value.nodePool == pool.name }, page,
-            call, fresh, token: \.value.id.description
+            tables.nodes(in: ids, descending: page.isReversed).lazy
+                .filter { isAll || $0.value.nodePool == pool.name }, page, call, fresh,
+            token: \.value.id.description, subject: \.value
         ) { NodeStub($0, showsResources: showsResources) }
     }
 
@@ -66,10 +66,13 @@ extension Server {
             return .text(403, "Permission denied")
         }
         let page = page(of: call)
+        let jobs = tables.jobs(
+            namespace: namespace, idPrefix: call.query.first("prefix") ?? "",
+            from: page.isReversed ? "" : page.token
+        ).lazy.filter { $0.value.nodePool == pool.name }
         return encode(
-            tables.jobs(
-                namespace: namespace, idPrefix: call.query.first("prefix") ?? "", from: page.token
-            ).lazy.filter { $0.value.nodePool == pool.name }, page, call, fresh, token: \.value.id
+            page.ordered(jobs, token: \.value.id), page, call, fresh, token: \.value.id,
+            subject: \.value
         ) { JobStub($0, summary: tables.summary(of: $0.value.key)) }
     }
 

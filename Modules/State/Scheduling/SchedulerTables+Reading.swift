@@ -177,29 +177,35 @@ extension SchedulerTables {
 
     private static func rows<Row>(
         of table: OrderedTable<UniqueID, Row>, in ids: ClosedRange<UniqueID>
-    ) -> some Sequence<Row> {
-        table.suffix(from: ids.lowerBound).lazy.prefix { $0.key <= ids.upperBound }.map(\.value)
-    }
+    ) -> some Sequence<Row> { table.values(in: ids) }
 }
 
 /// The same, row by row: what is asked for is looked up, and no more. The rows stay what they were when
 /// the sequence was made.
 extension SchedulerTables {
-    package func nodes(in ids: ClosedRange<UniqueID>) -> some Sequence<Shared<Node>> {
-        Self.rows(of: nodeTable, in: ids)
+    package func nodes(
+        in ids: ClosedRange<UniqueID>, descending: Bool = false
+    ) -> some Sequence<Shared<Node>> {
+        nodeTable.values(in: ids, descending: descending)
     }
 
     package func evaluations(
-        in ids: ClosedRange<UniqueID>
-    ) -> some Sequence<Shared<Evaluation>> { Self.rows(of: evaluationTable, in: ids) }
+        in ids: ClosedRange<UniqueID>, descending: Bool = false
+    ) -> some Sequence<Shared<Evaluation>> {
+        evaluationTable.values(in: ids, descending: descending)
+    }
 
     package func allocations(
-        in ids: ClosedRange<UniqueID>
-    ) -> some Sequence<Shared<Allocation>> { Self.rows(of: allocationTable, in: ids) }
+        in ids: ClosedRange<UniqueID>, descending: Bool = false
+    ) -> some Sequence<Shared<Allocation>> {
+        allocationTable.values(in: ids, descending: descending)
+    }
 
     package func deployments(
-        in ids: ClosedRange<UniqueID>
-    ) -> some Sequence<Shared<Deployment>> { Self.rows(of: deploymentTable, in: ids) }
+        in ids: ClosedRange<UniqueID>, descending: Bool = false
+    ) -> some Sequence<Shared<Deployment>> {
+        deploymentTable.values(in: ids, descending: descending)
+    }
 
     /// From the first whose id is not less than `id`.
     package func jobs(
