@@ -24,7 +24,7 @@ extension SchedulerTables {
             restored.add(restored: row, versions, at: index)
         }
         for node in nodeTable.map(\.value) {
-            restored.nodeTable.insert(Shared(node.value.clamped(to: index)), at: node.value.id)
+            restored.addRead(node.value.clamped(to: index))
         }
         for pool in poolTable.map(\.value) {
             restored.poolTable.insert(pool.clamped(to: index), at: pool.name)

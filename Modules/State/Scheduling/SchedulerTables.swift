@@ -44,6 +44,8 @@ package struct SchedulerTables: Sendable {
     package internal(set) var allocationIndex: UInt64 = 0
     package internal(set) var deploymentIndex: UInt64 = 0
     package internal(set) var poolIndex: UInt64 = 0
+    /// Follows from the rows.
+    package internal(set) var counts = SchedulerCounts()
     var feed = SchedulerChanges()
     /// Of the last command: no part of the state.
     var lastNotedJob: JobKey?
