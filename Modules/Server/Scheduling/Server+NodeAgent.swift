@@ -148,7 +148,7 @@ extension Server {
                 .answered(
                     encode(WriteIndexResponse(index: max(1, tables.allocationIndex)), call)))
         }
-        let sizeBytes = NodeUpdates.sizeBytes(of: known)
+        let sizeBytes = NodeUpdates.sizeBytes(of: known, in: tables)
         if !nodeUpdates.hasRoom(for: known.count, bytes: sizeBytes) { flushNodeUpdates() }
         nodeUpdates.add(known, bytes: sizeBytes, call, done)
         guard nodeUpdates.count == 1 else { return }
