@@ -140,8 +140,8 @@ let package = Package(
         swift(
             "Fuzz", in: "Tests",
             uses: [
-                "Server", "State", "Gossip", "API", "HTTP", "JSON", "HCL", "ACL", "Raft", "Bytes",
-                "Transport", "TLS", "Zlib",
+                "Server", "State", "Gossip", "API", "HTTP", "JSON", "HCL", "ACL", "CLI", "Raft",
+                "Bytes", "Transport", "TLS", "Zlib",
             ], exclude: ["Corpus", "seeds.py"]),
 
         tests("Bytes", uses: ["Bytes"]),

@@ -22,6 +22,7 @@ package enum ConfigurationKind: String, Sendable {
     case bootstrap = "ACL bootstrap"
     case job
     case node
+    case nodePool = "node pool"
     case allocations
     case evaluation
     case deployment

@@ -142,9 +142,11 @@ struct Overview {
 
     /// - Parameters:
     ///   - server: that was asked.
+    ///   - work: what runs where, a line.
     ///   - events: the last things that were done, a line for each.
     func text(
-        askedAt server: String, events: String, _ style: Style, _ environment: CLIEnvironment
+        askedAt server: String, work: String, events: String, _ style: Style,
+        _ environment: CLIEnvironment
     ) -> String {
         var text = "\(style.paint(level.word, level.tint))  \(style.paint(sentence, .strong))\n"
         text += reasons.map { "  - \($0)\n" }.joined()
@@ -157,6 +159,7 @@ struct Overview {
             "\(voters) voters, \(healthy) \(isLive ? "healthy" : "alive"), "
             + "quorum \(voters / 2 + 1)\n\n"
         text += table(environment).text(style)
+        if !work.isEmpty { text += "\n" + work }
         if !next.isEmpty { text += "\nNext:\n" + next.map { "  - \($0)\n" }.joined() }
         return events.isEmpty ? text : text + "\n" + events
     }

@@ -15,7 +15,8 @@ package enum RouterMatch<Endpoint: Sendable>: Sendable {
 /// over more, whatever their methods are. Case counts, and so does a slash at the end.
 ///
 /// A parameter with fixed segments behind it, `/v1/job/:id/summary`, stands for an id that may hold
-/// slashes: it matches as much as it can, and so does then the last one of `/v1/job/:id`.
+/// slashes: it matches as much as it can, and so does then the last one of `/v1/job/:id`. Of several
+/// that match, the one with more fixed segments in front wins.
 package struct Router<Endpoint: Sendable>: Sendable {
     package struct Route: Sendable {
         package let methods: [RequestHead.Method: Endpoint]
@@ -43,7 +44,7 @@ package struct Router<Endpoint: Sendable>: Sendable {
     private var exact: [String: Entry] = [:]
     /// At index `n`, routes with `n + 1` parameters, by the path before them without its slash.
     private var prefixes: [[Substring: Entry]] = []
-    /// Routes whose one parameter may hold slashes, by the path before it.
+    /// Routes whose one parameter may hold slashes, by the path before it, of which the longest wins.
     private var wrapped: [(prefix: String, endings: [(suffix: String, entry: Entry)])] = []
 
     /// - Precondition: Each path starts with a slash (or is `*`), stands once, and has parameters at
@@ -80,6 +81,7 @@ package struct Router<Endpoint: Sendable>: Sendable {
             wrapped[known].endings.append(ending)
         } else {
             wrapped.append((prefix, [ending]))
+            wrapped.sort { $0.prefix.utf8.count > $1.prefix.utf8.count }
         }
     }
 

@@ -43,7 +43,7 @@ extension Server {
         case .join(let addresses): join(addresses, call, respond)
         case .forceLeave(let node, let prune): respond(forceLeave(node, prune: prune))
         case .key, .answer, .command, .peer, .dryRun, .history, .probe, .acl, .monitor, .events,
-            .jobs, .node, .page:
+            .jobs, .node, .pool, .page:
             keyring(call, respond)
         }
     }

@@ -44,6 +44,7 @@ struct Call {
         case acl(ACLWish)
         case jobs(JobWish)
         case node(NodeWish)
+        case pool(PoolWish)
         case monitor(MonitorRequest)
         case events(EventRequest)
         /// What its client has of the page already: the value of `If-None-Match`.
@@ -125,6 +126,7 @@ struct Call {
             true
         case .jobs(let endpoint): endpoint.isAnsweredFromState
         case .nodes(let endpoint): endpoint.isRead
+        case .pools(let endpoint): endpoint.isRead
         default: false
         }
     }
@@ -190,6 +192,7 @@ extension Endpoint {
             true
         case .jobs(let endpoint): endpoint.isRead
         case .nodes(let endpoint): endpoint.isRead
+        case .pools(let endpoint): endpoint.isRead
         }
     }
 

@@ -24,6 +24,7 @@ enum EventTopic: String, CaseIterable, Sendable {
     case allocation = "Allocation"
     case deployment = "Deployment"
     case node = "Node"
+    case nodePool = "NodePool"
 
     var operation: Operation {
         switch self {
@@ -33,14 +34,14 @@ enum EventTopic: String, CaseIterable, Sendable {
         case .aclToken, .aclPolicy, .aclRole: .aclManage
         case .job, .evaluation, .allocation, .deployment:
             .namespace(Job.namespaceDefault, .readJob)
-        case .node: .nodeRead
+        case .node, .nodePool: .nodeRead
         }
     }
 
     /// Of the scheduler's objects, of which there are many more events than of all else.
     var isScheduling: Bool {
         switch self {
-        case .job, .evaluation, .allocation, .deployment, .node: true
+        case .job, .evaluation, .allocation, .deployment, .node, .nodePool: true
         case .leadership, .raftConfiguration, .autopilotConfiguration, .schedulerConfiguration,
             .autopilot, .health, .aclToken, .aclPolicy, .aclRole, .snapshot:
             false

@@ -39,14 +39,19 @@ final class ListSource: ByteSource {
     /// nil after the last, and when nobody wants them.
     private var rows: ListRows?
     private let turns: ListTurns
+    private let rowsAtOnce: Int
     private let isPretty: Bool
     private var isEmpty = true
     private var bytes: [UInt8] = [UInt8(ascii: "[")]
 
     /// Writes the whole list if it is short, otherwise its beginning: less in a turn that has written
     /// enough of others.
-    init(_ rows: ListRows, isPretty: Bool, turns: ListTurns) {
+    init(
+        _ rows: ListRows, isPretty: Bool, turns: ListTurns,
+        rowsAtOnce: Int = ListSource.rowsAtOnce
+    ) {
         self.rows = rows
+        self.rowsAtOnce = rowsAtOnce
         self.turns = turns
         self.isPretty = isPretty
         write(bytesMax: turns.hasRoom ? Self.bytesAtOnce : Self.bytesCrowded)
@@ -80,7 +85,7 @@ final class ListSource: ByteSource {
         let before = bytes.count
         var count = 0
         defer { turns.spend(bytes: bytes.count - before, rows: count) }
-        while count < Self.rowsAtOnce, bytes.count < bytesMax {
+        while count < rowsAtOnce, bytes.count < bytesMax {
             count += 1
             switch rows?.next() {
             case .value(let value): append(value)
@@ -115,11 +120,36 @@ final class ListSource: ByteSource {
 }
 
 extension Server {
+    /// The whole list, or the page of it that is asked for, of the rows that its filter wants.
+    ///
+    /// - Parameters:
+    ///   - rows: from the page's beginning on, in its direction.
+    ///   - subject: what the filter looks at.
+    func encode<Row, Subject: JSONWritable, Shown: JSONWritable>(
+        _ rows: some Sequence<Row>, _ page: ListPage, _ call: Call,
+        _ freshness: APIResponse.Freshness, token: (Row) -> String,
+        subject: @escaping (Row) -> Subject, showing shown: @escaping (Row) -> Shown?
+    ) -> APIResponse {
+        let filter = page.filter
+        let isWanted = { (row: Row) in filter.map { $0.matches(subject(row)) } ?? true }
+        guard page.size != nil else {
+            return encode(
+                ListRows(rows) { isWanted($0) ? shown($0) : nil }, call, freshness: freshness,
+                rowsAtOnce: filter?.rowsAtOnce ?? ListSource.rowsAtOnce)
+        }
+        let (cut, next) = page.cut(rows, token: token, isWanted: isWanted)
+        var response = encode(ListRows(cut, showing: shown), call, freshness: freshness)
+        response.nextToken = next
+        return response
+    }
+
     /// A list of any length, as an answer.
     func encode(
-        _ rows: ListRows, _ call: Call, freshness: APIResponse.Freshness
+        _ rows: ListRows, _ call: Call, freshness: APIResponse.Freshness,
+        rowsAtOnce: Int = ListSource.rowsAtOnce
     ) -> APIResponse {
-        let source = ListSource(rows, isPretty: call.isPretty, turns: listTurns)
+        let source = ListSource(
+            rows, isPretty: call.isPretty, turns: listTurns, rowsAtOnce: rowsAtOnce)
         if let whole = source.whole { return .json(whole, freshness: freshness) }
         return .stream(StreamedBody(source: source), as: .json, freshness: freshness)
     }

@@ -129,6 +129,10 @@ struct MetricCatalog {
         "nomad.nomad.plan.placements": "Instances placed or changed by plans.",
         "nomad.nomad.plan.queue_depth": "Plans that wait to be checked or to be written.",
         "nomad.nomad.plan.submitted": "Plans checked.",
+        "nomad.nomad.state.allocations_running": "Instances that run.",
+        "nomad.nomad.state.evaluations_blocked": "Evaluations that wait for capacity.",
+        "nomad.nomad.state.jobs": "Jobs that are known, those that have ended among them.",
+        "nomad.nomad.state.nodes": "Nodes, by their status.",
         "nomad.nomad.worker.commands_refused": "Commands of the scheduler that the state refused.",
         "nomad.nomad.autopilot.failure_tolerance":
             "Voters that may fail before the cluster has no quorum, as this server sees it.",

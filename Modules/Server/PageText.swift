@@ -3,7 +3,7 @@
 
 /// The files of the web page. Written by `Tools/page/make` from those beside it; change those.
 enum PageText {
-    static let documentDigest = "272c0a7ea401eb6c570e5540"
+    static let documentDigest = "786a25d84be5a6dca6a8329a"
     static let document = #"""
 <!doctype html>
 <!-- SPDX-License-Identifier: Apache-2.0 -->
@@ -49,6 +49,10 @@ enum PageText {
 <section aria-labelledby="votes-title">
 <h2 id="votes-title">Votes</h2>
 <dl id="votes"></dl>
+</section>
+<section id="work-section" hidden aria-labelledby="work-title">
+<h2 id="work-title">Work</h2>
+<dl id="work"></dl>
 </section>
 <section aria-labelledby="servers-title">
 <h2 id="servers-title">Servers</h2>
@@ -233,7 +237,7 @@ td { font-variant-numeric: tabular-nums; }
 
 """#
 
-    static let scriptDigest = "0ab0c0052bafd1a719db8425"
+    static let scriptDigest = "a4b88cc1113c6d3bc6980e4b"
     static let script = #"""
 // SPDX-License-Identifier: Apache-2.0
 //
@@ -264,6 +268,7 @@ const questions = {
   settings: {
     path: '/v1/operator/autopilot/configuration?stale', needs: 'operator read', isSlow: true,
   },
+  metrics: { path: '/v1/metrics', needs: 'nothing', isSlow: true },
   scheduler: {
     path: '/v1/operator/scheduler/configuration?stale', needs: 'operator read', isSlow: true,
   },
@@ -590,6 +595,7 @@ function show() {
   showFreshness();
   showMissing();
   showVotes(rows);
+  showWork();
   showServers(rows);
   showZones(rows);
   showAutopilot();
@@ -657,6 +663,25 @@ function showVotes(rows) {
     ['Quorum', `${votes.quorum} of ${votes.voters}`],
     ['Spare', votes.spare < 0 ? `${-votes.spare} missing` : spare],
     ['Others', plural(rows.length - votes.voters, 'server') + ' without a vote'],
+  ]);
+}
+
+/** What runs where, as far as the server that is asked has come. */
+function showWork() {
+  const gauges = list(known.metrics && known.metrics.body && known.metrics.body.Gauges);
+  const count = (name, status) => {
+    const gauge = gauges.find((one) => one && one.Name === `nomad.nomad.state.${name}`
+      && (!status || (one.Labels && one.Labels.status === status)));
+    return gauge ? Number(gauge.Value) || 0 : 0;
+  };
+  const nodes = ['ready', 'initializing', 'disconnected', 'down']
+    .map((status) => [status, count('nodes', status)]).filter(([, many]) => many > 0);
+  $('work-section').hidden = count('jobs') === 0 && nodes.length === 0;
+  fillPairs('work', [
+    ['Jobs', String(count('jobs'))],
+    ['Allocations', `${count('allocations_running')} running`],
+    ['Evaluations', `${count('evaluations_blocked')} wait for room`],
+    ['Nodes', nodes.map(([status, many]) => `${many} ${status}`).join(', ') || 'none'],
   ]);
 }
 

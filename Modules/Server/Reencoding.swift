@@ -1,11 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-import MartletAPI
+package import MartletAPI
 package import MartletBytes
 import MartletHTTP
+import MartletJSON
 package import MartletRaft
 package import MartletState
 import MartletStorage
 package import MartletTransport
+
+/// A filter of any origin, and what it says of a row: what fuzzers call. No list goes through here.
+package enum FilterReading {
+    package static func holds(_ filter: String, of row: [UInt8]) throws(APIError) -> Bool {
+        let node: JSONNode
+        do throws(JSONError) {
+            node = try JSONReader.parse(row)
+        } catch {
+            throw APIError(status: 400, message: "no row: \(error)")
+        }
+        guard case .object(let members) = node.value else { return false }
+        let filter = try ListFilter(filter, names: members.map(\.name))
+        return ListFilter.matches(filter.expression, node)
+    }
+}
 
 /// What this module reads from others, or from files that others may have touched: read, and written
 /// again. Fuzzers call it; nothing that a server does goes through here.

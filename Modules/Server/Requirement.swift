@@ -9,6 +9,8 @@ enum Requirement: Equatable {
     case operation(Operation)
     /// Whoever the policies allow this in the namespace that the call is about.
     case namespace(NamespaceCapability)
+    /// Whoever the policies allow this of the pool of nodes that the path names.
+    case nodePool(NodePoolCapability)
     /// The owner of any token that is known.
     case token
     /// Anybody who presents nothing or a token that is known: each is shown what it may see.
@@ -45,6 +47,7 @@ extension Endpoint {
             .operation(.aclManage)
         case .jobs(let endpoint): endpoint.requirement
         case .nodes(let endpoint): endpoint.requirement
+        case .pools(let endpoint): endpoint.requirement
         }
     }
 

@@ -53,6 +53,7 @@ enum Endpoint: Sendable, Equatable {
     case deleteACLRole
     case jobs(JobEndpoint)
     case nodes(NodeEndpoint)
+    case pools(PoolEndpoint)
     case page(PageFile)
     /// Where the page is, for who asks without knowing.
     case pageElsewhere
@@ -65,6 +66,7 @@ enum Routes {
     static let table =
         ownTable + JobEndpoint.table.map { ($0.path, $0.methods.mapValues(Endpoint.jobs)) }
         + NodeEndpoint.routes
+        + PoolEndpoint.table.map { ($0.path, $0.methods.mapValues(Endpoint.pools)) }
 
     private static let ownTable: [(path: String, methods: [RequestHead.Method: Endpoint])] = [
         ("/operator/raft/configuration", [.get: .raftConfiguration]),

@@ -51,6 +51,7 @@ extension Server {
         switch requirement {
         case .operation(let asked): operation = asked
         case .namespace(let capability): operation = .namespace(call.namespace, capability)
+        case .nodePool(let capability): operation = .nodePool(call.poolName, capability)
         case .nothing, .token, .filtered, .nodeSecret: return .allowed(access, reason: nil)
         }
         let decision = access.rules.decide(operation)

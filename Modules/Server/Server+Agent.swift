@@ -41,7 +41,7 @@ extension Server {
     }
 
     /// What clients of Serf expect to see of a member that speaks Serf's protocols.
-    private static let delegateVersions = AgentMember.Versions(current: 4, oldest: 2, newest: 5)
+    private static let delegateVersions = AgentMember.Versions(current: 4, oldest: 2, newest: 6)
     private static let protocolVersions = AgentMember.Versions(current: 2, oldest: 1, newest: 5)
 
     /// An address as Serf shows it: IPv6 without brackets.

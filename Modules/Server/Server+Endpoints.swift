@@ -71,6 +71,7 @@ extension Server {
         case .monitor: call.wish = .monitor(try MonitorRequest(call))
         case .eventStream: call.wish = .events(try EventRequest(call.query))
         case .nodes(let endpoint): call.wish = .node(try nodeWish(call, endpoint))
+        case .pools(let endpoint): call.wish = .pool(try poolWish(call, endpoint))
         case .livez, .readyz, .statusIsLeader:
             call.wish = .probe(isVerbose: try call.flag("verbose"))
         }
@@ -164,6 +165,8 @@ extension Server {
             call.isStale ? aclAnswer(call, isLeader: false) : nil
         case .jobs(let endpoint): answerLocally(call, endpoint)
         case .nodes where call.isStale && call.isRead: nodeAnswer(call, isLeader: false)
+        case .pools(let endpoint) where call.isStale && call.isRead:
+            poolAnswer(call, endpoint, isLeader: false)
         default: nil
         }
     }
@@ -252,7 +255,7 @@ extension Server {
         case .aclBootstrap, .setACLPolicy, .deleteACLPolicy, .createACLToken, .updateACLToken,
             .deleteACLToken, .createACLRole, .updateACLRole, .deleteACLRole:
             judged(call, done) { $0.changeACL(call, done) }
-        case .jobs where call.isAnsweredFromState:
+        case .jobs where call.isAnsweredFromState, .pools where call.isRead:
             readLinearizably(call, done)
         case .jobs(let endpoint):
             judged(call, done) { $0.changeJobs(call, endpoint, done) }
@@ -263,6 +266,8 @@ extension Server {
         case .transferLeadership:
             judged(call, done) { $0.transferLeadership(call, done) }
         case .nodes: leadNodes(call, done)
+        case .pools(let endpoint):
+            judged(call, done) { $0.changePools(call, endpoint, done) }
         case .saveSnapshot:
             saveLinearizably(call, done)
         case .restoreSnapshot:
@@ -297,6 +302,8 @@ extension Server {
             .answered(jobAnswer(call, endpoint, isLeader: true))
         case .nodes:
             .answered(nodeAnswer(call, isLeader: true))
+        case .pools(let endpoint):
+            .answered(poolAnswer(call, endpoint, isLeader: true))
         case .autopilotConfiguration:
             .answered(autopilot(call, isLeader: true))
         case .schedulerConfiguration:

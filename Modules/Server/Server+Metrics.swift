@@ -5,6 +5,7 @@ import MartletGossip
 import MartletHTTP
 import MartletJSON
 import MartletRaft
+import MartletState
 import MartletTransport
 
 /// `GET /v1/metrics`: gauges and counters read at the moment of the request, and times since the start.
@@ -92,7 +93,7 @@ extension Server {
         gauges += dispatcher.gauges
         gauges += environment.meters?.gauges ?? []
         let own = gauges.map { MetricsSummary.Gauge(name: $0.0, value: $0.1) }
-        return (own + peerGauges).sorted { $0.name < $1.name }
+        return (own + peerGauges + workGauges).sorted { $0.name < $1.name }
     }
 
     /// The leader's judgement; elsewhere what gossip and the own configuration tell: a server without
@@ -146,6 +147,23 @@ extension Server {
             ("nomad.memberlist.health.score", Double(gossip.awareness)),
             ("nomad.serf.queue.event", Double(gossip.broadcasts)),
         ]
+    }
+
+    /// What there is of jobs and nodes, as far as this server has come: counted with each change.
+    private var workGauges: [MetricsSummary.Gauge] {
+        let tables = replica.state.scheduling
+        let totals = [
+            ("jobs", tables.jobCount), ("evaluations_blocked", tables.counts.blocked),
+            ("allocations_running", tables.counts.running),
+        ]
+        return totals.map {
+            MetricsSummary.Gauge(name: "nomad.nomad.state.\($0)", value: Double($1))
+        }
+            + NodeStatus.allCases.map {
+                MetricsSummary.Gauge(
+                    name: "nomad.nomad.state.nodes", value: Double(tables.counts.nodes($0)),
+                    labels: [("status", $0.rawValue)])
+            }
     }
 
     /// How the leader feeds each of the others; nothing on a server that does not lead.

@@ -33,7 +33,7 @@ import MartletBytes
 /// with a zone or an upgrade version; version 4 has kind 7 of a state beyond the bound of version 2,
 /// and kind 9 of a state with ACL tables. Without those they stay what they were. Version 5 has kinds
 /// 13 to 22 with the bounds of ``ACLTables/Bounds/current``, and kind 7 of a restore that is staged,
-/// and kinds 23 to 41.
+/// and kinds 23 to 41. Version 6 has kinds 42 and 43, and kind 27 that makes pools.
 ///
 /// A kind that is added, or a field, takes the next version. It is proposed only once every server
 /// of the configuration reads that version: an older one would refuse what the others apply.
@@ -69,7 +69,7 @@ package enum Command: Equatable, Sendable {
     case scheduling(SchedulerCommand)
 
     /// The newest version that this program reads.
-    package static let version: UInt8 = 5
+    package static let version: UInt8 = 6
 
     /// The oldest version whose programs can apply this command.
     package var minimumReaderVersion: UInt8 {
@@ -85,7 +85,7 @@ package enum Command: Equatable, Sendable {
         case .restoreEnd(_, let hasACL): hasACL ? Self.aclVersion : Self.restoreVersion
         case .recordEvent, .recordLeader, .setUpgradeBaseline: Self.historyVersion
         case .acl(_, let bounds): bounds == .first ? Self.aclVersion : Self.largeVersion
-        case .scheduling: Self.schedulingVersion
+        case .scheduling(let command): command.version
         }
     }
 
@@ -99,6 +99,8 @@ package enum Command: Equatable, Sendable {
     package static let largeVersion: UInt8 = 5
     /// The version that brought nodes, jobs and what is made of them.
     package static let schedulingVersion: UInt8 = 5
+    /// The version that brought pools of nodes.
+    package static let poolVersion: UInt8 = 6
 
     private var kind: UInt8 {
         switch self {
@@ -213,8 +215,8 @@ package enum Command: Equatable, Sendable {
         case (4, let kind) where ACLCommand.kinds.contains(kind),
             (5, let kind) where ACLCommand.kinds.contains(kind):
             self = .acl(try reader.aclCommand(kind), bounds: .of(version: version))
-        case (5, let kind) where SchedulerCommand.kinds.contains(kind):
-            self = .scheduling(try reader.schedulerCommand(kind))
+        case (let version, let kind) where SchedulerCommand.has(kind, in: version):
+            self = .scheduling(try reader.schedulerCommand(kind, version: version))
         case (let version, let kind):
             throw .malformed("no command \(kind) in version \(version)")
         }

@@ -80,6 +80,32 @@ package struct OrderedTable<Key: Comparable & Sendable, Value: Sendable>: Sendab
         IteratorSequence(Iterator(root, from: key))
     }
 
+    /// The elements from the last whose key is not greater than `key` down to the first.
+    package func descending(from key: Key) -> IteratorSequence<DescendingIterator> {
+        IteratorSequence(DescendingIterator(root, from: key))
+    }
+
+    /// The values of these keys, in either direction; they stay what they were when it was made.
+    package func values(in keys: ClosedRange<Key>, descending: Bool = false) -> Walk {
+        Walk(
+            keys: keys, up: descending ? nil : suffix(from: keys.lowerBound),
+            down: descending ? self.descending(from: keys.upperBound) : nil)
+    }
+
+    package struct Walk: Sequence, IteratorProtocol {
+        fileprivate let keys: ClosedRange<Key>
+        /// One of the two.
+        fileprivate var up: IteratorSequence<Iterator>?
+        fileprivate var down: IteratorSequence<DescendingIterator>?
+
+        package mutating func next() -> Value? {
+            guard let element = up?.next() ?? down?.next(), keys.contains(element.key) else {
+                return nil
+            }
+            return element.value
+        }
+    }
+
     /// Traps if the tree's shape or order is broken: for tests.
     package func checkInvariants() {
         var leafDepth: Int?
@@ -136,6 +162,40 @@ extension OrderedTable: Sequence {
     }
 
     package func makeIterator() -> Iterator { Iterator(root) }
+
+    package struct DescendingIterator: IteratorProtocol {
+        /// The way from the root to the next element, with how many elements of each node are left.
+        private var path: [(node: Node, left: Int)] = []
+
+        fileprivate init(_ root: Node, from key: Key) {
+            var node = root
+            while true {
+                let (position, isFound) = node.find(key)
+                path.append((node, isFound ? position + 1 : position))
+                if isFound || node.isLeaf { return }
+                node = node.children[position]
+            }
+        }
+
+        package mutating func next() -> Element? {
+            while let (node, left) = path.popLast() {
+                guard left > 0 else { continue }
+                path.append((node, left - 1))
+                if !node.isLeaf { descend(from: node.children[left - 1]) }
+                return node.elements[left - 1]
+            }
+            return nil
+        }
+
+        private mutating func descend(from top: Node) {
+            var node = top
+            path.append((node, node.elements.count))
+            while let last = node.children.last {
+                node = last
+                path.append((node, node.elements.count))
+            }
+        }
+    }
 
     package var underestimatedCount: Int { count }
 }

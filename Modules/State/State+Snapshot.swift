@@ -54,12 +54,15 @@ import MartletBytes
 /// Version 6, written once there was a node, a job or what is made of them: all of version 5, and behind
 /// it what `SchedulerTables+Snapshot.swift` says.
 ///
+/// Version 7, written once there was a pool of nodes beside those that are built in, or a change of one: all
+/// of version 6, and behind it the pools, by name, as `SchedulerTables+Pools.swift` says.
+///
 /// Values are written as `Codec.swift`, `HistoryCodec.swift`, `ACLCodec.swift` and
 /// `SchedulingCodec.swift` say. The layout is the
 /// list of ``sections(version:)``; ``StateEncoder`` and ``StateDecoder`` go through it piece by piece.
 extension State {
     /// The newest version that this program reads.
-    package static let snapshotVersion: UInt8 = 6
+    package static let snapshotVersion: UInt8 = 7
 
     /// What follows the byte of the version, in its order. A table that is added is a line behind
     /// the others, of a version of its own.
@@ -73,6 +76,7 @@ extension State {
         if version > 2 { sections += [.terms, .events, .baseline(indexes)] }
         if version > 3 { sections += ACLTables.sections(.of(version: version), indexes) }
         if version > 5 { sections += SchedulerTables.sections }
+        if version > 6 { sections += [SchedulerTables.poolSection] }
         if let staged, staged > 0 {
             sections += Self.sections(version: staged, .absent).map(\.ofStaged)
         }
@@ -81,6 +85,7 @@ extension State {
 
     /// The oldest version that can hold this state.
     var neededVersion: UInt8 {
+        if scheduling.poolIndex > 0 { return 7 }
         if scheduling.isKnown { return 6 }
         if !acl.fits(.first) || pendingRestore?.decoder != nil { return 5 }
         if acl.isKnown { return 4 }

@@ -23,6 +23,7 @@ package struct State: Equatable, Sendable {
         case evaluations
         case allocations
         case deployments
+        case pools
     }
 
     /// Bound of the servers table: far above any Raft configuration.
@@ -77,6 +78,7 @@ package struct State: Equatable, Sendable {
         case .evaluations: scheduling.evaluationIndex
         case .allocations: scheduling.allocationIndex
         case .deployments: scheduling.deploymentIndex
+        case .pools: scheduling.poolIndex
         }
     }
 

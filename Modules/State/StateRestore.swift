@@ -26,14 +26,18 @@ package enum StateRestore {
     static let olderFormatMax: UInt8 = 2
     /// The newest format that restoreEnd takes with `hasACL`.
     static let olderACLFormatMax: UInt8 = 4
-    /// The newest format that a staged restore takes.
-    static let formatMax: UInt8 = 6
+    /// The newest format that a staged restore takes. Whoever begins one asks ``commandVersion(format:sizeBytes:)``
+    /// first, so that all servers read it.
+    static let formatMax: UInt8 = 7
+    /// The newest format that programs of command version 5 take.
+    static let olderStagedFormatMax: UInt8 = 6
 
     /// Whether a state of this format needs restoreEnd with `hasACL`.
     package static func hasACL(version: UInt8) -> Bool { version > olderFormatMax }
 
     /// The oldest version of commands that can restore a state of this format and size.
     package static func commandVersion(format: UInt8, sizeBytes: Int) -> UInt8 {
+        if format > olderStagedFormatMax { return Command.poolVersion }
         if format > olderACLFormatMax || sizeBytes > unstagedBytesMax {
             return Command.largeVersion
         }
@@ -238,7 +242,9 @@ extension State {
         restoredIndex = index
         if saved.acl.isKnown { acl = saved.acl.restored(at: index) }
         if scheduling.isKnown || saved.scheduling.isKnown {
+            let hadPools = scheduling.poolIndex > 0
             scheduling = restored
+            if hadPools { scheduling.poolIndex = index }
         }
         return .applied(modifyIndex: index)
     }

@@ -35,7 +35,9 @@ import Testing
             "job eval",
             "job history", "job inspect", "job plan", "job promote", "job revert", "job run",
             "job scale", "job status", "job stop", "job validate", "man", "monitor",
-            "node drain", "node eligibility", "node status", "operator api",
+            "node drain", "node eligibility", "node pool apply", "node pool delete",
+            "node pool info", "node pool jobs", "node pool list", "node pool nodes", "node status",
+            "operator api",
             "operator autopilot get-config",
             "operator autopilot health", "operator autopilot plan",
             "operator autopilot set-config", "operator autopilot state", "operator debug",
@@ -115,7 +117,7 @@ import Testing
         let command = try command(name)
         guard command.asksServer else { return }
         let desk = Desk(servers: 0)
-        desk.put("x0", #"{"ID":"x"}"#)
+        desk.put("x0", #"{"ID":"x","Name":"x"}"#)
         desk.put("x1", "")
         // Those that check something first are asked for something that passes.
         let extra: [String: [String]] = [

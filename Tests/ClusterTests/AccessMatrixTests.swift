@@ -15,6 +15,9 @@ import Testing
         ("agent-write", #"agent { policy = "write" }"#),
         ("node-read", #"node { policy = "read" }"#),
         ("node-write", #"node { policy = "write" }"#),
+        ("pool-read", #"node_pool "p*" { policy = "read" }"#),
+        ("pool-write", #"node_pool "p*" { policy = "write" }"#),
+        ("pool-other", #"node_pool "q" { policy = "write" }"#),
         ("other", #"namespace "other" { policy = "write" }"#),
         ("ns-list", #"namespace "default" { capabilities = ["list-jobs"] }"#),
         ("ns-read", #"namespace "default" { policy = "read" }"#),
@@ -83,6 +86,8 @@ import Testing
             Row(
                 method: .get, path: "/v1/node/\(gone)/allocations",
                 allowed: ["node-read", "node-write"]),
+            Row(method: .get, path: "/v1/node/pools", allowed: anyToken.union(["none"])),
+            Row(method: .get, path: "/v1/node/pool/p", allowed: ["pool-read", "pool-write"]),
             Row(method: .get, path: "/v1/acl/tokens", allowed: []),
             Row(
                 method: .get, path: "/v1/acl/policy/matrix-read",
@@ -148,6 +153,12 @@ import Testing
                 allowed: ["node-write"]),
             Row(method: .put, path: "/v1/node/\(gone)/evaluate", allowed: ["node-write"]),
             Row(method: .put, path: "/v1/node/\(gone)/purge", allowed: ["node-write"]),
+            Row(
+                method: .put, path: "/v1/node/pool/p1", body: "{}", allowed: ["pool-write"]),
+            Row(
+                method: .put, path: "/v1/node/pools", body: #"{"Name":"p2"}"#,
+                allowed: ["pool-write"]),
+            Row(method: .delete, path: "/v1/node/pool/p3", allowed: ["pool-write"]),
             Row(method: .put, path: "/v1/acl/policy/x", body: "{}", allowed: []),
             Row(method: .delete, path: "/v1/acl/policy/x", allowed: []),
             Row(method: .put, path: "/v1/acl/token", body: "{}", allowed: []),

@@ -59,6 +59,101 @@ import Testing
         #expect(stage.get("/v1/allocations?namespace=*&per_page=1").status == 200)
     }
 
+    /// All of it, page by page.
+    private static func pages(
+        _ path: String, at node: SimulatedCluster.Node, of stage: WorkStage, size: Int = 2
+    ) -> [String] {
+        var found: [String] = []
+        var token: String? = ""
+        while let next = token, found.count < 50 {
+            let page = stage.cluster.ask(node, .get, "\(path)&per_page=\(size)&next_token=\(next)")
+            #expect(page.status == 200 && ids(page).count <= size, "\(page.text)")
+            found += ids(page)
+            token = self.token(page)
+        }
+        return found
+    }
+
+    @Test("Lists of one job, evaluation, deployment or node have pages; all can be turned around")
+    func reversed() throws {
+        let stage = try WorkStage(seed: 885, nodes: 1)
+        #expect(stage.run("a", WorkStage.job("a", count: 5, more: WorkStage.update()), running: 5))
+        #expect(stage.run("b", WorkStage.job("b", count: 1), running: 1))
+        stage.cluster.world.run(for: .seconds(1))
+        let tables = try #require(stage.cluster.tables)
+        let placed = try #require(tables.live("a").first)
+        let deployment = try #require(placed.deploymentID)
+        for path in [
+            "job/a/allocations", "job/a/evaluations", "job/a/deployments", "jobs", "allocations",
+            "evaluations", "deployments", "nodes", "evaluation/\(placed.evaluationID)/allocations",
+            "deployment/allocations/\(deployment)", "node/pool/all/nodes", "node/pool/default/jobs",
+        ] {
+            let whole = Self.ids(stage.get("/v1/\(path)"))
+            #expect(!whole.isEmpty, "\(path)")
+            for node in [stage.leader, stage.follower] {
+                #expect(Self.pages("/v1/\(path)?", at: node, of: stage) == whole, "\(path)")
+                #expect(
+                    Self.pages("/v1/\(path)?reverse=true", at: node, of: stage)
+                        == whole.reversed(), "\(path)")
+            }
+            #expect(
+                Self.ids(stage.get("/v1/\(path)?reverse")) == whole.reversed(), "\(path)")
+        }
+    }
+
+    @Test("What runs on a node has pages, and a filter")
+    func ofNode() throws {
+        let stage = try WorkStage(seed: 887, nodes: 1)
+        #expect(stage.run("a", WorkStage.job("a", count: 3), running: 3))
+        func names(_ query: String) -> [String] {
+            let text = stage.get("/v1/node/\(nodeID(1))/allocations\(query)").text
+            return text.ranges(of: "\"EvalID\":\"").map {
+                String(text[$0.upperBound...].prefix { $0 != "\"" })
+            }
+        }
+        #expect(names("").count == 3 && names("?per_page=2").count == 2)
+        #expect(names("?reverse&per_page=1").count == 1)
+        #expect(names("?filter=TaskGroup%20==%20h").isEmpty)
+        #expect(names("?filter=Name%20==%20%22a.g%5B1%5D%22").count == 1)
+    }
+
+    @Test("A filter chooses rows, also of pages, which then may be short")
+    func filtered() throws {
+        let stage = try WorkStage(seed: 886, nodes: 2)
+        #expect(
+            stage.run(
+                "a", WorkStage.job("a", count: 2, more: #""Meta":{"team":"x"},"#), running: 2))
+        #expect(stage.run("b", WorkStage.job("b", count: 1, priority: 70), running: 1))
+        stage.cluster.scheduleSurely(Self.ended(1...40))
+        stage.cluster.world.run(for: .seconds(1))
+        func count(_ path: String, _ filter: String) -> Int {
+            let encoded = filter.replacing("%", with: "%25").replacing(" ", with: "%20")
+                .replacing("\"", with: "%22")
+            let answer = stage.cluster.ask(
+                stage.follower, .get, "/v1/\(path)?filter=\(encoded)")
+            #expect(answer.status == 200, "\(answer.text)")
+            let paged = Self.pages("/v1/\(path)?filter=\(encoded)", at: stage.leader, of: stage)
+            #expect(paged == Self.ids(answer), "\(path): \(filter)")
+            return paged.count
+        }
+        for (path, filter, wanted) in [
+            ("jobs", "Priority == 70", 1), ("jobs", "not ID == a", 1),
+            ("jobs", "\"g\" in TaskGroups", 0), ("jobs", "TaskGroups.0.Meta.team == x", 1),
+            ("allocations", "ClientStatus == running and JobID == a", 2),
+            ("job/a/allocations", "TaskGroup != g", 0),
+            ("evaluations", "Status == complete and JobID == ghost", 40),
+            ("evaluations", "JobID matches \"^gh\" and Type == batch", 0),
+            ("nodes", "Attributes[\"kernel.name\"] == linux", 2),
+            ("nodes", "Status != ready", 0), ("deployments", "JobID is empty", 0),
+        ] { #expect(count(path, filter) == wanted, "\(path): \(filter)") }
+        #expect(
+            stage.get("/v1/node/pools?filter=Name%20matches%20%22^d%22").text.contains("default"))
+        let wrong = stage.get("/v1/jobs?filter=Statuss%20==%20x")
+        #expect(
+            wrong.status == 400
+                && wrong.text == "Invalid filter: character 1: nothing is called \"Statuss\"")
+    }
+
     @Test("What is no page is refused by its name")
     func refusals() throws {
         let stage = try WorkStage(seed: 882, nodes: 0)

@@ -64,7 +64,7 @@ func attempt<Value>(_ refusal: inout UInt64, _ body: () throws -> Value) -> Valu
 extension FuzzTarget {
     /// In the order in which they are run.
     package static let all: [FuzzTarget] =
-        http + text + access + scheduling + peers + raft + gossip + state + archives + files
+        http + text + access + scheduling + work + peers + raft + gossip + state + archives + files
 
     package static func named(_ name: String) -> FuzzTarget? {
         (all + planted).first { $0.name == name }

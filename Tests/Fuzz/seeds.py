@@ -255,6 +255,37 @@ seed("api-node", "whole", """
 "Instances":[{"ID":"a","Healthy":true},{"ID":"b"}],"Attributes":{"memory":{"Int":16,"Unit":"GiB"}}}]},
 "ReservedResources":{"Cpu":{"CpuShares":100},"Networks":{"ReservedHostPorts":"22"}},"Status":"ready"}""" % (ident(1), ident(2)))
 seed("api-node", "wrong", "{\"ID\":\"%s\",\"SecretID\":\"x\",\"Status\":\"lost\"}" % ident(1))
+FUZZED_JOB = "{\"ID\":\"j\",\"TaskGroups\":[{\"Name\":\"g\",\"Tasks\":[{\"Name\":\"t\",\"Driver\":\"raw_exec\"}]}]}"
+seed("node-reading", "assignment", "\0{\"Jobs\":[%s],\"Allocs\":[{\"ID\":\"%s\",\"NodeID\":\"%s\",\"Name\":\"j.g[0]\",\"JobPosition\":0,"
+     "\"TaskGroup\":\"g\",\"AllocModifyIndex\":5,\"AllocatedResources\":{\"Shared\":{\"Ports\":[{\"Label\":\"p\",\"Value\":20000}]}}}]}"
+     % (FUZZED_JOB, ident(1), ident(2)))
+seed("node-reading", "saved", "\1{\"Alloc\":[{\"ID\":\"%s\",\"ClientStatus\":\"running\"}],\"Runs\":{\"t\":{\"Count\":2,\"Open\":true}}}" % ident(1))
+seed("node-reading", "exec", "\2{\"command\":\"/bin/sleep\",\"args\":[\"1\"],\"work_dir\":\"local\"}")
+seed("requests", "delete", "\0{\"EvalIDs\":[\"%s\",\"%s\"]}" % (ident(1), ident(2)))
+seed("requests", "pool", "\1{\"Name\":\"gpu\",\"Description\":\"d\",\"Meta\":{\"a\":\"b\"},\"SchedulerConfiguration\":"
+     "{\"SchedulerAlgorithm\":\"spread\",\"MemoryOversubscriptionEnabled\":false}}")
+seed("requests", "built-in", "\1{\"Name\":\"default\",\"Description\":\"Default node pool.\"}")
+seed("list-filter", "all", "Status == \"running\" and (Priority != 5 or not Meta.a is empty) and \"dc1\" in Datacenters")
+seed("list-filter", "patterns", "ID matches \"^a+b$\" or Meta[\"a.b\"] not contains `x`")
+seed("list-filter", "wrong", "Statuss == (")
+seed("job-file", "service", """
+job "web" {
+  datacenters = ["dc1"]
+  constraint { attribute = "${attr.kernel.name}"  value = "linux" }
+  group "front" {
+    count = 2
+    network { port "http" { static = 80 } }
+    update { max_parallel = 1  min_healthy_time = "1s" }
+    task "serve" {
+      driver = "mock"
+      config { run_for = "10h"  list = [1, { a = true }] }
+      env { A = "b" }
+      resources { cpu = 500  memory = 64 }
+    }
+  }
+}
+""")
+seed("job-file", "wrong", "job \"a\" { groop \"g\" {} }")
 seed("api-allocations", "two", "{\"Alloc\":[{\"ID\":\"%s\",\"ClientStatus\":\"running\",\"TaskStates\":{\"t\":{\"State\":"
      "\"running\",\"StartedAt\":\"2026-11-23T07:59:08.5Z\",\"Events\":[{\"Type\":\"Started\",\"Time\":1,\"Details\":{}}]}},"
      "\"DeploymentStatus\":{\"Healthy\":true}},{\"ID\":\"%s\",\"ClientStatus\":\"lost\"}]}" % (ident(1), ident(2)))

@@ -17,6 +17,7 @@ import Testing
         .init(methods: [.get: "job", .delete: "drop"], path: "/v1/job/:id"),
         .init(methods: [.get: "summary"], path: "/v1/job/:id/summary"),
         .init(methods: [.get: "end"], path: "/v1/part/:id/end"),
+        .init(methods: [.get: "inner"], path: "/v1/job/kind/:id/end"),
     ])
 
     /// The endpoint with its parameters, or why there is none.
@@ -82,6 +83,8 @@ import Testing
             ("/v1/job/\u{301}/summary", "summary \u{301}"), ("/v1/job/", "404"),
             ("/v1/job", "404"), ("/v1/jobs/a/b", "404"), ("/v1/part/a", "404"),
             ("/v1/part/a/b", "404"), ("/v1/part/a/b/end", "end a/b"), ("/v1/part/end", "404"),
+            ("/v1/job/kind/a/b/end", "inner a/b"), ("/v1/job/kind/end", "job kind/end"),
+            ("/v1/job/kind/summary", "summary kind"),
         ])
     func slashes(path: String, expected: String) {
         #expect(match(.get, path) == expected)

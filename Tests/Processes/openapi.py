@@ -46,6 +46,8 @@ RULES_BEYOND_SCHEMAS = [
     # A server does not leave by itself; a ring has so many keys, and its primary one stays.
     ("agentForceLeave", [400]), ("keyringInstall", [500]), ("keyringUse", [500]),
     ("keyringRemove", [500]),
+    # Of the pools that are built in hardly anything changes.
+    ("putAnyNodePool", [400]), ("putNodePool", [400]), ("deleteNodePool", [400]),
     # A job has a form of its own, and what is changed has to be there; servers parse no job files.
     ("registerJob", [400]), ("updateJob", [400]), ("validateJob", [400]), ("parseJob", [501]),
     ("dispatchJob", [501]),
@@ -53,6 +55,10 @@ RULES_BEYOND_SCHEMAS = [
     ("evaluateJob", [400]), ("revertJob", [400]), ("setJobStability", [400]), ("scaleJob", [400]),
     ("pauseDeployment", [400]), ("promoteDeployment", [400]), ("setDeploymentHealth", [400]),
 ]
+
+
+# Those that no POST does too.
+ONCE = ("removePeer", "deleteEvaluations", "deleteNodePool")
 
 
 class Description(ProcessTest):
@@ -95,7 +101,7 @@ class Description(ProcessTest):
             file.write('[[operations]]\ninclude-operation-id = "aclOwnToken"\n'
                        'checks.ignored_auth.enabled = false\n')
             for name, statuses in RULES_BEYOND_SCHEMAS:
-                for operation in [name] if name in ("removePeer", "deleteEvaluations") else [name, name + "ByPost"]:
+                for operation in [name] if name in ONCE else [name, name + "ByPost"]:
                     file.write(
                         '[[operations]]\ninclude-operation-id = "%s"\nchecks.positive_data_acceptance.'
                         'expected-statuses = ["2XX", 401, 403, 404, 409, %s]\n' % (

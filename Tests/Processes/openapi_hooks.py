@@ -55,6 +55,8 @@ def before_call(context, case, kwargs):
         body = case.body if isinstance(case.body, dict) else {}
         if "region" in query:
             query["region"] = "global"
+        if query.get("filter"):
+            query["filter"] = "CreateIndex != 0 or ID is not empty" if name != "nodePools" else "Name != x"
     elif any(isinstance(query[key], list) for key in query if key not in SEVERAL):
         # The first counts, whatever the others are: so that it is refused, as a wrong one has to be.
         query["stale"] = "neither"
@@ -69,6 +71,10 @@ def before_call(context, case, kwargs):
         query["address"] = [NOBODY] * len(given) if isinstance(given, list) else NOBODY
     if name == "setACLPolicy" and isinstance(body.get("Name"), str):
         path["name"] = re.sub("[^A-Za-z0-9-]", "-", body["Name"])[:128] or "p"
+        if is_positive(case):
+            body["Name"] = path["name"]
+    if name == "putNodePool" and isinstance(body.get("Name"), str):
+        path["name"] = re.sub("[^A-Za-z0-9_-]", "-", body["Name"])[:128] or "p"
         if is_positive(case):
             body["Name"] = path["name"]
     if name in ("updateACLToken", "deleteACLToken", "createACLToken") and OWN_ACCESSOR:

@@ -47,6 +47,7 @@ import Testing
         switch endpoint {
         case .jobs(let inner): "\(inner)"
         case .nodes(let inner): "\(inner)"
+        case .pools(let inner): "\(inner)"
         default: "\(endpoint)"
         }
     }
@@ -58,6 +59,7 @@ import Testing
         case .token: "a token"
         case .operation(let operation): "\(operation)"
         case .namespace(let capability): capability.name
+        case .nodePool(let capability): "\(capability.name) of the node pool"
         case .nodeSecret: "a node's secret"
         }
     }

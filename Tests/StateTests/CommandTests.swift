@@ -89,7 +89,7 @@ import Testing
                 == [1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2] + [UInt8](repeating: 3, count: 12))
         #expect(
             Self.commands.allSatisfy { $0.encoded()[0] == $0.minimumReaderVersion }
-                && Command.version == 5)
+                && Command.version == 6)
         #expect(
             Command.restoreEnd(restore: 5).encoded() == [2, 9, 5, 0, 0, 0, 0, 0, 0, 0])
     }

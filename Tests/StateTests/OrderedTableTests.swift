@@ -86,6 +86,8 @@ private func agree(
                 table.checkInvariants()
                 #expect(agree(table, model.elements))
                 #expect(agree(table.suffix(from: key), model.suffix(from: key)))
+                let upTo = model.elements.filter { $0.key <= key }
+                #expect(agree(table.descending(from: key), upTo.reversed()))
                 forks.append((table, model))
             }
             if step % 700 == 0, let fork = forks.randomElement(using: &random) {
@@ -123,6 +125,18 @@ private func agree(
             #expect(keys == Array(stride(from: max(0, start + start & 1), to: 2_000, by: 2)))
         }
         #expect(Array(table.suffix(from: 1_999)).isEmpty)
+    }
+
+    @Test("A range has its values in either direction, with both ends or without")
+    func directions() {
+        var table = OrderedTable<Int, Int>()
+        for key in stride(from: 0, to: 2_000, by: 2) { table.insert(key, at: key) }
+        for range in [0...1_998, -5...5, 29...31, 31...31, 997...998, 1_999...5_000] {
+            let wanted = stride(from: 0, to: 2_000, by: 2).filter { range.contains($0) }
+            #expect(Array(table.values(in: range)) == wanted)
+            #expect(Array(table.values(in: range, descending: true)) == wanted.reversed())
+        }
+        #expect(Array(OrderedTable<Int, Int>().values(in: 0...1, descending: true)).isEmpty)
     }
 
     @Test("Tables of equal elements are equal, however they came to be")

@@ -77,8 +77,8 @@ enum Table {
         (
             "Fuzz",
             [
-                "Server", "State", "Gossip", "API", "HTTP", "JSON", "HCL", "ACL", "Raft", "Bytes",
-                "Transport", "TLS", "Zlib",
+                "Server", "State", "Gossip", "API", "HTTP", "JSON", "HCL", "ACL", "CLI", "Raft",
+                "Bytes", "Transport", "TLS", "Zlib",
             ]
         ),
     ]

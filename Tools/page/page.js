@@ -27,6 +27,7 @@ const questions = {
   settings: {
     path: '/v1/operator/autopilot/configuration?stale', needs: 'operator read', isSlow: true,
   },
+  metrics: { path: '/v1/metrics', needs: 'nothing', isSlow: true },
   scheduler: {
     path: '/v1/operator/scheduler/configuration?stale', needs: 'operator read', isSlow: true,
   },
@@ -353,6 +354,7 @@ function show() {
   showFreshness();
   showMissing();
   showVotes(rows);
+  showWork();
   showServers(rows);
   showZones(rows);
   showAutopilot();
@@ -420,6 +422,25 @@ function showVotes(rows) {
     ['Quorum', `${votes.quorum} of ${votes.voters}`],
     ['Spare', votes.spare < 0 ? `${-votes.spare} missing` : spare],
     ['Others', plural(rows.length - votes.voters, 'server') + ' without a vote'],
+  ]);
+}
+
+/** What runs where, as far as the server that is asked has come. */
+function showWork() {
+  const gauges = list(known.metrics && known.metrics.body && known.metrics.body.Gauges);
+  const count = (name, status) => {
+    const gauge = gauges.find((one) => one && one.Name === `nomad.nomad.state.${name}`
+      && (!status || (one.Labels && one.Labels.status === status)));
+    return gauge ? Number(gauge.Value) || 0 : 0;
+  };
+  const nodes = ['ready', 'initializing', 'disconnected', 'down']
+    .map((status) => [status, count('nodes', status)]).filter(([, many]) => many > 0);
+  $('work-section').hidden = count('jobs') === 0 && nodes.length === 0;
+  fillPairs('work', [
+    ['Jobs', String(count('jobs'))],
+    ['Allocations', `${count('allocations_running')} running`],
+    ['Evaluations', `${count('evaluations_blocked')} wait for room`],
+    ['Nodes', nodes.map(([status, many]) => `${many} ${status}`).join(', ') || 'none'],
   ]);
 }
 

@@ -3,7 +3,7 @@ package import MartletJSON
 
 extension JSONText {
     /// The same value, its members in order and without blanks.
-    init(_ node: JSONNode) {
+    package init(_ node: JSONNode) {
         var writer = JSONWriter()
         Self.writeSorted(node, to: &writer)
         self.init(canonical: String(decoding: writer.bytes, as: UTF8.self))

@@ -30,6 +30,10 @@ extension Node {
         guard !datacenter.isEmpty else { throw fields.refusal("Datacenter", "is missing") }
         let pool = try fields.name("NodePool")
         if !pool.isEmpty { nodePool = pool }
+        guard NodePool.isName(nodePool) else {
+            throw fields.refusal(
+                "NodePool", "is not 1 to 128 letters, digits, hyphens and underscores")
+        }
         guard nodePool != Job.nodePoolAll else {
             throw fields.refusal("NodePool", "\"all\" is every pool, and no node's own")
         }

@@ -15,8 +15,8 @@ package enum Commands {
     }
 
     private static let scheduling =
-        JobCommands.all + NodeCommands.all + EvaluationCommands.all + AllocationCommands.all
-        + DeploymentCommands.all + SystemCommands.all
+        JobCommands.all + NodeCommands.all + PoolCommands.all + EvaluationCommands.all
+        + AllocationCommands.all + DeploymentCommands.all + SystemCommands.all
 
     private static let groups = [
         "acl": "tokens, policies and roles: who may do what",
@@ -30,6 +30,7 @@ package enum Commands {
         "eval": "evaluations: what the scheduler has to do, and what came of it",
         "job": "jobs: what shall run",
         "node": "nodes: where it runs",
+        "node pool": "parts of the nodes, and how work is placed there",
         "operator": "looks after the servers themselves",
         "operator autopilot": "health of the servers, and what tends them",
         "operator gossip": "how the servers know of each other",

@@ -7,8 +7,8 @@ enum TopCommand {
     static let all = [
         Command(
             "top", "shows at a glance whether the cluster is safe",
-            detail: "Shows whether the cluster is safe and why not, its servers, what Autopilot "
-                + "will do next and what was done last. On a terminal it looks again every second "
+            detail: "Shows whether the cluster is safe and why not, its servers, how many jobs and "
+                + "nodes there are, what Autopilot will do next and what was done last. On a terminal it looks again every second "
                 + "until it is interrupted; elsewhere it prints this once. Without a leader it "
                 + "shows what the server itself knows. The exit code is 0 when all servers are "
                 + "healthy and another may fail, and 2 when not.",
@@ -56,8 +56,8 @@ enum TopCommand {
     ) throws(CLIFailure) -> Overview.Level? {
         let overview = try overview(invocation)
         let text = overview.text(
-            askedAt: invocation.answering, events: try events(invocation), invocation.style,
-            invocation.environment)
+            askedAt: invocation.answering, work: try work(invocation),
+            events: try events(invocation), invocation.style, invocation.environment)
         screen.show(text)
         return overview.level
     }
@@ -75,6 +75,29 @@ enum TopCommand {
             configuration: try invocation.answer(
                 "/v1/operator/raft/configuration", query: [("stale", "")], failing: failing),
             members: try invocation.answer("/v1/agent/members", failing: failing))
+    }
+
+    /// What there is to do and who does it, as far as the server that is asked has come; empty where
+    /// there is nothing, or it does not say.
+    private static func work(_ invocation: Invocation) throws(CLIFailure) -> String {
+        let response = try invocation.response(.get, "/v1/metrics", failing: failing)
+        guard response.status == 200 else { return "" }
+        let gauges = try Answer(response, failing: failing).list("Gauges")
+        func count(_ name: String, status: String? = nil) -> UInt64 {
+            gauges.first {
+                $0.text("Name") == "nomad.nomad.state.\(name)"
+                    && (status == nil || $0["Labels"]?.text("status") == status)
+            }?.count("Value") ?? 0
+        }
+        let statuses: [String] = ["ready", "initializing", "disconnected", "down"]
+        let nodes = statuses.map { ($0, count("nodes", status: $0)) }.filter { $0.1 > 0 }
+        let (jobs, running, blocked) = (
+            count("jobs"), count("allocations_running"), count("evaluations_blocked")
+        )
+        guard jobs > 0 || !nodes.isEmpty else { return "" }
+        let shown = nodes.map { "\($0.1) \($0.0)" }.joined(separator: ", ")
+        return "\(jobs) jobs, \(running) allocations running, \(blocked) evaluations blocked; "
+            + "nodes: \(shown.isEmpty ? "none" : shown)\n"
     }
 
     /// The newest first; empty where there are none, or the token may not see them.

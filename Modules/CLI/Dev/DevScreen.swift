@@ -67,7 +67,7 @@ struct DevScreen {
         guard let overview = picture.overview else {
             return style.paint("UNKNOWN", .bad) + "  No server answers.\n"
         }
-        return overview.text(askedAt: picture.source, events: "", style, environment)
+        return overview.text(askedAt: picture.source, work: "", events: "", style, environment)
     }
 
     /// What matters most of it, where there is no room for all.

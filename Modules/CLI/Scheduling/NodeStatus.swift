@@ -47,7 +47,7 @@ enum NodeStatus {
         return counts
     }
 
-    private static func table(
+    static func table(
         _ nodes: [Answer], _ counts: [String: Int]?, _ invocation: Invocation
     ) -> Table {
         let isVerbose = invocation.isVerbose
@@ -152,7 +152,7 @@ enum NodeStatus {
             ? "" : invocation.title("Node Events") + table.text(invocation.style)
     }
 
-    private static func pairs(
+    static func pairs(
         _ name: String, _ node: Answer, _ invocation: Invocation
     ) -> String {
         var facts = Facts()

@@ -42,6 +42,9 @@ package struct Pattern: Sendable {
         self.program = program
     }
 
+    /// How many steps a character of a text takes at most.
+    package var instructionCount: Int { program.count }
+
     /// Whether it matches somewhere in `text`.
     package func matches(_ text: String) -> Bool {
         let scalars = Array(text.unicodeScalars)

@@ -79,11 +79,17 @@ final class BlockingQueries {
 
     /// One query, from being parked to being told.
     private final class Parked {
+        /// Whose allocations it is about, if it is about those of one node.
+        let node: UniqueID?
         let isReady: (SchedulerTables) -> Bool
         var told: ((Outcome) -> Void)?
         var timer: (any LoopTimer)?
 
-        init(isReady: @escaping (SchedulerTables) -> Bool, told: @escaping (Outcome) -> Void) {
+        init(
+            node: UniqueID?, isReady: @escaping (SchedulerTables) -> Bool,
+            told: @escaping (Outcome) -> Void
+        ) {
+            self.node = node
             self.isReady = isReady
             self.told = told
         }
@@ -92,13 +98,16 @@ final class BlockingQueries {
     /// As many connections as a server has at most could wait; beyond, who asks is told to try later.
     static let parkedMax = 16_384
     private static let tables: [State.Table] = [
-        .nodes, .jobs, .evaluations, .allocations, .deployments,
+        .nodes, .jobs, .evaluations, .allocations, .deployments, .pools,
     ]
 
     private let loop: any Loop
     private let state: () -> State
     /// In the order of coming, by the table that they watch.
     private var parked: [State.Table: [Parked]] = [:]
+    /// The same, of those about the allocations of one node: thousands of nodes wait so, and only those are
+    /// looked at of which something has changed.
+    private var parkedOfNode: [UniqueID: [Parked]] = [:]
     /// Index of each table when its queries were last looked at.
     private var seen: [State.Table: UInt64] = [:]
     private var generator: JitterGenerator
@@ -123,10 +132,11 @@ final class BlockingQueries {
     /// Calls `told` once, later: when `isReady` says so after a change of `table`, at the deadline, or
     /// when `wait` ends.
     func park(
-        on table: State.Table, until deadline: Duration, wait: QueryWait?,
+        on table: State.Table, node: UniqueID? = nil, until deadline: Duration, wait: QueryWait?,
         isReady: @escaping (SchedulerTables) -> Bool, told: @escaping (Outcome) -> Void
     ) {
-        let query = Parked(isReady: isReady, told: told)
+        precondition(node == nil || table == .allocations, "a node's \(table)")
+        let query = Parked(node: node, isReady: isReady, told: told)
         let timer = loop.makeTimer { [weak self, weak query] in
             guard let self, let query else { return }
             self.tell(query, .over)
@@ -137,10 +147,14 @@ final class BlockingQueries {
             guard let self, let query else { return }
             self.tell(query, .over)
         }
-        parked[table, default: []].append(query)
+        if let node {
+            parkedOfNode[node, default: []].append(query)
+        } else {
+            parked[table, default: []].append(query)
+        }
         count += 1
         // What it read may be older than what this server has by now.
-        if isReady(state().scheduling) { look(at: table) }
+        if isReady(state().scheduling) { look(at: query) }
     }
 
     /// Something was applied: at the end of the turn the queries on tables that have changed are
@@ -153,8 +167,9 @@ final class BlockingQueries {
             self.isLooking = false
             let state = self.state()
             for table in Self.tables where self.seen[table] != state.index(of: table) {
-                self.seen[table] = state.index(of: table)
+                let before = self.seen.updateValue(state.index(of: table), forKey: table)
                 self.wake(on: table, state.scheduling)
+                if table == .allocations { self.wakeNodes(changedSince: before, state.scheduling) }
             }
         }
     }
@@ -164,17 +179,41 @@ final class BlockingQueries {
         for table in Self.tables {
             for query in parked[table] ?? [] { tell(query, .over) }
         }
+        for node in parkedOfNode.keys.sorted() {
+            for query in parkedOfNode[node] ?? [] { tell(query, .over) }
+        }
     }
 
-    private func look(at table: State.Table) {
+    private func look(at query: Parked) {
         loop.atEndOfTurn { [weak self] in
             guard let self else { return }
-            self.wake(on: table, self.state().scheduling)
+            self.wake([query], self.state().scheduling)
+        }
+    }
+
+    /// Of the nodes whose allocations have changed; of all where that is forgotten.
+    private func wakeNodes(changedSince index: UInt64?, _ tables: SchedulerTables) {
+        guard !parkedOfNode.isEmpty else { return }
+        guard let index, let changes = tables.changes(after: index) else {
+            for node in parkedOfNode.keys.sorted() { wake(parkedOfNode[node] ?? [], tables) }
+            return
+        }
+        var seen: Set<UniqueID> = []
+        for case .allocation(let id) in changes {
+            // What is forgotten is no news for its node.
+            guard let node = tables.allocation(id)?.value.nodeID, seen.insert(node).inserted,
+                let queries = parkedOfNode[node]
+            else { continue }
+            wake(queries, tables)
         }
     }
 
     private func wake(on table: State.Table, _ tables: SchedulerTables) {
-        for query in parked[table] ?? [] where query.told != nil && query.isReady(tables) {
+        wake(parked[table] ?? [], tables)
+    }
+
+    private func wake(_ queries: [Parked], _ tables: SchedulerTables) {
+        for query in queries where query.told != nil && query.isReady(tables) {
             tell(query, .changed)
         }
     }
@@ -184,6 +223,11 @@ final class BlockingQueries {
         query.told = nil
         query.timer = nil
         count -= 1
+        if let node = query.node {
+            parkedOfNode[node]?.removeAll { $0 === query }
+            if parkedOfNode[node]?.isEmpty == true { parkedOfNode[node] = nil }
+            return told(outcome)
+        }
         goneCount += 1
         if goneCount > 64 + count { removeGone() }
         told(outcome)
@@ -239,7 +283,7 @@ extension Server {
             response.stream?.source.cancel()
             call.queryWait?.parked()
             self.queries.park(
-                on: table, until: deadline, wait: call.queryWait,
+                on: table, node: call.watchedNode, until: deadline, wait: call.queryWait,
                 isReady: { call.watchedIndex(in: $0) > query.index }
             ) { [weak self] outcome in
                 call.queryWait?.resumed()
@@ -265,6 +309,15 @@ extension Server {
 }
 
 extension Call {
+    /// Whose allocations it is about, if it is about those of one node.
+    fileprivate var watchedNode: UniqueID? {
+        switch wish {
+        case .node(.allocations(let id, _)): id
+        case .node(.watch(let ids, _)) where ids.count == 1: ids[0]
+        default: nil
+        }
+    }
+
     /// What `X-Nomad-Index` of its answer is: of the object, or of its table where it is a list or
     /// the object is not there. Never 0, with which a client would not wait.
     func watchedIndex(in tables: SchedulerTables) -> UInt64 {
@@ -272,6 +325,7 @@ extension Call {
         case .jobs(let endpoint): max(1, jobIndex(of: endpoint, in: tables))
         case .nodes:
             if case .node(let wish) = wish { wish.watchedIndex(in: tables) } else { 0 }
+        case .pools(let endpoint): max(1, poolIndex(of: endpoint, in: tables))
         default: 0
         }
     }
@@ -284,6 +338,7 @@ extension Endpoint {
         switch self {
         case .jobs(let endpoint): endpoint.watchedTable
         case .nodes(let endpoint): endpoint.watchedTable
+        case .pools(let endpoint): endpoint.watchedTable
         default: nil
         }
     }

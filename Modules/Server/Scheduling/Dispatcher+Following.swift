@@ -66,6 +66,9 @@ extension Dispatcher {
             }
             offer(evaluation)
         case .deployment(let id): dirtyDeployments.insert(id)
+        // What did not fit may fit by other rules (F4).
+        case .pool(let name):
+            if isServing, tables.pool(name)?.isChanged == true { wakeAll() }
         case .job: break
         }
     }

@@ -66,7 +66,7 @@ struct DrainWatch {
 // What time brings, and what follows from what nodes tell.
 
 extension Dispatcher {
-    /// Evaluations that one change of nodes brings with it, at most; a single node may bring more.
+    /// Evaluations that come with the migrations of one command, at most.
     private static let evaluationsMax = 4096
     private static let nodesMax = 512
     private static let migrationsMax = 16_384
@@ -93,14 +93,19 @@ extension Dispatcher {
         while !silent.isEmpty {
             var chunk: [UniqueID] = []
             var evaluations: [UniqueID: [Evaluation]] = [:]
-            var count = 0
+            var bytes = 0
             while let id = silent.first, chunk.count < Self.nodesMax {
-                let own = nodeEvaluations(of: id)
-                guard chunk.isEmpty || count + own.count <= Self.evaluationsMax else { break }
+                // What has no room follows when the end of the node is seen.
+                var ownBytes = 0
+                let own = nodeEvaluations(of: id).prefix { evaluation in
+                    ownBytes += Evaluation.logBytes(of: evaluation.job)
+                    return ownBytes <= Evaluation.logBytesMax
+                }
+                guard chunk.isEmpty || bytes + ownBytes <= Evaluation.logBytesMax else { break }
                 silent.removeFirst()
                 chunk.append(id)
-                evaluations[id] = own
-                count += own.count
+                evaluations[id] = Array(own)
+                bytes += ownBytes
             }
             markDown(chunk, evaluations: chunk.flatMap { evaluations[$0] ?? [] })
         }

@@ -51,9 +51,11 @@ extension Server {
         case .promoteDeployment: return .promote(try DeploymentPromoteRequest.parse(body: body))
         case .setDeploymentHealth:
             return .health(try DeploymentHealthRequest.parse(body: body))
-        case .jobs: return .list(try ListPage(call.query))
-        case .evaluations, .allocations, .deployments:
-            return .list(try ListPage(ofIDs: call.query))
+        case .jobs: return .list(try ListPage(call, of: .jobs))
+        case .evaluations, .jobEvaluations: return .list(try ListPage(call, of: .evaluations))
+        case .allocations, .jobAllocations, .evaluationAllocations, .deploymentAllocations:
+            return .list(try ListPage(call, of: .allocations))
+        case .deployments, .jobDeployments: return .list(try ListPage(call, of: .deployments))
         case .evaluationCount:
             try ListPage.refuseFilter(call.query)
             return .answer

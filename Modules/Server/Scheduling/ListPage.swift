@@ -3,19 +3,26 @@ import MartletAPI
 import MartletHTTP
 import MartletJSON
 
-/// Which part of a list is asked for: `?per_page=` and `?next_token=`.
-struct ListPage: Equatable {
+/// Which part of a list is asked for: `?filter=`, `?reverse`, `?per_page=` and `?next_token=`.
+struct ListPage {
     /// Rows of one page; nil for all.
     private(set) var size: Int?
     /// Where the page begins: `X-Nomad-NextToken` of the page before. Empty for the beginning.
     private(set) var token = ""
+    /// The last comes first.
+    let isReversed: Bool
+    /// nil where all rows are wanted.
+    let filter: ListFilter?
 
     /// More are given page by page.
     static let sizeMax = 10_000
 
     /// - Throws: 400 that names the parameter.
-    init(_ query: Query) throws(APIError) {
-        try Self.refuseFilter(query)
+    init(_ call: Call, of kind: ListKind) throws(APIError) {
+        let query = call.query
+        isReversed = try call.flag("reverse")
+        let text = query.first("filter") ?? ""
+        filter = text.isEmpty ? nil : try ListFilter(text, names: kind.memberNames)
         if let text = query.first("per_page"), !text.isEmpty {
             guard let size = Int32(text), size >= 0 else {
                 throw APIError(
@@ -28,38 +35,55 @@ struct ListPage: Equatable {
         guard token.utf8.count <= SchedulingBounds.nameBytesMax else {
             throw APIError(status: 400, message: "Invalid next_token: it is too long")
         }
+        guard !kind.hasIDs || token.isEmpty || UniqueID(token) != nil else {
+            throw APIError(
+                status: 400, message: "Invalid next_token: \(goQuoted(String(token.prefix(64))))")
+        }
     }
 
     /// Who asks for some rows is not to take all for them.
     static func refuseFilter(_ query: Query) throws(APIError) {
         guard query.first("filter") ?? "" == "" else {
             throw APIError(
-                status: 400, message: "Invalid filter: expressions are not supported")
+                status: 400, message: "Invalid filter: expressions are for lists")
         }
     }
 
-    /// As ``init(_:)``, of a list in the order of ids.
-    init(ofIDs query: Query) throws(APIError) {
-        try self.init(query)
-        guard token.isEmpty || UniqueID(token) != nil else {
-            throw APIError(
-                status: 400, message: "Invalid next_token: \(goQuoted(String(token.prefix(64))))")
-        }
-    }
-
-    /// The part of `ids` from the page's beginning on; nil for none.
+    /// The part of `ids` from the page's beginning on, in the list's direction; nil for none.
     func rest(of ids: ClosedRange<UniqueID>) -> ClosedRange<UniqueID>? {
-        let first = max(ids.lowerBound, UniqueID(token) ?? ids.lowerBound)
-        return first <= ids.upperBound ? first...ids.upperBound : nil
+        guard let token = UniqueID(token) else { return ids }
+        let first = isReversed ? ids.lowerBound : max(ids.lowerBound, token)
+        let last = isReversed ? min(ids.upperBound, token) : ids.upperBound
+        return first <= last ? first...last : nil
     }
 
-    /// The rows of the page, and where the next begins; nil for the last.
+    /// The rows from the page's beginning on, in the list's direction; they come ascending by what
+    /// their tokens are.
+    func ordered<Row>(
+        _ rows: some Sequence<Row>, token: @escaping (Row) -> String
+    ) -> AnySequence<Row> {
+        let first = self.token
+        guard isReversed else {
+            return AnySequence(rows.lazy.drop { token($0) < first })
+        }
+        return AnySequence(
+            Array(rows).lazy.reversed().drop { !first.isEmpty && token($0) > first })
+    }
+
+    /// The rows of the page, and where the next begins; nil for the last. Where a filter hides many, so
+    /// that many were looked at, the page ends early.
     func cut<Row>(
-        _ rows: some Sequence<Row>, token: (Row) -> String
+        _ rows: some Sequence<Row>, token: (Row) -> String, isWanted: (Row) -> Bool
     ) -> (rows: [Row], next: String?) {
         let size = size ?? Self.sizeMax
-        let found = Array(rows.prefix(size + 1))
-        guard found.count > size, let next = found.last else { return (found, nil) }
-        return (Array(found.dropLast()), token(next))
+        let lookedMax = filter?.rowsOfPageMax ?? .max
+        var found: [Row] = []
+        var looked = 0
+        for row in rows {
+            guard found.count < size, looked < lookedMax else { return (found, token(row)) }
+            looked += 1
+            if isWanted(row) { found.append(row) }
+        }
+        return (found, nil)
     }
 }

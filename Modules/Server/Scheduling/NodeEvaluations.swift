@@ -10,9 +10,12 @@ struct NodeEvaluations {
     let unixNanoseconds: Int64
     /// A fresh id for each.
     let makeID: () throws(APIError) -> UniqueID
+    /// What those of one change take in the log at most.
+    var bytesMax = Evaluation.logBytesMax
 
     /// One for each job that has something on one of the nodes, and for each that wants to be on
-    /// every node, in the order of the jobs.
+    /// every node, in the order of the jobs, and no more than one entry of the log has room for: the leader
+    /// makes the others when it sees what has changed (``Dispatcher/evaluateConcerned()``).
     func ofNodes(_ nodes: [UniqueID]) throws(APIError) -> [Evaluation] {
         var jobs: [JobKey: (job: Job, node: UniqueID)] = [:]
         for id in nodes {
@@ -30,8 +33,11 @@ struct NodeEvaluations {
             }
         }
         var evaluations: [Evaluation] = []
+        var bytes = 0
         for key in jobs.keys.sorted() {
             guard let (job, node) = jobs[key], job.isLaunched || job.isStopped else { continue }
+            bytes += Evaluation.logBytes(of: key)
+            guard bytes <= bytesMax else { break }
             var evaluation = try make(job, .nodeUpdate)
             evaluation.nodeID = node
             evaluation.nodeModifyIndex = tables.node(node)?.value.modifyIndex ?? 0
@@ -70,6 +76,16 @@ struct NodeEvaluations {
         evaluation.modifyUnixNanoseconds = unixNanoseconds
         return evaluation
     }
+}
+
+extension Evaluation {
+    /// What a new one of the job takes in the log at most.
+    static func logBytes(of job: JobKey) -> Int {
+        136 + job.namespace.utf8.count + job.id.utf8.count
+    }
+
+    /// Of those that go with a change in one entry, which has 2 MB at most.
+    static let logBytesMax = 1 << 20
 }
 
 extension Server {

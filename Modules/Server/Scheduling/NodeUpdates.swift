@@ -11,8 +11,8 @@ struct NodeUpdates {
 
     /// How long the first waits for others.
     static let gathering: Duration = .milliseconds(50)
-    /// Of one entry of the log, with room for the evaluations that follow.
-    private static let bytesMax = 3 << 19
+    /// Of one entry of the log, which has 2 MB at most.
+    private static let bytesMax = 7 << 18
     private static let updatesMax = 16_384
 
     private(set) var updates: [AllocationUpdate] = []
@@ -22,11 +22,14 @@ struct NodeUpdates {
     /// Of the requests that wait.
     var count: Int { waiting.count }
 
-    /// What they take in the log.
-    static func sizeBytes(of updates: [AllocationUpdate]) -> Int {
-        Command.scheduling(
-            .updateAllocations(updates, unixNanoseconds: 0, evaluations: [])
-        ).encoded().count
+    /// What they take in the log, with the evaluations of jobs of which an instance has failed.
+    static func sizeBytes(of updates: [AllocationUpdate], in tables: SchedulerTables) -> Int {
+        let command = Command.scheduling(
+            .updateAllocations(updates, unixNanoseconds: 0, evaluations: []))
+        let failed = Set(
+            updates.lazy.filter { $0.clientStatus == .failed }
+                .compactMap { tables.allocation($0.id)?.value.jobKey })
+        return command.encoded().count + failed.reduce(0) { $0 + Evaluation.logBytes(of: $1) }
     }
 
     func hasRoom(for count: Int, bytes sizeBytes: Int) -> Bool {

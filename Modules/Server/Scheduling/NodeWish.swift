@@ -6,7 +6,7 @@ import MartletHTTP
 enum NodeWish {
     case list(ListPage, prefix: String, showsResources: Bool)
     case show(UniqueID)
-    case allocations(UniqueID)
+    case allocations(UniqueID, ListPage)
     case setEligibility(UniqueID, SchedulingEligibility)
     case drain(UniqueID, NodeDrainRequest)
     case evaluate(UniqueID)
@@ -27,7 +27,7 @@ extension Server {
         switch endpoint {
         case .nodes:
             return .list(
-                try ListPage(ofIDs: call.query), prefix: call.query.first("prefix") ?? "",
+                try ListPage(call, of: .nodes), prefix: call.query.first("prefix") ?? "",
                 showsResources: try call.flag("resources"))
         case .registerNodes:
             return .register(try NodeBatchRequest.parse(body: call.request.body).nodes)
@@ -54,7 +54,7 @@ extension Server {
         let body = call.request.body
         switch endpoint {
         case .node: return .show(id)
-        case .nodeAllocations: return .allocations(id)
+        case .nodeAllocations: return .allocations(id, try ListPage(call, of: .allocations))
         case .setNodeEligibility:
             return .setEligibility(id, try NodeEligibilityRequest.parse(body: body).eligibility)
         case .drainNode: return .drain(id, try call.drainRequest())

@@ -15,10 +15,16 @@ final class SchedulerLane: Sendable {
         var tables: SchedulerTables
         /// The log index of `tables`.
         let snapshotIndex: UInt64
+        /// The cluster's; pools may have rules of their own.
         let configuration: SchedulerConfiguration
         /// Plans that are on their way into the log, in their order.
         let ahead: [PlanResult]
         let unixNanoseconds: Int64
+
+        /// What holds for a job, by the pool that it wants.
+        func configuration(of job: Job) -> SchedulerConfiguration {
+            configuration.overridden(by: tables.pool(job.nodePool)?.scheduling)
+        }
     }
 
     /// One look.
@@ -45,7 +51,8 @@ final class SchedulerLane: Sendable {
             var placers: [Placer] = []
             let proposal = Scheduling.evaluate(input) { job, seed in
                 let placer = Placer(
-                    view: view, job: job.value, configuration: moment.configuration, seed: seed)
+                    view: view, job: job.value, configuration: moment.configuration(of: job.value),
+                    seed: seed)
                 placers.append(placer)
                 return placer
             }
@@ -89,7 +96,7 @@ struct ViewOfTables {
         case .node(let id):
             if let node = tables.node(id) { view.apply(node) } else { view.remove(node: id) }
         case .allocation(let id): show(id, of: tables)
-        case .job, .evaluation, .deployment: break
+        case .job, .evaluation, .deployment, .pool: break
         }
     }
 

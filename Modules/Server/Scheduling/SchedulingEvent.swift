@@ -4,8 +4,8 @@ import MartletJSON
 import MartletRaft
 import MartletState
 
-/// That a job, an evaluation, an allocation, a deployment or a node was made or changed, or that a job or
-/// a node is gone. Small: what is told of it is made when somebody reads it.
+/// That a job, an evaluation, an allocation, a deployment, a node or a pool was made or changed, or that a
+/// job, a node or a pool is gone. Small: what is told of it is made when somebody reads it.
 struct SchedulingEvent: IndexedEvent {
     enum Subject {
         case job(Shared<Job>)
@@ -15,9 +15,16 @@ struct SchedulingEvent: IndexedEvent {
         case deployment(Shared<Deployment>)
         case node(Shared<Node>)
         case lostNode(UniqueID)
+        case pool(NodePool)
+        case lostPool(String)
+
+        /// Of what comes by the way of other changes.
+        var type: String? {
+            if case .pool = self { "NodePoolUpserted" } else { nil }
+        }
     }
 
-    /// What the command did that it came of.
+    /// What the command did that it came of, or what became of a pool.
     let type: String
     /// As the command left it.
     let subject: Subject
@@ -30,6 +37,7 @@ struct SchedulingEvent: IndexedEvent {
         case .allocation: .allocation
         case .deployment: .deployment
         case .node, .lostNode: .node
+        case .pool, .lostPool: .nodePool
         }
     }
 
@@ -64,6 +72,11 @@ struct SchedulingEvent: IndexedEvent {
         case .lostNode(let id):
             return make(
                 "\(id)", [], "", FieldsPayload(name: "Node", fields: [("ID", .text("\(id)"))]))
+        case .pool(let pool):
+            return make(pool.name, [], "", NamedPayload(name: "NodePool", value: pool))
+        case .lostPool(let name):
+            return make(
+                name, [], "", FieldsPayload(name: "NodePool", fields: [("Name", .text(name))]))
         }
     }
 
@@ -92,7 +105,8 @@ extension Server {
         var told: Set<SchedulerChange> = []
         for change in changes where told.insert(change).inserted {
             guard let subject = tables.subject(of: change, at: index) else { continue }
-            events.append(SchedulingEvent(type: type, subject: subject, index: index))
+            events.append(
+                SchedulingEvent(type: subject.type ?? type, subject: subject, index: index))
         }
     }
 }
@@ -111,6 +125,7 @@ extension SchedulerTables {
         case .allocation(let id): return allocation(id).map { .allocation($0) }
         case .deployment(let id): return deployment(id).map { .deployment($0) }
         case .node(let id): return node(id).map { .node($0) } ?? .lostNode(id)
+        case .pool(let name): return pool(name).map { .pool($0) } ?? .lostPool(name)
         }
     }
 }

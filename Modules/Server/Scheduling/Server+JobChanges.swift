@@ -38,7 +38,9 @@ extension Server {
         }
         switch wish {
         case .register(let request, let verdict): try register(request, verdict, call, done)
-        case .plan(let request, let verdict): planJob(request, verdict, call, done)
+        case .plan(let request, let verdict):
+            try checkPool(of: request.submitted.job)
+            planJob(request, verdict, call, done)
         case .deregister(let purges): try deregister(purges: purges, call, done)
         case .evaluate(let request): try evaluate(request, call, done)
         case .revert(let request): try revert(request, call, done)
@@ -68,6 +70,7 @@ extension Server {
         _ done: @escaping (LeadOutcome) -> Void
     ) throws(APIError) {
         try checkRegistration(call)
+        try checkPool(of: request.job)
         var job = request.job
         job.submitUnixNanoseconds = loop.wallClockNanoseconds
         var expected = request.enforcesIndex ? request.jobModifyIndex : nil
@@ -145,6 +148,7 @@ extension Server {
             throw APIError(status: 400, message: "can't revert to current version")
         }
         let target = replica.state.scheduling.version(request.version, of: key)
+        if let target { try checkPool(of: target) }
         let evaluation =
             target?.isLaunched ?? true ? try makeEvaluation(key, job, .jobRegister) : nil
         propose(
@@ -306,11 +310,12 @@ extension CommandResult {
 extension SchedulerRefusal {
     var status: Int {
         switch self {
-        case .unknownJob, .unknownVersion, .unknownNode, .unknownAllocation, .unknownDeployment:
+        case .unknownJob, .unknownVersion, .unknownNode, .unknownAllocation, .unknownDeployment,
+            .unknownPool:
             404
         case .jobChanged, .versionChanged: 409
         case .wrongSecret: 403
-        case .nodeDrains, .deploymentEnded, .notPromotable: 400
+        case .nodeDrains, .deploymentEnded, .notPromotable, .builtInPool, .poolInUse: 400
         case .full: 503
         }
     }

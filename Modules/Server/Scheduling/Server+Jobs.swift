@@ -97,9 +97,14 @@ private struct JobReading {
         case .jobScale: return scale()
         case .jobAllocations: return list(allocationsOfJob())
         case .jobEvaluations:
-            return told(
-                ListRows(tables.eachEvaluation(ofJob: call.jobKey)) { $0.value })
-        case .jobDeployments: return told(JSONList(deploymentsOfJob()))
+            return paged(
+                page.ordered(
+                    tables.eachEvaluation(ofJob: call.jobKey), token: \.value.id.description),
+                token: \.value.id.description, subject: \.value, showing: \.value)
+        case .jobDeployments:
+            return paged(
+                page.ordered(deploymentsOfJob(), token: \.id.description),
+                token: \.id.description, subject: { $0 }, showing: { $0 })
         case .jobDeployment:
             return told(
                 NullableJSON(
@@ -154,8 +159,16 @@ private struct JobReading {
         server.encode(rows, call, freshness: freshness)
     }
 
+    /// Of a job, an evaluation or a deployment, in the order of their ids.
     private func list(_ allocations: some Sequence<Shared<Allocation>>) -> APIResponse {
-        told(ListRows(allocations, showing: stub))
+        paged(page.ordered(allocations, token: \.value.id.description))
+    }
+
+    private func paged(_ allocations: some Sequence<Shared<Allocation>>) -> APIResponse {
+        let showsResources = call.isOn("resources")
+        return paged(
+            allocations, token: \.value.id.description,
+            subject: { AllocationStub($0, showsResources: showsResources) }, showing: stub)
     }
 
     /// What a list tells of it; nil for one of another namespace.
@@ -169,14 +182,12 @@ private struct JobReading {
     }
 
     /// The whole list, or the page of it that is asked for.
-    private func paged<Row, Shown: JSONWritable>(
-        _ rows: some Sequence<Row>, token: (Row) -> String, showing shown: @escaping (Row) -> Shown?
+    private func paged<Row, Subject: JSONWritable, Shown: JSONWritable>(
+        _ rows: some Sequence<Row>, token: (Row) -> String,
+        subject: @escaping (Row) -> Subject, showing shown: @escaping (Row) -> Shown?
     ) -> APIResponse {
-        guard page.size != nil else { return told(ListRows(rows, showing: shown)) }
-        let (cut, next) = page.cut(rows, token: token)
-        var response = told(ListRows(cut, showing: shown))
-        response.nextToken = next
-        return response
+        server.encode(
+            rows, page, call, freshness, token: token, subject: subject, showing: shown)
     }
 
     private func isSeen(_ evaluation: Evaluation) -> Bool { evaluation.namespace == call.namespace }
@@ -189,32 +200,34 @@ private struct JobReading {
 
     private func jobs() -> APIResponse {
         let tables = tables
+        let jobs = tables.jobs(
+            namespace: call.namespace, idPrefix: prefix, from: page.isReversed ? "" : page.token)
         return paged(
-            tables.jobs(namespace: call.namespace, idPrefix: prefix, from: page.token),
-            token: \.value.id
+            page.ordered(jobs, token: \.value.id), token: \.value.id, subject: \.value
         ) { JobStub($0, summary: tables.summary(of: $0.value.key)) }
     }
 
     private func evaluations() -> APIResponse {
         guard let ids else { return told(.none) }
         let namespace = call.namespace
-        return paged(tables.evaluations(in: ids), token: \.value.id.description) {
-            $0.value.namespace == namespace ? $0.value : nil
-        }
+        return paged(
+            tables.evaluations(in: ids, descending: page.isReversed),
+            token: \.value.id.description, subject: \.value
+        ) { $0.value.namespace == namespace ? $0.value : nil }
     }
 
     private func allocations() -> APIResponse {
         guard let ids else { return told(.none) }
-        return paged(
-            tables.allocations(in: ids), token: \.value.id.description, showing: stub)
+        return paged(tables.allocations(in: ids, descending: page.isReversed))
     }
 
     private func deployments() -> APIResponse {
         guard let ids else { return told(.none) }
         let namespace = call.namespace
-        return paged(tables.deployments(in: ids), token: \.value.id.description) {
-            $0.value.namespace == namespace ? $0.value : nil
-        }
+        return paged(
+            tables.deployments(in: ids, descending: page.isReversed),
+            token: \.value.id.description, subject: \.value
+        ) { $0.value.namespace == namespace ? $0.value : nil }
     }
 
     private var page: ListPage {
@@ -245,11 +258,8 @@ private struct JobReading {
         guard let id = call.objectID, let job = tables.deployment(id)?.value.job else {
             return told(.none)
         }
-        let stub = stub
-        return told(
-            ListRows(tables.eachAllocation(ofJob: job)) {
-                $0.value.deploymentID == id ? stub($0) : nil
-            })
+        return list(
+            tables.eachAllocation(ofJob: job).lazy.filter { $0.value.deploymentID == id })
     }
 
     private func deploymentsOfJob() -> [Deployment] {

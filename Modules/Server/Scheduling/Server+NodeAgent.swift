@@ -34,12 +34,18 @@ extension Server {
         }
         let evaluations = try nodeEvaluations.ofNodes(changed)
         let ids = nodes.map(\.id)
-        propose(
-            .scheduling(.registerNodes(nodes, evaluations: evaluations)), for: call, done
-        ) { server, result, index in
+        let command = SchedulerCommand.registerNodes(
+            nodes, evaluations: evaluations, makesPools: needsPool(nodes, tables))
+        propose(.scheduling(command), for: call, done) { server, result, index in
             if let refusal = result.nodeRefusal { return refusal }
             return server.told(ids, evaluations, index: index, call)
         }
+    }
+
+    /// Whether one names a pool that may have to be made.
+    private func needsPool(_ nodes: [Node], _ tables: SchedulerTables) -> Bool {
+        nodes.contains { $0.nodePool != Job.nodePoolDefault && tables.pool($0.nodePool) == nil }
+            && canEverybodyApply(Command.poolVersion)
     }
 
     /// Whether something may have to be placed, or moved, since a node registers so.
@@ -142,7 +148,7 @@ extension Server {
                 .answered(
                     encode(WriteIndexResponse(index: max(1, tables.allocationIndex)), call)))
         }
-        let sizeBytes = NodeUpdates.sizeBytes(of: known)
+        let sizeBytes = NodeUpdates.sizeBytes(of: known, in: tables)
         if !nodeUpdates.hasRoom(for: known.count, bytes: sizeBytes) { flushNodeUpdates() }
         nodeUpdates.add(known, bytes: sizeBytes, call, done)
         guard nodeUpdates.count == 1 else { return }

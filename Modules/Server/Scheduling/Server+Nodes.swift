@@ -34,13 +34,14 @@ extension Server {
             return list(ids, page, showsResources: showsResources, call, fresh)
         case .show(let id):
             return encode(try known(id, in: tables), call, freshness: fresh)
-        case .allocations(let id):
+        case .allocations(let id, let page):
             _ = try known(id, in: tables)
             let mayRead = namespaceReader(of: call)
-            let rows = ListRows(tables.allocations(ofNode: id)) {
-                mayRead($0.value.namespace) ? $0.value : nil
-            }
-            return encode(rows, call, freshness: fresh)
+            let rows = tables.allocations(ofNode: id).lazy.filter { mayRead($0.value.namespace) }
+            return encode(
+                page.ordered(rows, token: \.value.id.description), page, call, fresh,
+                token: \.value.id.description,
+                subject: { AllocationStub($0, showsResources: true) }, showing: \.value)
         case .watch(let ids, let index):
             try prove(call, ids, tables)
             let shown = tables.allocations(ofNodes: ids, after: index)
@@ -66,14 +67,10 @@ extension Server {
             NodeStub(node, showsResources: showsResources)
         }
         guard let ids else { return encode(ListRows.none, call, freshness: fresh) }
-        let nodes = replica.state.scheduling.nodes(in: ids)
-        guard page.size != nil else {
-            return encode(ListRows(nodes, showing: stub), call, freshness: fresh)
-        }
-        let (rows, next) = page.cut(nodes) { $0.value.id.description }
-        var response = encode(ListRows(rows, showing: stub), call, freshness: fresh)
-        response.nextToken = next
-        return response
+        let nodes = replica.state.scheduling.nodes(in: ids, descending: page.isReversed)
+        return encode(
+            nodes, page, call, fresh, token: \.value.id.description, subject: \.value,
+            showing: stub)
     }
 
     func nodeRefusal(_ error: APIError) -> APIResponse {
@@ -161,7 +158,7 @@ extension NodeWish {
     func watchedIndex(in tables: SchedulerTables) -> UInt64 {
         switch self {
         case .show(let id): max(1, tables.node(id)?.value.modifyIndex ?? tables.nodeIndex)
-        case .allocations(let id):
+        case .allocations(let id, _):
             max(1, tables.allocations(ofNode: id).map(\.value.modifyIndex).max() ?? 0)
         case .watch(let ids, _) where ids.count == 1:
             max(1, tables.allocations(ofNode: ids[0]).map(\.value.allocModifyIndex).max() ?? 0)

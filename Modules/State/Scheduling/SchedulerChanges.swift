@@ -8,6 +8,8 @@ package enum SchedulerChange: Hashable, Sendable {
     case evaluation(UniqueID)
     case allocation(UniqueID)
     case deployment(UniqueID)
+    /// By its name.
+    case pool(String)
 }
 
 /// The latest changes by log index, so that a view follows the state without reading all of it again.

@@ -20,6 +20,8 @@ extension SchedulerCommand {
         case .promoteDeployment: "DeploymentPromotion"
         case .setDeploymentHealth: "DeploymentAllocHealth"
         case .collect, .collectNodes: "GarbageCollected"
+        case .upsertPools: "NodePoolUpserted"
+        case .deletePools: "NodePoolDeleted"
         }
     }
 }

@@ -26,6 +26,10 @@ package import MartletAPI
 /// | 40   | collect                 | ids of evaluations, allocations and deployments; jobs,     |
 /// |      |                         | each key and 8: ModifyIndex                                |
 /// | 41   | collectNodes            | each 16: id, 8: ModifyIndex                                |
+/// | 42   | upsertPools             | pools                                                      |
+/// | 43   | deletePools             | names                                                      |
+///
+/// Kinds 42 and 43 came with version 6, and with it kind 27 of nodes whose pools are made with them.
 ///
 /// Each carries out the whole of it or, where it is refused, nothing. The evaluations that follow from
 /// a change go with it: no crash separates them.
@@ -37,7 +41,8 @@ package enum SchedulerCommand: Equatable, Sendable {
         JobKey, purges: Bool, submitUnixNanoseconds: Int64, evaluations: [Evaluation])
     case revertJob(JobKey, version: UInt64, enforcing: UInt64?, evaluations: [Evaluation])
     case setJobStability(JobKey, version: UInt64, isStable: Bool)
-    case registerNodes([Node], evaluations: [Evaluation])
+    /// With `makesPools`, pools that the nodes name and that are not there come to be.
+    case registerNodes([Node], evaluations: [Evaluation], makesPools: Bool = false)
     case setNodeStatus([NodeStatusChange], evaluations: [Evaluation])
     case setNodeEligibility(
         UniqueID, SchedulingEligibility, event: NodeEvent?, evaluations: [Evaluation])
@@ -59,6 +64,9 @@ package enum SchedulerCommand: Equatable, Sendable {
     case collect(Garbage)
     /// Forgets nodes that are down and have nothing to run; those that have changed since stay.
     case collectNodes([EndedNode])
+    /// Makes each, or takes its place.
+    case upsertPools([NodePool])
+    case deletePools([String])
 
     /// Bound of what one command names.
     package static let batchMax = 65_536
@@ -139,7 +147,23 @@ package struct EndedNode: Equatable, Sendable {
 }
 
 extension SchedulerCommand {
-    static let kinds: ClosedRange<UInt8> = 23...41
+    /// The oldest version of commands that has it.
+    var version: UInt8 {
+        switch self {
+        case .upsertPools, .deletePools, .registerNodes(_, _, makesPools: true):
+            Command.poolVersion
+        default: Command.schedulingVersion
+        }
+    }
+
+    /// Whether a command of this version has this kind.
+    static func has(_ kind: UInt8, in version: UInt8) -> Bool {
+        switch version {
+        case Command.schedulingVersion: (23...41).contains(kind)
+        case Command.poolVersion: kind == 27 || (42...43).contains(kind)
+        default: false
+        }
+    }
 
     var kind: UInt8 {
         switch self {
@@ -162,6 +186,8 @@ extension SchedulerCommand {
         case .setDeploymentHealth: 39
         case .collect: 40
         case .collectNodes: 41
+        case .upsertPools: 42
+        case .deletePools: 43
         }
     }
 }

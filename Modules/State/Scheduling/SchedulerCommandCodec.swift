@@ -23,7 +23,7 @@ extension ByteWriter {
             write(job: key)
             write(version)
             write(isStable)
-        case .registerNodes(let nodes, let evaluations):
+        case .registerNodes(let nodes, let evaluations, _):
             write(list: nodes) { $0.write($1) }
             write(evaluations)
         case .setNodeStatus(let changes, let evaluations):
@@ -72,6 +72,8 @@ extension ByteWriter {
                 $0.write(id: $1.id)
                 $0.write($1.modifyIndex)
             }
+        case .upsertPools(let pools): write(list: pools) { $0.write($1) }
+        case .deletePools(let names): write(texts: names)
         }
     }
 
@@ -128,8 +130,10 @@ extension ByteWriter {
 }
 
 extension StateReader {
-    /// - Precondition: `kind` is one of ``SchedulerCommand/kinds``.
-    mutating func schedulerCommand(_ kind: UInt8) throws(StateError) -> SchedulerCommand {
+    /// - Precondition: the version has the kind.
+    mutating func schedulerCommand(
+        _ kind: UInt8, version: UInt8
+    ) throws(StateError) -> SchedulerCommand {
         switch kind {
         case 23:
             .registerJob(try job(), expected: try optional(), evaluations: try evaluations())
@@ -146,7 +150,7 @@ extension StateReader {
         case 27:
             .registerNodes(
                 try many { (reader) throws(StateError) in try reader.node() },
-                evaluations: try evaluations())
+                evaluations: try evaluations(), makesPools: version == Command.poolVersion)
         case 28:
             .setNodeStatus(
                 try many { (reader) throws(StateError) in try reader.nodeStatus() },
@@ -196,6 +200,9 @@ extension StateReader {
                 }, evaluations: try evaluations())
         case 39: .setDeploymentHealth(try healthChange(), evaluations: try evaluations())
         case 40: .collect(try garbage())
+        case 42:
+            .upsertPools(try many { (reader) throws(StateError) in try reader.pool() })
+        case 43: .deletePools(try texts(max: SchedulerCommand.batchMax))
         default:
             .collectNodes(
                 try many { (reader) throws(StateError) in

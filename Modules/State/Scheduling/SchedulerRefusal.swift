@@ -18,6 +18,11 @@ package enum SchedulerRefusal: Error, Equatable, Sendable, CustomStringConvertib
     case unknownDeployment(UniqueID)
     case deploymentEnded(UniqueID, Deployment.Status)
     case notPromotable(UniqueID, String)
+    case unknownPool(String)
+    /// Nobody may change or remove it.
+    case builtInPool(String)
+    /// It is not empty: nodes that are in it, and jobs that want it and have not ended.
+    case poolInUse(String, nodes: Int, jobs: Int)
     /// A table has no room: its bound.
     case full(String, max: Int)
 
@@ -46,6 +51,12 @@ package enum SchedulerRefusal: Error, Equatable, Sendable, CustomStringConvertib
             "Deployment ID \(goQuotedText(id.description)) couldn't be updated: already has "
                 + "terminal status \(goQuotedText(status.rawValue))"
         case .notPromotable(_, let why): why
+        case .unknownPool(let name): "node pool \(goQuotedText(name)) not found"
+        case .builtInPool(let name):
+            "node pool \(goQuotedText(name)) is built in: of the pool \"default\" its "
+                + "SchedulerConfiguration may be changed, and nothing else of any"
+        case .poolInUse(let name, let nodes, let jobs):
+            "node pool \(goQuotedText(name)) has \(nodes) nodes and \(jobs) non-terminal jobs"
         case .full(let table, let max): "there is no room for more than \(max) \(table)"
         }
     }

@@ -57,6 +57,7 @@ extension SchedulerTables {
             Self.insert(new.id, at: new.evaluationID, in: &allocationsOfEvaluation)
         }
         allocationTable.insert(Shared(new), at: new.id)
+        counts.count(allocation: new, insteadOf: old)
         allocationIndex = index
         feed.note(.allocation(new.id), at: index)
         updateRow(new.jobKey, at: index) { row in
@@ -75,6 +76,7 @@ extension SchedulerTables {
                 continue
             }
             allocationTable.remove(id)
+            counts.count(allocation: nil, insteadOf: allocation)
             Self.remove(id, at: allocation.nodeID, in: &allocationsOfNode)
             Self.remove(id, at: allocation.jobKey, in: &allocationsOfJob)
             Self.remove(id, at: allocation.evaluationID, in: &allocationsOfEvaluation)

@@ -51,7 +51,8 @@ extension SchedulerTables {
             try add(evaluations, of: key, at: index)
         case .setJobStability(let key, let version, let isStable):
             try setStability(key, version: version, isStable: isStable, at: index)
-        case .registerNodes(let nodes, let evaluations):
+        case .registerNodes(let nodes, let evaluations, let makesPools):
+            if makesPools { try makePools(of: nodes, at: index) }
             try register(nodes, at: index)
             try add(evaluations, at: index)
         case .setNodeStatus(let changes, let evaluations):
@@ -92,6 +93,8 @@ extension SchedulerTables {
             try add(evaluations, at: index)
         case .collect(let garbage): collect(garbage, at: index)
         case .collectNodes(let nodes): collect(nodes, at: index)
+        case .upsertPools(let pools): try upsert(pools, at: index)
+        case .deletePools(let names): try deletePools(names, at: index)
         default: preconditionFailure("carried out before: kind \(command.kind)")
         }
     }

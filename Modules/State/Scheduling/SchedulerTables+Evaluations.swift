@@ -37,6 +37,7 @@ extension SchedulerTables {
         var stored = evaluation
         stored.modifyIndex = index
         evaluationTable.insert(Shared(stored), at: stored.id)
+        counts.count(evaluation: stored, insteadOf: old)
         evaluationIndex = index
         feed.note(.evaluation(stored.id), at: index)
         if old == nil { Self.insert(stored.id, at: stored.job, in: &evaluationsOfJob) }

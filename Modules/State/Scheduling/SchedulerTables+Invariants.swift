@@ -5,7 +5,15 @@ extension SchedulerTables {
     /// What is indexed or counted and does not say what the rows say; nil if all does. For tests: it
     /// reads everything.
     package func brokenInvariant() -> String? {
-        brokenIndexes() ?? brokenJobs() ?? brokenVersions()
+        brokenIndexes() ?? brokenCounts() ?? brokenJobs() ?? brokenVersions()
+    }
+
+    private func brokenCounts() -> String? {
+        var counted = SchedulerCounts()
+        for node in nodes { counted.count(node: node.value, insteadOf: nil) }
+        for row in allocations { counted.count(allocation: row.value, insteadOf: nil) }
+        for row in evaluations { counted.count(evaluation: row.value, insteadOf: nil) }
+        return counted == counts ? nil : "\(counts) is counted, and there are \(counted)"
     }
 
     private func brokenIndexes() -> String? {

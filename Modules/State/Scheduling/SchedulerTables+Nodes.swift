@@ -145,7 +145,9 @@ extension SchedulerTables {
         nodes ids: [UniqueID], at index: UInt64
     ) throws(SchedulerRefusal) {
         try checkNodes(ids)
-        for id in ids where nodeTable.remove(id) != nil {
+        for id in ids {
+            guard let removed = nodeTable.remove(id) else { continue }
+            counts.count(node: nil, insteadOf: removed.value)
             nodeIndex = index
             feed.note(.node(id), at: index)
         }
@@ -158,6 +160,7 @@ extension SchedulerTables {
                 allocations(ofNode: ended.id).allSatisfy(\.value.isClientTerminal)
             else { continue }
             nodeTable.remove(ended.id)
+            counts.count(node: nil, insteadOf: node)
             nodeIndex = index
             feed.note(.node(ended.id), at: index)
         }
@@ -170,7 +173,8 @@ extension SchedulerTables {
     private mutating func store(_ node: Node, at index: UInt64) {
         var stored = node
         stored.modifyIndex = index
-        nodeTable.insert(Shared(stored), at: node.id)
+        let replaced = nodeTable.insert(Shared(stored), at: node.id)
+        counts.count(node: stored, insteadOf: replaced?.value)
         nodeIndex = index
         feed.note(.node(node.id), at: index)
     }

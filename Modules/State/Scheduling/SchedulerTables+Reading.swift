@@ -11,6 +11,25 @@ extension SchedulerTables {
 
     package var nodes: some Sequence<Shared<Node>> { nodeTable.lazy.map(\.value) }
 
+    // MARK: Pools
+
+    /// Those that are built in are always there.
+    package func pool(_ name: String) -> NodePool? {
+        poolTable[name] ?? NodePool.builtIn(named: name)
+    }
+
+    /// Those whose name begins so, from the first that is not less than `first`; in the order of names.
+    package func pools(namePrefix prefix: String = "", from first: String = "") -> [NodePool] {
+        var pools = poolTable.suffix(from: max(prefix, first))
+            .prefix { $0.key.utf8.starts(with: prefix.utf8) }.map(\.value)
+        let missing = NodePool.builtIn.filter {
+            $0.name.utf8.starts(with: prefix.utf8) && $0.name >= first
+                && poolTable[$0.name] == nil
+        }
+        pools += missing
+        return missing.isEmpty ? pools : pools.sorted { $0.name < $1.name }
+    }
+
     // MARK: Jobs
 
     /// The newest version, with its status.
@@ -158,29 +177,35 @@ extension SchedulerTables {
 
     private static func rows<Row>(
         of table: OrderedTable<UniqueID, Row>, in ids: ClosedRange<UniqueID>
-    ) -> some Sequence<Row> {
-        table.suffix(from: ids.lowerBound).lazy.prefix { $0.key <= ids.upperBound }.map(\.value)
-    }
+    ) -> some Sequence<Row> { table.values(in: ids) }
 }
 
 /// The same, row by row: what is asked for is looked up, and no more. The rows stay what they were when
 /// the sequence was made.
 extension SchedulerTables {
-    package func nodes(in ids: ClosedRange<UniqueID>) -> some Sequence<Shared<Node>> {
-        Self.rows(of: nodeTable, in: ids)
+    package func nodes(
+        in ids: ClosedRange<UniqueID>, descending: Bool = false
+    ) -> some Sequence<Shared<Node>> {
+        nodeTable.values(in: ids, descending: descending)
     }
 
     package func evaluations(
-        in ids: ClosedRange<UniqueID>
-    ) -> some Sequence<Shared<Evaluation>> { Self.rows(of: evaluationTable, in: ids) }
+        in ids: ClosedRange<UniqueID>, descending: Bool = false
+    ) -> some Sequence<Shared<Evaluation>> {
+        evaluationTable.values(in: ids, descending: descending)
+    }
 
     package func allocations(
-        in ids: ClosedRange<UniqueID>
-    ) -> some Sequence<Shared<Allocation>> { Self.rows(of: allocationTable, in: ids) }
+        in ids: ClosedRange<UniqueID>, descending: Bool = false
+    ) -> some Sequence<Shared<Allocation>> {
+        allocationTable.values(in: ids, descending: descending)
+    }
 
     package func deployments(
-        in ids: ClosedRange<UniqueID>
-    ) -> some Sequence<Shared<Deployment>> { Self.rows(of: deploymentTable, in: ids) }
+        in ids: ClosedRange<UniqueID>, descending: Bool = false
+    ) -> some Sequence<Shared<Deployment>> {
+        deploymentTable.values(in: ids, descending: descending)
+    }
 
     /// From the first whose id is not less than `id`.
     package func jobs(

@@ -9,6 +9,7 @@ extension SchedulerTables {
     /// - Throws: where a job has more versions than the log has entries: each needs one of its own.
     func restored(at index: UInt64) throws(StateError) -> SchedulerTables {
         var restored = SchedulerTables()
+        restored.poolIndex = poolIndex
         guard lastIndex > index else {
             restored = self
             restored.setIndexes(index)
@@ -23,7 +24,10 @@ extension SchedulerTables {
             restored.add(restored: row, versions, at: index)
         }
         for node in nodeTable.map(\.value) {
-            restored.nodeTable.insert(Shared(node.value.clamped(to: index)), at: node.value.id)
+            restored.addRead(node.value.clamped(to: index))
+        }
+        for pool in poolTable.map(\.value) {
+            restored.poolTable.insert(pool.clamped(to: index), at: pool.name)
         }
         for evaluation in evaluationTable.map(\.value) {
             restored.addRead(evaluation.value.clamped(to: index))
@@ -101,6 +105,7 @@ extension SchedulerTables {
         evaluationIndex = index
         allocationIndex = index
         deploymentIndex = index
+        if poolIndex > 0 { poolIndex = index }
         feed.forgetAll(upTo: index)
     }
 }
@@ -111,6 +116,15 @@ extension Node {
         node.createIndex = min(createIndex, index)
         node.modifyIndex = min(modifyIndex, index)
         return node
+    }
+}
+
+extension NodePool {
+    fileprivate func clamped(to index: UInt64) -> NodePool {
+        var pool = self
+        pool.createIndex = min(createIndex, index)
+        pool.modifyIndex = min(modifyIndex, index)
+        return pool
     }
 }
 

@@ -53,7 +53,7 @@ extension SchedulerTables {
                 var node = try reader.node()
                 (node.createIndex, node.modifyIndex) = indexes
                 return node
-            }, key: \.id, insert: { $1.nodeTable.insert(Shared($0), at: $0.id) })
+            }, key: \.id, insert: { $1.addRead($0) })
     }
 
     private static var specSection: StateSection {
@@ -162,7 +162,13 @@ extension SchedulerTables {
 
     // MARK: Adding what follows from a row
 
+    mutating func addRead(_ node: Node) {
+        nodeTable.insert(Shared(node), at: node.id)
+        counts.count(node: node, insteadOf: nil)
+    }
+
     mutating func addRead(_ evaluation: Evaluation) {
+        counts.count(evaluation: evaluation, insteadOf: nil)
         let key = evaluation.job
         evaluationTable.insert(Shared(evaluation), at: evaluation.id)
         Self.insert(evaluation.id, at: key, in: &evaluationsOfJob)
@@ -177,6 +183,7 @@ extension SchedulerTables {
     }
 
     mutating func addRead(_ allocation: Allocation) {
+        counts.count(allocation: allocation, insteadOf: nil)
         allocationTable.insert(Shared(allocation), at: allocation.id)
         Self.insert(allocation.id, at: allocation.nodeID, in: &allocationsOfNode)
         Self.insert(allocation.id, at: allocation.jobKey, in: &allocationsOfJob)

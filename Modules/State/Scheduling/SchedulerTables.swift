@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import MartletAPI
 
-/// Nodes, jobs with their versions, evaluations, allocations and deployments. Changed by
+/// Nodes and their pools, jobs with their versions, evaluations, allocations and deployments. Changed by
 /// ``SchedulerCommand`` only. A copy costs nothing and is a snapshot, as the state's.
 ///
 /// - Invariant: equal commands at equal indexes give equal tables.
@@ -12,6 +12,8 @@ package struct SchedulerTables: Sendable {
     package static let evaluationsMax = 1_000_000
     package static let allocationsMax = 2_000_000
     package static let deploymentsMax = 200_000
+    /// Without those that are built in.
+    package static let poolsMax = 10_000
     /// No row takes more bytes in a snapshot: twice the largest command, and what is small. An allocation
     /// comes of two, the plan and what its node tells.
     static let rowBytesMax = 5 << 20
@@ -24,6 +26,8 @@ package struct SchedulerTables: Sendable {
     var evaluationTable = OrderedTable<UniqueID, Shared<Evaluation>>()
     var allocationTable = OrderedTable<UniqueID, Shared<Allocation>>()
     var deploymentTable = OrderedTable<UniqueID, Shared<Deployment>>()
+    /// What is built in stands here only where it was changed.
+    var poolTable = OrderedTable<String, NodePool>()
 
     typealias IDs = OrderedTable<UniqueID, Void>
     var allocationsOfNode = OrderedTable<UniqueID, IDs>()
@@ -39,6 +43,9 @@ package struct SchedulerTables: Sendable {
     package internal(set) var evaluationIndex: UInt64 = 0
     package internal(set) var allocationIndex: UInt64 = 0
     package internal(set) var deploymentIndex: UInt64 = 0
+    package internal(set) var poolIndex: UInt64 = 0
+    /// Follows from the rows.
+    package internal(set) var counts = SchedulerCounts()
     var feed = SchedulerChanges()
     /// Of the last command: no part of the state.
     var lastNotedJob: JobKey?
@@ -50,12 +57,13 @@ package struct SchedulerTables: Sendable {
     /// Whether there ever was anything in them.
     package var isKnown: Bool {
         nodeIndex > 0 || jobIndex > 0 || evaluationIndex > 0 || allocationIndex > 0
-            || deploymentIndex > 0
+            || deploymentIndex > 0 || poolIndex > 0
     }
 
     /// Log index of the last change to any of them; 0 before any.
     package var lastIndex: UInt64 {
-        max(nodeIndex, jobIndex, evaluationIndex, allocationIndex, deploymentIndex)
+        max(
+            nodeIndex, jobIndex, evaluationIndex, allocationIndex, deploymentIndex, poolIndex)
     }
 
     /// What has changed since the state at `index`, in order and with repetitions; what is changed and
@@ -73,6 +81,7 @@ extension SchedulerTables: Equatable {
             && left.jobTable == right.jobTable && left.specTable == right.specTable
             && left.evaluationTable == right.evaluationTable
             && left.allocationTable == right.allocationTable
-            && left.deploymentTable == right.deploymentTable
+            && left.deploymentTable == right.deploymentTable && left.poolIndex == right.poolIndex
+            && left.poolTable == right.poolTable
     }
 }
