@@ -17,13 +17,15 @@ struct Hello {
     static let magic: UInt32 = 0x4C54_524D  // "MRTL"
     /// The range of peer protocols that this version speaks.
     static let protocolMin: UInt16 = 1
-    static let protocolMax: UInt16 = 5
+    static let protocolMax: UInt16 = 6
     /// The first in which a request that is passed on says whose it is.
     static let credentialProtocol: UInt16 = 4
     /// From here on it also says which trace a request that is passed on belongs to.
     static let traceProtocol: UInt16 = 5
     /// The first with connections for one request (``Purpose/request``).
     static let requestProtocol: UInt16 = 5
+    /// The first in which a server lends its scheduler's lanes to the leader.
+    static let lanesProtocol: UInt16 = 6
 
     /// The highest that the sender speaks.
     var protocolMax: UInt16

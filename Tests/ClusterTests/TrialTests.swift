@@ -26,7 +26,7 @@ private func report(seed: UInt64, seconds: Int = 10, traced: Bool = false) -> Tr
     func recorded() {
         let plain = report(seed: 42)
         #expect(plain.violation == nil)
-        #expect(plain.traceHash == 7_564_588_705_542_357_569)
+        #expect(plain.traceHash == 11_016_237_541_727_827_612)
         #expect(report(seed: 42, traced: true).traceHash == plain.traceHash)
     }
 

@@ -33,7 +33,8 @@ package struct SchedulingOptions: Equatable, Sendable {
         package init() {}
     }
 
-    /// Threads that look at evaluations: from 1 to ``workersMax``, and the nearest of these for any other.
+    /// Threads that look at evaluations, for this server while it leads, and else for the leader: from 0
+    /// to ``workersMax``, and the nearest of these for any other.
     package var workers: Int
     package var heartbeats = Heartbeats()
     package var garbage = GarbageAges()
@@ -42,7 +43,7 @@ package struct SchedulingOptions: Equatable, Sendable {
 
     package init(workers: Int = 1) { self.workers = workers }
 
-    var workerCount: Int { max(1, min(workers, Self.workersMax)) }
+    var workerCount: Int { max(0, min(workers, Self.workersMax)) }
 
     var heartbeatRule: HeartbeatRule {
         var rule = HeartbeatRule()

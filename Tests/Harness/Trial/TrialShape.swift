@@ -43,7 +43,7 @@ struct TrialShape {
 
     static let serversMax = 7
     /// Peer protocol of this version.
-    static let newestProtocol: UInt16 = 5
+    static let newestProtocol: UInt16 = 6
 
     /// - Parameter servers: how many found the cluster; nil to have it drawn.
     init(seed: UInt64, servers: Int?, clients: Int?, load: TrialLoad) {
