@@ -20,6 +20,17 @@ import Testing
         return try #require(Int(line.dropFirst(series.count)))
     }
 
+    private func cluster(
+        seed: UInt64, nodes: Int, workers: Int = 1, gives lookMin: Duration = .zero,
+        configure: (inout ServerOptions) -> Void = { _ in }
+    ) throws -> SimulatedCluster {
+        try #require(
+            SimulatedCluster.scheduling(seed: seed, nodes: nodes, workers: workers) { options in
+                options.scheduling.lentLookMin = lookMin
+                configure(&options)
+            })
+    }
+
     private func followers(_ cluster: SimulatedCluster) -> [SimulatedCluster.Node] {
         let leader = cluster.leader
         return cluster.nodes.filter { $0 !== leader }
@@ -38,7 +49,7 @@ import Testing
 
     @Test("Followers take a share of what queues, and each instance is placed once")
     func share() throws {
-        let cluster = try #require(SimulatedCluster.scheduling(seed: 41, nodes: 24))
+        let cluster = try self.cluster(seed: 41, nodes: 24)
         let jobs = jobs(24, in: cluster)
         #expect(cluster.turn { $0.isSettled && $0.fault(jobs: jobs) == nil })
         #expect(cluster.tables?.allocationCount == 120)
@@ -54,23 +65,30 @@ import Testing
 
     @Test("A single job is looked at by the leader itself")
     func alone() throws {
-        let cluster = try #require(SimulatedCluster.scheduling(seed: 42, nodes: 5))
+        let cluster = try self.cluster(seed: 42, nodes: 5)
         let job = serviceJob("web", count: 5)
         cluster.register(job, 1)
         #expect(cluster.turn { $0.isSettled && $0.fault(jobs: [job]) == nil })
         #expect(try counter("looks_given", cluster, try #require(cluster.leader)) == 0)
     }
 
+    @Test("Where looks are short nothing is given away")
+    func short() throws {
+        let cluster = try self.cluster(seed: 41, nodes: 24, gives: .milliseconds(100))
+        let jobs = jobs(12, in: cluster)
+        #expect(cluster.turn { $0.isSettled && $0.fault(jobs: jobs) == nil })
+        #expect(try counter("looks_given", cluster, try #require(cluster.leader)) == 0)
+    }
+
     @Test("A leader without lanes gives all away; without any lanes nothing is looked at")
     func noLanes() throws {
-        let cluster = try #require(
-            SimulatedCluster.scheduling(seed: 43, nodes: 5, workers: 0) { options in
-                options.scheduling.workers = options.name == "s3" ? 1 : 0
-            })
+        let cluster = try self.cluster(seed: 43, nodes: 5, gives: .seconds(1)) { options in
+            options.scheduling.workers = options.name == "s3" ? 1 : 0
+        }
         let job = serviceJob("web", count: 5)
         cluster.register(job, 1)
         #expect(cluster.turn { $0.isSettled && $0.fault(jobs: [job]) == nil })
-        let idle = try #require(SimulatedCluster.scheduling(seed: 43, nodes: 5, workers: 0))
+        let idle = try self.cluster(seed: 43, nodes: 5, workers: 0)
         idle.register(job, 1)
         idle.world.run(for: .seconds(5))
         #expect(idle.tables?.allocationCount == 0)
@@ -79,7 +97,7 @@ import Testing
     @Test(
         "A follower that dies with looks in its hands delays them by no timeout", arguments: 1...2)
     func followerDies(seed: UInt64) throws {
-        let cluster = try #require(SimulatedCluster.scheduling(seed: 50 + seed, nodes: 24))
+        let cluster = try self.cluster(seed: 50 + seed, nodes: 24)
         let first = jobs(12, in: cluster)
         cluster.world.run(for: .microseconds(Int64(800 * seed)))
         for follower in followers(cluster).prefix(1) {
@@ -97,8 +115,7 @@ import Testing
         "A leader that dies while others look for it loses nothing and doubles nothing",
         arguments: 1...2)
     func leaderDies(seed: UInt64) throws {
-        let cluster = try #require(
-            SimulatedCluster.scheduling(seed: 60 + seed, nodes: 24, workers: 1))
+        let cluster = try self.cluster(seed: 60 + seed, nodes: 24)
         let registered = (1...20).map { serviceJob("job-\($0)", count: 5) }
         for (number, job) in registered.enumerated() {
             cluster.register(job, number + 1)
@@ -122,7 +139,7 @@ import Testing
 
     @Test("A follower that hangs is waited for, and then its looks are somebody else's")
     func hangs() throws {
-        let cluster = try #require(SimulatedCluster.scheduling(seed: 71, nodes: 24))
+        let cluster = try self.cluster(seed: 71, nodes: 24)
         let hanging = try #require(followers(cluster).first)
         let jobs = jobs(16, in: cluster)
         cluster.world.run(for: .milliseconds(2))
@@ -137,8 +154,7 @@ import Testing
 
     @Test("A follower of an earlier protocol is not asked")
     func earlierProtocol() throws {
-        let cluster = try #require(
-            SimulatedCluster.scheduling(seed: 44, nodes: 24) { $0.peerProtocolMax = 5 })
+        let cluster = try self.cluster(seed: 44, nodes: 24) { $0.peerProtocolMax = 5 }
         let jobs = jobs(16, in: cluster)
         #expect(cluster.turn { $0.isSettled && $0.fault(jobs: jobs) == nil })
         #expect(try counter("looks_given", cluster, try #require(cluster.leader)) == 0)
@@ -146,7 +162,7 @@ import Testing
 
     @Test("What is in others' hands when the broker is paused counts for nothing")
     func paused() throws {
-        let cluster = try #require(SimulatedCluster.scheduling(seed: 45, nodes: 24))
+        let cluster = try self.cluster(seed: 45, nodes: 24)
         let path = "/v1/operator/scheduler/configuration"
         let jobs = jobs(16, in: cluster)
         let leader = try #require(cluster.leader)

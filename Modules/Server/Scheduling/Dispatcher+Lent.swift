@@ -38,8 +38,12 @@ extension Dispatcher {
 
     // MARK: Looks
 
-    /// Gives away what this server's own lanes do not come to: what queues beyond the next for each.
+    /// Gives away what this server's own lanes do not come to, if looks are long: what queues beyond the
+    /// next for each.
     func lookElsewhere() {
+        guard workers.isEmpty || lent.ownLook >= server.options.scheduling.lentLookMin else {
+            return
+        }
         while looking.count + broker.readyCount > workers.count,
             let lender = lent.freest(where: isMember), let id = nextInHand(elsewhere: true)
         {

@@ -42,10 +42,15 @@ struct LentLanes {
     /// How long a look may take. The broker's own patience is six times as long.
     static let patience: Duration = .seconds(10)
 
+    /// How long a look takes on the leader's own lanes, of late.
+    private(set) var ownLook: Duration = .zero
     private var lenders: [UInt64: Lender] = [:]
     private var looks: [UInt64: Look] = [:]
     /// Never the same twice, whatever is forgotten: a late answer meets nothing.
     private var lastNumber: UInt64 = 0
+
+    /// The average follows the last eight or so.
+    mutating func noteOwnLook(_ duration: Duration) { ownLook += (duration - ownLook) / 8 }
 
     var lanes: Int { lenders.values.reduce(0) { $0 + $1.lanes } }
 
