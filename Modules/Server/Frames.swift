@@ -29,6 +29,9 @@ enum FrameKind: UInt8 {
     case bodyEnd = 25
     case bodyFailed = 26
     case reply = 27
+    case lanesOffered = 28
+    case look = 29
+    case lookAnswer = 30
 }
 
 /// The frame that everything between servers travels in, little-endian:

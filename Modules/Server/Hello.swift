@@ -24,6 +24,8 @@ struct Hello {
     static let traceProtocol: UInt16 = 5
     /// The first with connections for one request (``Purpose/request``).
     static let requestProtocol: UInt16 = 5
+    /// The first in which a server lends its scheduler's lanes to the leader.
+    static let lanesProtocol: UInt16 = 6
 
     /// The highest that the sender speaks.
     var protocolMax: UInt16

@@ -134,6 +134,14 @@ struct MetricCatalog {
         "nomad.nomad.state.jobs": "Jobs that are known, those that have ended among them.",
         "nomad.nomad.state.nodes": "Nodes, by their status.",
         "nomad.nomad.worker.commands_refused": "Commands of the scheduler that the state refused.",
+        "nomad.nomad.worker.look_answers_refused":
+            "Answers to looks of other servers that came too late, or were not to be trusted.",
+        "nomad.nomad.worker.looks": "Looks at evaluations on this server's lanes while it led.",
+        "nomad.nomad.worker.looks_for_leader":
+            "Looks at evaluations on this server's lanes for the leader.",
+        "nomad.nomad.worker.looks_given": "Looks at evaluations that other servers were asked for.",
+        "nomad.nomad.worker.looks_taken_back":
+            "Looks that another server could not take, or did not end in time.",
         "nomad.nomad.autopilot.failure_tolerance":
             "Voters that may fail before the cluster has no quorum, as this server sees it.",
         "nomad.nomad.autopilot.healthy": "1 if all servers are healthy, as this server sees it.",

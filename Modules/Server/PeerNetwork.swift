@@ -355,6 +355,19 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
             done: done)
     }
 
+    /// Whether lanes can be lent to this peer.
+    func canLend(to peer: ServerID) -> Bool {
+        isConnected(to: peer) && agreedProtocol(with: peer) ?? 1 >= Hello.lanesProtocol
+    }
+
+    /// Says something of lent lanes to the leader.
+    ///
+    /// - Returns: whether it is on its way.
+    @discardableResult
+    func lend(_ kind: FrameKind, to peer: ServerID, body: (inout ByteWriter) -> Void) -> Bool {
+        links[peer]?.send(kind, body: body) ?? false
+    }
+
     /// Another server leads: what is still with others is answered soon or not at all.
     func leaderChanged(to leader: ServerID?) {
         let limit = loop.now + .milliseconds(250)
@@ -484,6 +497,7 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
         case .foundingReply, .foundingWithdrawn:
             guard let peer = members[link.id]?.info else { return }
             try delegate?.network(founding: kind, &payload, from: peer, session: nil)
+        case .look: try delegate?.network(look: &payload, from: link.id)
         default:
             throw ByteError(offset: 0, reason: "\(kind) on a link")
         }
@@ -593,6 +607,12 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
         case .foundingProposal, .foundingDone, .foundingQuery:
             guard let peer = session.peer else { return }
             try delegate?.network(founding: kind, &payload, from: peer, session: session)
+        case .lanesOffered, .lookAnswer:
+            guard mayAsk(peerID) else {
+                let name = members[peerID]?.info.fullName ?? "\(peerID)"
+                return refuse(.foreignCluster, from: name, "lanes")
+            }
+            try delegate?.network(lent: kind, &payload, by: session)
         default:
             throw ByteError(offset: 0, reason: "\(kind) from a peer")
         }
@@ -690,6 +710,7 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
     func sessionClosed(_ session: PeerSession) {
         sessions.removeValue(forKey: session.number)
         guard let peer = session.peer else { return }
+        delegate?.networkEnded(session)
         // Another session of the same peer may have taken over.
         guard !sessions.values.contains(where: { $0.peer?.id == peer.id }) else { return }
         delegate?.networkLostConnection(from: peer.id)

@@ -23,6 +23,12 @@ protocol PeerNetworkDelegate: AnyObject {
     func network(
         founding kind: FrameKind, _ payload: inout ByteReader, from peer: MemberInfo,
         session: PeerSession?) throws(ByteError)
+    /// A follower offers lanes to this server, or answers a look of its.
+    func network(lent kind: FrameKind, _ payload: inout ByteReader, by session: PeerSession)
+        throws(ByteError)
+    /// The leader wants a look.
+    func network(look payload: inout ByteReader, from peer: ServerID) throws(ByteError)
+    func networkEnded(_ session: PeerSession)
     /// Who is in the configuration: never forgotten.
     func networkConfiguredServers() -> [ServerID]
     func networkReceiver(for peer: ServerID, session: PeerSession) -> SnapshotReceiver?

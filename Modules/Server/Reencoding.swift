@@ -29,6 +29,7 @@ package enum Reencoding: String, CaseIterable, Sendable {
     case hello, helloReply
     case forward, forwardReply, credential
     case peerRequest, peerReply
+    case lookRequest, lookAnswer
     case raftMessage, snapshotOffer
     case memberInfo, gossipMessage
     case founding
@@ -48,6 +49,8 @@ package enum Reencoding: String, CaseIterable, Sendable {
         case .forwardReply: try ForwardReply(reading: &reader).write(to: &writer)
         case .peerRequest: try PeerRequest(reading: &reader).write(to: &writer)
         case .peerReply: try PeerReply(reading: &reader).write(to: &writer)
+        case .lookRequest: try LookRequest(reading: &reader).write(to: &writer)
+        case .lookAnswer: try Self.read(LookAnswer(reading: &reader)).write(to: &writer)
         case .raftMessage:
             let version = Hello.protocolMax
             RaftCodec.write(
@@ -64,6 +67,18 @@ package enum Reencoding: String, CaseIterable, Sendable {
         }
         try reader.finish()
         return writer.finish()
+    }
+
+    /// With its report as who takes it reads that.
+    private static func read(_ answer: LookAnswer) throws(ByteError) -> LookAnswer {
+        var answer = answer
+        guard let report = answer.report else { return answer }
+        do throws(StateError) {
+            answer.report = try LookReport(decoding: report).encoded()
+        } catch {
+            throw ByteError(offset: 0, reason: "\(error)")
+        }
+        return answer
     }
 
     /// What Raft is told of a frame's payload; nil for what a server would refuse.

@@ -160,6 +160,10 @@ final class Replica {
         outlook.status.role == .leader && appliedTerm == outlook.status.term
     }
 
+    /// Of the last entry that this leader has proposed, or is about to at the end of this turn; if it is
+    /// refused, later than that of any entry.
+    var lastProposedIndex: UInt64 { core.lastIndex.number + UInt64(gathered.count) }
+
     // MARK: Wishes
 
     /// Puts a command into the log; `done` is called once, when it is applied or is lost.

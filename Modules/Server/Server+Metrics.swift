@@ -218,6 +218,7 @@ extension Server {
         ] + gossipCounters + [
             ("nomad.nomad.job.plans", counters.dryRuns),
             ("nomad.nomad.job.plans_refused", counters.dryRunsRefused),
+            ("nomad.nomad.worker.looks_for_leader", lender.looks),
             ("nomad.raft.campaigns", counters.campaigns),
             ("nomad.raft.follower_reads", counters.followerReads),
             ("nomad.raft.leaderships_lost", counters.leadershipsLost),

@@ -13,7 +13,8 @@ import MartletState
 /// | 4             | commands of version 4, whose a request is that is passed on         |
 /// | 5             | commands of version 5, requests on a connection of their own, which   |
 /// |               | trace a request belongs to                                          |
-/// | 6             | commands of version 6                                               |
+/// | 6             | commands of version 6, looks at evaluations for the leader              |
+/// |               | (``LaneLender``)                                                    |
 extension Server {
     private static let jointProtocol: UInt16 = 2
 

@@ -26,6 +26,7 @@ final class Server {
     private(set) var replica: Replica
     private(set) lazy var steward = Steward(server: self)
     private(set) lazy var dispatcher = Dispatcher(server: self)
+    private(set) lazy var lender = LaneLender(server: self)
     var logClock = LogClock()
     private(set) var metadata: ServerMetadata
     var front: HTTPFront?
@@ -236,6 +237,7 @@ extension Server: ReplicaDelegate {
         network.leaderChanged(to: status.leader)
         steward.statusChanged(status)
         dispatcher.statusChanged(status)
+        lender.consider()
         if status.leader != nil { wakeLeaderWaiters() }
     }
 
@@ -256,6 +258,7 @@ extension Server: ReplicaDelegate {
         logClock.note(index.number, at: loop.now)
         steward.applied()
         dispatcher.applied()
+        lender.applied()
         queries.stateChanged()
     }
 
@@ -302,11 +305,13 @@ extension Server: PeerNetworkDelegate {
     }
 
     func networkUnreachable(_ peer: ServerID) {
+        lender.linkEnded(to: peer)
         replica.step(.unreachable(peer))
     }
 
     /// A new connection may lead to a new life of the peer: what went to the old one is lost.
     func networkConnected(to peer: ServerID) {
+        lender.consider()
         if let sender = snapshotSenders[peer] { return sender.cancel() }
         replica.step(.snapshotSendFailed(to: peer))
     }

@@ -127,7 +127,7 @@ import Testing
 
 extension SimulatedCluster {
     /// Into the leader's log; nobody waits for the answer.
-    fileprivate func send(_ command: SchedulerCommand) {
+    func send(_ command: SchedulerCommand) {
         guard let node = leader, let door = node.door else { return }
         node.host.loop.enter {
             door.assumeIsolated { $0.schedule(command) { _ in } }

@@ -362,6 +362,15 @@ seed("peer-reply", "pieces", u8(1) + u8(0) + u8(1) + u64(1 << 20) + u8(0) + u16(
      + text("") + u16(0) + text("47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="))
 seed("peer-reply", "live", u8(1) + u8(1) + u8(0) + u8(0) + ANSWER + text("") + u16(0))
 seed("peer-reply", "not-leader", u8(0) + u8(0) + u8(0) + u8(1))
+
+LOOK_TOKEN = u64(7) + u64(9)
+seed("look-request", "plain", u64(3) + u64(12) + u64(400) + u64(1) + u64(2) + LOOK_TOKEN + u32(1) + u64(10**18))
+seed("look-answer", "none", u64(12) + LOOK_TOKEN + u8(0))
+# A plan with a stop, nothing that has failed, one instance wanted.
+LOOK_PLAN = (u64(1) + u64(2) + u64(0) + u32(1) + text("not needed") + u32(0) + u32(0) + u32(0)
+             + u32(1) + u64(5) + u64(6) + u32(0) + u8(0) + u8(0) + u32(0) + u32(0) + u8(0) + u32(0) + u32(0))
+seed("look-answer", "stop", u64(12) + LOOK_TOKEN + u8(1) + blob(
+    LOOK_PLAN + u32(0) + u64(400) + u32(0) + u32(1) + text("web") + u32(1) + u32(0) + u8(0) + u32(0) + u8(0) + u8(0)))
 seed("credential", "anonymous", u8(0))
 seed("credential", "token", u8(1) + bytes(range(32)))
 seed("credential", "malformed", u8(2))

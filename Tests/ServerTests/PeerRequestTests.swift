@@ -49,6 +49,15 @@ private final class Answering: PeerNetworkDelegate {
     ) throws(ByteError) {
         try server.network(founding: kind, &payload, from: peer, session: session)
     }
+    func network(
+        lent kind: FrameKind, _ payload: inout ByteReader, by session: PeerSession
+    ) throws(ByteError) {
+        try server.network(lent: kind, &payload, by: session)
+    }
+    func network(look payload: inout ByteReader, from peer: ServerID) throws(ByteError) {
+        try server.network(look: &payload, from: peer)
+    }
+    func networkEnded(_ session: PeerSession) { server.networkEnded(session) }
     func networkConfiguredServers() -> [ServerID] { server.networkConfiguredServers() }
     func networkReceiver(for peer: ServerID, session: PeerSession) -> SnapshotReceiver? {
         server.networkReceiver(for: peer, session: session)

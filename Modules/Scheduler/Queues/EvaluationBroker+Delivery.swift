@@ -168,6 +168,9 @@ extension EvaluationBroker {
 
     // MARK: What is in it
 
+    /// Evaluations that somebody could begin with at once.
+    package var readyCount: Int { ready.reduce(0) { $0 + $1.count } }
+
     package struct Counts: Equatable, Sendable {
         package var ready = 0
         package var waiting = 0

@@ -13,19 +13,24 @@ extension Dispatcher {
 
     /// Gives idle workers something to do: first what must be looked at again.
     func deliver() {
+        takeBackLate()
         guard isServing else { return }
         for worker in workers where !worker.isBusy {
             guard let id = nextInHand() else { return }
             look(at: id, with: worker)
         }
+        lookElsewhere()
     }
 
-    private func nextInHand() -> UniqueID? {
-        while !looking.isEmpty {
-            let id = looking.removeFirst()
-            if hands[id] != nil { return id }
+    /// - Parameter elsewhere: for another server.
+    func nextInHand(elsewhere: Bool = false) -> UniqueID? {
+        looking.removeAll { hands[$0] == nil }
+        if let place = looking.firstIndex(where: { !elsewhere || hands[$0]?.isKept == false }) {
+            return looking.remove(at: place)
         }
-        guard hands.count < workers.count * Self.handsPerWorker else { return nil }
+        let handsMax = (workers.count + lent.lanes) * Self.handsPerWorker
+        // For the plan of each there is a place in the queue.
+        guard hands.count < min(handsMax, plans.plansMax) else { return nil }
         let token = UniqueID(high: random.next(), low: random.next())
         guard let delivery = broker.dequeue(JobType.allCases, token: token, at: loop.now) else {
             return nil
@@ -33,6 +38,7 @@ extension Dispatcher {
         counters.deliveries += 1
         let id = delivery.evaluation.id
         hands[id] = Hand(delivery: delivery, run: EvaluationRun(delivery.evaluation))
+        looking.removeAll { $0 == id }
         return id
     }
 
@@ -50,10 +56,13 @@ extension Dispatcher {
             evaluation: hand.delivery.evaluation, token: hand.delivery.token,
             attempt: hand.run.attempt, moment: moment)
         worker.isBusy = true
-        let scheduler = worker.scheduler
+        counters.looks += 1
+        let (scheduler, began) = (worker.scheduler, loop.now)
         worker.lane.submit({ scheduler.evaluate(work) }) { [weak self] proposal in
             worker.isBusy = false
-            guard let self, self.isOn else { return }
+            guard let self else { return }
+            self.lent.noteOwnLook(self.loop.now - began)
+            guard self.isOn else { return self.server.lender.laneFreed() }
             self.proposed(proposal, by: id, token: hand.delivery.token)
             self.schedule()
         }
@@ -69,7 +78,7 @@ extension Dispatcher {
         return hand
     }
 
-    private func proposed(_ proposal: Scheduling.Proposal, by id: UniqueID, token: UniqueID) {
+    func proposed(_ proposal: Scheduling.Proposal, by id: UniqueID, token: UniqueID) {
         guard let hand = hand(of: id, token: token) else { return }
         let key = hand.delivery.evaluation.job
         let step = hands[id]?.run.proposed(

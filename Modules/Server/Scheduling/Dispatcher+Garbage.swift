@@ -49,12 +49,15 @@ extension Dispatcher {
         if garbage.nextAt == nil { putOffGarbage() }
         let isDue = garbage.nextAt.map { $0 <= loop.now } ?? false
         let isAsked = !garbage.waiting.isEmpty
-        guard isDue || isAsked, !garbage.isUnderWay, let worker = workers.first else { return }
+        guard isDue || isAsked, !garbage.isUnderWay else { return }
         let bounds = isAsked ? .all : garbageBounds
         garbage.begin()
         putOffGarbage()
-        search(bounds, on: worker.lane, lastIndex: 0)
+        search(bounds, on: garbageLane, lastIndex: 0)
     }
+
+    /// A worker's, where there is one.
+    private var garbageLane: any Lane { workers.first?.lane ?? server.archiveLane }
 
     private func putOffGarbage() {
         garbage.nextAt = loop.now + server.options.scheduling.garbage.interval

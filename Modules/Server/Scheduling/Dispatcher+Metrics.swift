@@ -28,6 +28,10 @@ extension DispatchCounters {
             ("nomad.nomad.plan.placements", placements),
             ("nomad.nomad.plan.submitted", plans),
             ("nomad.nomad.worker.commands_refused", commandsRefused),
+            ("nomad.nomad.worker.look_answers_refused", lookAnswersRefused),
+            ("nomad.nomad.worker.looks", looks),
+            ("nomad.nomad.worker.looks_given", looksGiven),
+            ("nomad.nomad.worker.looks_taken_back", looksTakenBack),
         ]
     }
 }

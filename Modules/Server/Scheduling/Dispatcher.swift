@@ -13,7 +13,7 @@ import MartletTransport
 ///   the log ─▶ state ─▶ follow: broker, blocked, ledger, watchers
 ///                            │ deliveries
 ///                            ▼
-///               lanes: SchedulerLane.evaluate        (snapshots, off the loop)
+///               lanes: SchedulerLane.evaluate        (snapshots, off the loop; also lent by followers)
 ///                            │ proposals
 ///                            ▼
 ///          PlanQueue ─▶ PlanCheck on the ledger ─▶ one entry of the log, or some
@@ -35,6 +35,8 @@ final class Dispatcher {
         var run: EvaluationRun
         /// Of the plan that was submitted.
         var followUps: [Evaluation] = []
+        /// Another server could not look at it: this one does.
+        var isKept = false
     }
 
     unowned let server: Server
@@ -61,7 +63,11 @@ final class Dispatcher {
 
     /// By evaluation.
     var hands: [UniqueID: Hand] = [:]
+    /// Of this server: they look for it while it leads, and else for the leader (``LaneLender``).
     var workers: [Worker] = []
+    var lent = LentLanes()
+    /// Connections of those who lend, by number.
+    var lenders: [UInt64: PeerSession] = [:]
     /// Those whose next look is due, in order.
     var looking: [UniqueID] = []
     /// Evaluations of submitted plans, by ticket.
@@ -108,6 +114,7 @@ final class Dispatcher {
 
     func statusChanged(_ status: Status) {
         guard status.role != .leader else { return }
+        forgetLenders()
         beganEmpty = false
         end()
     }
@@ -147,11 +154,7 @@ final class Dispatcher {
         random = SeededSequence(seed: ids.seed)
         isOn = true
         timer = loop.makeTimer { [weak self] in self?.schedule() }
-        if workers.isEmpty {
-            workers = (1...server.options.scheduling.workerCount).map {
-                Worker(loop.makeLane(named: "scheduler-\($0)"))
-            }
-        }
+        makeWorkers()
         readAll()
         if !beganEmpty {
             heartbeats.begin(
@@ -167,6 +170,12 @@ final class Dispatcher {
                 "evaluations": "\(broker.counts.ready)", "blocked": "\(blocked.count)",
             ])
         schedule()
+    }
+
+    func makeWorkers() {
+        let count = server.options.scheduling.workerCount
+        guard workers.count < count else { return }
+        workers = (1...count).map { Worker(loop.makeLane(named: "scheduler-\($0)")) }
     }
 
     private func drawID() -> UniqueID? {
@@ -257,7 +266,7 @@ final class Dispatcher {
         let wall = [deployments.nextEventAt, drains.nextEventAt].compactMap(\.self).min()
         let instants = [
             broker.nextEventAt, blocked.nextEventAt, heartbeats.nextEventAt, retryAt,
-            garbage.dueAt, retryAt == nil ? drains.dueAt : nil,
+            garbage.dueAt, lent.nextEventAt, retryAt == nil ? drains.dueAt : nil,
             wall.map { loop.now + Self.wait(until: $0, from: unixNanoseconds) },
         ]
         guard let next = instants.compactMap(\.self).min() else {
@@ -347,6 +356,13 @@ final class Worker {
 
 /// What happened while this server led, since it started; shown by `/v1/metrics`.
 struct DispatchCounters {
+    /// Looks on this server's own lanes.
+    var looks: UInt64 = 0
+    /// Looks that other servers were asked for, what of them was taken back, and answers that counted
+    /// for nothing.
+    var looksGiven: UInt64 = 0
+    var looksTakenBack: UInt64 = 0
+    var lookAnswersRefused: UInt64 = 0
     var deliveries: UInt64 = 0
     var acknowledged: UInt64 = 0
     var rejected: UInt64 = 0

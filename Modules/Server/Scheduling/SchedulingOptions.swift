@@ -33,8 +33,13 @@ package struct SchedulingOptions: Equatable, Sendable {
         package init() {}
     }
 
-    /// Threads that look at evaluations: from 1 to ``workersMax``, and the nearest of these for any other.
+    /// Threads that look at evaluations, for this server while it leads, and else for the leader: from 0
+    /// to ``workersMax``, and the nearest of these for any other.
     package var workers: Int
+    /// Followers are asked only where looks take as long as this on the leader's own lanes. What they find
+    /// comes later than what the leader finds itself, by a round trip and a write to the disk; short looks
+    /// would only collide with what was placed meanwhile (ADR 0042).
+    package var lentLookMin: Duration = .milliseconds(5)
     package var heartbeats = Heartbeats()
     package var garbage = GarbageAges()
 
@@ -42,7 +47,7 @@ package struct SchedulingOptions: Equatable, Sendable {
 
     package init(workers: Int = 1) { self.workers = workers }
 
-    var workerCount: Int { max(1, min(workers, Self.workersMax)) }
+    var workerCount: Int { max(0, min(workers, Self.workersMax)) }
 
     var heartbeatRule: HeartbeatRule {
         var rule = HeartbeatRule()

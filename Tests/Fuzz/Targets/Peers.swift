@@ -12,6 +12,8 @@ extension FuzzTarget {
             reencoding(
                 .peerRequest, "a request on a connection of its own", isCanonical: true),
             reencoding(.peerReply, "the answer to it", isCanonical: false),
+            reencoding(.lookRequest, "a look that a leader wants", isCanonical: true),
+            reencoding(.lookAnswer, "what such a look found", isCanonical: false),
             reencoding(.raftMessage, "what Raft says to Raft", isCanonical: false),
             reencoding(.snapshotOffer, "the announcement of a snapshot", isCanonical: false),
             reencoding(.memberInfo, "what a server says of itself", isCanonical: false),
