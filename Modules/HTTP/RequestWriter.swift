@@ -10,6 +10,7 @@ package struct RequestWriter: Sendable {
     ///   - headers: sent with each request. Characters that a field cannot hold are replaced.
     package init(host: String, headers: [HeaderField]) {
         var lines: [UInt8] = []
+        lines.reserveCapacity(128)  // Enough for most.
         for field in [HeaderField("Host", host)] + headers {
             lines.append(fieldName: field.name)
             lines.append(": ")
@@ -67,6 +68,8 @@ package struct RequestWriter: Sendable {
     private func writeLines(
         _ method: RequestHead.Method, _ target: String, to output: inout [UInt8]
     ) {
+        // Most of them begin with nothing there, and have no more than this beside a body.
+        if output.isEmpty { output.reserveCapacity(128 + target.utf8.count + fixedLines.count) }
         output.append(Self.text(method))
         output.append(" ")
         if target.isEmpty { output.append("/") }

@@ -28,10 +28,10 @@ package struct Router<Endpoint: Sendable>: Sendable {
         }
     }
 
-    private struct Entry: Sendable {
+    @usableFromInline struct Entry: Sendable {
         /// By the raw value of the method.
-        let endpoints: [Endpoint?]
-        let allow: String
+        @usableFromInline let endpoints: [Endpoint?]
+        @usableFromInline let allow: String
 
         init(_ methods: [RequestHead.Method: Endpoint]) {
             var methods = methods
@@ -41,9 +41,11 @@ package struct Router<Endpoint: Sendable>: Sendable {
         }
     }
 
-    private var exact: [String: Entry] = [:]
+    // Each request is looked up two or three times: whoever has endpoints has code of his own for it.
+
+    @usableFromInline var exact: [String: Entry] = [:]
     /// At index `n`, routes with `n + 1` parameters, by the path before them without its slash.
-    private var prefixes: [[Substring: Entry]] = []
+    @usableFromInline var prefixes: [[Substring: Entry]] = []
     /// Routes whose one parameter may hold slashes, by the path before it, of which the longest wins.
     private var wrapped: [(prefix: String, endings: [(suffix: String, entry: Entry)])] = []
 
@@ -85,7 +87,9 @@ package struct Router<Endpoint: Sendable>: Sendable {
         }
     }
 
-    package func match(method: RequestHead.Method, path: String) -> RouterMatch<Endpoint> {
+    @inlinable package func match(
+        method: RequestHead.Method, path: String
+    ) -> RouterMatch<Endpoint> {
         if let entry = exact[path] { return answer(entry, method, []) }
         var rest = Substring(path)
         var parameters: [Substring] = []
@@ -101,7 +105,7 @@ package struct Router<Endpoint: Sendable>: Sendable {
     }
 
     /// By its beginning and its end; what is between them is one parameter.
-    private func matchWrapped(
+    @usableFromInline func matchWrapped(
         _ method: RequestHead.Method, _ path: String
     ) -> RouterMatch<Endpoint> {
         for route in wrapped where path.utf8.starts(with: (route.prefix + "/").utf8) {
@@ -119,7 +123,7 @@ package struct Router<Endpoint: Sendable>: Sendable {
         return .notFound
     }
 
-    private func answer(
+    @inlinable func answer(
         _ entry: Entry, _ method: RequestHead.Method, _ parameters: [Substring]
     ) -> RouterMatch<Endpoint> {
         if let endpoint = entry.endpoints[method.rawValue] {

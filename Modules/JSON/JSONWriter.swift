@@ -21,6 +21,7 @@ package struct JSONWriter {
     /// - Parameter pretty: four spaces a level, and a line each.
     package init(pretty: Bool = false) {
         isPretty = pretty
+        bytes.reserveCapacity(256)  // Enough for most.
     }
 
     /// A whole document; the pretty form ends with a line feed.

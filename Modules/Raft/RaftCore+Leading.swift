@@ -192,23 +192,32 @@ extension RaftCore {
     /// others.
     public var progress: [Progress] {
         guard role == .leader else { return [] }
-        return configuration.members.compactMap { server in
+        var progress: [Progress] = []
+        progress.reserveCapacity(configuration.members.count)
+        for server in configuration.members {
             if server.id == id {
-                return Progress(
-                    id: id, match: durableIndex, lastIndex: log.lastIndex, lastTerm: log.lastTerm,
-                    lastContact: now, isReceivingSnapshot: false, state: .replicate,
-                    next: log.lastIndex.next, inflightMessages: 0, inflightBytes: 0)
-            }
-            return leadership.position(of: server.id).map { position in
-                let peer = leadership.peers[position]
-                return Progress(
-                    id: peer.id, match: peer.match, lastIndex: peer.lastIndex,
-                    lastTerm: peer.lastTerm, lastContact: peer.lastContact,
-                    isReceivingSnapshot: peer.isReceivingSnapshot, state: peer.progressState,
-                    next: peer.next, inflightMessages: peer.inflight.count,
-                    inflightBytes: peer.inflightBytes, isRecovering: peer.isRecovering,
-                    isCaughtUp: isCaughtUp(peer))
+                progress.append(ownProgress)
+            } else if let position = leadership.position(of: server.id) {
+                progress.append(self.progress(of: leadership.peers[position]))
             }
         }
+        return progress
+    }
+
+    private var ownProgress: Progress {
+        Progress(
+            id: id, match: durableIndex, lastIndex: log.lastIndex, lastTerm: log.lastTerm,
+            lastContact: now, isReceivingSnapshot: false, state: .replicate,
+            next: log.lastIndex.next, inflightMessages: 0, inflightBytes: 0)
+    }
+
+    private func progress(of peer: Peer) -> Progress {
+        Progress(
+            id: peer.id, match: peer.match, lastIndex: peer.lastIndex,
+            lastTerm: peer.lastTerm, lastContact: peer.lastContact,
+            isReceivingSnapshot: peer.isReceivingSnapshot, state: peer.progressState,
+            next: peer.next, inflightMessages: peer.inflight.count,
+            inflightBytes: peer.inflightBytes, isRecovering: peer.isRecovering,
+            isCaughtUp: isCaughtUp(peer))
     }
 }

@@ -39,7 +39,12 @@ package struct State: Equatable, Sendable {
     var serverTableIndex: UInt64 = 0
     /// Log index of the last restore that took effect; 0 before any.
     package internal(set) var restoredIndex: UInt64 = 0
-    var pendingRestore: PendingRestore?
+    var pendingRestore: PendingRestore? {
+        didSet { restoreIndex = pendingRestore?.index }
+    }
+    /// Log index of the restoreBegin under way; nil without one. Stored: whoever asks for what is
+    /// computed copies the state, and this is asked for with each batch of entries.
+    package private(set) var restoreIndex: UInt64?
     /// Of the history the terms; the events beside them as bytes.
     var terms = History()
     var eventLog = EventLog()

@@ -49,6 +49,7 @@ package struct StateDecoder: Equatable, Sendable {
     private mutating func decode(isLast: Bool) throws(StateError) -> Bool {
         var reader = StateReader(unread)
         if version == 0, isLast || !unread.isEmpty { try readVersion(&reader) }
+        var staged = stagedVersion
         var sections = sections
         var isOver = false
         while version > 0 {
@@ -63,7 +64,10 @@ package struct StateDecoder: Equatable, Sendable {
                 sectionsBegun += 1
                 elementsLeft = try section.readHead(&reader, &state)
                 // A restore that is under way has sections of its own.
-                sections = self.sections
+                if staged != stagedVersion {
+                    staged = stagedVersion
+                    sections = self.sections
+                }
             } else {
                 isOver = true
                 break
@@ -74,8 +78,11 @@ package struct StateDecoder: Equatable, Sendable {
     }
 
     private var sections: [StateSection] {
-        State.sections(version: version, indexes, staged: state.pendingRestore?.decoder?.version)
+        State.sections(version: version, indexes, staged: stagedVersion)
     }
+
+    /// Of the state that is being restored; nil while there is none, or none that is read as it comes.
+    private var stagedVersion: UInt8? { state.pendingRestore?.decoder?.version }
 
     private mutating func readVersion(_ reader: inout StateReader) throws(StateError) {
         let version = try reader.uint8()

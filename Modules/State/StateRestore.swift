@@ -168,9 +168,6 @@ struct PendingRestore: Equatable, Sendable {
 }
 
 extension State {
-    /// Log index of the restoreBegin under way; nil without one.
-    package var restoreIndex: UInt64? { pendingRestore?.index }
-
     /// The bytes of ``settled()``.
     package func archived() -> [UInt8] { settled().encoded() }
 

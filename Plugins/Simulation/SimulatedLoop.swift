@@ -126,10 +126,10 @@ public final class SimulatedLoop: Loop, @unchecked Sendable {
             for body in bodies { body() }
         }
         if let first = flushing.take() {
-            let others = flushingToo
-            flushingToo = []
             first.flushAtEndOfTurn()
-            for stream in others { stream.flushAtEndOfTurn() }
+            // Where they stand, whose memory the next turn uses: a flush adds none.
+            for position in flushingToo.indices { flushingToo[position].flushAtEndOfTurn() }
+            flushingToo.removeAll(keepingCapacity: true)
         }
         isEndLong = !ending.isEmpty
         if isEndLong || flushing != nil { scheduleEnd() }

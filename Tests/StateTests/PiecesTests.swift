@@ -147,9 +147,12 @@ import Testing
     func measure() throws {
         let state = try Self.large()
         let whole = state.encoded()
-        let (bytes, checksum) = try #require(StateEncoder.measure(state))
-        #expect(bytes == UInt64(whole.count) && checksum == CRC32C.checksum(whole))
-        #expect(whole.count > StateEncoder.pieceBytes)
+        let measure = try #require(StateEncoder.measure(state))
+        #expect(measure.bytes == UInt64(whole.count))
+        #expect(measure.checksum == CRC32C.checksum(whole))
+        #expect(whole.count > StateEncoder.pieceBytes && measure.whole == nil)
         #expect(StateEncoder.measure(state, while: { false }) == nil)
+        let small = try #require(StateEncoder.measure(State()))
+        #expect(small.whole == State().encoded())
     }
 }
