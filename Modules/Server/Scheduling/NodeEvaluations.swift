@@ -40,13 +40,13 @@ struct NodeEvaluations {
         return evaluations
     }
 
-    /// One for each job of which an instance has failed just now.
+    /// One for each job of which an instance has failed just now, or has ended though it should not.
     func ofFailures(_ updates: [AllocationUpdate]) throws(APIError) -> [Evaluation] {
         var failed: Set<JobKey> = []
-        for update in updates where update.clientStatus == .failed {
-            guard let known = tables.allocation(update.id)?.value, !known.isTerminal else {
-                continue
-            }
+        for update in updates where update.isTerminal {
+            guard let known = tables.allocation(update.id)?.value, !known.isTerminal,
+                update.clientStatus == .failed || !known.job.value.type.mayEnd
+            else { continue }
             failed.insert(known.jobKey)
         }
         var evaluations: [Evaluation] = []
@@ -69,6 +69,16 @@ struct NodeEvaluations {
         evaluation.createUnixNanoseconds = unixNanoseconds
         evaluation.modifyUnixNanoseconds = unixNanoseconds
         return evaluation
+    }
+}
+
+extension JobType {
+    /// Whether it is well when an instance ends by itself.
+    fileprivate var mayEnd: Bool {
+        switch self {
+        case .batch, .sysbatch: true
+        case .service, .system: false
+        }
     }
 }
 

@@ -101,6 +101,7 @@ extension SchedulerTables {
         evaluationIndex = index
         allocationIndex = index
         deploymentIndex = index
+        restoredIndex = index
         feed.forgetAll(upTo: index)
     }
 }

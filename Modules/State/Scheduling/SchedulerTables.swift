@@ -39,6 +39,8 @@ package struct SchedulerTables: Sendable {
     package internal(set) var evaluationIndex: UInt64 = 0
     package internal(set) var allocationIndex: UInt64 = 0
     package internal(set) var deploymentIndex: UInt64 = 0
+    /// Log index at which all of it took the place of another state; 0 for never.
+    package internal(set) var restoredIndex: UInt64 = 0
     var feed = SchedulerChanges()
     /// Of the last command: no part of the state.
     var lastNotedJob: JobKey?
