@@ -18,6 +18,8 @@ package final class ExecFleet: Fleet {
     private var left: [UniqueID: SavedAllocation]
     /// Of each allocation the newest index that was taken in.
     private var known: [UniqueID: UInt64] = [:]
+    /// How those ended that are kept no longer: servers of which the state was restored have forgotten it.
+    private var ended: [UniqueID: AllocationUpdate] = [:]
     private var queue = UpdateQueue()
 
     package init(
@@ -52,6 +54,7 @@ package final class ExecFleet: Fleet {
             known[id] = nil
             left[id] = nil
             instances[id] = nil
+            ended[id] = nil
             driver.remove(id)
         }
     }
@@ -61,7 +64,12 @@ package final class ExecFleet: Fleet {
             let id = assignment.id
             let isNew = known[id] == nil
             known[id] = max(known[id] ?? 0, assignment.allocModifyIndex)
-            if isNew { begin(assignment, at: instant) }
+            if isNew {
+                begin(assignment, at: instant)
+            } else if !assignment.hasEnded {
+                // What servers have of it may be older than what they were told.
+                queue.add(id)
+            }
             guard !assignment.isToRun || assignment.hasEnded else {
                 if !isNew { change(id) { $0.follow(assignment, at: instant) } }
                 continue
@@ -97,7 +105,7 @@ package final class ExecFleet: Fleet {
     }
 
     package func takeUpdates(max count: Int) -> [AllocationUpdate] {
-        queue.take(max: count) { instances[$0]?.saved.update }
+        queue.take(max: count) { instances[$0]?.saved.update ?? ended[$0] }
     }
 
     /// What has ended is kept on the disk until the servers list it no more.
@@ -106,6 +114,7 @@ package final class ExecFleet: Fleet {
         for update in updates where instances[update.id]?.hasEnded == true {
             guard !queue.contains(update.id) else { continue }
             instances[update.id] = nil
+            ended[update.id] = update.withoutStates
         }
     }
 

@@ -7,6 +7,8 @@ package struct MockFleet: Fleet, Sendable {
     private var instances: [UniqueID: MockInstance] = [:]
     /// Of each allocation the newest index that was taken in.
     private var known: [UniqueID: UInt64] = [:]
+    /// How those ended that are kept no longer: servers of which the state was restored have forgotten it.
+    private var ended: [UniqueID: AllocationUpdate] = [:]
     private var due = DueHeap()
     private var changed = UpdateQueue()
 
@@ -25,6 +27,7 @@ package struct MockFleet: Fleet, Sendable {
             let listed = Set(indexes.indexes.map(\.id))
             known = known.filter { listed.contains($0.key) }
             instances = instances.filter { listed.contains($0.key) }
+            ended = ended.filter { listed.contains($0.key) }
         }
         return indexes.indexes.filter { $0.index > known[$0.id] ?? 0 }.map(\.id)
     }
@@ -38,6 +41,8 @@ package struct MockFleet: Fleet, Sendable {
                 if !assignment.isToRun {
                     instance.stop(at: instant)
                 } else if !instance.follow(assignment, at: instant) {
+                    // What servers have of it may be older than what they were told.
+                    changed.add(id)
                     continue
                 }
                 keep(instance)
@@ -46,6 +51,8 @@ package struct MockFleet: Fleet, Sendable {
                 // What was stopped before it began is told to have ended.
                 if !assignment.isToRun { instance.stop(at: instant) }
                 keep(instance)
+            } else if ended[id] != nil, !assignment.hasEnded {
+                changed.add(id)
             }
         }
         advance(to: instant)
@@ -62,7 +69,7 @@ package struct MockFleet: Fleet, Sendable {
     }
 
     package mutating func takeUpdates(max count: Int) -> [AllocationUpdate] {
-        changed.take(max: count) { instances[$0]?.update }
+        changed.take(max: count) { instances[$0]?.update ?? ended[$0] }
     }
 
     /// What has ended is kept no longer than it has to be told.
@@ -71,6 +78,7 @@ package struct MockFleet: Fleet, Sendable {
         for update in updates where instances[update.id]?.hasEnded == true {
             guard !changed.contains(update.id) else { continue }
             instances[update.id] = nil
+            ended[update.id] = update.withoutStates
         }
     }
 

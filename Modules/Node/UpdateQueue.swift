@@ -50,3 +50,12 @@ struct UpdateQueue: Sendable {
         }
     }
 }
+
+extension AllocationUpdate {
+    /// How it ended, in few bytes. What became of its tasks servers leave as they know it.
+    var withoutStates: AllocationUpdate {
+        var brief = self
+        brief.taskStates = nil
+        return brief
+    }
+}

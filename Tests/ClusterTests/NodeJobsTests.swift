@@ -40,12 +40,13 @@ import Testing
         }
 
         func run(
-            _ config: String, count: Int = 4, type: String = "service", more: String = ""
+            _ config: String, id: String = "j", count: Int = 4, type: String = "service",
+            more: String = ""
         ) {
             let answer = cluster.ask(
                 leader, .put, "/v1/jobs",
                 body: """
-                    {"Job":{"ID":"j","Type":"\(type)","Datacenters":["dc1"],"TaskGroups":[
+                    {"Job":{"ID":"\(id)","Type":"\(type)","Datacenters":["dc1"],"TaskGroups":[
                     {"Name":"g","Count":\(count)\(more),"Tasks":[{"Name":"t","Driver":"mock",
                     "Config":\(config),"Resources":{"CPU":100,"MemoryMB":64},
                     "LogConfig":{"MaxFiles":1,"MaxFileSizeMB":10}}]}]}}
@@ -120,6 +121,31 @@ import Testing
                 tables.node(id)?.value.status == .ready && tables.live("j").count == 4
                     && tables.live("j").allSatisfy { $0.clientStatus == .running }
                     && fleet.runningCount == 4
+            })
+    }
+
+    /// Nodes heard nothing of a restore: what it had brought back was older than what they had seen.
+    @Test(
+        "What a restore has brought back runs, and what it has taken away runs no more",
+        arguments: [[1, 1], [2]])
+    func restored(counts: [Int]) throws {
+        let stage = try Stage(seed: 949, counts)
+        let archive = "/v1/operator/snapshot"
+        stage.run("{}", count: 4)
+        #expect(stage.wait(4) { $0.clientStatus == .running })
+        let saved = try stage.cluster.ask(stage.leader, .get, archive, bytes: nil).get()
+        #expect(stage.cluster.ask(stage.leader, .delete, "/v1/job/j").status == 200)
+        #expect(stage.wait(4) { $0.desiredStatus == .stop && $0.clientStatus == .complete })
+        stage.run("{}", id: "k", count: 3)
+        #expect(stage.wait(3) { $0.jobID == "k" && $0.clientStatus == .running })
+        #expect(
+            stage.cluster.ask(stage.leader, .put, archive, bytes: saved.body).status == 200)
+        let fleets = stage.fleets
+        #expect(
+            stage.cluster.turn(limit: .seconds(60)) { tables in
+                tables.isSettled && tables.job(JobKey(id: "k")) == nil
+                    && tables.running("j").count == 4 && tables.live("j").count == 4
+                    && fleets.reduce(0) { $0 + $1.runningCount } == 4
             })
     }
 

@@ -430,6 +430,38 @@ private func compactOften(_ options: inout ServerOptions) {
         let answer = cluster.ask(follower, .put, snapshot, bytes: archive?.body)
         #expect(answer?.status == 500)
     }
+
+    /// That there is nothing to do, as found in the last state, came into the log behind the restore, and
+    /// ended the evaluation that the new one had brought back.
+    @Test("An evaluation that comes back is looked at, whatever was found before", arguments: 0...7)
+    func lookedAt(halfMilliseconds: Int) throws {
+        let cluster = try #require(SimulatedCluster.scheduling(seed: 65, nodes: 2))
+        func pause(_ isPaused: Bool, at leader: SimulatedCluster.Node) {
+            let body = "{\"PauseEvalBroker\":\(isPaused)}"
+            #expect(cluster.ask(leader, .put, scheduler, body: body).status == 200)
+        }
+        let leader = try #require(cluster.leader)
+        let web = serviceJob("web", count: 3)
+        let pending = evaluation(1, of: web)
+        pause(true, at: leader)
+        cluster.scheduleSurely(.registerJob(web, expected: nil, evaluations: [pending]))
+        let saved = cluster.stateBytes(of: leader)
+        pause(false, at: leader)
+        #expect(cluster.turn { $0.isSettled && $0.live("web").count == 3 })
+        let outcome = cluster.beginRestore(of: saved, at: leader)
+        cluster.world.run(for: .microseconds(500 * halfMilliseconds))
+        let door = try #require(leader.door)
+        leader.host.loop.enter {
+            door.assumeIsolated { $0.schedule(.upsertEvaluations([pending])) { _ in } }
+        }
+        #expect(cluster.world.run(until: { outcome.value != nil }, limit: .seconds(5)))
+        cluster.world.run(for: .milliseconds(20))
+        pause(false, at: leader)
+        #expect(
+            cluster.turn(limit: .seconds(20)) { tables in
+                tables.isSettled && tables.fault(jobs: [web]) == nil
+            })
+    }
 }
 
 /// SHA-256 in base64, computed apart from the server's own.

@@ -119,7 +119,7 @@ import Testing
                 == ["0.0 running 0", "1.0 failed 0 unhealthy"])
     }
 
-    @Test("What runs on for another deployment is watched anew for it, and nothing else changes")
+    @Test("What runs on for another deployment is watched anew for it, else told as it is")
     func anotherDeployment() throws {
         var fleet = MockFleet()
         func updates(at second: Double) -> [Bool?] {
@@ -137,7 +137,7 @@ import Testing
         #expect(updates(at: 1) == [nil])
         #expect(updates(at: 10) == [true])
         try assign(Self.nodeID, index: 6, at: 11)
-        #expect(updates(at: 12) == [])
+        #expect(updates(at: 12) == [true])
         try assign(Self.allocation, index: 7, at: 20)
         #expect(updates(at: 21) == [nil])
         #expect(updates(at: 29.5) == [])
@@ -180,6 +180,11 @@ import Testing
         // An ended one does not begin again.
         fleet.assign([try Self.assignment("{}", index: 7)], at: Self.instant(2))
         #expect(fleet.count == 0)
+        // Servers that were restored are told once more how it ended.
+        let again = fleet.takeUpdates(max: 10)
+        #expect(again.map(\.clientStatus) == [.complete])
+        fleet.told(again)
+        #expect(fleet.updateCount == 0)
     }
 
     @Test("What a node sends is what the servers read")

@@ -53,10 +53,15 @@ package struct NodeUpdateResponse: Equatable, Sendable, JSONWritable {
 package struct NodeAllocationsResponse: Equatable, Sendable, JSONWritable {
     package var allocations: [Shared<Allocation>]
     package var index: UInt64
+    /// Before it nothing has changed that counts.
+    package var restoredIndex: UInt64
 
-    package init(_ allocations: [Shared<Allocation>], index: UInt64) {
+    package init(
+        _ allocations: [Shared<Allocation>], index: UInt64, restoredIndex: UInt64 = 0
+    ) {
         self.allocations = allocations
         self.index = index
+        self.restoredIndex = restoredIndex
     }
 
     package func write(to writer: inout JSONWriter) {
@@ -64,7 +69,9 @@ package struct NodeAllocationsResponse: Equatable, Sendable, JSONWritable {
         writer.key("Allocs")
         writer.beginObject()
         for allocation in allocations {
-            writer.member(allocation.value.id.description, allocation.value.allocModifyIndex)
+            writer.member(
+                allocation.value.id.description,
+                max(allocation.value.allocModifyIndex, restoredIndex))
         }
         writer.endObject()
         writer.member("Index", index)

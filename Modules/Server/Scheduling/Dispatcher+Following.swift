@@ -28,13 +28,26 @@ extension Dispatcher {
         readConfiguration()
         let tables = tables
         guard tables.lastIndex > followed else { return }
-        guard let changes = tables.changes(after: followed) else { return readAll() }
+        guard let changes = tables.changes(after: followed) else { return beginAnew() }
         followed = replica.state.lastAppliedIndex
         for change in changes { follow(change, in: tables) }
         schedule()
     }
 
-    /// Everything anew: when it begins to lead, and after a restore.
+    /// The state is another one, as after a restore: nothing that was made of the last one counts, and
+    /// what it had handed out, decided and remembered must not come into this one.
+    private func beginAnew() {
+        setServing(false)
+        _ = plans.drain()
+        plans.setEnabled(true)
+        tickets = [:]
+        outbox = Outbox()
+        deployments = DeploymentWatcher()
+        readAll()
+        readConfiguration()
+    }
+
+    /// Everything anew, but for what is handed out.
     func readAll() {
         let tables = tables
         followed = replica.state.lastAppliedIndex
@@ -46,10 +59,6 @@ extension Dispatcher {
         noteAllLost()
         dirtyDeployments = Set(
             tables.deployments.lazy.map(\.value).filter(\.isActive).map(\.id))
-        if isServing {
-            offerAll()
-            wakeAll()
-        }
         schedule()
     }
 

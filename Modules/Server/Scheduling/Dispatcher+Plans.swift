@@ -31,10 +31,6 @@ extension Dispatcher {
     private static let elementsMax = 8192
 
     func checkPlans() {
-        // What is accepted from here on would come into the log behind the end of the restore, and into
-        // another state than it was checked against; what was accepted before comes before it.
-        isHeldByRestore = server.awaitsRestore
-        guard !isHeldByRestore else { return land() }
         if isLedgerStale { rebuildLedger() }
         var bytes = flights.reduce(0) { $0 + $1.bytes }
         while flights.count < Self.flightsMax, bytes < Self.flightBytesMax,
@@ -128,7 +124,7 @@ extension Dispatcher {
     }
 
     /// In their order: what a plan met is in the state before it is looked at again.
-    private func land() {
+    func land() {
         while let first = flights.first, first.pending == 0 {
             flights.removeFirst()
             landed(first)

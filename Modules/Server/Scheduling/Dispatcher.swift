@@ -77,8 +77,8 @@ final class Dispatcher {
     var nextFlight: UInt64 = 0
     /// It counts on what is not done: made anew before the next check.
     var isLedgerStale = false
-    /// Plans wait for the end of a restore.
-    var isHeldByRestore = false
+    /// Everything waits for the end of a restore.
+    private var isHeldByRestore = false
     var outbox = Outbox()
 
     var nodes: [UniqueID: NodeMemory] = [:]
@@ -221,7 +221,7 @@ final class Dispatcher {
         if isChanged, served, isServing { wakeAll() }
     }
 
-    private func setServing(_ serves: Bool) {
+    func setServing(_ serves: Bool) {
         guard serves != isServing else { return }
         isServing = serves
         broker.setEnabled(serves)
@@ -239,6 +239,10 @@ final class Dispatcher {
 
     private func work() {
         guard isOn, replica.outlook.status.role == .leader else { return }
+        // What is decided from here on would come into the log behind the end of the restore, and into
+        // another state than it was decided for; what was proposed before comes before it.
+        isHeldByRestore = server.awaitsRestore
+        guard !isHeldByRestore else { return waitForRestore() }
         let now = loop.now
         broker.advance(to: now)
         wake(blocked.advance(to: now))
@@ -252,6 +256,12 @@ final class Dispatcher {
         deliver()
         flush()
         arm()
+    }
+
+    /// It may come to no end, of which nobody tells.
+    private func waitForRestore() {
+        land()
+        timer?.arm(at: loop.now + Self.retryDelay)
     }
 
     /// What was refused for want of room is offered again.

@@ -46,13 +46,13 @@ struct NodeEvaluations {
         return evaluations
     }
 
-    /// One for each job of which an instance has failed just now.
+    /// One for each job of which an instance has failed just now, or has ended though it should not.
     func ofFailures(_ updates: [AllocationUpdate]) throws(APIError) -> [Evaluation] {
         var failed: Set<JobKey> = []
-        for update in updates where update.clientStatus == .failed {
-            guard let known = tables.allocation(update.id)?.value, !known.isTerminal else {
-                continue
-            }
+        for update in updates where update.isTerminal {
+            guard let known = tables.allocation(update.id)?.value, !known.isTerminal,
+                update.clientStatus == .failed || !known.job.value.type.mayEnd
+            else { continue }
             failed.insert(known.jobKey)
         }
         var evaluations: [Evaluation] = []
@@ -86,6 +86,16 @@ extension Evaluation {
 
     /// Of those that go with a change in one entry, which has 2 MB at most.
     static let logBytesMax = 1 << 20
+}
+
+extension JobType {
+    /// Whether it is well when an instance ends by itself.
+    fileprivate var mayEnd: Bool {
+        switch self {
+        case .batch, .sysbatch: true
+        case .service, .system: false
+        }
+    }
 }
 
 extension Server {

@@ -88,7 +88,8 @@ extension Server {
     ) -> APIResponse {
         let tables = replica.state.scheduling
         var shortest: Duration?
-        var modified: UInt64 = 0
+        // What a restore has brought back or taken away is a change of each.
+        var modified = tables.restoredIndex
         for id in ids {
             guard let node = tables.node(id)?.value else { continue }
             modified = max(modified, node.modifyIndex)

@@ -46,7 +46,9 @@ extension Server {
             try prove(call, ids, tables)
             let shown = tables.allocations(ofNodes: ids, after: index)
             return encode(
-                NodeAllocationsResponse(shown, index: fresh.index), call, freshness: fresh)
+                NodeAllocationsResponse(
+                    shown, index: fresh.index, restoredIndex: tables.restoredIndex), call,
+                freshness: fresh)
         case .pull(let ids, let isBrief):
             let known = try proven(ids, call, tables)
             return isBrief
@@ -121,7 +123,7 @@ extension Server {
             guard let allocation = tables.allocation(id) else { continue }
             guard let node = tables.node(allocation.value.nodeID)?.value else { continue }
             try proof.check(node)
-            known.append(allocation)
+            known.append(tables.dated(allocation))
         }
         return known
     }
@@ -161,7 +163,9 @@ extension NodeWish {
         case .allocations(let id, _):
             max(1, tables.allocations(ofNode: id).map(\.value.modifyIndex).max() ?? 0)
         case .watch(let ids, _) where ids.count == 1:
-            max(1, tables.allocations(ofNode: ids[0]).map(\.value.allocModifyIndex).max() ?? 0)
+            max(
+                1, tables.restoredIndex,
+                tables.allocations(ofNode: ids[0]).map(\.value.allocModifyIndex).max() ?? 0)
         case .watch, .pull: max(1, tables.allocationIndex)
         default: max(1, tables.nodeIndex)
         }
@@ -175,7 +179,7 @@ extension SchedulerTables {
     ) -> [Shared<Allocation>] {
         guard index > 0, let changes = changes(after: index) else {
             return ids.flatMap { allocations(ofNode: $0) }
-                .filter { $0.value.allocModifyIndex > index }
+                .filter { newsIndex(of: $0.value) > index }
         }
         let nodes = Set(ids)
         var changed: Set<UniqueID> = []

@@ -87,6 +87,21 @@ extension SchedulerTables {
         allocations(allocationsOfNode[id])
     }
 
+    /// Since when there is something that the allocation's node has to hear. After a restore that is
+    /// everything: the node knows of what is not true any more, and has told what is forgotten.
+    package func newsIndex(of allocation: Allocation) -> UInt64 {
+        max(allocation.allocModifyIndex, restoredIndex)
+    }
+
+    /// With ``newsIndex(of:)`` for the index of its last change.
+    package func dated(_ allocation: Shared<Allocation>) -> Shared<Allocation> {
+        guard allocation.value.allocModifyIndex < restoredIndex else { return allocation }
+        var dated = allocation.value
+        dated.allocModifyIndex = restoredIndex
+        dated.modifyIndex = max(dated.modifyIndex, restoredIndex)
+        return Shared(dated)
+    }
+
     package func allocations(ofJob key: JobKey) -> [Shared<Allocation>] {
         allocations(allocationsOfJob[key])
     }

@@ -106,6 +106,7 @@ extension SchedulerTables {
         allocationIndex = index
         deploymentIndex = index
         if poolIndex > 0 { poolIndex = index }
+        restoredIndex = index
         feed.forgetAll(upTo: index)
     }
 }

@@ -24,6 +24,7 @@ extension SchedulerTables {
             .head(bytesMax: 0) { _, _ in
             } read: { (_, state) throws(StateError) in
                 try state.scheduling.finishReading(lastApplied: state.lastAppliedIndex)
+                state.scheduling.restoredIndex = state.restoredIndex
             },
         ]
     }

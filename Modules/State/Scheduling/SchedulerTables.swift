@@ -46,6 +46,8 @@ package struct SchedulerTables: Sendable {
     package internal(set) var poolIndex: UInt64 = 0
     /// Follows from the rows.
     package internal(set) var counts = SchedulerCounts()
+    /// Log index at which all of it took the place of another state; 0 for never.
+    package internal(set) var restoredIndex: UInt64 = 0
     var feed = SchedulerChanges()
     /// Of the last command: no part of the state.
     var lastNotedJob: JobKey?

@@ -111,7 +111,7 @@ extension JobLoad {
         for wish in wishes {
             if let fault = unrest(of: wish, in: tables) { return fault }
         }
-        for machine in machines where trial.restoreCount == 0 {
+        for machine in machines {
             let known = machine.nodes.reduce(0) { count, node in
                 count
                     + tables.allocations(ofNode: node.id).count { !$0.value.isClientTerminal }
@@ -158,8 +158,8 @@ extension JobLoad {
                 live.count + (blocked.isEmpty ? 0 : queued) >= wish.count,
                 live.allSatisfy({ $0.clientStatus == .running })
             else {
-                return "\(wish.id) has \(live.count) of \(wish.count) instances: "
-                    + Self.list(live)
+                return "\(wish.id) has \(live.count) of \(wish.count) instances, \(queued) queued: "
+                    + Self.list(live) + Self.list(tables.evaluations(ofJob: key).map(\.value))
             }
         }
         return nil
@@ -170,5 +170,12 @@ extension JobLoad {
             "\($0.id) on \($0.nodeID), of index \($0.createIndex), "
                 + "\($0.desiredStatus.rawValue) \($0.clientStatus.rawValue) at \($0.modifyIndex)"
         }.joined(separator: "; ")
+    }
+
+    private static func list(_ evaluations: [Evaluation]) -> String {
+        evaluations.map {
+            "; an evaluation of index \($0.createIndex) by \($0.trigger.rawValue) is "
+                + "\($0.status.rawValue) at \($0.modifyIndex) \($0.statusDescription)"
+        }.joined()
     }
 }
