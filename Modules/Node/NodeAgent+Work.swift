@@ -8,7 +8,7 @@ import MartletTransport
 extension NodeAgent {
     private static var waitSeconds: Int { 60 }
     static var updatesMax: Int { 500 }
-    private static var pullMax: Int { 256 }
+    private static var pullMax: Int { 512 }
     private static var updatePause: Duration { .milliseconds(50) }
 
     /// Between two questions for news: what comes meanwhile is one answer. A question names each

@@ -197,7 +197,6 @@ private func register(
         world.apply(.upsertEvaluations([blocked]))
         // It could place all, so that the blocked one is superfluous.
         found = evaluation(4, status: .complete)
-        found.queuedAllocations = ["g": 0]
         world.apply(.upsertEvaluations([found]))
         #expect(try queued() == 0)
     }

@@ -53,11 +53,12 @@ extension SchedulerTables {
             row.liveEvaluations += (isLive ? 1 : 0) - (wasLive ? 1 : 0)
             // One that ends for a newer one still says how many waited when it was looked at.
             guard stored.status != .canceled else { return }
-            for group in stored.queuedAllocations {
-                guard var counts = row.summary.groups[group.key], counts.queued != group.value
+            for name in row.summary.groups.keys {
+                guard let queued = stored.queuedAllocations[name] ?? stored.queuedOtherwise,
+                    var counts = row.summary.groups[name], counts.queued != queued
                 else { continue }
-                counts.queued = group.value
-                row.summary.groups[group.key] = counts
+                counts.queued = queued
+                row.summary.groups[name] = counts
                 row.summary.modifyIndex = index
             }
         }
@@ -95,5 +96,12 @@ extension SchedulerTables {
             return ids.isEmpty
         }
         if isEmpty == true { table.remove(key) }
+    }
+}
+
+extension Evaluation {
+    /// Of a group that it says nothing of: nothing waits once all could be placed.
+    fileprivate var queuedOtherwise: Int? {
+        status == .complete && failedGroups.isEmpty ? 0 : nil
     }
 }
