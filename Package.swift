@@ -162,7 +162,7 @@ let package = Package(
             "Server",
             uses: [
                 "Server", "API", "ACL", "HTTP", "JSON", "Raft", "Gossip", "Bytes", "State",
-                "Storage", "Transport", "Harness", "Simulation",
+                "Storage", "Transport", "Harness", "Simulation", "Scheduler",
             ], [logging]),
         tests("Client", uses: ["Client", "API", "HTTP", "Transport"]),
         tests("Node", uses: ["Node", "API", "Simulation", "Transport"]),

@@ -134,7 +134,7 @@ extension Dispatcher {
             return ledger.remove(allocation: id, at: tables.allocationIndex)
         }
         let isFreeing = allocation.isTerminal && ledger.isLive(id)
-        ledger.apply(allocation)
+        takeIntoLedger(allocation)
         if let deployment = allocation.deploymentID { dirtyDeployments.insert(deployment) }
         drains.note(allocation)
         if isFreeing { wake(node: allocation.nodeID, at: allocation.modifyIndex) }

@@ -62,7 +62,7 @@ extension Dispatcher {
             reject(plan.evaluationID, token: plan.token)
             return 0
         }
-        ledger.apply(result)
+        goAhead(with: result)
         nextFlight += 1
         let bytes = entries.reduce(0) { $0 + $1.count }
         flights.append(
@@ -132,6 +132,7 @@ extension Dispatcher {
     }
 
     private func landed(_ flight: Flight) {
+        caughtUp(with: flight.result)
         if flight.isLost || !isWhole(flight.result) { isLedgerStale = true }
         drains.noteLanding(flight.result)
         if flight.isLost { return reject(flight.evaluation, token: flight.token) }

@@ -75,6 +75,8 @@ final class Dispatcher {
     /// Plans on their way into the log, in order.
     var flights: [Flight] = []
     var nextFlight: UInt64 = 0
+    /// By instance that was there before, how many of them change it or take it away.
+    var ahead: [UniqueID: Int] = [:]
     /// It counts on what is not done: made anew before the next check.
     var isLedgerStale = false
     /// Everything waits for the end of a restore.
@@ -197,6 +199,7 @@ final class Dispatcher {
         _ = plans.drain()
         tickets = [:]
         flights = []
+        ahead = [:]
         outbox = Outbox()
         ledger = ClusterLedger()
         nodes = [:]
