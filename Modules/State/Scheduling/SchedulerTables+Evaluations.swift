@@ -50,6 +50,8 @@ extension SchedulerTables {
         updateRow(stored.job, at: index) { row in
             row.hadWork = true
             row.liveEvaluations += (isLive ? 1 : 0) - (wasLive ? 1 : 0)
+            // What one that is canceled has found, another has found anew since.
+            guard stored.status != .canceled else { return }
             for group in stored.queuedAllocations {
                 guard var counts = row.summary.groups[group.key], counts.queued != group.value
                 else { continue }
