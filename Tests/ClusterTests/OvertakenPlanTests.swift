@@ -116,6 +116,30 @@ import Testing
             })
     }
 
+    /// Of those that a new leader woke only the newest was looked at, and took the others, which were
+    /// canceled, for waiting: nobody waited for their nodes any more.
+    @Test("Under a new leader a job of every node waits for each that has no room")
+    func roomless() throws {
+        let cluster = try Self.cluster(seed: 67, nodes: 3)
+        let full = (1...3).map { serviceJob("\($0)", count: 1, cpu: 4000) }
+        for (place, job) in full.enumerated() { cluster.register(job, place + 1) }
+        #expect(cluster.turn { $0.isSettled && $0.allocationCount == 3 })
+        cluster.register(serviceJob("agent", type: .system, count: 1, priority: 10), 4)
+        #expect(cluster.turn { $0.isSettled && $0.evaluationCount > 4 })
+        let leader = try #require(cluster.leader)
+        cluster.kill(leader)
+        #expect(cluster.settle() != nil)
+        cluster.start(leader)
+        cluster.world.run(for: .seconds(2))
+        for number in 1...3 {
+            cluster.scheduleSurely(
+                .deregisterJob(
+                    JobKey(id: "\(number)"), purges: false, submitUnixNanoseconds: 1,
+                    evaluations: [evaluation(10 + number, of: full[number - 1])]))
+            #expect(cluster.turn { $0.isSettled && $0.live("agent").count == number })
+        }
+    }
+
     private func pause(_ cluster: SimulatedCluster, _ isPaused: Bool) throws {
         let leader = try #require(cluster.leader)
         let answer = cluster.ask(

@@ -165,6 +165,11 @@ private func register(
         #expect(try counts().queued == 3)
         world.place([10, 11])
         #expect(try counts().queued == 1 && counts().starting == 2)
+        // What was found before counts no more once it is canceled.
+        var late = evaluation(2, status: .canceled)
+        late.queuedAllocations = ["g": 3]
+        world.apply(.upsertEvaluations([late]))
+        #expect(try counts().queued == 1)
         world.report(10, .running)
         world.report(11, .failed)
         #expect(try counts().starting == 0 && counts().running == 1 && counts().failed == 1)

@@ -69,6 +69,14 @@ package struct BlockedEvaluations: Sendable {
 
     package var count: Int { waiters.count }
 
+    /// Not all that the state has as blocked are here.
+    package var isFull: Bool { hasOverflowed || waiters.count >= limits.evaluationsMax }
+
+    /// For each of them an evaluation of the job waits here.
+    package func nodes(of job: JobKey) -> Set<UniqueID> {
+        Set((byJob[job] ?? []).compactMap { waiters[$0]?.nodeID })
+    }
+
     /// Turned on, it is empty and waits to be filled from the state; turned off, it forgets all.
     package mutating func setEnabled(_ isEnabled: Bool) {
         if isEnabled == self.isEnabled { return }

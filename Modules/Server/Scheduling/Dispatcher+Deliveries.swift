@@ -82,9 +82,15 @@ extension Dispatcher {
         guard let hand = hand(of: id, token: token) else { return }
         let key = hand.delivery.evaluation.job
         let step = hands[id]?.run.proposed(
-            proposal, job: tables.job(key)?.value, blockedNodes: tables.blockedNodes(of: key),
+            proposal, job: tables.job(key)?.value, blockedNodes: awaitedNodes(of: key),
             unixNanoseconds: unixNanoseconds)
         if let step { carryOut(step, of: hand) }
+    }
+
+    /// Nodes for which an evaluation of the job waits. One that was woken is blocked in the state yet, but
+    /// may be canceled for a newer one of its job, which then has to wait in its place.
+    func awaitedNodes(of job: JobKey) -> Set<UniqueID> {
+        blocked.isFull ? tables.blockedNodes(of: job) : blocked.nodes(of: job)
     }
 
     func carryOut(_ step: EvaluationRun.Step, of hand: Hand) {

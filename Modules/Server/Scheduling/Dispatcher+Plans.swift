@@ -149,7 +149,7 @@ extension Dispatcher {
             preconditionFailure("a delivery that was just found is gone: \(error)")
         }
         let step = hands[flight.evaluation]?.run.planned(
-            flight.result, job: tables.job(key)?.value, blockedNodes: tables.blockedNodes(of: key),
+            flight.result, job: tables.job(key)?.value, blockedNodes: awaitedNodes(of: key),
             unixNanoseconds: unixNanoseconds)
         if let step { carryOut(step, of: hand) }
     }
