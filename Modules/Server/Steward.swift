@@ -173,6 +173,7 @@ final class Steward {
         look()
         considerRound()
         server.reapExpiredTokens()
+        server.sealNodeSecrets()
     }
 
     /// Sees and judges, and does nothing. Synchronous: a leader's health is there as soon as

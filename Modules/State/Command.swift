@@ -33,7 +33,7 @@ import MartletBytes
 /// with a zone or an upgrade version; version 4 has kind 7 of a state beyond the bound of version 2,
 /// and kind 9 of a state with ACL tables. Without those they stay what they were. Version 5 has kinds
 /// 13 to 22 with the bounds of ``ACLTables/Bounds/current``, and kind 7 of a restore that is staged,
-/// and kinds 23 to 41. Version 6 has kinds 42 and 43, and kind 27 that makes pools.
+/// and kinds 23 to 41. Version 6 has kinds 42 to 44, and kind 27 that makes pools and holds digests.
 ///
 /// A kind that is added, or a field, takes the next version. It is proposed only once every server
 /// of the configuration reads that version: an older one would refuse what the others apply.

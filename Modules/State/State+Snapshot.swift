@@ -54,8 +54,9 @@ import MartletBytes
 /// Version 6, written once there was a node, a job or what is made of them: all of version 5, and behind
 /// it what `SchedulerTables+Snapshot.swift` says.
 ///
-/// Version 7, written once there was a pool of nodes beside those that are built in, or a change of one: all
-/// of version 6, and behind it the pools, by name, as `SchedulerTables+Pools.swift` says.
+/// Version 7, written once there was a pool of nodes beside those that are built in, or a change of one, or a
+/// node of whose secret only the digest is kept: all of version 6, its nodes with a byte before the secret that
+/// says which of the two follows, and behind it the pools, by name, as `SchedulerTables+Pools.swift` says.
 ///
 /// Values are written as `Codec.swift`, `HistoryCodec.swift`, `ACLCodec.swift` and
 /// `SchedulingCodec.swift` say. The layout is the
@@ -75,7 +76,7 @@ extension State {
         if version > 1 { sections += [.restore(version: version, indexes)] }
         if version > 2 { sections += [.terms, .events, .baseline(indexes)] }
         if version > 3 { sections += ACLTables.sections(.of(version: version), indexes) }
-        if version > 5 { sections += SchedulerTables.sections }
+        if version > 5 { sections += SchedulerTables.sections(version: version) }
         if version > 6 { sections += [SchedulerTables.poolSection] }
         if let staged, staged > 0 {
             sections += Self.sections(version: staged, .absent).map(\.ofStaged)
@@ -85,7 +86,7 @@ extension State {
 
     /// The oldest version that can hold this state.
     var neededVersion: UInt8 {
-        if scheduling.poolIndex > 0 { return 7 }
+        if scheduling.poolIndex > 0 || scheduling.counts.sealed > 0 { return 7 }
         if scheduling.isKnown { return 6 }
         if !acl.fits(.first) || pendingRestore?.decoder != nil { return 5 }
         if acl.isKnown { return 4 }

@@ -88,7 +88,9 @@ import Testing
         }
         cluster.scheduleSurely(.setNodeStatus(down, evaluations: []))
         cluster.world.run(for: .seconds(15))
-        cluster.scheduleSurely(.registerNodes([readyNode(2)], evaluations: []))
+        var back = readyNode(2)
+        back.seal(try #require(cluster.tables?.node(back.id)?.value.secretDigest))
+        cluster.scheduleSurely(.registerNodes([back], evaluations: [], makesPools: true))
         cluster.world.run(for: .seconds(5))
         #expect(cluster.tables?.nodeCount == 3)
         #expect(cluster.turn { $0.nodeCount == 2 })

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+import MartletAPI
 import MartletClient
 import MartletHarness
 import MartletServer
 import MartletSimulation
+import MartletState
 import Testing
 
 private let nodeID = "10000000-0000-4000-8000-000000000001"
@@ -70,6 +72,28 @@ private let wrongSecret = "20000000-0000-4000-8000-000000000009"
     private static func number(_ text: String, _ name: String) -> UInt64? {
         guard let range = text.firstRange(of: "\"\(name)\":") else { return nil }
         return UInt64(text[range.upperBound...].prefix { $0.isNumber })
+    }
+
+    @Test("Of a node's secret the state keeps the digest, also where it had the secret itself")
+    func sealing() throws {
+        let servers = try Servers(seed: 98)
+        #expect(servers.register(at: servers.follower).status == 200)
+        var early = readyNode(7)
+        early.secretID = try #require(UniqueID(secret))
+        servers.cluster.scheduleSurely(.registerNodes([early], evaluations: []))
+        servers.cluster.world.run(for: .seconds(5))
+        let tables = try #require(servers.cluster.tables)
+        for node in tables.nodes.map(\.value) {
+            #expect(node.secretDigest != nil && node.secretID == UniqueID(high: 0, low: 0))
+        }
+        #expect(tables.nodeCount == 2 && tables.counts.sealed == 2)
+        #expect(servers.register().status == 200)
+        #expect(servers.register(secret: wrongSecret).status == 403)
+        let path = "/v1/martlet/node/\(early.id)/heartbeat"
+        for (own, status) in [(secret, 200), (wrongSecret, 403)] {
+            let beat = servers.ask(.put, path, #"{"Status":"ready"}"#, secret: own)
+            #expect(beat.status == status, "\(beat.text)")
+        }
     }
 
     @Test("A node registers through any server and is listed, without its secret")

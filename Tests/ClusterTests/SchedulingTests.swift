@@ -16,11 +16,11 @@ import Testing
         let jobs = (1...10).map { serviceJob("job-\($0)", count: 12) }
         for (number, job) in jobs.enumerated() { cluster.register(job, number + 1) }
         #expect(cluster.turn { $0.isSettled && $0.fault(jobs: jobs) == nil })
+        // By then the secrets of the nodes are sealed, and the others have the same.
+        cluster.world.run(for: .seconds(2))
         let tables = try #require(cluster.tables)
         #expect(tables.allocationCount == 120)
         #expect(tables.evaluations.allSatisfy { $0.value.status == .complete })
-        // The others have the same.
-        cluster.world.run(for: .seconds(2))
         for node in cluster.nodes { #expect(cluster.tables(of: node) == tables) }
     }
 

@@ -31,6 +31,48 @@ import Testing
         #expect(after.computedClass != before.computedClass)
     }
 
+    private static func digest(_ number: UInt8) -> TokenDigest? {
+        TokenDigest([UInt8](repeating: number, count: TokenDigest.bytesCount))
+    }
+
+    @Test("I6: from version 6 on a digest stands in the place of a secret, and stays")
+    func digests() throws {
+        let (right, wrong) = (try #require(Self.digest(1)), try #require(Self.digest(2)))
+        func sealed(_ number: Int, _ digest: TokenDigest) -> SchedulerCommand {
+            var node = node(number)
+            node.seal(digest)
+            return .registerNodes([node], evaluations: [], makesPools: true)
+        }
+        var world = world([node(1), node(2)])
+        let secret = ByteRow.of(node(1).secretID)
+        #expect(ByteRow.holds(world.state.encoded(), secret) && world.state.encoded()[0] == 6)
+        let before = try first(world)
+        world.apply(.sealNodes([SealedNode(id: uid(1), digest: right)]))
+        let after = try first(world)
+        #expect(after.secretDigest == right && after.modifyIndex == before.modifyIndex)
+        #expect(world.tables.counts.sealed == 1 && world.tables.brokenInvariant() == nil)
+        // The other still has its secret.
+        let bytes = world.state.encoded()
+        #expect(bytes[0] == 7 && !ByteRow.holds(bytes, secret))
+        #expect(try State(decoding: bytes) == world.state)
+        world.apply(.sealNodes([SealedNode(id: uid(1), digest: wrong)]))
+        #expect(try first(world).secretDigest == right)
+        #expect(
+            world.apply(sealed(1, wrong)) == .schedulerRefused(.wrongSecret(node: uid(1))))
+        #expect(world.apply(sealed(1, right)) == .applied(modifyIndex: world.index))
+        #expect(
+            world.apply(.registerNodes([node(1)], evaluations: []))
+                == .schedulerRefused(.wrongSecret(node: uid(1))))
+        #expect(world.apply(sealed(2, wrong)) == .applied(modifyIndex: world.index))
+        world.apply(.deregisterNodes([uid(1), uid(2)], evaluations: []))
+        #expect(world.tables.counts.sealed == 0 && world.state.encoded()[0] == 6)
+        for command in [sealed(1, right), .sealNodes([SealedNode(id: uid(1), digest: right)])] {
+            let bytes = Command.scheduling(command).encoded()
+            #expect(bytes[0] == 6 && !ByteRow.holds(bytes, secret))
+            #expect(try Command(decoding: bytes).encoded() == bytes)
+        }
+    }
+
     @Test("Registration keeps what operators have said of the node")
     func kept() throws {
         var world = world()
@@ -143,5 +185,18 @@ import Testing
         #expect(world.tables.changes(after: 0) == nil && world.tables.changes(after: 1) == [])
         world.apply(.registerNodes([node(2)], evaluations: []))
         #expect(world.tables.changes(after: 1) == [.node(uid(2))])
+    }
+}
+
+/// Bytes among others.
+private enum ByteRow {
+    static func of(_ id: UniqueID) -> [UInt8] {
+        [id.high, id.low].flatMap { word in
+            (0..<8).map { UInt8(truncatingIfNeeded: word >> (8 * UInt64($0))) }
+        }
+    }
+
+    static func holds(_ bytes: [UInt8], _ part: [UInt8]) -> Bool {
+        bytes.firstRange(of: part) != nil
     }
 }

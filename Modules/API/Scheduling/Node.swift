@@ -20,6 +20,8 @@ package struct Node: Hashable, Sendable {
     package var id: UniqueID
     /// What the node proves itself with. In no answer.
     package var secretID: UniqueID
+    /// SHA-256 of the secret, where that is all that is kept of it: then `secretID` is zero.
+    package var secretDigest: TokenDigest?
     package var name: String
     package var datacenter: String
     package var nodePool = Job.nodePoolDefault
@@ -59,6 +61,12 @@ package struct Node: Hashable, Sendable {
         self.name = name
         self.datacenter = datacenter
         self.resources = resources
+    }
+
+    /// Keeps no more of the secret than this.
+    package mutating func seal(_ digest: TokenDigest) {
+        secretDigest = digest
+        secretID = UniqueID(high: 0, low: 0)
     }
 
     /// Whether work may be placed on it.

@@ -33,7 +33,8 @@ extension TokenDigest {
 
 /// Whether nodes are a caller's own. Of nodes with one secret the digest is made once.
 struct NodeProof {
-    private let presented: TokenDigest?
+    /// nil for none.
+    let presented: TokenDigest?
     private let crypto: any Crypto
     private var last: (secret: UniqueID, isRight: Bool)?
 
@@ -52,6 +53,10 @@ struct NodeProof {
 
     /// - Throws: ``APIError`` 403 for one with another secret.
     mutating func check(_ node: Node) throws(APIError) {
+        if let digest = node.secretDigest {
+            guard digest == presented else { throw Self.wrong }
+            return
+        }
         guard try isRight(node.secretID) else { throw Self.wrong }
     }
 

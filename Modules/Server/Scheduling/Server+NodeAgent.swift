@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Logging
 import MartletAPI
 import MartletScheduler
 import MartletState
@@ -14,12 +15,14 @@ extension Server {
         let tables = replica.state.scheduling
         let now = loop.wallClockNanoseconds
         var proof = NodeProof(call.caller.credential, crypto: environment.crypto)
+        let seals = sealsSecrets(tables)
         var nodes = given
         var changed: [UniqueID] = []
         for position in nodes.indices {
             try proof.check(nodes[position])
             let known = tables.node(nodes[position].id)?.value
             if let known { try proof.check(known) }
+            if seals, let digest = proof.presented { nodes[position].seal(digest) }
             guard nodes[position].status != .disconnected else {
                 throw APIError(
                     status: 400,
@@ -35,17 +38,36 @@ extension Server {
         let evaluations = try nodeEvaluations.ofNodes(changed)
         let ids = nodes.map(\.id)
         let command = SchedulerCommand.registerNodes(
-            nodes, evaluations: evaluations, makesPools: needsPool(nodes, tables))
+            nodes, evaluations: evaluations, makesPools: seals)
         propose(.scheduling(command), for: call, done) { server, result, index in
             if let refusal = result.nodeRefusal { return refusal }
             return server.told(ids, evaluations, index: index, call)
         }
     }
 
-    /// Whether one names a pool that may have to be made.
-    private func needsPool(_ nodes: [Node], _ tables: SchedulerTables) -> Bool {
-        nodes.contains { $0.nodePool != Job.nodePoolDefault && tables.pool($0.nodePool) == nil }
-            && canEverybodyApply(Command.poolVersion)
+    /// Whether the log may hold digests of secrets, and pools, or does so already.
+    private func sealsSecrets(_ tables: SchedulerTables) -> Bool {
+        tables.counts.sealed > 0 || canEverybodyApply(Command.poolVersion)
+    }
+
+    /// Of nodes that registered while a server knew of no digests, the secrets are replaced by them: some at
+    /// a time, as the leader looks around.
+    func sealNodeSecrets() {
+        let tables = replica.state.scheduling
+        guard tables.nodeCount > tables.counts.sealed, replica.hasAppliedOwnTerm,
+            canEverybodyApply(Command.poolVersion)
+        else { return }
+        let open = tables.nodes.lazy.map(\.value).filter { $0.secretDigest == nil }
+        do throws(APIError) {
+            var sealed: [SealedNode] = []
+            for node in open.prefix(1024) {
+                let digest = try TokenDigest(nodeSecret: node.secretID, by: environment.crypto)
+                sealed.append(SealedNode(id: node.id, digest: digest))
+            }
+            replica.propose(Command.scheduling(.sealNodes(sealed)).encoded()) { _ in }
+        } catch {
+            logger.warning("secrets of nodes stay as they are", metadata: ["error": "\(error)"])
+        }
     }
 
     /// Whether something may have to be placed, or moved, since a node registers so.

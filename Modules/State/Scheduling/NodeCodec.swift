@@ -5,9 +5,19 @@ import MartletBytes
 // A node without its indexes; its class follows from it.
 
 extension ByteWriter {
-    mutating func write(_ node: Node) {
+    /// - Parameter version: of commands; from 6 on the secret's digest may stand in its place.
+    mutating func write(_ node: Node, version: UInt8) {
         write(id: node.id)
-        write(id: node.secretID)
+        if version < Command.poolVersion {
+            write(id: node.secretID)
+        } else {
+            write(node.secretDigest != nil)
+            if let digest = node.secretDigest {
+                write(raw: digest.bytes)
+            } else {
+                write(id: node.secretID)
+            }
+        }
         write(string: node.name)
         write(string: node.datacenter)
         write(string: node.nodePool)
@@ -128,9 +138,22 @@ extension ByteWriter {
 }
 
 extension StateReader {
-    mutating func node() throws(StateError) -> Node {
-        var node = Node(
-            id: try id(), secretID: try id(), name: try string(), datacenter: try string())
+    mutating func digest() throws(StateError) -> TokenDigest {
+        guard let digest = TokenDigest(try raw(count: TokenDigest.bytesCount)) else {
+            throw .malformed("no digest")
+        }
+        return digest
+    }
+
+    mutating func node(version: UInt8) throws(StateError) -> Node {
+        var node = Node(id: try id())
+        if version >= Command.poolVersion, try bool() {
+            node.seal(try digest())
+        } else {
+            node.secretID = try id()
+        }
+        node.name = try string()
+        node.datacenter = try string()
         node.nodePool = try string()
         node.nodeClass = try string()
         node.attributes = try stringMap()

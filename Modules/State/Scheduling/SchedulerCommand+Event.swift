@@ -22,6 +22,7 @@ extension SchedulerCommand {
         case .collect, .collectNodes: "GarbageCollected"
         case .upsertPools: "NodePoolUpserted"
         case .deletePools: "NodePoolDeleted"
+        case .sealNodes: "NodeEvent"
         }
     }
 }

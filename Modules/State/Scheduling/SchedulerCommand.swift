@@ -28,8 +28,10 @@ package import MartletAPI
 /// | 41   | collectNodes            | each 16: id, 8: ModifyIndex                                |
 /// | 42   | upsertPools             | pools                                                      |
 /// | 43   | deletePools             | names                                                      |
+/// | 44   | sealNodes               | each 16: id, 32: digest of its secret                      |
 ///
-/// Kinds 42 and 43 came with version 6, and with it kind 27 of nodes whose pools are made with them.
+/// Kinds 42 to 44 came with version 6, and with it kind 27 of nodes whose pools are made with them, and of
+/// whose secrets the digests may be all that there is.
 ///
 /// Each carries out the whole of it or, where it is refused, nothing. The evaluations that follow from
 /// a change go with it: no crash separates them.
@@ -67,6 +69,9 @@ package enum SchedulerCommand: Equatable, Sendable {
     /// Makes each, or takes its place.
     case upsertPools([NodePool])
     case deletePools([String])
+    /// Keeps the digests of secrets in their place, where those still stand. Nobody is told: nothing else
+    /// of a node is another.
+    case sealNodes([SealedNode])
 
     /// Bound of what one command names.
     package static let batchMax = 65_536
@@ -134,6 +139,17 @@ package struct Garbage: Equatable, Sendable {
     }
 }
 
+/// The digest of a node's secret.
+package struct SealedNode: Equatable, Sendable {
+    package var id: UniqueID
+    package var digest: TokenDigest
+
+    package init(id: UniqueID, digest: TokenDigest) {
+        self.id = id
+        self.digest = digest
+    }
+}
+
 /// A node that nobody has heard of for long.
 package struct EndedNode: Equatable, Sendable {
     package var id: UniqueID
@@ -150,7 +166,7 @@ extension SchedulerCommand {
     /// The oldest version of commands that has it.
     var version: UInt8 {
         switch self {
-        case .upsertPools, .deletePools, .registerNodes(_, _, makesPools: true):
+        case .upsertPools, .deletePools, .sealNodes, .registerNodes(_, _, makesPools: true):
             Command.poolVersion
         default: Command.schedulingVersion
         }
@@ -160,7 +176,7 @@ extension SchedulerCommand {
     static func has(_ kind: UInt8, in version: UInt8) -> Bool {
         switch version {
         case Command.schedulingVersion: (23...41).contains(kind)
-        case Command.poolVersion: kind == 27 || (42...43).contains(kind)
+        case Command.poolVersion: kind == 27 || (42...44).contains(kind)
         default: false
         }
     }
@@ -188,6 +204,7 @@ extension SchedulerCommand {
         case .collectNodes: 41
         case .upsertPools: 42
         case .deletePools: 43
+        case .sealNodes: 44
         }
     }
 }

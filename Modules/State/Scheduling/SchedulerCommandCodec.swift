@@ -24,7 +24,7 @@ extension ByteWriter {
             write(version)
             write(isStable)
         case .registerNodes(let nodes, let evaluations, _):
-            write(list: nodes) { $0.write($1) }
+            write(list: nodes) { $0.write($1, version: command.version) }
             write(evaluations)
         case .setNodeStatus(let changes, let evaluations):
             write(list: changes) { $0.write($1) }
@@ -74,6 +74,11 @@ extension ByteWriter {
             }
         case .upsertPools(let pools): write(list: pools) { $0.write($1) }
         case .deletePools(let names): write(texts: names)
+        case .sealNodes(let nodes):
+            write(list: nodes) {
+                $0.write(id: $1.id)
+                $0.write(raw: $1.digest.bytes)
+            }
         }
     }
 
@@ -149,7 +154,7 @@ extension StateReader {
             .setJobStability(try jobKey(), version: try uint64(), isStable: try bool())
         case 27:
             .registerNodes(
-                try many { (reader) throws(StateError) in try reader.node() },
+                try many { (reader) throws(StateError) in try reader.node(version: version) },
                 evaluations: try evaluations(), makesPools: version == Command.poolVersion)
         case 28:
             .setNodeStatus(
@@ -203,6 +208,11 @@ extension StateReader {
         case 42:
             .upsertPools(try many { (reader) throws(StateError) in try reader.pool() })
         case 43: .deletePools(try texts(max: SchedulerCommand.batchMax))
+        case 44:
+            .sealNodes(
+                try many { (reader) throws(StateError) in
+                    SealedNode(id: try reader.id(), digest: try reader.digest())
+                })
         default:
             .collectNodes(
                 try many { (reader) throws(StateError) in

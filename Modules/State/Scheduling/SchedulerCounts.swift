@@ -5,6 +5,8 @@ package import MartletAPI
 /// is kept with each of them that is written: nobody counts them for an answer.
 package struct SchedulerCounts: Equatable, Sendable {
     private var nodesByStatus = [Int](repeating: 0, count: NodeStatus.allCases.count)
+    /// Nodes of whose secret only the digest is kept.
+    package private(set) var sealed = 0
     /// Instances whose node says that they run.
     package private(set) var running = 0
     /// Evaluations that wait for room.
@@ -20,6 +22,7 @@ package struct SchedulerCounts: Equatable, Sendable {
     mutating func count(node new: Node?, insteadOf old: Node?) {
         if let old { nodesByStatus[Self.place(of: old.status)] -= 1 }
         if let new { nodesByStatus[Self.place(of: new.status)] += 1 }
+        sealed += (new?.secretDigest == nil ? 0 : 1) - (old?.secretDigest == nil ? 0 : 1)
     }
 
     mutating func count(allocation new: Allocation?, insteadOf old: Allocation?) {

@@ -95,6 +95,7 @@ extension SchedulerTables {
         case .collectNodes(let nodes): collect(nodes, at: index)
         case .upsertPools(let pools): try upsert(pools, at: index)
         case .deletePools(let names): try deletePools(names, at: index)
+        case .sealNodes(let nodes): seal(nodes)
         default: preconditionFailure("carried out before: kind \(command.kind)")
         }
     }

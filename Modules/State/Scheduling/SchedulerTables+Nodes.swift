@@ -61,12 +61,35 @@ extension SchedulerTables {
                 new += 1
                 continue
             }
-            guard known.secretID == node.secretID else { throw .wrongSecret(node: node.id) }
+            guard Self.isSameSecret(known, node) else { throw .wrongSecret(node: node.id) }
         }
         guard nodeTable.count + new <= Self.nodesMax else {
             throw .full("nodes", max: Self.nodesMax)
         }
         for node in nodes { register(node, at: index) }
+    }
+
+    /// Where a digest comes in the place of a secret, the leader has compared them: it had applied all
+    /// that was in the log before its own term, and what it proposes itself has digests.
+    private static func isSameSecret(_ known: Node, _ given: Node) -> Bool {
+        switch (known.secretDigest, given.secretDigest) {
+        case (let known?, let given?): known == given
+        case (nil, nil): known.secretID == given.secretID
+        case (nil, _?): true
+        case (_?, nil): false
+        }
+    }
+
+    mutating func seal(_ nodes: [SealedNode]) {
+        for sealed in nodes {
+            guard let known = nodeTable[sealed.id]?.value, known.secretDigest == nil else {
+                continue
+            }
+            var node = known
+            node.seal(sealed.digest)
+            nodeTable.insert(Shared(node), at: node.id)
+            counts.count(node: node, insteadOf: known)
+        }
     }
 
     private mutating func register(_ given: Node, at index: UInt64) {

@@ -6,7 +6,7 @@ extension SchedulerTables {
     /// All or, if one may not be changed or has no room, none.
     mutating func upsert(_ pools: [NodePool], at index: UInt64) throws(SchedulerRefusal) {
         for pool in pools where !pool.isAllowed { throw .builtInPool(pool.name) }
-        try makePools(of: [], at: index)
+        try makeEarlierPools(at: index)
         for pool in pools { try store(pool, at: index) }
     }
 
@@ -30,10 +30,14 @@ extension SchedulerTables {
     /// Makes those that the nodes name and that are not there. What registered before there were pools
     /// comes with the first.
     mutating func makePools(of nodes: [Node], at index: UInt64) throws(SchedulerRefusal) {
-        if poolIndex == 0 {
-            for node in nodeTable.map(\.value) { try makePool(node.value.nodePool, at: index) }
-        }
+        guard nodes.contains(where: { pool($0.nodePool) == nil }) else { return }
+        try makeEarlierPools(at: index)
         for node in nodes { try makePool(node.nodePool, at: index) }
+    }
+
+    private mutating func makeEarlierPools(at index: UInt64) throws(SchedulerRefusal) {
+        guard poolIndex == 0 else { return }
+        for node in nodeTable.map(\.value) { try makePool(node.value.nodePool, at: index) }
     }
 
     private mutating func makePool(_ name: String, at index: UInt64) throws(SchedulerRefusal) {

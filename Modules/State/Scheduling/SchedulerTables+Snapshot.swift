@@ -17,10 +17,10 @@ import MartletBytes
 ///
 /// Indexes and what is counted follow from the rows.
 extension SchedulerTables {
-    static var sections: [StateSection] {
+    static func sections(version: UInt8) -> [StateSection] {
         [
-            nodeSection, specSection, jobSection, evaluationSection, deploymentSection,
-            allocationSection,
+            nodeSection(version: version), specSection, jobSection, evaluationSection,
+            deploymentSection, allocationSection,
             .head(bytesMax: 0) { _, _ in
             } read: { (_, state) throws(StateError) in
                 try state.scheduling.finishReading(lastApplied: state.lastAppliedIndex)
@@ -41,17 +41,19 @@ extension SchedulerTables {
         feed.forgetAll(upTo: lastApplied)
     }
 
-    private static var nodeSection: StateSection {
-        .scheduling(
+    /// From format 7 on nodes are those of version 6 of commands.
+    private static func nodeSection(version: UInt8) -> StateSection {
+        let commands = version > 6 ? Command.poolVersion : Command.schedulingVersion
+        return .scheduling(
             "nodes", max: nodesMax, index: \.nodeIndex, rows: { $0.nodeTable },
             write: { node, writer in
                 writer.write(node.value.createIndex)
                 writer.write(node.value.modifyIndex)
-                writer.write(node.value)
+                writer.write(node.value, version: commands)
             },
             read: { (reader, tables) throws(StateError) in
                 let indexes = try reader.indexes(last: tables.nodeIndex)
-                var node = try reader.node()
+                var node = try reader.node(version: commands)
                 (node.createIndex, node.modifyIndex) = indexes
                 return node
             }, key: \.id, insert: { $1.addRead($0) })
