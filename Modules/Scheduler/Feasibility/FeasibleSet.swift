@@ -147,49 +147,50 @@ private struct ScopeCounts {
 
 /// A property whose values are counted: of a spread, or of `distinct_property`.
 struct CountedProperty {
-    /// By number.
-    private(set) var values: [String] = []
-    private var numbers: [String: Int32] = [:]
-    /// By kind, or by position if the property is unique to a node; -1 for none.
-    private(set) var numberOf: [Int32] = []
     let target: TargetName
+    /// By kind, or by position if the property is unique to a node.
+    private let column: KindColumn
 
-    init(_ attribute: String) {
-        target = TargetName(attribute)
+    fileprivate init(_ attribute: String, _ view: ClusterView) {
+        let target = TargetName(attribute)
+        self.target = target
+        guard target.isUnique else {
+            column = view.column(target)
+            return
+        }
+        var column = KindColumn()
+        for slot in view.layout.slots {
+            column.append(view.nodes[Int(slot)].flatMap { target.value(of: $0) })
+        }
+        self.column = column
     }
 
     var isUnique: Bool { target.isUnique }
 
-    fileprivate mutating func number(_ nodes: [Shared<Node>?]) {
-        numberOf.removeAll()
-        numberOf.reserveCapacity(nodes.count)
-        for node in nodes { numberOf.append(node.map { number(of: $0) } ?? -1) }
-    }
+    /// By number: those that nodes have, or had.
+    var values: [String] { column.values }
 
-    private mutating func number(of node: Shared<Node>) -> Int32 {
-        guard let value = target.value(of: node) else { return -1 }
-        if let known = numbers[value] { return known }
-        numbers[value] = Int32(values.count)
-        values.append(value)
-        return Int32(values.count - 1)
-    }
+    func number(of value: String) -> Int32? { column.number(of: value) }
 
-    func number(of value: String) -> Int32? { numbers[value] }
+    /// -1 for a node without the property.
+    func number(kind: Int32, position: Int32) -> Int32 {
+        column.numberOf[Int(isUnique ? position : kind)]
+    }
 
     /// The value of the node in a slot.
     func number(slot: Int32, _ view: ClusterView) -> Int32 {
         guard view.nodes[Int(slot)] != nil else { return -1 }
-        return isUnique
-            ? numberOf[Int(view.layout.positions[Int(slot)])]
-            : numberOf[Int(view.kindOf[Int(slot)])]
+        return number(
+            kind: view.kindOf[Int(slot)], position: view.layout.positions[Int(slot)])
     }
 }
 
 /// Asks each kind of node once, or each node if it must, and sorts the feasible ones into lanes.
 private struct FeasibleSetBuilder {
-    private struct LaneKey: Hashable {
-        let affinityWeight: Int
-        let values: [Int32]
+    /// A part of what tells lanes apart, behind all parts before it, which have a number.
+    private struct LanePart: Hashable {
+        let before: Int32
+        let part: Int32
     }
 
     private let view: ClusterView
@@ -203,66 +204,56 @@ private struct FeasibleSetBuilder {
     var laneOf: [Int32] = []
     var reasonOf: [Int32] = []
     var reasons: [String] = []
-    private var laneNumbers: [LaneKey: Int32] = [:]
+    private var weightNumbers: [Int: Int32] = [:]
+    /// By counted property.
+    private var partNumbers: [[LanePart: Int32]]
+    private var lastWeight: (weight: Int, number: Int32) = (0, -1)
     private var reasonNumbers: [String: Int32] = [:]
 
     init(_ signature: GroupSignature, view: ClusterView) {
         self.view = view
-        feasibility = NodeFeasibility(signature)
+        feasibility = NodeFeasibility(signature, view)
         affinities = signature.affinities.map {
-            (RememberingCondition(Condition($0)), Amount.weight($0.weight))
+            (RememberingCondition(Condition($0), view), Amount.weight($0.weight))
         }
         affinityWeights = affinities.reduce(0) { $0 + abs($1.weight) }
-        properties = signature.properties.map(CountedProperty.init)
+        properties = signature.properties.map { CountedProperty($0, view) }
+        partNumbers = Array(repeating: [:], count: signature.properties.count)
         isEscaped = feasibility.isEscaped
         isPerNode =
             isEscaped || affinities.contains { $0.condition.condition.isUnique }
-            || properties.contains(where: \.isUnique)
+            || properties.contains { $0.isUnique }
     }
 
     mutating func build() {
-        numberProperties()
+        let count = isPerNode ? view.layout.slots.count : view.layout.cells.count
+        laneOf.reserveCapacity(count)
+        reasonOf.reserveCapacity(count)
         for cell in view.layout.cells {
             if isPerNode {
                 for position in cell.low..<cell.high {
-                    guard let node = view.nodes[Int(view.layout.slots[Int(position)])] else {
-                        preconditionFailure("a position without a node: \(position)")
-                    }
-                    add(node, kind: cell.kind, positions: position..<position + 1)
+                    add(cell.kind, positions: position..<position + 1)
                 }
             } else {
-                add(
-                    view.kinds[Int(cell.kind)].representative, kind: cell.kind,
-                    positions: cell.low..<cell.high)
+                add(cell.kind, positions: cell.low..<cell.high)
             }
         }
     }
 
-    private mutating func numberProperties() {
-        for index in properties.indices {
-            if properties[index].isUnique {
-                properties[index].number(view.layout.slots.map { view.nodes[Int($0)] })
-            } else {
-                properties[index].number(
-                    view.kinds.map { $0.count > 0 ? $0.representative : nil })
-            }
-        }
-    }
-
-    private mutating func add(
-        _ node: Shared<Node>, kind: Int32, positions: Range<Int32>
-    ) {
-        guard feasibility.isInScope(node) else {
+    private mutating func add(_ kind: Int32, positions: Range<Int32>) {
+        let candidate = NodeCandidate(
+            view: view, kind: kind, position: positions.lowerBound, isSingle: isPerNode)
+        guard feasibility.isInScope(candidate) else {
             laneOf.append(FeasibleSet.outOfScope)
             reasonOf.append(-1)
             return
         }
-        if let objection = feasibility.objection(to: node) {
+        if let objection = feasibility.objection(to: candidate) {
             laneOf.append(FeasibleSet.infeasible)
             reasonOf.append(number(ofReason: objection))
             return
         }
-        let lane = lane(of: node, kind: kind, position: positions.lowerBound)
+        let lane = lane(of: candidate)
         laneOf.append(lane)
         reasonOf.append(-1)
         if !view.kinds[Int(kind)].hasDevices {
@@ -287,19 +278,43 @@ private struct FeasibleSetBuilder {
         return Int32(reasons.count - 1)
     }
 
-    private mutating func lane(of node: Shared<Node>, kind: Int32, position: Int32) -> Int32 {
+    private mutating func lane(of candidate: NodeCandidate) -> Int32 {
         var weight = 0
-        for index in affinities.indices where affinities[index].condition.holds(for: node) {
+        for index in affinities.indices
+        where affinities[index].condition.holds(for: candidate) {
             weight += affinities[index].weight
         }
-        let values = properties.map {
-            $0.numberOf[$0.isUnique ? Int(position) : Int(kind)]
+        var number = affinities.isEmpty ? 0 : number(ofWeight: weight)
+        for index in properties.indices {
+            let value = properties[index].number(
+                kind: candidate.kind, position: candidate.position)
+            number = Self.number(
+                of: LanePart(before: number, part: value), in: &partNumbers[index])
         }
-        let key = LaneKey(affinityWeight: weight, values: values)
-        if let known = laneNumbers[key] { return known }
-        laneNumbers[key] = Int32(lanes.count)
+        // Numbers follow each other, so those of the last part are those of the lanes.
+        guard Int(number) == lanes.count else { return number }
+        let values = properties.map {
+            $0.number(kind: candidate.kind, position: candidate.position)
+        }
         lanes.append(FeasibleSet.Lane(affinityWeight: weight, values: values))
-        return Int32(lanes.count - 1)
+        return number
+    }
+
+    private mutating func number(ofWeight weight: Int) -> Int32 {
+        if lastWeight.number >= 0, lastWeight.weight == weight { return lastWeight.number }
+        let number = weightNumbers[weight] ?? Int32(weightNumbers.count)
+        weightNumbers[weight] = number
+        lastWeight = (weight, number)
+        return number
+    }
+
+    private static func number(
+        of part: LanePart, in numbers: inout [LanePart: Int32]
+    ) -> Int32 {
+        if let known = numbers[part] { return known }
+        let number = Int32(numbers.count)
+        numbers[part] = number
+        return number
     }
 }
 
