@@ -69,33 +69,34 @@ final class FeasibleSet {
     }
 
     private func countedMetric(_ view: ClusterView) -> PlacementMetric {
-        var counts = ScopeCounts()
-        let ready = view.readyCounts()
-        for (index, cell) in view.layout.cells.enumerated() {
-            let kind = cell.kind
+        var counts = ScopeCounts(names: view.names.count, reasons: reasons.count)
+        let (layout, kinds, ready) = (view.layout, view.kinds, view.readyCounts())
+        for (index, cell) in layout.cells.enumerated() {
+            let (datacenter, nodeClass) =
+                (kinds[Int(cell.kind)].datacenter, kinds[Int(cell.kind)].nodeClass)
             if isPerNode {
                 for position in cell.low..<cell.high
-                where view.isReady[Int(view.layout.slots[Int(position)])] {
-                    count(1, of: kind, at: position, view, &counts)
+                where view.isReady[Int(layout.slots[Int(position)])] {
+                    count(1, entry: Int(position), datacenter, nodeClass, &counts)
                 }
             } else {
-                count(Int(ready[index]), of: kind, at: cell.low, view, &counts)
+                count(Int(ready[index]), entry: index, datacenter, nodeClass, &counts)
             }
         }
-        return counts.metric(view.names)
+        return counts.metric(view.names, reasons)
     }
 
     private func count(
-        _ nodes: Int, of kind: Int32, at position: Int32, _ view: ClusterView,
+        _ nodes: Int, entry: Int, _ datacenter: Int32, _ nodeClass: Int32,
         _ counts: inout ScopeCounts
     ) {
-        guard nodes > 0, lane(at: position, view.layout) != Self.outOfScope else { return }
+        guard nodes > 0, laneOf[entry] != Self.outOfScope else { return }
         counts.evaluated += nodes
-        ScopeCounts.add(nodes, at: view.kinds[Int(kind)].datacenter, to: &counts.available)
-        guard let reason = objection(at: position, view.layout) else { return }
+        counts.available[Int(datacenter)] += nodes
+        guard reasonOf[entry] >= 0 else { return }
         counts.filtered += nodes
-        counts.reasons[reason, default: 0] += nodes
-        ScopeCounts.add(nodes, at: view.kinds[Int(kind)].nodeClass, to: &counts.classes)
+        counts.reasons[Int(reasonOf[entry])] += nodes
+        counts.classes[Int(nodeClass)] += nodes
     }
 
     /// By class, for a blocked evaluation; classes out of scope are not named.
@@ -120,16 +121,18 @@ private struct ScopeCounts {
     var evaluated = 0
     var filtered = 0
     /// By number of the name.
-    var available: [Int] = []
-    var classes: [Int] = []
-    var reasons: [String: Int] = [:]
+    var available: [Int]
+    var classes: [Int]
+    /// By number of the reason.
+    var reasons: [Int]
 
-    static func add(_ nodes: Int, at number: Int32, to list: inout [Int]) {
-        while list.count <= Int(number) { list.append(0) }
-        list[Int(number)] += nodes
+    init(names: Int, reasons: Int) {
+        available = Array(repeating: 0, count: names)
+        classes = available
+        self.reasons = Array(repeating: 0, count: reasons)
     }
 
-    func metric(_ names: [String]) -> PlacementMetric {
+    func metric(_ names: [String], _ reasons: [String]) -> PlacementMetric {
         var result = PlacementMetric()
         result.nodesEvaluated = evaluated
         result.nodesFiltered = filtered
@@ -139,8 +142,9 @@ private struct ScopeCounts {
         for (number, count) in classes.enumerated() where count > 0 && !names[number].isEmpty {
             result.classFiltered[names[number]] = count
         }
-        result.constraintFiltered = SortedMap(
-            reasons.sorted { $0.key < $1.key }.map { ($0.key, $0.value) })
+        for (number, count) in self.reasons.enumerated() where count > 0 {
+            result.constraintFiltered[reasons[number]] = count
+        }
         return result
     }
 }
