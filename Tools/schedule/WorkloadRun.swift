@@ -19,7 +19,7 @@ struct WorkloadRun {
         checker = Checker(workload.nodes)
         report = RunReport(name: workload.name, nodes: workload.nodes.count)
         for node in workload.nodes { view.apply(node) }
-        view.prepare(for: workload.configuration.schedulerAlgorithm)
+        view.prepare(for: workload.configuration)
     }
 
     mutating func measure() -> RunReport {
@@ -48,7 +48,7 @@ struct WorkloadRun {
         for victim in victims { view.remove(allocation: victim.value.id) }
         for allocation in placed { view.apply(allocation) }
         // What the changes cost the index belongs to the evaluation that made them.
-        view.prepare(for: workload.configuration.schedulerAlgorithm)
+        view.prepare(for: workload.configuration)
         let end = Files.cpuSeconds()
         commit(placed, victims)
         guard isMeasured else { return }

@@ -13,6 +13,17 @@ package struct PlacementMetric: Equatable, Sendable {
             self.scores = scores
             self.normalized = normalized
         }
+
+        /// - Parameter terms: those whose value is nil play no part.
+        package init(
+            nodeID: UniqueID, terms: KeyValuePairs<String, Double?>, normalized: Double
+        ) {
+            var scores = SortedMap<Double>()
+            for (name, value) in terms {
+                if let value { scores[name] = value }
+            }
+            self.init(nodeID: nodeID, scores: scores, normalized: normalized)
+        }
     }
 
     package static let scoresMax = 5

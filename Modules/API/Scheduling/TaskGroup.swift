@@ -29,6 +29,8 @@ package struct TaskGroup: Hashable, Sendable {
         self.tasks = tasks
     }
 
+    package var volumeRequests: [VolumeRequest] { volumes.isEmpty ? [] : volumes.values }
+
     /// What an instance takes of a node, ports and devices aside: the disk, and of the tasks those that
     /// run at the same time. Sidecars run all the time; the prestart tasks are over before the main
     /// tasks begin, and those before the poststop tasks.

@@ -11,6 +11,7 @@ package import MartletAPI
 /// it: between `Placer.init` and `Placer.undo()` nothing else may change it.
 package final class ClusterView {
     // By slot.
+    var ids: [UniqueID] = []
     var nodes: [Shared<Node>?] = []
     var kindOf: [Int32] = []
     /// What is there for jobs.
@@ -37,6 +38,7 @@ package final class ClusterView {
     /// Of the kinds' datacenters and classes.
     private(set) var names: [String] = []
     private var unusedKinds: [Int32] = []
+    private var columns = KindColumns()
 
     var records: [AllocationRecord] = []
     var recordOf: [UniqueID: Int32] = [:]
@@ -51,10 +53,14 @@ package final class ClusterView {
     private(set) var readinessVersion: UInt64 = 0
     private var binpackIndex: FitIndex?
     private var spreadIndex: FitIndex?
+    /// nil until somebody looks for victims.
+    private var profileIndex: ProfileIndex?
     private var ready: (layout: UInt64, readiness: UInt64, counts: [Int32])?
     var feasibleSets = FeasibleSetCache()
     /// Live instances of the group that is placed, by slot; all 0 outside of a sweep.
     var collisions: [Int32] = []
+    /// Newest stamp of a tracked node, by slot; all 0 outside of a sweep.
+    var stamps: [UInt32] = []
 
     package init() {}
 
@@ -120,10 +126,12 @@ extension ClusterView {
         readinessVersion += 1
         if let slot = unusedSlots.popLast() {
             profiles[Int(slot)] = 0
+            ids[Int(slot)] = id
             slotOf[id] = slot
             return slot
         }
         let slot = Int32(nodes.count)
+        ids.append(id)
         nodes.append(nil)
         kindOf.append(-1)
         capacities.append(Capacity())
@@ -136,6 +144,7 @@ extension ClusterView {
         devices.append(nil)
         cores.append(nil)
         collisions.append(0)
+        stamps.append(0)
         slotOf[id] = slot
         return slot
     }
@@ -152,12 +161,17 @@ extension ClusterView {
         if let unused = unusedKinds.popLast() {
             kinds[Int(unused)] = kind
             kindNumbers[digest] = unused
+            columns.changed(unused, shared)
             return unused
         }
         kinds.append(kind)
         kindNumbers[digest] = Int32(kinds.count - 1)
+        columns.changed(Int32(kinds.count - 1), shared)
         return Int32(kinds.count - 1)
     }
+
+    /// What the kinds have there: of a name that is not unique to a node.
+    func column(_ target: TargetName) -> KindColumn { columns.column(target, of: kinds) }
 
     private func release(kind: Int32) {
         guard kind >= 0 else { return }
@@ -189,6 +203,7 @@ extension ClusterView {
         guard position >= 0 else { return }
         binpackIndex?.mark(position)
         spreadIndex?.mark(position)
+        profileIndex?.mark(position)
     }
 
     /// Settles positions, if nodes have come, gone or changed their kind.
@@ -218,6 +233,7 @@ extension ClusterView {
         numberNames()
         binpackIndex = nil
         spreadIndex = nil
+        profileIndex = nil
         feasibleSets.removeAll()
     }
 
@@ -242,13 +258,11 @@ extension ClusterView {
     }
 
     private func layoutKey(_ slot: Int32) -> LayoutKey {
-        guard let node = nodes[Int(slot)]?.value else {
-            preconditionFailure("a slot in use has a node: \(slot)")
-        }
+        let id = ids[Int(slot)]
         return LayoutKey(
             capacity: capacities[Int(slot)],
             kind: kinds[Int(kindOf[Int(slot)])].digest,
-            shuffle: Mix.combine(Mix.scramble(node.id.high), node.id.low), id: node.id)
+            shuffle: Mix.combine(Mix.scramble(id.high), id.low), id: id)
     }
 
     /// Ready nodes by cell.
@@ -268,10 +282,26 @@ extension ClusterView {
     }
 
     /// Does now what the next evaluation would have to do first: after a burst of new nodes, say.
-    package func prepare(for algorithm: SchedulerAlgorithm = .binpack) {
+    package func prepare(for configuration: SchedulerConfiguration = SchedulerConfiguration()) {
         settle()
-        refreshIndex(algorithm)
+        columns.prepare(kinds)
+        refreshIndex(configuration.schedulerAlgorithm)
         _ = readyCounts()
+        let switches = configuration.preemptionConfig
+        if switches.serviceSchedulerEnabled || switches.batchSchedulerEnabled {
+            _ = profileShares()
+        }
+    }
+
+    /// Ready nodes with allocations, by cell and by what is on them.
+    func profileShares() -> [[ProfileIndex.Share]] {
+        var index = profileIndex.take() ?? ProfileIndex(layout)
+        index.refresh { position in
+            let slot = Int(layout.slots[Int(position)])
+            return isReady[slot] ? profiles[slot] : 0
+        }
+        profileIndex = index
+        return index.shares
     }
 
     /// The index of an algorithm, brought up to date.
@@ -288,8 +318,10 @@ extension ClusterView {
         _ best: inout Found
     ) {
         if algorithm == .binpack {
+            binpackIndex?.admit(ask)
             binpackIndex?.search(range, &ask, tie: tie, &best)
         } else {
+            spreadIndex?.admit(ask)
             spreadIndex?.search(range, &ask, tie: tie, &best)
         }
     }
@@ -305,9 +337,7 @@ extension ClusterView {
             index = fresh
             return
         }
-        while let position = index?.nextStale() {
-            index?.set(position, bound(layout.slots[Int(position)], algorithm))
-        }
+        index?.refresh { position in bound(layout.slots[Int(position)], algorithm) }
     }
 
     /// What the cluster as a whole has less of, by share; none if both are used alike.

@@ -12,7 +12,7 @@ internal import MartletAPI
 /// changes, and an ask's once for each capacity.
 struct FitIndex {
     /// A node, or a bound of all nodes below a parent.
-    struct Bound {
+    struct Bound: Equatable {
         var cpu = Int32.min
         var memory = Int32.min
         var disk = Int32.min
@@ -35,8 +35,12 @@ struct FitIndex {
     /// Where each level begins in `bounds`; level 0 are the nodes, the last is the root.
     private let levels: [Int]
     private let counts: [Int]
+    /// Nodes, and while a refresh lasts parents, that are not up to date; the first by position.
     private var isStale: [Bool]
     private var stale: [Int32] = []
+    /// What a node must have free to count for its parents. Nodes that are full have the best powers of
+    /// all: they would lead every search astray.
+    private var floor: Int32 = 1
 
     init(algorithm: SchedulerAlgorithm, count: Int) {
         self.algorithm = algorithm
@@ -57,7 +61,7 @@ struct FitIndex {
         levels = starts
         self.counts = counts
         bounds = Array(repeating: Bound(), count: total)
-        isStale = Array(repeating: false, count: max(1, count))
+        isStale = Array(repeating: false, count: total)
     }
 
     /// The node at `position` has changed.
@@ -69,40 +73,69 @@ struct FitIndex {
 
     var staleCount: Int { stale.count }
 
-    mutating func nextStale() -> Int32? {
-        guard let position = stale.popLast() else { return nil }
-        isStale[Int(position)] = false
-        return position
+    /// Brings all marked nodes up to date; `bound` is called once for each. A parent is merged anew once,
+    /// and only if one of its children has changed.
+    mutating func refresh(_ bound: (Int32) -> Bound) {
+        // Nodes at first, then level by level the parents of what has changed.
+        var parents: [Int32] = []
+        for position in stale {
+            isStale[Int(position)] = false
+            let fresh = bound(position)
+            guard fresh != bounds[Int(position)] else { continue }
+            bounds[Int(position)] = fresh
+            mark(parent: position >> Self.fanoutShift, level: 1, &parents)
+        }
+        stale.removeAll(keepingCapacity: true)
+        var level = 1
+        while !parents.isEmpty {
+            var next: [Int32] = []
+            for index in parents {
+                isStale[levels[level] + Int(index)] = false
+                guard update(Int(index), level: level), level + 1 < levels.count else { continue }
+                mark(parent: index >> Self.fanoutShift, level: level + 1, &next)
+            }
+            parents = next
+            level += 1
+        }
     }
 
-    func bound(at position: Int32) -> Bound { bounds[Int(position)] }
-
-    mutating func set(_ position: Int32, _ bound: Bound) {
-        bounds[Int(position)] = bound
-        var child = Int(position)
-        for level in 1..<levels.count {
-            child >>= Self.fanoutShift
-            update(child, level: level)
-        }
+    private mutating func mark(parent index: Int32, level: Int, _ parents: inout [Int32]) {
+        guard !isStale[levels[level] + Int(index)] else { return }
+        isStale[levels[level] + Int(index)] = true
+        parents.append(index)
     }
 
     /// Fills the tree in one pass; `bound` is called once for each position.
     mutating func fill(count: Int, _ bound: (Int32) -> Bound) {
         for position in 0..<count { bounds[position] = bound(Int32(position)) }
+        mergeAll()
+        for position in stale { isStale[Int(position)] = false }
+        stale.removeAll(keepingCapacity: true)
+    }
+
+    /// Lets searches for an ask find all nodes that have room.
+    mutating func admit(_ ask: ScaledAsk) {
+        guard ask.cpu < floor || ask.memory < floor else { return }
+        floor = 0
+        mergeAll()
+    }
+
+    private mutating func mergeAll() {
         for level in 1..<levels.count {
             for index in 0..<counts[level] where index << Self.fanoutShift < counts[level - 1] {
                 update(index, level: level)
             }
         }
-        while nextStale() != nil {}
     }
 
-    private mutating func update(_ index: Int, level: Int) {
+    /// Merges a parent's children; false if it is as it was.
+    @discardableResult
+    private mutating func update(_ index: Int, level: Int) -> Bool {
         let first = levels[level - 1] + index << Self.fanoutShift
-        var merged = bounds[first]
-        for child in first + 1..<first + Self.fanout {
+        var merged = Bound()
+        for child in first..<first + Self.fanout {
             let other = bounds[child]
-            guard other.cpu != .min else { continue }
+            guard other.cpu >= floor, other.memory >= floor else { continue }
             guard merged.cpu != .min else {
                 merged = other
                 continue
@@ -122,7 +155,9 @@ struct FitIndex {
                 merged.capacityMemory = max(merged.capacityMemory, other.capacityMemory)
             }
         }
+        guard bounds[levels[level] + index] != merged else { return false }
         bounds[levels[level] + index] = merged
+        return true
     }
 }
 
@@ -181,7 +216,12 @@ extension FitIndex {
         guard !range.isEmpty else { return }
         let low = Int(range.lowerBound)
         let high = Int(range.upperBound)
-        descend(levels.count - 1, 0, low, high, &ask, Int(tie), &best)
+        // The lowest parent that has the whole range below it.
+        var level = 1
+        while low >> (Self.fanoutShift * level) != (high - 1) >> (Self.fanoutShift * level) {
+            level += 1
+        }
+        descend(level, low >> (Self.fanoutShift * level), low, high, &ask, Int(tie), &best)
     }
 
     private func descend<Found: FitSearch>(

@@ -91,12 +91,12 @@ enum Comparison: Sendable {
     private static let itemsMax = 1024
 
     private static func items(_ list: String) -> [Substring] {
-        list.split(
-            separator: ",", maxSplits: itemsMax, omittingEmptySubsequences: false
+        list.utf8.split(
+            separator: UInt8(ascii: ","), maxSplits: itemsMax, omittingEmptySubsequences: false
         ).map { item in
-            var item = item.drop(while: { $0 == " " })
-            while item.last == " " { item.removeLast() }
-            return item
+            var item = item.drop(while: { $0 == UInt8(ascii: " ") })
+            while item.last == UInt8(ascii: " ") { item.removeLast() }
+            return Substring(item)
         }
     }
 }

@@ -27,22 +27,24 @@ struct Condition: Sendable {
 /// A condition that remembers its answers: many kinds of nodes have few values.
 struct RememberingCondition {
     let condition: Condition
-    private let isLiteral: Bool
-    private var answers: [String: Bool] = [:]
+    /// nil where the left side alone does not decide, or is unique to a node.
+    private var answers: KindAnswers?
+    private let right: String
 
-    init(_ condition: Condition) {
+    init(_ condition: Condition, _ view: ClusterView) {
         self.condition = condition
-        isLiteral = if case .literal = condition.right { true } else { false }
+        switch (condition.left, condition.right) {
+        case (let left, .literal(let text)) where left.isOfKinds:
+            right = text
+            answers = KindAnswers(view.column(left))
+        default: right = ""
+        }
     }
 
-    mutating func holds(for node: Shared<Node>) -> Bool {
-        guard isLiteral, let value = condition.left.value(of: node) else {
-            return condition.holds(for: node)
-        }
-        if let known = answers[value] { return known }
-        let answer = condition.holds(for: node)
-        answers[value] = answer
-        return answer
+    mutating func holds(for candidate: NodeCandidate) -> Bool {
+        let (comparison, right) = (condition.comparison, right)
+        return answers?.answer(candidate.kind) { comparison.holds($0, right) }
+            ?? condition.holds(for: candidate.node)
     }
 }
 

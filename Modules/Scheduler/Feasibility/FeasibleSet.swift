@@ -72,20 +72,21 @@ final class FeasibleSet {
     }
 
     private func countedMetric(_ view: ClusterView) -> PlacementMetric {
-        var counts = ScopeCounts()
-        let ready = view.readyCounts()
-        for (index, cell) in view.layout.cells.enumerated() {
-            let kind = cell.kind
+        var counts = ScopeCounts(names: view.names.count, reasons: reasons.count)
+        let (layout, kinds, ready) = (view.layout, view.kinds, view.readyCounts())
+        for (index, cell) in layout.cells.enumerated() {
+            let (datacenter, nodeClass) =
+                (kinds[Int(cell.kind)].datacenter, kinds[Int(cell.kind)].nodeClass)
             if isPerNode {
                 for position in cell.low..<cell.high
-                where view.isReady[Int(view.layout.slots[Int(position)])] {
-                    count(1, of: kind, at: position, view, &counts)
+                where view.isReady[Int(layout.slots[Int(position)])] {
+                    count(1, entry: Int(position), datacenter, nodeClass, &counts)
                 }
             } else {
-                count(Int(ready[index]), of: kind, at: cell.low, view, &counts)
+                count(Int(ready[index]), entry: index, datacenter, nodeClass, &counts)
             }
         }
-        var result = counts.metric(view.names)
+        var result = counts.metric(view.names, reasons)
         for name in namedDatacenters where result.nodesAvailable[name] == nil {
             result.nodesAvailable[name] = 0
         }
@@ -93,16 +94,16 @@ final class FeasibleSet {
     }
 
     private func count(
-        _ nodes: Int, of kind: Int32, at position: Int32, _ view: ClusterView,
+        _ nodes: Int, entry: Int, _ datacenter: Int32, _ nodeClass: Int32,
         _ counts: inout ScopeCounts
     ) {
-        guard nodes > 0, lane(at: position, view.layout) != Self.outOfScope else { return }
+        guard nodes > 0, laneOf[entry] != Self.outOfScope else { return }
         counts.evaluated += nodes
-        ScopeCounts.add(nodes, at: view.kinds[Int(kind)].datacenter, to: &counts.available)
-        guard let reason = objection(at: position, view.layout) else { return }
+        counts.available[Int(datacenter)] += nodes
+        guard reasonOf[entry] >= 0 else { return }
         counts.filtered += nodes
-        counts.reasons[reason, default: 0] += nodes
-        ScopeCounts.add(nodes, at: view.kinds[Int(kind)].nodeClass, to: &counts.classes)
+        counts.reasons[Int(reasonOf[entry])] += nodes
+        counts.classes[Int(nodeClass)] += nodes
     }
 
     /// By class, for a blocked evaluation; classes out of scope are not named.
@@ -127,16 +128,18 @@ private struct ScopeCounts {
     var evaluated = 0
     var filtered = 0
     /// By number of the name.
-    var available: [Int] = []
-    var classes: [Int] = []
-    var reasons: [String: Int] = [:]
+    var available: [Int]
+    var classes: [Int]
+    /// By number of the reason.
+    var reasons: [Int]
 
-    static func add(_ nodes: Int, at number: Int32, to list: inout [Int]) {
-        while list.count <= Int(number) { list.append(0) }
-        list[Int(number)] += nodes
+    init(names: Int, reasons: Int) {
+        available = Array(repeating: 0, count: names)
+        classes = available
+        self.reasons = Array(repeating: 0, count: reasons)
     }
 
-    func metric(_ names: [String]) -> PlacementMetric {
+    func metric(_ names: [String], _ reasons: [String]) -> PlacementMetric {
         var result = PlacementMetric()
         result.nodesEvaluated = evaluated
         result.nodesFiltered = filtered
@@ -146,57 +149,59 @@ private struct ScopeCounts {
         for (number, count) in classes.enumerated() where count > 0 && !names[number].isEmpty {
             result.classFiltered[names[number]] = count
         }
-        result.constraintFiltered = SortedMap(
-            reasons.sorted { $0.key < $1.key }.map { ($0.key, $0.value) })
+        for (number, count) in self.reasons.enumerated() where count > 0 {
+            result.constraintFiltered[reasons[number]] = count
+        }
         return result
     }
 }
 
 /// A property whose values are counted: of a spread, or of `distinct_property`.
 struct CountedProperty {
-    /// By number.
-    private(set) var values: [String] = []
-    private var numbers: [String: Int32] = [:]
-    /// By kind, or by position if the property is unique to a node; -1 for none.
-    private(set) var numberOf: [Int32] = []
     let target: TargetName
+    /// By kind, or by position if the property is unique to a node.
+    private let column: KindColumn
 
-    init(_ attribute: String) {
-        target = TargetName(attribute)
+    fileprivate init(_ attribute: String, _ view: ClusterView) {
+        let target = TargetName(attribute)
+        self.target = target
+        guard target.isUnique else {
+            column = view.column(target)
+            return
+        }
+        var column = KindColumn()
+        for slot in view.layout.slots {
+            column.append(view.nodes[Int(slot)].flatMap { target.value(of: $0) })
+        }
+        self.column = column
     }
 
     var isUnique: Bool { target.isUnique }
 
-    fileprivate mutating func number(_ nodes: [Shared<Node>?]) {
-        numberOf.removeAll()
-        numberOf.reserveCapacity(nodes.count)
-        for node in nodes { numberOf.append(node.map { number(of: $0) } ?? -1) }
-    }
+    /// By number: those that nodes have, or had.
+    var values: [String] { column.values }
 
-    private mutating func number(of node: Shared<Node>) -> Int32 {
-        guard let value = target.value(of: node) else { return -1 }
-        if let known = numbers[value] { return known }
-        numbers[value] = Int32(values.count)
-        values.append(value)
-        return Int32(values.count - 1)
-    }
+    func number(of value: String) -> Int32? { column.number(of: value) }
 
-    func number(of value: String) -> Int32? { numbers[value] }
+    /// -1 for a node without the property.
+    func number(kind: Int32, position: Int32) -> Int32 {
+        column.numberOf[Int(isUnique ? position : kind)]
+    }
 
     /// The value of the node in a slot.
     func number(slot: Int32, _ view: ClusterView) -> Int32 {
         guard view.nodes[Int(slot)] != nil else { return -1 }
-        return isUnique
-            ? numberOf[Int(view.layout.positions[Int(slot)])]
-            : numberOf[Int(view.kindOf[Int(slot)])]
+        return number(
+            kind: view.kindOf[Int(slot)], position: view.layout.positions[Int(slot)])
     }
 }
 
 /// Asks each kind of node once, or each node if it must, and sorts the feasible ones into lanes.
 private struct FeasibleSetBuilder {
-    private struct LaneKey: Hashable {
-        let affinityWeight: Int
-        let values: [Int32]
+    /// A part of what tells lanes apart, behind all parts before it, which have a number.
+    private struct LanePart: Hashable {
+        let before: Int32
+        let part: Int32
     }
 
     private let view: ClusterView
@@ -210,66 +215,56 @@ private struct FeasibleSetBuilder {
     var laneOf: [Int32] = []
     var reasonOf: [Int32] = []
     var reasons: [String] = []
-    private var laneNumbers: [LaneKey: Int32] = [:]
+    private var weightNumbers: [Int: Int32] = [:]
+    /// By counted property.
+    private var partNumbers: [[LanePart: Int32]]
+    private var lastWeight: (weight: Int, number: Int32) = (0, -1)
     private var reasonNumbers: [String: Int32] = [:]
 
     init(_ signature: GroupSignature, view: ClusterView) {
         self.view = view
-        feasibility = NodeFeasibility(signature)
+        feasibility = NodeFeasibility(signature, view)
         affinities = signature.affinities.map {
-            (RememberingCondition(Condition($0)), Amount.weight($0.weight))
+            (RememberingCondition(Condition($0), view), Amount.weight($0.weight))
         }
         affinityWeights = affinities.reduce(0) { $0 + abs($1.weight) }
-        properties = signature.properties.map(CountedProperty.init)
+        properties = signature.properties.map { CountedProperty($0, view) }
+        partNumbers = Array(repeating: [:], count: signature.properties.count)
         isEscaped = feasibility.isEscaped
         isPerNode =
             isEscaped || affinities.contains { $0.condition.condition.isUnique }
-            || properties.contains(where: \.isUnique)
+            || properties.contains { $0.isUnique }
     }
 
     mutating func build() {
-        numberProperties()
+        let count = isPerNode ? view.layout.slots.count : view.layout.cells.count
+        laneOf.reserveCapacity(count)
+        reasonOf.reserveCapacity(count)
         for cell in view.layout.cells {
             if isPerNode {
                 for position in cell.low..<cell.high {
-                    guard let node = view.nodes[Int(view.layout.slots[Int(position)])] else {
-                        preconditionFailure("a position without a node: \(position)")
-                    }
-                    add(node, kind: cell.kind, positions: position..<position + 1)
+                    add(cell.kind, positions: position..<position + 1)
                 }
             } else {
-                add(
-                    view.kinds[Int(cell.kind)].representative, kind: cell.kind,
-                    positions: cell.low..<cell.high)
+                add(cell.kind, positions: cell.low..<cell.high)
             }
         }
     }
 
-    private mutating func numberProperties() {
-        for index in properties.indices {
-            if properties[index].isUnique {
-                properties[index].number(view.layout.slots.map { view.nodes[Int($0)] })
-            } else {
-                properties[index].number(
-                    view.kinds.map { $0.count > 0 ? $0.representative : nil })
-            }
-        }
-    }
-
-    private mutating func add(
-        _ node: Shared<Node>, kind: Int32, positions: Range<Int32>
-    ) {
-        guard feasibility.isInScope(node) else {
+    private mutating func add(_ kind: Int32, positions: Range<Int32>) {
+        let candidate = NodeCandidate(
+            view: view, kind: kind, position: positions.lowerBound, isSingle: isPerNode)
+        guard feasibility.isInScope(candidate) else {
             laneOf.append(FeasibleSet.outOfScope)
             reasonOf.append(-1)
             return
         }
-        if let objection = feasibility.objection(to: node) {
+        if let objection = feasibility.objection(to: candidate) {
             laneOf.append(FeasibleSet.infeasible)
             reasonOf.append(number(ofReason: objection))
             return
         }
-        let lane = lane(of: node, kind: kind, position: positions.lowerBound)
+        let lane = lane(of: candidate)
         laneOf.append(lane)
         reasonOf.append(-1)
         if !view.kinds[Int(kind)].hasDevices {
@@ -294,19 +289,43 @@ private struct FeasibleSetBuilder {
         return Int32(reasons.count - 1)
     }
 
-    private mutating func lane(of node: Shared<Node>, kind: Int32, position: Int32) -> Int32 {
+    private mutating func lane(of candidate: NodeCandidate) -> Int32 {
         var weight = 0
-        for index in affinities.indices where affinities[index].condition.holds(for: node) {
+        for index in affinities.indices
+        where affinities[index].condition.holds(for: candidate) {
             weight += affinities[index].weight
         }
-        let values = properties.map {
-            $0.numberOf[$0.isUnique ? Int(position) : Int(kind)]
+        var number = affinities.isEmpty ? 0 : number(ofWeight: weight)
+        for index in properties.indices {
+            let value = properties[index].number(
+                kind: candidate.kind, position: candidate.position)
+            number = Self.number(
+                of: LanePart(before: number, part: value), in: &partNumbers[index])
         }
-        let key = LaneKey(affinityWeight: weight, values: values)
-        if let known = laneNumbers[key] { return known }
-        laneNumbers[key] = Int32(lanes.count)
+        // Numbers follow each other, so those of the last part are those of the lanes.
+        guard Int(number) == lanes.count else { return number }
+        let values = properties.map {
+            $0.number(kind: candidate.kind, position: candidate.position)
+        }
         lanes.append(FeasibleSet.Lane(affinityWeight: weight, values: values))
-        return Int32(lanes.count - 1)
+        return number
+    }
+
+    private mutating func number(ofWeight weight: Int) -> Int32 {
+        if lastWeight.number >= 0, lastWeight.weight == weight { return lastWeight.number }
+        let number = weightNumbers[weight] ?? Int32(weightNumbers.count)
+        weightNumbers[weight] = number
+        lastWeight = (weight, number)
+        return number
+    }
+
+    private static func number(
+        of part: LanePart, in numbers: inout [LanePart: Int32]
+    ) -> Int32 {
+        if let known = numbers[part] { return known }
+        let number = Int32(numbers.count)
+        numbers[part] = number
+        return number
     }
 }
 

@@ -34,13 +34,13 @@ struct GroupSignature: Hashable, Sendable {
         }
         self.affinities = affinities.filter { $0.weight != 0 }
         self.drivers = drivers.filter { !$0.isEmpty }
-        volumes = group.volumes.values
-        devices = group.tasks.flatMap(\.resources.devices)
+        volumes = group.volumeRequests
+        devices = group.tasks.flatMap { $0.resources.devices }
         networkMode = group.networks.first?.mode ?? ""
         hostNetworks = Self.hostNetworks(of: group)
         properties =
-            (job.spreads + group.spreads).map(\.attribute)
-            + DistinctRules(job: job, group: group).properties.map(\.attribute)
+            (job.spreads + group.spreads).map { $0.attribute }
+            + DistinctRules(job: job, group: group).properties.map { $0.attribute }
     }
 
     private static func hostNetworks(of group: TaskGroup) -> [String] {
@@ -73,7 +73,7 @@ struct DistinctRules: Sendable {
 
     init(job: Job, group: TaskGroup) {
         isJobDistinct = job.constraints.contains(where: Self.isDistinctHosts)
-        let own = group.constraints + group.tasks.flatMap(\.constraints)
+        let own = group.constraints + group.tasks.flatMap { $0.constraints }
         isGroupDistinct = own.contains(where: Self.isDistinctHosts)
         properties =
             job.constraints.compactMap { Self.property($0, isOfJob: true) }

@@ -1,6 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import MartletAPI
 
+/// A node, or all nodes of a kind, before the question whether a group may run there.
+struct NodeCandidate {
+    let view: ClusterView
+    let kind: Int32
+    /// Where the node stands, or the first of the kind's.
+    let position: Int32
+    let isSingle: Bool
+
+    /// The node, or any of the kind.
+    var node: Shared<Node> {
+        guard isSingle else { return view.kinds[Int(kind)].representative }
+        guard let node = view.nodes[Int(view.layout.slots[Int(position)])] else {
+            preconditionFailure("a position without a node: \(position)")
+        }
+        return node
+    }
+}
+
 /// What a node must be for a group, checked in the order in which metrics blame: constraints, drivers,
 /// volumes, devices, network. What is in use on the node plays no part.
 struct NodeFeasibility {
@@ -8,28 +26,43 @@ struct NodeFeasibility {
     private var constraints: [RememberingCondition]
     private let devices: [DeviceMatcher]
     private let datacenters: DatacenterNames
+    private var datacenterAnswers: KindAnswers
+    private var poolAnswers: KindAnswers
 
-    init(_ signature: GroupSignature) {
+    init(_ signature: GroupSignature, _ view: ClusterView) {
         self.signature = signature
-        constraints = signature.constraints.map { RememberingCondition(Condition($0)) }
+        constraints = signature.constraints.map { RememberingCondition(Condition($0), view) }
         devices = signature.devices.map(DeviceMatcher.init)
         datacenters = DatacenterNames(signature.datacenters)
+        datacenterAnswers = KindAnswers(view.column(.datacenter))
+        poolAnswers = KindAnswers(view.column(.nodePool))
     }
 
     /// Whether two nodes of one class may come out differently.
-    var isEscaped: Bool { constraints.contains(where: \.condition.isUnique) }
+    var isEscaped: Bool { constraints.contains { $0.condition.isUnique } }
 
     /// Whether the node is of the job's datacenters and pool: if not it is never looked at.
-    func isInScope(_ node: Shared<Node>) -> Bool {
-        (signature.nodePool == Job.nodePoolAll || signature.nodePool == node.value.nodePool)
-            && datacenters.contains(node.value.datacenter)
+    mutating func isInScope(_ candidate: NodeCandidate) -> Bool {
+        let (pool, datacenters) = (signature.nodePool, datacenters)
+        let isInPool = poolAnswers.answer(candidate.kind) { pool == Job.nodePoolAll || pool == $0 }
+        return isInPool
+            && datacenterAnswers.answer(candidate.kind) { datacenters.contains($0 ?? "") }
+    }
+
+    private var asksNothingElse: Bool {
+        signature.drivers.isEmpty && signature.volumes.isEmpty && devices.isEmpty
+            && signature.networkMode.isEmpty && signature.hostNetworks.isEmpty
     }
 
     /// The first reason against the node, as metrics name it; nil if there is none.
-    mutating func objection(to node: Shared<Node>) -> String? {
-        for index in constraints.indices where !constraints[index].holds(for: node) {
+    mutating func objection(to candidate: NodeCandidate) -> String? {
+        for index in constraints.indices where !constraints[index].holds(for: candidate) {
             return constraints[index].condition.text
         }
+        return asksNothingElse ? nil : objection(to: candidate.node)
+    }
+
+    private func objection(to node: Shared<Node>) -> String? {
         guard signature.drivers.allSatisfy({ Self.has(driver: $0, node.value) }) else {
             return "missing drivers"
         }

@@ -47,6 +47,15 @@ enum TargetName: Hashable, Sendable {
         }
     }
 
+    /// Whether all nodes of a kind have the same, and another kind may have something else.
+    var isOfKinds: Bool {
+        switch self {
+        case .datacenter, .nodeClass, .nodePool: true
+        case .attribute, .meta: !isUnique
+        case .literal, .nodeID, .nodeName, .unknown: false
+        }
+    }
+
     /// nil if the node has no such thing.
     func value(of node: Shared<Node>) -> String? {
         switch self {

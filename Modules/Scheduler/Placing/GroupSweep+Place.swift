@@ -38,24 +38,24 @@ extension GroupSweep {
 
     /// Tries the node that the choice fell on. nil if it lacks ports or the like: then it is out.
     private func place(_ request: PlacementRequest, on choice: Choice) -> Placement? {
-        guard let trial = NodeTrial(choice.slot, view: view),
-            let node = view.nodes[Int(choice.slot)]
-        else { return nil }
-        let extras: ExtraAssignment
-        switch trial.assign(compiled, seed: portSeed(choice.slot)) {
-        case .success(let assigned): extras = assigned
-        case .failure(let shortage):
-            refusals[choice.slot] = shortage.dimension
-            track(choice.slot)
-            return nil
+        guard let node = view.nodes[Int(choice.slot)] else { return nil }
+        var extras = ExtraAssignment()
+        if compiled.hasExtras {
+            guard let trial = NodeTrial(choice.slot, view: view) else { return nil }
+            switch trial.assign(compiled, seed: portSeed(choice.slot)) {
+            case .success(let assigned): extras = assigned
+            case .failure(let shortage):
+                refusals[choice.slot] = shortage.dimension
+                track(choice.slot)
+                return nil
+            }
         }
         let resources = extras.resources(
-            of: compiled, on: node.value,
-            frequency: view.cores[Int(choice.slot)]?.frequency ?? 0)
+            of: compiled, on: node, frequency: view.cores[Int(choice.slot)]?.frequency ?? 0)
         let metric = successMetric(choice, extras, isPenalized: isPenalized(choice.slot, request))
         put(choice.slot, resources)
         return Placement(
-            request: request, nodeID: node.value.id, nodeName: node.value.name,
+            request: request, nodeID: view.ids[Int(choice.slot)], nodeName: node.value.name,
             resources: resources, victims: [], metric: metric)
     }
 
@@ -82,10 +82,7 @@ extension GroupSweep {
     }
 
     private func isPenalized(_ slot: Int32, _ request: PlacementRequest) -> Bool {
-        guard !request.penalizedNodes.isEmpty, let node = view.nodes[Int(slot)] else {
-            return false
-        }
-        return request.penalizedNodes.contains(node.value.id)
+        !request.penalizedNodes.isEmpty && request.penalizedNodes.contains(view.ids[Int(slot)])
     }
 
     /// The best node where those in `slots` score one point less. They are set aside while the others
@@ -120,7 +117,7 @@ extension GroupSweep {
             return .filtered(Shared(SweepMetric.filtered(node.value, reason)))
         }
         let staged: (id: UniqueID, record: Int32)? = stageSystemStop(of: request)
-        if let placement = placeSystem(request, slot, node.value) { return .placed(placement) }
+        if let placement = placeSystem(request, slot, node) { return .placed(placement) }
         if placer.mayPreempt,
             let placement = VictimSearch(compiled, placer, seed: portSeed(slot))
                 .find(on: slot).flatMap({ evict($0, for: request, on: slot) })
@@ -151,7 +148,7 @@ extension GroupSweep {
     }
 
     private func placeSystem(
-        _ request: PlacementRequest, _ slot: Int32, _ node: Node
+        _ request: PlacementRequest, _ slot: Int32, _ node: Shared<Node>
     ) -> Placement? {
         let free = view.capacities[Int(slot)] - view.used[Int(slot)]
         var extras = ExtraAssignment()
@@ -168,8 +165,9 @@ extension GroupSweep {
             of: compiled, on: node, frequency: view.cores[Int(slot)]?.frequency ?? 0)
         placer.put(compiled, slot: slot, resources: resources)
         return Placement(
-            request: request, nodeID: node.id, nodeName: node.name, resources: resources,
-            victims: [], metric: Shared(SweepMetric.single(node, fit: fit)))
+            request: request, nodeID: view.ids[Int(slot)], nodeName: node.value.name,
+            resources: resources, victims: [],
+            metric: Shared(SweepMetric.single(node.value, fit: fit)))
     }
 
     private func systemShortage(_ slot: Int32) -> String {
@@ -199,7 +197,7 @@ extension GroupSweep {
     private func evict(
         _ set: VictimSearch.Found, for request: PlacementRequest, on slot: Int32
     ) -> Placement? {
-        guard let node = view.nodes[Int(slot)]?.value, var trial = NodeTrial(slot, view: view)
+        guard let node = view.nodes[Int(slot)], var trial = NodeTrial(slot, view: view)
         else { return nil }
         for record in set.records { trial.remove(view.records[Int(record)]) }
         guard case .success(let extras) = trial.assign(compiled, seed: portSeed(slot)) else {
@@ -208,7 +206,7 @@ extension GroupSweep {
         let victims = set.records.compactMap { view.records[Int($0)].allocation }
         for record in set.records { placer.evict(record) }
         refusals[slot] = nil
-        let metric = evictionMetric(slot, node, victims)
+        let metric = evictionMetric(slot, victims)
         let resources = extras.resources(
             of: compiled, on: node, frequency: view.cores[Int(slot)]?.frequency ?? 0)
         if placer.job.type.isSystem {
@@ -217,7 +215,7 @@ extension GroupSweep {
             put(slot, resources)
         }
         return Placement(
-            request: request, nodeID: node.id, nodeName: node.name, resources: resources,
-            victims: victims, metric: metric)
+            request: request, nodeID: view.ids[Int(slot)], nodeName: node.value.name,
+            resources: resources, victims: victims, metric: metric)
     }
 }

@@ -72,8 +72,6 @@ final class GroupSweep {
     var distinct: [DistinctCount] = []
     /// Nodes that the index does not show until the end.
     private var tracked: [Int32] = []
-    /// By slot, for tracked nodes: the newest stamp.
-    private var stamps: [Int32: UInt32] = [:]
     private var lastStamp: UInt32 = 0
     /// Nodes that lack ports, devices or cores, with what they lack.
     var refusals: [Int32: String] = [:]
@@ -113,6 +111,7 @@ final class GroupSweep {
         for slot in tracked {
             view.isMasked[Int(slot)] = false
             view.collisions[Int(slot)] = 0
+            view.stamps[Int(slot)] = 0
             view.markDirty(slot)
         }
         tracked.removeAll()
@@ -200,7 +199,7 @@ final class GroupSweep {
             tracked.append(slot)
         }
         lastStamp += 1
-        stamps[slot] = lastStamp
+        view.stamps[Int(slot)] = lastStamp
         let position = view.layout.positions[Int(slot)]
         let lane = set.lane(at: position, view.layout)
         if lane >= 0 { lanes[Int(lane)].forget(position) }
@@ -270,8 +269,7 @@ final class GroupSweep {
     }
 
     func portSeed(_ slot: Int32) -> UInt64 {
-        let low = view.nodes[Int(slot)]?.value.id.low ?? 0
-        return Mix.combine(Mix.combine(placer.seed, low), UInt64(placedCount))
+        Mix.combine(Mix.combine(placer.seed, view.ids[Int(slot)].low), UInt64(placedCount))
     }
 
     // MARK: Choice
@@ -362,7 +360,7 @@ final class GroupSweep {
     func considerTracked(lane index: Int, _ best: inout Choice?) {
         for terms in 1...Self.ownTermsMax {
             while let top = lanes[index].heaps[terms - 1].first {
-                guard top.stamp == stamps[top.slot] else {
+                guard top.stamp == view.stamps[Int(top.slot)] else {
                     lanes[index].heaps[terms - 1].pop()
                     continue
                 }

@@ -9,7 +9,7 @@ struct ExtraAssignment {
     var cores: [[UInt16]] = []
 
     func resources(
-        of compiled: CompiledGroup, on node: Node, frequency: Int
+        of compiled: CompiledGroup, on node: Shared<Node>, frequency: Int
     ) -> Shared<AllocatedResources> {
         guard ports != nil || devices != nil || !cores.isEmpty else {
             return compiled.plainResources
@@ -21,7 +21,7 @@ struct ExtraAssignment {
             if let network = ports?.tasks[index] { result.tasks[index].networks = [network] }
             if let devices {
                 result.tasks[index].devices = devices.devices(
-                    of: index, ask: compiled.devices, node: node)
+                    of: index, ask: compiled.devices, node: node.value)
             }
             if !cores.isEmpty, !cores[index].isEmpty {
                 result.tasks[index].reservedCores = cores[index]
@@ -39,11 +39,11 @@ struct NodeTrial {
     private var ports: NodePorts
     private var devices: NodeDevices?
     private var cores: NodeCores?
-    private let node: Node
+    private let node: Shared<Node>
 
     /// nil for a slot without a node.
     init?(_ slot: Int32, view: ClusterView) {
-        guard let node = view.nodes[Int(slot)]?.value else { return nil }
+        guard let node = view.nodes[Int(slot)] else { return nil }
         self.slot = slot
         self.node = node
         free = view.capacities[Int(slot)] - view.used[Int(slot)]
@@ -57,7 +57,7 @@ struct NodeTrial {
         guard record.hasExtras else { return }
         let resources = record.resources.value
         ports.apply(resources, isTaking: false)
-        devices?.apply(resources, on: node, isTaking: false)
+        devices?.apply(resources, on: node.value, isTaking: false)
         cores?.apply(resources, isTaking: false)
     }
 
@@ -92,7 +92,7 @@ struct NodeTrial {
         }
         if !compiled.devices.isEmpty {
             guard var trial = devices,
-                let assignment = DeviceAssignment.make(compiled.devices, on: node, in: &trial)
+                let assignment = DeviceAssignment.make(compiled.devices, on: node.value, in: &trial)
             else { return .failure(Shortage(dimension: "devices")) }
             result.devices = assignment
         }

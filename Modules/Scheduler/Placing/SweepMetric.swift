@@ -104,45 +104,36 @@ extension GroupSweep {
         _ choice: Choice, _ extras: ExtraAssignment, isPenalized: Bool
     ) -> PlacementMetric.NodeScore {
         let slot = choice.slot
-        let position = view.layout.positions[Int(slot)]
-        var scores = SortedMap<Double>()
-        if set.lane(at: position, view.layout) >= 0 {
-            let shape = set.lanes[Int(set.lane(at: position, view.layout))]
-            if set.affinityWeights > 0 {
-                scores["node-affinity"] =
-                    Double(shape.affinityWeight) / Double(set.affinityWeights)
-            }
-            if !spreads.isEmpty {
-                let spread = spreadScore(shape.values)
-                if spread != 0 { scores["allocation-spread"] = spread }
-            }
+        let lane = set.lane(at: view.layout.positions[Int(slot)], view.layout)
+        var affinity: Double?
+        var spread = 0.0
+        if lane >= 0 {
+            if set.affinityWeights > 0 { affinity = lanes[Int(lane)].affinity }
+            if !spreads.isEmpty { spread = spreadScore(set.lanes[Int(lane)].values) }
         }
-        if let devices = extras.devices, let affinity = devices.affinity {
-            scores["devices"] = affinity
-        }
+        var (packing, fit, stranded): (Double?, Double?, Double) = (nil, nil, 0)
         if let devices = extras.devices, ranksDevices {
-            scores["device-packing"] = DevicePacking.score(devices, slot, compiled, view)
+            packing = DevicePacking.score(devices, slot, compiled, view)
         } else {
-            var ask = scaled
             let bound = view.plainBound(slot, algorithm)
-            scores["binpack"] = FitScore.score(ask.plainFit(of: bound), algorithm)
-            let stranded = ask.stranded(on: bound)
-            if stranded > 0 { scores["stranded"] = -stranded }
-            if ranksDevices, compiled.devices.isEmpty,
-                let kept = DevicePacking.withoutDevices(slot, compiled, view)
-            {
-                scores["device-packing"] = kept
+            fit = FitScore.score(scaled.plainFit(of: bound), algorithm)
+            stranded = scaled.stranded(on: bound)
+            if ranksDevices, compiled.devices.isEmpty {
+                packing = DevicePacking.withoutDevices(slot, compiled, view)
             }
         }
         let collisions = view.collisions[Int(slot)]
-        if collisions > 0 {
-            scores["job-anti-affinity"] =
-                -Double(collisions + 1) / Double(max(1, compiled.group.count))
-        }
-        if isPenalized { scores["node-reschedule-penalty"] = -1 }
+        let antiAffinity = -Double(collisions + 1) / Double(max(1, compiled.group.count))
         return PlacementMetric.NodeScore(
-            nodeID: view.nodes[Int(slot)]?.value.id ?? UniqueID(high: 0, low: 0), scores: scores,
-            normalized: choice.score)
+            nodeID: view.ids[Int(slot)],
+            terms: [
+                "allocation-spread": spread != 0 ? spread : nil, "binpack": fit,
+                "device-packing": packing, "devices": extras.devices?.affinity,
+                "job-anti-affinity": collisions > 0 ? antiAffinity : nil,
+                "node-affinity": affinity,
+                "node-reschedule-penalty": isPenalized ? -1 : nil,
+                "stranded": stranded > 0 ? -stranded : nil,
+            ], normalized: choice.score)
     }
 
     private func addRefusals(_ metric: inout PlacementMetric) {
@@ -157,17 +148,20 @@ extension GroupSweep {
 
     /// Of an eviction: the node after it, with the score of its victims.
     func evictionMetric(
-        _ slot: Int32, _ node: Node, _ victims: [Shared<Allocation>]
+        _ slot: Int32, _ victims: [Shared<Allocation>]
     ) -> Shared<PlacementMetric> {
-        var metric =
-            placer.job.type.isSystem ? SweepMetric.single(node, fit: 0) : set.baseMetric(view)
+        var metric = set.baseMetric(view)
+        if placer.job.type.isSystem, let node = view.nodes[Int(slot)] {
+            metric = SweepMetric.single(node.value, fit: 0)
+        }
         let bound = view.plainBound(slot, algorithm)
         var ask = scaled
         let fit = FitScore.score(ask.plainFit(of: bound), algorithm)
         let preemption = FitScore.preemption(victims: victims.map(\.value.priority))
         metric.scores = [
             PlacementMetric.NodeScore(
-                nodeID: node.id, scores: ["binpack": fit, "preemption": preemption],
+                nodeID: view.ids[Int(slot)],
+                scores: ["binpack": fit, "preemption": preemption],
                 normalized: (fit + preemption) / 2)
         ]
         return Shared(metric)

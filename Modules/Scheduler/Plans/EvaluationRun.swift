@@ -142,7 +142,8 @@ package struct EvaluationRun: Sendable {
         evaluation.hasEscapedClass = proposal.eligibility.isEscaped
     }
 
-    /// One for each node without room, woken by that node alone (I2).
+    /// One for each node without room, woken by that node alone (I2): what classes can do is none of
+    /// its business, and written once for each node it would be the square of their number.
     private func blockNodes(
         _ proposal: Scheduling.Proposal, into outcome: inout Outcome, ids: inout IDSource,
         _ context: Context
@@ -150,6 +151,7 @@ package struct EvaluationRun: Sendable {
         for nodeID in proposal.exhaustedNodes {
             if evaluation.status == .blocked, evaluation.nodeID == nodeID {
                 reblock(&outcome.evaluation, proposal)
+                outcome.evaluation.classEligibility = [:]
                 continue
             }
             if context.blockedNodes.contains(nodeID) { continue }
@@ -157,6 +159,7 @@ package struct EvaluationRun: Sendable {
                 ids.next(), proposal, trigger: .queuedAllocs,
                 description: "created to place remaining allocations", context)
             blocked.nodeID = nodeID
+            blocked.classEligibility = [:]
             outcome.evaluation.blockedEvaluation = blocked.id
             outcome.created.append(blocked)
         }

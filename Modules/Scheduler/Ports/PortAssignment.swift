@@ -9,7 +9,7 @@ struct PortAsk: Sendable {
 
     init(_ group: TaskGroup) {
         self.group = group.networks.first
-        tasks = group.tasks.map(\.resources.networks.first)
+        tasks = group.tasks.map { $0.resources.networks.first }
     }
 
     var isEmpty: Bool { group == nil && tasks.allSatisfy { $0 == nil } }

@@ -15,28 +15,60 @@ final class VictimQueue {
 
     private struct Bucket {
         let key: BucketKey
-        /// By position where they were found there, then in the order in which they came.
-        var members: [Int32]
+        /// Members as they were found, piece by piece, each with the count of all up to its end. They
+        /// are laid end to end in `members` when one is added, which few buckets see.
+        private var pieces: [(end: Int, positions: [Int32])] = []
+        private var members: [Int32] = []
+        private(set) var count = 0
         /// The next member to look at. Buckets begin at a seeded place and go round.
-        var cursor = 0
+        private var cursor = 0
         /// Members that were not yet looked at.
-        var left = 0
+        private var left = 0
 
-        var current: Int32? { left > 0 ? members[cursor] : nil }
+        init(_ key: BucketKey) { self.key = key }
+
+        mutating func append(_ positions: [Int32]) {
+            count += positions.count
+            pieces.append((count, positions))
+        }
+
+        mutating func begin(at place: Int) {
+            left = count
+            cursor = place
+        }
+
+        /// The position of the next member.
+        var current: Int32? {
+            guard left > 0 else { return nil }
+            guard members.isEmpty else { return members[cursor] }
+            var low = 0
+            var high = pieces.count - 1
+            while low < high {
+                let middle = (low + high) / 2
+                if pieces[middle].end <= cursor { low = middle + 1 } else { high = middle }
+            }
+            let positions = pieces[low].positions
+            return positions[cursor - (pieces[low].end - positions.count)]
+        }
 
         mutating func advance() {
             left -= 1
-            cursor = cursor + 1 == members.count ? 0 : cursor + 1
+            cursor = cursor + 1 == count ? 0 : cursor + 1
         }
 
         /// Takes a member in, to be looked at before the others.
-        mutating func insert(_ slot: Int32) {
-            if left == members.count {
-                members.insert(slot, at: cursor)
+        mutating func insert(_ position: Int32) {
+            if !pieces.isEmpty {
+                members = pieces.flatMap { $0.positions }
+                pieces = []
+            }
+            if left == count {
+                members.insert(position, at: cursor)
+                count += 1
             } else {
                 // The place before the cursor was looked at already.
-                cursor = cursor == 0 ? members.count - 1 : cursor - 1
-                members[cursor] = slot
+                cursor = cursor == 0 ? count - 1 : cursor - 1
+                members[cursor] = position
             }
             left += 1
         }
@@ -58,8 +90,8 @@ final class VictimQueue {
     private var buckets: [Bucket] = []
     private var numbers: [BucketKey: Int] = [:]
     private var heap = BinaryHeap<Entry>()
-    /// Where the last nodes went while the queue was filled.
-    private var lastFilled: Int?
+    /// Buckets that were looked for lately, by their profile's last bits; -1 for none.
+    private var recent = Array(repeating: -1, count: 16)
 
     init(_ sweep: GroupSweep) {
         self.sweep = sweep
@@ -68,45 +100,35 @@ final class VictimQueue {
     }
 
     private func fill() {
+        let shares = view.profileShares()
         for lane in sweep.set.lanes.indices {
             let shape = sweep.set.lanes[lane]
-            for range in shape.ranges + shape.deviceRanges { fill(range, lane: Int32(lane)) }
+            for range in shape.ranges + shape.deviceRanges {
+                fill(range, shares, lane: Int32(lane))
+            }
         }
         for index in buckets.indices {
-            let count = buckets[index].members.count
-            buckets[index].left = count
-            buckets[index].cursor = Int(sweep.tieMask) % count
+            buckets[index].begin(at: Int(sweep.tieMask) % buckets[index].count)
             push(index)
         }
     }
 
-    /// Neighbours are mostly of one cell and alike: they are added without a look at the table.
-    private func fill(_ range: Range<Int32>, lane: Int32) {
-        let (slots, cells) = (view.layout.slots, view.layout.cellAt)
-        let (profiles, isReady) = (view.profiles, view.isReady)
-        var run: [Int32] = []
-        var last: (profile: UInt64, cell: Int32) = (0, -1)
-        for position in range {
-            let slot = slots[Int(position)]
-            let profile = profiles[Int(slot)]
-            // No allocations, no victims.
-            guard profile != 0, isReady[Int(slot)] else { continue }
-            let cell = cells[Int(position)]
-            if last.profile != profile || last.cell != cell {
-                add(&run, lane: lane)
-                last = (profile, cell)
+    private func fill(_ range: Range<Int32>, _ shares: [[ProfileIndex.Share]], lane: Int32) {
+        let layout = view.layout
+        var number = Int(layout.cellAt[Int(range.lowerBound)])
+        while number < layout.cells.count, layout.cells[number].low < range.upperBound {
+            let cell = layout.cells[number]
+            let capacity = view.capacities[Int(layout.slots[Int(cell.low)])]
+            let isWhole = range.lowerBound <= cell.low && cell.high <= range.upperBound
+            for share in shares[number] {
+                let positions =
+                    isWhole ? share.positions : share.positions.filter { range.contains($0) }
+                if positions.isEmpty { continue }
+                let key = BucketKey(profile: share.profile, capacity: capacity, lane: lane)
+                buckets[bucket(for: key)].append(positions)
             }
-            run.append(slot)
+            number += 1
         }
-        add(&run, lane: lane)
-    }
-
-    private func add(_ run: inout [Int32], lane: Int32) {
-        guard let first = run.first else { return }
-        let key = key(first, lane: lane)
-        if lastFilled.map({ buckets[$0].key != key }) ?? true { lastFilled = bucket(for: key) }
-        if let lastFilled { buckets[lastFilled].members += run }
-        run.removeAll(keepingCapacity: true)
     }
 
     private func key(_ slot: Int32, lane: Int32) -> BucketKey {
@@ -115,9 +137,15 @@ final class VictimQueue {
     }
 
     private func bucket(for key: BucketKey) -> Int {
-        if let known = numbers[key] { return known }
+        let place = Int(key.profile & 15)
+        if recent[place] >= 0, buckets[recent[place]].key == key { return recent[place] }
+        if let known = numbers[key] {
+            recent[place] = known
+            return known
+        }
         numbers[key] = buckets.count
-        buckets.append(Bucket(key: key, members: []))
+        recent[place] = buckets.count
+        buckets.append(Bucket(key))
         return buckets.count - 1
     }
 
@@ -127,7 +155,7 @@ final class VictimQueue {
         let lane = sweep.set.lane(at: position, view.layout)
         guard lane >= 0, view.isReady[Int(slot)] else { return }
         let index = bucket(for: key(slot, lane: lane))
-        buckets[index].insert(slot)
+        buckets[index].insert(position)
         push(index)
     }
 
@@ -161,7 +189,8 @@ final class VictimQueue {
 
     /// The next member that is still what the bucket says.
     private func representative(of bucket: Int) -> Int32? {
-        while let slot = buckets[bucket].current {
+        while let position = buckets[bucket].current {
+            let slot = view.layout.slots[Int(position)]
             if key(slot, lane: buckets[bucket].key.lane) == buckets[bucket].key { return slot }
             buckets[bucket].advance()
         }
