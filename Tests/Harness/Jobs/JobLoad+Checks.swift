@@ -15,6 +15,7 @@ extension JobLoad {
 
     /// Looks at each server whose tables have changed since the last time.
     func look() {
+        tellChanges()
         for (place, node) in trial.nodes.enumerated() where !trial.isOver {
             guard let tables = trial.tables(of: node), tables.lastIndex != looked[place] else {
                 continue
@@ -76,9 +77,40 @@ extension JobLoad {
 
     // MARK: When everything is healed
 
-    /// All jobs are asked for once more, and have to run as asked, on nodes that know of all of it.
+    /// All jobs are asked for once more, and have to run as asked, on nodes that know of all of it. Then
+    /// a machine falls silent, and often whoever leads dies meanwhile: what ran there has to run
+    /// elsewhere, or to wait for room, until the machine is back. Nobody asks for anything on the way.
     func judge() {
         askForAll()
+        waitForRest()
+        guard !trial.isOver else { return }
+        trial.note("every job runs as asked")
+        let machine = machines[Int.random(in: 0..<machines.count, using: &generator)]
+        trial.note("\(machine.host.name) is silent")
+        machine.host.pause()
+        silent = Set(machine.nodes.map(\.id))
+        if Bool.random(using: &generator) { replaceLeader() }
+        waitForRest()
+        machine.host.resume()
+        silent = []
+        guard !trial.isOver else { return }
+        trial.note("\(machine.host.name) is back")
+        waitForRest()
+        trial.note("every job runs as asked again")
+    }
+
+    /// At some moment between the silence and what follows from it.
+    private func replaceLeader() {
+        let pause = Int64.random(in: 0...4_000, using: &generator)
+        trial.advance(to: trial.world.now + .milliseconds(pause))
+        guard let leader = trial.leader, !trial.isOver else { return }
+        trial.note("\(leader.name) is killed")
+        trial.takeDown(leader, by: .kill)
+        trial.advance(to: trial.world.now + .seconds(2))
+        trial.bringUp(leader)
+    }
+
+    private func waitForRest() {
         let end = trial.world.now + Self.restMax
         var fault: String? = "nobody leads"
         while !trial.isOver, trial.world.now < end {
@@ -86,16 +118,16 @@ extension JobLoad {
             fault = trial.leader.flatMap { trial.tables(of: $0) }.map { unrest(in: $0) } ?? fault
             if fault == nil { break }
         }
-        guard !trial.isOver else { return }
-        if let fault { return trial.fail(Violation("jobs", "no rest: \(fault)")) }
-        trial.note("every job runs as asked")
+        guard !trial.isOver, let fault else { return }
+        trial.fail(Violation("jobs", "no rest: \(fault)"))
     }
 
     /// What is not yet as it has to be in the end.
     private func unrest(in tables: SchedulerTables) -> String? {
         for node in machines.flatMap(\.nodes) {
-            guard tables.node(node.id)?.value.isReady == true else {
-                return "\(node.name) is not ready"
+            let isReady = tables.node(node.id)?.value.isReady == true
+            guard isReady != silent.contains(node.id) else {
+                return "\(node.name) is \(isReady ? "" : "not ")ready"
             }
         }
         for evaluation in tables.evaluations.map(\.value) {
@@ -111,7 +143,7 @@ extension JobLoad {
         for wish in wishes {
             if let fault = unrest(of: wish, in: tables) { return fault }
         }
-        for machine in machines {
+        for machine in machines where !machine.nodes.contains(where: { silent.contains($0.id) }) {
             let known = machine.nodes.reduce(0) { count, node in
                 count
                     + tables.allocations(ofNode: node.id).count { !$0.value.isClientTerminal }
@@ -126,6 +158,9 @@ extension JobLoad {
     private func unrest(of wish: JobWish, in tables: SchedulerTables) -> String? {
         let key = JobKey(id: wish.id)
         let live = tables.allocations(ofJob: key).map(\.value).filter { !$0.isTerminal }
+        if let lost = live.first(where: { silent.contains($0.nodeID) }) {
+            return "\(lost.name) is where nobody is"
+        }
         if wish.isStopped {
             return live.isEmpty ? nil : "\(wish.id) is stopped, and has \(live.count) instances"
         }
@@ -139,6 +174,11 @@ extension JobLoad {
         guard isOfOneVersion || !blocked.isEmpty else {
             return "\(wish.id) has instances of an earlier version"
         }
+        if !blocked.isEmpty, !wish.type.isSystem, live.count < wish.count || !isOfOneVersion,
+            let node = present.first(where: { hasRoom($0, for: wish, in: tables) })
+        {
+            return "\(wish.id) waits for room that is on \(node.name)"
+        }
         switch wish.type {
         case .batch:
             // What has no room for its next version goes on with an earlier one, which may last.
@@ -147,9 +187,12 @@ extension JobLoad {
                 && live.allSatisfy { $0.job.value.jobModifyIndex != job.jobModifyIndex }
             return live.isEmpty || isHeld ? nil : "\(wish.id) has not ended: \(Self.list(live))"
         case .system, .sysbatch:
-            for node in machines.flatMap(\.nodes) {
+            for node in present {
                 let count = live.count { $0.nodeID == node.id && $0.clientStatus == .running }
-                guard count == 1 || (count == 0 && blocked.contains { $0.nodeID == node.id })
+                let isWaiting =
+                    blocked.contains { $0.nodeID == node.id }
+                    && !hasRoom(node, for: wish, in: tables)
+                guard count == 1 || (count == 0 && isWaiting)
                 else { return "\(wish.id) has \(count) instances on \(node.name)" }
             }
         case .service:
@@ -163,6 +206,22 @@ extension JobLoad {
             }
         }
         return nil
+    }
+
+    private var present: [MartletAPI.Node] {
+        machines.flatMap(\.nodes).filter { !silent.contains($0.id) }
+    }
+
+    /// For one instance more; nothing but processor and memory is scarce here.
+    private func hasRoom(
+        _ node: MartletAPI.Node, for wish: JobWish, in tables: SchedulerTables
+    ) -> Bool {
+        let used = tables.allocations(ofNode: node.id).map(\.value).filter { !$0.isTerminal }
+        let left = used.reduce(into: node.usable) { left, allocation in
+            left.cpu -= allocation.resources.value.combined.cpu
+            left.memoryMB -= allocation.resources.value.combined.memoryMB
+        }
+        return left.cpu >= wish.cpu && left.memoryMB >= JobWish.memoryMB
     }
 
     private static func list(_ allocations: [Allocation]) -> String {

@@ -18,7 +18,7 @@ final class JobLoad {
     unowned let trial: Trial
     private(set) var machines: [NodeMachine] = []
     private let host: SimulatedHost
-    private var generator: SplitMix64
+    var generator: SplitMix64
     private(set) var wishes: [JobWish]
     private var timer: (any LoopTimer)?
     private var isFinished = false
@@ -26,6 +26,10 @@ final class JobLoad {
     var looked: [Int: UInt64] = [:]
     /// When each allocation was made, by log index.
     var made: [UniqueID: UInt64] = [:]
+    /// Up to which log index the trace tells of the tables.
+    var toldIndex: UInt64 = 0
+    /// Nodes that nobody hears at the end.
+    var silent: Set<UniqueID> = []
     private(set) var answeredCount = 0
 
     init(_ trial: Trial, seed: UInt64) {
@@ -166,14 +170,26 @@ final class JobLoad {
 
     // MARK: At the end
 
-    /// Asks once more for every job, and puts every node to use, until all of it is answered.
+    /// Puts every node to use, and asks once more for every job, until all of it is answered. Now and
+    /// then what has just been stopped is collected before its machine hears of it.
     func askForAll() {
+        for node in machines.flatMap(\.nodes) {
+            insist("\(node.name) is put to use") { done in undrain(node.id, done: done) }
+        }
+        trial.advance(to: trial.world.now + .seconds(2))
         for number in wishes.indices {
             wishes[number].vary(&generator)
             wishes[number].calm()
             let wish = wishes[number]
+            let deaf = machines[Int.random(in: 0..<machines.count, using: &generator)]
+            let isDeaf = Int.random(in: 0..<3, using: &generator) == 0
+            if isDeaf { deaf.host.pause() }
             insist("\(wish.id) is registered") { done in
                 send(.put, "/v1/jobs", wish.body, done: done)
+            }
+            if isDeaf {
+                collect()
+                deaf.host.resume()
             }
             guard Int.random(in: 0..<5, using: &generator) == 0 else { continue }
             wishes[number].isStopped = true
@@ -181,9 +197,15 @@ final class JobLoad {
                 send(.delete, "/v1/job/\(wish.id)", nil, done: done)
             }
         }
-        for node in machines.flatMap(\.nodes) {
-            insist("\(node.name) is put to use") { done in undrain(node.id, done: done) }
+    }
+
+    /// All that has ended, twice, so that one comes behind the plan of what was asked for last.
+    private func collect() {
+        for _ in 0..<2 {
+            trial.advance(to: trial.world.now + .milliseconds(100))
+            host.perform { send(.put, "/v1/system/gc", nil) }
         }
+        trial.advance(to: trial.world.now + .milliseconds(100))
     }
 
     /// Tries until it succeeds, for as long as a client would.

@@ -37,6 +37,7 @@ struct JobWish: Equatable {
     var isStopped = false
 
     static let names = 8
+    static let memoryMB = 64
 
     /// - Parameter number: of the job; its type follows from it.
     init(number: Int) {
@@ -64,7 +65,7 @@ struct JobWish: Equatable {
 
     /// What can come to rest: a service that always fails never does.
     mutating func calm() {
-        work = type == .batch ? .ending : .lasting
+        work = type == .batch ? .ending : work == .slow ? .slow : .lasting
     }
 
     /// The body that registers it.
@@ -78,7 +79,7 @@ struct JobWish: Equatable {
             + #""Tasks":[{"Name":"t","Driver":"mock","Config":\#(work.config),"#
             + #""Env":{"SALT":"\#(salt)"},"#
             + #""LogConfig":{"MaxFiles":1,"MaxFileSizeMB":1},"#
-            + #""Resources":{"CPU":\#(cpu),"MemoryMB":64}}]}]}}"#
+            + #""Resources":{"CPU":\#(cpu),"MemoryMB":\#(Self.memoryMB)}}]}]}}"#
     }
 
     /// Services are placed again for ever, batch jobs a few times; some are replaced step by step.
@@ -93,7 +94,7 @@ struct JobWish: Equatable {
             return #""ReschedulePolicy":{"Delay":5000000000,"DelayFunction":"constant","#
                 + #""Unlimited":true},"Update":{"MaxParallel":\#(parallel),"#
                 + #""HealthCheck":"task_states","MinHealthyTime":500000000,"#
-                + #""HealthyDeadline":300000000000,"ProgressDeadline":600000000000},"#
+                + #""HealthyDeadline":300000000000,"ProgressDeadline":7200000000000},"#
         }
     }
 }
