@@ -44,6 +44,8 @@ extension JobLoad {
                 + "\(allocation.job.value.jobModifyIndex) on "
                 + "\(allocation.nodeID.low): \(allocation.desiredStatus.rawValue) "
                 + allocation.clientStatus.rawValue
+        case .pool(let name):
+            return "pool \(name) is \(tables.pool(name) == nil ? "forgotten" : "there")"
         case .deployment(let id):
             guard let deployment = tables.deployment(id)?.value else {
                 return "deployment \(id) is forgotten"
