@@ -57,11 +57,14 @@ import Testing
         #expect(outcome.evaluation.queuedAllocations["g"] == 1)
         #expect(outcome.created.map(\.nodeID) == [.node(2)])
         #expect(outcome.created.allSatisfy { $0.status == .blocked })
+        // Classes say nothing of a single node, and there may be as many of them as nodes.
+        #expect(outcome.created.allSatisfy { $0.classEligibility.isEmpty })
 
         // Woken, and still no room: the same one waits on (G11).
         let again = world.run(outcome.created[0])
         #expect(again.evaluation.id == outcome.created[0].id)
         #expect(again.evaluation.status == .blocked && again.created.isEmpty)
+        #expect(again.evaluation.classEligibility.isEmpty)
         world.change(node: 2) { $0.resources.cpu = 500 }
         #expect(world.run(again.evaluation).evaluation.status == .complete)
         #expect(nodes(world) == [1, 2, 3])
