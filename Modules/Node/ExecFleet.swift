@@ -62,7 +62,8 @@ package final class ExecFleet: Fleet {
     package func assign(_ assignments: [Assignment], at instant: NodeInstant) {
         for assignment in assignments {
             let id = assignment.id
-            let isNew = known[id] == nil
+            // One that was lost before it came here may be wanted again after a restore.
+            let isNew = instances[id] == nil && ended[id] == nil
             known[id] = max(known[id] ?? 0, assignment.allocModifyIndex)
             if isNew {
                 begin(assignment, at: instant)

@@ -35,7 +35,6 @@ package struct MockFleet: Fleet, Sendable {
     package mutating func assign(_ assignments: [Assignment], at instant: NodeInstant) {
         for assignment in assignments {
             let id = assignment.id
-            let isNew = known[id] == nil
             known[id] = max(known[id] ?? 0, assignment.allocModifyIndex)
             if var instance = instances[id] {
                 if !assignment.isToRun {
@@ -46,13 +45,15 @@ package struct MockFleet: Fleet, Sendable {
                     continue
                 }
                 keep(instance)
-            } else if isNew, !assignment.hasEnded {
+            } else if assignment.hasEnded {
+                continue
+            } else if ended[id] != nil {
+                changed.add(id)
+            } else {
                 var instance = MockInstance(assignment, at: instant)
                 // What was stopped before it began is told to have ended.
                 if !assignment.isToRun { instance.stop(at: instant) }
                 keep(instance)
-            } else if ended[id] != nil, !assignment.hasEnded {
-                changed.add(id)
             }
         }
         advance(to: instant)

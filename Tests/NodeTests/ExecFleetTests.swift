@@ -288,6 +288,9 @@ import Testing
         try over.assign(Self.task(), status: "complete")
         #expect(over.driver.takeAsked() == [])
         #expect(over.fleet.count == 0)
+        // A restore may want it again.
+        try over.assign(Self.task())
+        #expect(over.driver.takeAsked() == ["start 0.1"])
     }
 
     @Test("What the servers list no more ends and is removed, also of an earlier life")

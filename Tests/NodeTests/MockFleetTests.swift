@@ -187,6 +187,17 @@ import Testing
         #expect(fleet.updateCount == 0)
     }
 
+    @Test("What was lost before it came here begins when a restore wants it again")
+    func wantedAgain() throws {
+        var fleet = MockFleet()
+        var lost = try Self.assignment("{}", isToRun: false)
+        lost.hasEnded = true
+        fleet.assign([lost], at: Self.instant(0))
+        #expect(fleet.count == 0 && fleet.updateCount == 0)
+        fleet.assign([try Self.assignment("{}", index: 9)], at: Self.instant(1))
+        #expect(fleet.count == 1 && fleet.updateCount == 1)
+    }
+
     @Test("What a node sends is what the servers read")
     func bodies() throws {
         var node = Node(

@@ -101,6 +101,12 @@ struct InstanceSorter {
                 || until.saturatingSubtract(input.unixNanoseconds) <= Self.writeDelayNanoseconds
             return isDue ? .unreplaced : .awaited
         }
+        // It found no room when it was lost; what evaluations come after must not forget it.
+        if allocation.clientStatus == .lost, !isReplaced,
+            allocation.desiredDescription == StopReason.lost
+        {
+            return .unreplaced
+        }
         let hasEnded =
             isBatch && allocation.ranSuccessfully && !isReplaced
             && !allocation.transition.shouldMigrate

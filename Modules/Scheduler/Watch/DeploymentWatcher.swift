@@ -6,6 +6,11 @@ package import MartletAPI
 /// The scheduler replaces instances; this decides when it may go on. Lives on the leader; what it
 /// remembers is only what it has asked for already, so a new leader asks once more.
 ///
+/// A deadline is a time of the day that another server may have written, by another clock. One that is
+/// over when it is first seen, or further off than a deployment may take without progress, is counted
+/// anew from there: a server whose clock is ahead fails nothing by taking over, at the price of one more
+/// span after a change of leader that came too late.
+///
 ///     running ──(healthy canaries, automatic)──▶ promoted ──(healthy)──▶ successful, by the scheduler
 ///        │ unhealthy without a deadline, or no progress in time
 ///        └──▶ failed ──(automatic)──▶ the last stable version is registered again
@@ -48,6 +53,25 @@ package struct DeploymentWatcher: Sendable {
         var healthy: Set<UniqueID> = []
         var rescheduled: Set<UniqueID> = []
         var isClosed = false
+        private var written: Int64 = 0
+        private var due: Int64 = 0
+
+        /// When a deadline passes by the clock of this server.
+        mutating func due(of deadline: Deadline, at now: Int64) -> Int64 {
+            if written != deadline.unixNanoseconds {
+                written = deadline.unixNanoseconds
+                let latest = now.saturatingAdd(deadline.spanNanoseconds)
+                due = now < written ? min(written, latest) : latest
+            }
+            return due
+        }
+    }
+
+    struct Deadline {
+        /// As it was written.
+        let unixNanoseconds: Int64
+        /// How long there may be no progress.
+        let spanNanoseconds: Int64
     }
 
     private var memories: [UniqueID: Memory] = [:]
@@ -79,9 +103,10 @@ package struct DeploymentWatcher: Sendable {
         var memory = memories[id] ?? Memory()
         defer { memories[id] = memory }
         if memory.isClosed { return [] }
-        let look = Look(view: view, now: now)
-        deadlines[id] = look.nextDeadline
-        if let reason = look.failure {
+        let look = DeploymentLook(view: view, now: now)
+        let due = look.nextDeadline.map { memory.due(of: $0, at: now) }
+        deadlines[id] = due
+        if let reason = look.failure(due: due) {
             memory.isClosed = true
             deadlines[id] = nil
             return [look.fail(reason, ids.next())]
@@ -102,135 +127,6 @@ package struct DeploymentWatcher: Sendable {
         guard !look.healthy.subtracting(memory.healthy).isEmpty else { return [] }
         memory.healthy = look.healthy
         return [.evaluate(look.evaluation(ids.next()))]
-    }
-}
-
-/// One deployment at one instant.
-private struct Look {
-    let view: DeploymentWatcher.View
-    let now: Int64
-
-    private var deployment: Deployment { view.deployment }
-
-    var healthy: Set<UniqueID> {
-        Set(view.allocations.filter(\.value.isHealthy).map(\.value.id))
-    }
-
-    // MARK: Failure
-
-    enum Failure {
-        case unhealthy
-        case deadline
-
-        var description: String {
-            switch self {
-            case .unhealthy: "Failed due to unhealthy allocations"
-            case .deadline: "Failed due to progress deadline"
-            }
-        }
-    }
-
-    var failure: Failure? {
-        for element in deployment.groups {
-            let isUnhealthy = view.allocations.contains {
-                $0.value.group == element.key && $0.value.isUnhealthy
-            }
-            if isUnhealthy, element.value.progressDeadline <= .zero { return .unhealthy }
-        }
-        guard deployment.status == .running else { return nil }
-        return nextDeadline.map { $0 <= now } ?? false ? .deadline : nil
-    }
-
-    /// Of the groups that are not done, the first to be out of time. Canaries that are all healthy
-    /// wait for a person, without a deadline.
-    var nextDeadline: Int64? {
-        guard deployment.status == .running else { return nil }
-        return deployment.groups.compactMap { element -> Int64? in
-            let state = element.value
-            let deadline = state.requireProgressByUnixNanoseconds
-            guard deadline > 0, !isDone(element.key, state) else { return nil }
-            return deadline
-        }.min()
-    }
-
-    private func isDone(_ group: String, _ state: DeploymentGroupState) -> Bool {
-        if state.desiredCanaries > 0, !state.isPromoted {
-            return healthyCanaryCount(group, state) >= state.desiredCanaries
-        }
-        return state.healthyAllocations >= state.desiredTotal
-    }
-
-    private func healthyCanaryCount(_ group: String, _ state: DeploymentGroupState) -> Int {
-        let canaries = Set(state.placedCanaries)
-        return view.allocations.count {
-            $0.value.group == group && canaries.contains($0.value.id) && $0.value.isHealthy
-                && !$0.value.isTerminal
-        }
-    }
-
-    func fail(_ failure: Failure, _ id: UniqueID) -> DeploymentWatcher.Command {
-        var description = failure.description
-        var target: Shared<Job>?
-        if deployment.groups.contains(where: \.value.autoRevert) {
-            if let stable = view.stableJob {
-                let isSame = view.job.map { $0.value.hasSameSpecification(as: stable.value) }
-                if isSame == true {
-                    description +=
-                        " - not rolling back to stable job version \(stable.value.version)"
-                        + " as current job has same specification"
-                } else {
-                    description += " - rolling back to job version \(stable.value.version)"
-                    target = stable
-                }
-            } else {
-                description += " - no stable job version to auto revert to"
-            }
-        }
-        let update = DeploymentStatusUpdate(
-            id: deployment.id, status: .failed, description: description)
-        return .fail(update, revertTo: target, evaluation(id))
-    }
-
-    // MARK: Progress
-
-    /// All groups with canaries are to be promoted by themselves, and all canaries are healthy.
-    var mayPromote: Bool {
-        let waiting = deployment.groups.filter {
-            $0.value.desiredCanaries > 0 && !$0.value.isPromoted
-        }
-        return !waiting.isEmpty
-            && waiting.allSatisfy {
-                $0.value.autoPromote
-                    && healthyCanaryCount($0.key, $0.value) >= $0.value.desiredCanaries
-            }
-    }
-
-    var unpromotedGroups: [String] {
-        deployment.groups.filter { $0.value.desiredCanaries > 0 && !$0.value.isPromoted }
-            .map(\.key)
-    }
-
-    /// They failed, there is time left, and the scheduler waits to be told.
-    var reschedulable: Set<UniqueID> {
-        Set(view.allocations.map(\.value).filter(Self.waitsForLeave).map(\.id))
-    }
-
-    private static func waitsForLeave(_ allocation: Allocation) -> Bool {
-        guard allocation.clientStatus == .failed, allocation.desiredStatus == .run,
-            allocation.nextAllocation == nil, allocation.transition.reschedule != true
-        else { return false }
-        return allocation.ownGroup?.reschedulePolicy?.isEnabled ?? false
-    }
-
-    func evaluation(_ id: UniqueID) -> Evaluation {
-        var evaluation = Evaluation(
-            id: id, job: deployment.job, priority: deployment.evaluationPriority,
-            type: view.job?.value.type ?? .service, trigger: .deploymentWatcher)
-        evaluation.deploymentID = deployment.id
-        evaluation.jobModifyIndex = deployment.jobSpecModifyIndex
-        evaluation.createUnixNanoseconds = now
-        evaluation.modifyUnixNanoseconds = now
-        return evaluation
     }
 }
 

@@ -175,6 +175,24 @@ import Testing
         #expect(world.live().contains { $0.previousAllocation == lost.id })
     }
 
+    @Test("H11: what is lost waits for room under a failed deployment, at every look")
+    func lostWithoutRoom() throws {
+        let update = UpdateStrategy.parallel(1)
+        var world = LeaderState(nodes: 2)
+        world.run(world.register(.fixture(count: 2, cpu: 3000, update: update)))
+        let id = try #require(world.deployment()?.id)
+        world.deployments[id]?.status = .failed
+        world.change(node: 1) { $0.status = .down }
+        for _ in 0..<2 {
+            let outcome = world.run(world.evaluation(.nodeUpdate))
+            #expect(outcome.evaluation.queuedAllocations["g"] == 1)
+        }
+        #expect(world.live().count == 1)
+        world.change(node: 1) { $0.status = .ready }
+        world.run(world.evaluation(.nodeUpdate))
+        #expect(world.live().count == 2)
+    }
+
     @Test("H11: what failed under a failed deployment is not placed again; what ran before is")
     func failedUnderFailed() throws {
         let update = UpdateStrategy.parallel(1)

@@ -101,6 +101,21 @@ private struct Watched {
         #expect(watched.observe(at: 601).isEmpty && watched.watcher.nextEventAt == nil)
     }
 
+    @Test(
+        "A server whose clock is ahead, or behind, fails nothing by taking over",
+        arguments: [190_000, 10_000])
+    func otherClock(now: Int64) {
+        var watched = Watched()
+        watched.group { $0.requireProgressByUnixNanoseconds = 100_600 * second }
+        #expect(watched.observe(at: now).isEmpty)
+        #expect(watched.watcher.nextEventAt == (now + 600) * second)
+        #expect(watched.observe(at: now + 599).isEmpty)
+        watched.group { $0.requireProgressByUnixNanoseconds = (now + 800) * second }
+        #expect(watched.observe(at: now + 600).isEmpty, "there was progress meanwhile")
+        #expect(
+            watched.observe(at: now + 800) == ["failed: Failed due to progress deadline"])
+    }
+
     @Test("Canaries that are healthy wait for a person without a deadline")
     func patience() {
         var watched = Watched()
@@ -137,6 +152,7 @@ private struct Watched {
         watched.group { $0.autoRevert = true }
         watched.view.stableJob = stable.map { Shared($0) }
 
+        _ = watched.observe()
         #expect(watched.observe(at: 600) == ["failed: Failed due to progress deadline" + suffix])
     }
 
