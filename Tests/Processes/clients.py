@@ -210,8 +210,10 @@ class Clients(ProcessTest):
         self.assertEqual(n.evaluations.get_evaluations(made["EvalID"][:8])[0]["ID"], made["EvalID"])
         self.assertTrue(n.job.get_evaluations("web"))
         self.assertEqual(len(n.allocations.get_allocations(per_page=1)), 1)
+        self.assertTrue(n.allocations.get_allocations(filter_='JobID == "web"'))
+        self.assertEqual(n.allocations.get_allocations(filter_='JobID == "other"'), [])
         with self.assertRaises(exceptions.BadRequestNomadException):
-            n.allocations.get_allocations(filter_='JobID == "web"')
+            n.allocations.get_allocations(filter_='JobID = "web"')
         stopped = running()[0]["ID"]
         self.assertEqual(n.allocation.get_allocation(stopped)["Job"]["ID"], "web")
         self.assertEqual(n.allocations.get_allocations(prefix=stopped[:8])[0]["ID"], stopped)
