@@ -776,7 +776,9 @@ class Members(ProcessTest):
             self.configured(leader) or {victim.name: 1}), 30)
         victim.start()
         wait_until("%s votes" % victim.name, lambda: (self.configured(leader) or {}).get(victim.name), 30)
-        texts = wait_until("one history", lambda: (lambda t: t if len(set(t)) == 1 else None)(
+        # What was done is written down once it is done, an entry later.
+        texts = wait_until("one history, with the promotion", lambda: (
+            lambda t: t if len(set(t)) == 1 and b"promote" in t[0] else None)(
             [s.request("GET", "/v1/operator/raft/history?stale").body for s in servers]), 10)
         actions = [e["Action"] for e in json.loads(texts[0])["Events"]]
         self.assertEqual(actions, ["force-leave", "remove", "add-non-voter", "promote"])
