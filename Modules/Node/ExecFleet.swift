@@ -18,8 +18,6 @@ package final class ExecFleet: Fleet {
     private var left: [UniqueID: SavedAllocation]
     /// Of each allocation the newest index that was taken in.
     private var known: [UniqueID: UInt64] = [:]
-    /// How those ended that are kept no longer: servers of which the state was restored have forgotten it.
-    private var ended: [UniqueID: AllocationUpdate] = [:]
     private var queue = UpdateQueue()
 
     package init(
@@ -54,16 +52,16 @@ package final class ExecFleet: Fleet {
             known[id] = nil
             left[id] = nil
             instances[id] = nil
-            ended[id] = nil
             driver.remove(id)
         }
+        queue.forget { !listed.contains($0) }
     }
 
     package func assign(_ assignments: [Assignment], at instant: NodeInstant) {
         for assignment in assignments {
             let id = assignment.id
             // One that was lost before it came here may be wanted again after a restore.
-            let isNew = instances[id] == nil && ended[id] == nil
+            let isNew = instances[id] == nil && !queue.isOver(id)
             known[id] = max(known[id] ?? 0, assignment.allocModifyIndex)
             if isNew {
                 begin(assignment, at: instant)
@@ -106,22 +104,17 @@ package final class ExecFleet: Fleet {
     }
 
     package func takeUpdates(max count: Int) -> [AllocationUpdate] {
-        queue.take(max: count) { instances[$0]?.saved.update ?? ended[$0] }
+        queue.take(max: count) { instances[$0]?.saved.update }
     }
 
     /// What has ended is kept on the disk until the servers list it no more.
     package func told(_ updates: [AllocationUpdate]) {
-        queue.settle(updates)
-        for update in updates where instances[update.id]?.hasEnded == true {
-            guard !queue.contains(update.id) else { continue }
-            instances[update.id] = nil
-            ended[update.id] = update.withoutStates
-        }
+        let over = queue.told(updates) { instances[$0]?.hasEnded == true }
+        for id in over { instances[id] = nil }
     }
 
     package func putBack(_ updates: [AllocationUpdate]) {
-        queue.settle(updates)
-        for update in updates { queue.add(update.id) }
+        queue.putBack(updates)
     }
 
     private var instant: NodeInstant {

@@ -7,8 +7,6 @@ package struct MockFleet: Fleet, Sendable {
     private var instances: [UniqueID: MockInstance] = [:]
     /// Of each allocation the newest index that was taken in.
     private var known: [UniqueID: UInt64] = [:]
-    /// How those ended that are kept no longer: servers of which the state was restored have forgotten it.
-    private var ended: [UniqueID: AllocationUpdate] = [:]
     private var due = DueHeap()
     private var changed = UpdateQueue()
 
@@ -27,7 +25,7 @@ package struct MockFleet: Fleet, Sendable {
             let listed = Set(indexes.indexes.map(\.id))
             known = known.filter { listed.contains($0.key) }
             instances = instances.filter { listed.contains($0.key) }
-            ended = ended.filter { listed.contains($0.key) }
+            changed.forget { !listed.contains($0) }
         }
         return indexes.indexes.filter { $0.index > known[$0.id] ?? 0 }.map(\.id)
     }
@@ -47,7 +45,7 @@ package struct MockFleet: Fleet, Sendable {
                 keep(instance)
             } else if assignment.hasEnded {
                 continue
-            } else if ended[id] != nil {
+            } else if changed.isOver(id) {
                 changed.add(id)
             } else {
                 var instance = MockInstance(assignment, at: instant)
@@ -70,22 +68,17 @@ package struct MockFleet: Fleet, Sendable {
     }
 
     package mutating func takeUpdates(max count: Int) -> [AllocationUpdate] {
-        changed.take(max: count) { instances[$0]?.update ?? ended[$0] }
+        changed.take(max: count) { instances[$0]?.update }
     }
 
     /// What has ended is kept no longer than it has to be told.
     package mutating func told(_ updates: [AllocationUpdate]) {
-        changed.settle(updates)
-        for update in updates where instances[update.id]?.hasEnded == true {
-            guard !changed.contains(update.id) else { continue }
-            instances[update.id] = nil
-            ended[update.id] = update.withoutStates
-        }
+        let over = changed.told(updates) { instances[$0]?.hasEnded == true }
+        for id in over { instances[id] = nil }
     }
 
     package mutating func putBack(_ updates: [AllocationUpdate]) {
-        changed.settle(updates)
-        for update in updates { changed.add(update.id) }
+        changed.putBack(updates)
     }
 
     private mutating func keep(_ instance: MockInstance) {

@@ -15,6 +15,9 @@ struct UpdateQueue: Sendable {
     /// Of each that is on its way, whether it has changed since it was taken.
     private var onTheirWay: [UniqueID: Bool] = [:]
 
+    /// How those ended that are kept no longer: servers of which the state was restored have forgotten it.
+    private var ended: [UniqueID: AllocationUpdate] = [:]
+
     /// How many can be taken.
     var count: Int { order.count }
 
@@ -36,7 +39,7 @@ struct UpdateQueue: Sendable {
         var taken: [AllocationUpdate] = []
         for id in ids {
             waiting.remove(id)
-            guard let update = update(id) else { continue }
+            guard let update = update(id) ?? ended[id] else { continue }
             onTheirWay[id] = false
             taken.append(update)
         }
@@ -44,6 +47,33 @@ struct UpdateQueue: Sendable {
     }
 
     /// They have arrived, or never will.
+    ///
+    /// - Parameter hasEnded: whether an allocation is kept, and nothing more will happen to it.
+    /// - Returns: those that need not be kept any longer; how they ended is known here from now on.
+    mutating func told(
+        _ updates: [AllocationUpdate], hasEnded: (UniqueID) -> Bool
+    ) -> [UniqueID] {
+        settle(updates)
+        let over = updates.filter { hasEnded($0.id) && !contains($0.id) }
+        for update in over { ended[update.id] = update.withoutStates }
+        return over.map(\.id)
+    }
+
+    /// Nobody heard them: they are told again.
+    mutating func putBack(_ updates: [AllocationUpdate]) {
+        settle(updates)
+        for update in updates { add(update.id) }
+    }
+
+    /// Whether it has ended, was told so and is kept no longer.
+    func isOver(_ id: UniqueID) -> Bool { ended[id] != nil }
+
+    /// The servers have no record of others any more.
+    mutating func forget(where isForgotten: (UniqueID) -> Bool) {
+        ended = ended.filter { !isForgotten($0.key) }
+    }
+
+    /// They are on their way no longer.
     mutating func settle(_ updates: [AllocationUpdate]) {
         for update in updates where onTheirWay.removeValue(forKey: update.id) == true {
             add(update.id)
