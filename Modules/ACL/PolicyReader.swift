@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import MartletAPI
 package import MartletHCL
 
 extension PolicyRules {
@@ -212,11 +213,9 @@ extension Block {
         if self == .variables { return text.utf8.first != UInt8(ascii: "/") }
         return text.utf8.allSatisfy {
             switch $0 {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "*"):
-                true
+            case UInt8(ascii: "-"), UInt8(ascii: "*"): true
             case UInt8(ascii: "_"): self == .nodePool
-            default: false
+            default: $0.isLetterOrDigit
             }
         }
     }

@@ -68,14 +68,7 @@ package enum ACLBounds {
     /// 1 to 128 letters, digits and hyphens of ASCII.
     package static func isName(_ text: String) -> Bool {
         (1...nameBytesMax).contains(text.utf8.count)
-            && text.utf8.allSatisfy {
-                switch $0 {
-                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"):
-                    true
-                default: false
-                }
-            }
+            && text.utf8.allSatisfy { $0.isLetterOrDigit || $0 == UInt8(ascii: "-") }
     }
 
     /// 36 characters: hexadecimal digits in lower case, in groups of 8, 4, 4, 4 and 12.

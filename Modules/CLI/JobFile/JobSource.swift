@@ -16,10 +16,9 @@ struct JobSource {
     static func read(_ path: String, _ invocation: Invocation) throws(CLIFailure) -> JobSource {
         let bytes = try invocation.content(of: path, limitBytes: JobFile.bytesMax)
         let place = path == "-" ? "standard input" : Text.line(path)
-        let isJSON =
-            invocation.values.isOn("json") || path.hasSuffix(".json")
-            || bytes.first { ![0x20, 0x09, 0x0a, 0x0d].contains($0) } == UInt8(ascii: "{")
-        let job = try isJSON ? parsedJSON(bytes, place) : parsedHCL(bytes, place)
+        let job =
+            try invocation.isJSON(bytes, of: path)
+            ? parsedJSON(bytes, place) : parsedHCL(bytes, place)
         guard case .string(let id)? = job.member("ID")?.value, !id.isEmpty else {
             throw CLIFailure("\(place): the job has no ID", .refused)
         }
@@ -66,5 +65,13 @@ struct JobSource {
         writer.member("Job", job)
         writer.endObject()
         return writer.bytes
+    }
+}
+
+extension Invocation {
+    /// Whether what somebody wrote down is JSON and not HCL: by `-json`, its name or its first letter.
+    func isJSON(_ bytes: [UInt8], of path: String) -> Bool {
+        values.isOn("json") || path.hasSuffix(".json")
+            || bytes.first { ![0x20, 0x09, 0x0a, 0x0d].contains($0) } == UInt8(ascii: "{")
     }
 }

@@ -110,10 +110,7 @@ enum PoolCommands {
         let source = invocation.values.operands[0]
         let bytes = try invocation.content(of: source, limitBytes: fileBytesMax)
         let place = source == "-" ? "standard input" : Text.line(source)
-        let isJSON =
-            invocation.values.isOn("json") || source.hasSuffix(".json")
-            || bytes.first { ![0x20, 0x09, 0x0a, 0x0d].contains($0) } == UInt8(ascii: "{")
-        let body = isJSON ? bytes : try json(ofHCL: bytes, place)
+        let body = try invocation.isJSON(bytes, of: source) ? bytes : json(ofHCL: bytes, place)
         let pool: NodePool
         do throws(APIError) {
             pool = try NodePool.parse(body: body)
