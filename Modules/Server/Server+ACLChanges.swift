@@ -12,13 +12,10 @@ extension Server {
         guard case .acl(let wish) = call.wish else {
             preconditionFailure("\(call.endpoint) was not validated")
         }
-        if let old = serverThatCannotApply(Command.aclVersion) {
-            return done(
-                .answered(
-                    .text(
-                        503,
-                        "server \(steward.name(of: old)) runs a version without access control, or "
-                            + "was not met yet: upgrade it first")))
+        if let refusal = refusal(
+            untilAllApply: Command.aclVersion, without: "access control")
+        {
+            return done(.answered(refusal))
         }
         do throws(APIError) {
             try change(wish, call, done)

@@ -28,6 +28,17 @@ extension Server {
 
     func canEverybodyApply(_ version: UInt8) -> Bool { serverThatCannotApply(version) == nil }
 
+    /// What who asks for a change is told while a server does not understand such changes.
+    ///
+    /// - Parameter what: what that server's version is without.
+    func refusal(untilAllApply version: UInt8, without what: String) -> APIResponse? {
+        guard let old = serverThatCannotApply(version) else { return nil }
+        return .text(
+            503,
+            "server \(steward.name(of: old)) runs a version without \(what), or was not met yet: "
+                + "upgrade it first")
+    }
+
     /// With the bounds that every server knows.
     func command(_ command: ACLCommand) -> Command {
         .acl(command, bounds: canEverybodyApply(Command.largeVersion) ? .current : .first)

@@ -23,11 +23,7 @@ extension Server {
 
     /// What who changes nodes or jobs is told while a server does not understand such changes.
     func schedulingRefusal() -> APIResponse? {
-        guard let old = serverThatCannotApply(Command.schedulingVersion) else { return nil }
-        return .text(
-            503,
-            "server \(steward.name(of: old)) runs a version without a scheduler, or was not met "
-                + "yet: upgrade it first")
+        refusal(untilAllApply: Command.schedulingVersion, without: "a scheduler")
     }
 
     private func change(

@@ -79,6 +79,22 @@ extension Server {
                 isLeader: isLeader))
         return answer.answer(endpoint)
     }
+
+    /// A page of the jobs whose ids begin as is asked, or all of them in pieces.
+    func jobs(
+        _ page: ListPage, _ call: Call, _ fresh: APIResponse.Freshness,
+        where isMeant: @escaping (Job) -> Bool
+    ) -> APIResponse {
+        let tables = replica.state.scheduling
+        let jobs = tables.jobs(
+            namespace: call.namespace, idPrefix: call.query.first("prefix") ?? "",
+            from: page.isReversed ? "" : page.token
+        ).lazy.filter { isMeant($0.value) }
+        return encode(
+            page.ordered(jobs, token: \.value.id), page, call, fresh, token: \.value.id,
+            subject: \.value
+        ) { JobStub($0, summary: tables.summary(of: $0.value.key)) }
+    }
 }
 
 /// One read of the scheduler's tables.
@@ -90,7 +106,7 @@ private struct JobReading {
 
     func answer(_ endpoint: JobEndpoint) -> APIResponse {
         switch endpoint {
-        case .jobs: return jobs()
+        case .jobs: return server.jobs(page, call, freshness) { _ in true }
         case .job: return told(tables.job(call.jobKey)?.value, or: "job not found")
         case .jobSummary: return told(tables.summary(of: call.jobKey), or: "job not found")
         case .jobVersions: return versions()
@@ -197,15 +213,6 @@ private struct JobReading {
     // MARK: Lists
 
     private var prefix: String { call.query.first("prefix") ?? "" }
-
-    private func jobs() -> APIResponse {
-        let tables = tables
-        let jobs = tables.jobs(
-            namespace: call.namespace, idPrefix: prefix, from: page.isReversed ? "" : page.token)
-        return paged(
-            page.ordered(jobs, token: \.value.id), token: \.value.id, subject: \.value
-        ) { JobStub($0, summary: tables.summary(of: $0.value.key)) }
-    }
 
     private func evaluations() -> APIResponse {
         guard let ids else { return told(.none) }

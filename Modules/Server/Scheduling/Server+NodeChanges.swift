@@ -12,14 +12,7 @@ extension Server {
             preconditionFailure("\(call.endpoint) was not validated")
         }
         if call.isRead { return readLinearizably(call, done) }
-        if let old = serverThatCannotApply(Command.schedulingVersion) {
-            return done(
-                .answered(
-                    .text(
-                        503,
-                        "server \(steward.name(of: old)) runs a version without a scheduler, or was "
-                            + "not met yet: upgrade it first")))
-        }
+        if let refusal = schedulingRefusal() { return done(.answered(refusal)) }
         judged(call, done) { server in
             server.withOwnTerm(done) { server in
                 do throws(APIError) {

@@ -30,8 +30,9 @@ extension Server {
         let tables = replica.state.scheduling
         switch wish {
         case .list(let page, let prefix, let showsResources):
-            let ids = SchedulerTables.ids(beginning: prefix).flatMap { page.rest(of: $0) }
-            return list(ids, page, showsResources: showsResources, call, fresh)
+            return nodes(page, prefix: prefix, showsResources: showsResources, call, fresh) { _ in
+                true
+            }
         case .show(let id):
             return encode(try known(id, in: tables), call, freshness: fresh)
         case .allocations(let id, let page):
@@ -60,19 +61,19 @@ extension Server {
         }
     }
 
-    /// A page of the nodes, or all of them in pieces.
-    private func list(
-        _ ids: ClosedRange<UniqueID>?, _ page: ListPage, showsResources: Bool, _ call: Call,
-        _ fresh: APIResponse.Freshness
+    /// A page of the nodes whose ids begin with `prefix`, or all of them in pieces.
+    func nodes(
+        _ page: ListPage, prefix: String, showsResources: Bool, _ call: Call,
+        _ fresh: APIResponse.Freshness, where isMeant: @escaping (Node) -> Bool
     ) -> APIResponse {
-        func stub(_ node: Shared<Node>) -> NodeStub {
-            NodeStub(node, showsResources: showsResources)
-        }
-        guard let ids else { return encode(ListRows.none, call, freshness: fresh) }
+        guard
+            let ids = SchedulerTables.ids(beginning: prefix).flatMap({ page.rest(of: $0) })
+        else { return encode(ListRows.none, call, freshness: fresh) }
         let nodes = replica.state.scheduling.nodes(in: ids, descending: page.isReversed)
         return encode(
-            nodes, page, call, fresh, token: \.value.id.description, subject: \.value,
-            showing: stub)
+            nodes.lazy.filter { isMeant($0.value) }, page, call, fresh,
+            token: \.value.id.description, subject: \.value
+        ) { NodeStub($0, showsResources: showsResources) }
     }
 
     func nodeRefusal(_ error: APIError) -> APIResponse {

@@ -22,8 +22,8 @@ extension Server {
             return response
         }
         switch endpoint {
-        case .nodePoolNodes: return nodes(of: pool, call, tables, fresh)
-        case .nodePoolJobs: return jobs(of: pool, call, tables, fresh)
+        case .nodePoolNodes: return nodes(of: pool, call, fresh)
+        case .nodePoolJobs: return jobs(of: pool, call, fresh)
         default: return encode(pool, call, freshness: fresh)
         }
     }
@@ -42,38 +42,23 @@ extension Server {
     }
 
     private func nodes(
-        of pool: NodePool, _ call: Call, _ tables: SchedulerTables, _ fresh: APIResponse.Freshness
+        of pool: NodePool, _ call: Call, _ fresh: APIResponse.Freshness
     ) -> APIResponse {
         guard mayDo(.nodeRead, call) else { return .text(403, "Permission denied") }
-        let page = page(of: call)
-        let showsResources = call.isOn("resources")
-        let ids = SchedulerTables.ids(beginning: call.query.first("prefix") ?? "")
-            .flatMap { page.rest(of: $0) }
-        guard let ids else { return encode(ListRows.none, call, freshness: fresh) }
         let isAll = pool.name == Job.nodePoolAll
-        return encode(
-            tables.nodes(in: ids, descending: page.isReversed).lazy
-                .filter { isAll || $0.value.nodePool == pool.name }, page, call, fresh,
-            token: \.value.id.description, subject: \.value
-        ) { NodeStub($0, showsResources: showsResources) }
+        return nodes(
+            page(of: call), prefix: call.query.first("prefix") ?? "",
+            showsResources: call.isOn("resources"), call, fresh
+        ) { isAll || $0.nodePool == pool.name }
     }
 
     private func jobs(
-        of pool: NodePool, _ call: Call, _ tables: SchedulerTables, _ fresh: APIResponse.Freshness
+        of pool: NodePool, _ call: Call, _ fresh: APIResponse.Freshness
     ) -> APIResponse {
-        let namespace = call.namespace
-        guard mayDo(.namespace(namespace, .readJob), call) else {
+        guard mayDo(.namespace(call.namespace, .readJob), call) else {
             return .text(403, "Permission denied")
         }
-        let page = page(of: call)
-        let jobs = tables.jobs(
-            namespace: namespace, idPrefix: call.query.first("prefix") ?? "",
-            from: page.isReversed ? "" : page.token
-        ).lazy.filter { $0.value.nodePool == pool.name }
-        return encode(
-            page.ordered(jobs, token: \.value.id), page, call, fresh, token: \.value.id,
-            subject: \.value
-        ) { JobStub($0, summary: tables.summary(of: $0.value.key)) }
+        return jobs(page(of: call), call, fresh) { $0.nodePool == pool.name }
     }
 
     private func page(of call: Call) -> ListPage {
@@ -88,13 +73,10 @@ extension Server {
     func changePools(
         _ call: Call, _ endpoint: PoolEndpoint, _ done: @escaping (LeadOutcome) -> Void
     ) {
-        if let old = serverThatCannotApply(Command.poolVersion) {
-            return done(
-                .answered(
-                    .text(
-                        503,
-                        "server \(steward.name(of: old)) runs a version without pools of nodes, or "
-                            + "was not met yet: upgrade it first")))
+        if let refusal = refusal(
+            untilAllApply: Command.poolVersion, without: "pools of nodes")
+        {
+            return done(.answered(refusal))
         }
         switch call.wish {
         case .pool(.put(let pool)):

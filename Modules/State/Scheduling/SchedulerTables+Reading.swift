@@ -175,7 +175,7 @@ extension SchedulerTables {
     private static func rows<Row>(
         of table: OrderedTable<UniqueID, Row>, _ prefix: String
     ) -> [Row] {
-        ids(beginning: prefix).map { Array(rows(of: table, in: $0)) } ?? []
+        ids(beginning: prefix).map { Array(table.values(in: $0)) } ?? []
     }
 
     /// Those whose text begins so; nil for what is no beginning of an id.
@@ -189,10 +189,6 @@ extension SchedulerTables {
         else { return nil }
         return first...last
     }
-
-    private static func rows<Row>(
-        of table: OrderedTable<UniqueID, Row>, in ids: ClosedRange<UniqueID>
-    ) -> some Sequence<Row> { table.values(in: ids) }
 }
 
 /// The same, row by row: what is asked for is looked up, and no more. The rows stay what they were when
