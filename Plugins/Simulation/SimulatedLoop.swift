@@ -189,8 +189,11 @@ final class SimulatedLane: Lane, @unchecked Sendable {
     /// What came of jobs that are done, until it is told.
     private var answers: [() -> Void] = []
     private var isBusy = false
+    private var spentNanoseconds: Int64 = 0
 
     init(loop: SimulatedLoop) { self.loop = loop }
+
+    var processorTime: Duration { .nanoseconds(spentNanoseconds) }
 
     func submit<Result: Sendable>(
         _ work: @escaping @Sendable () -> Result, then: @escaping (Result) -> Void
@@ -214,7 +217,9 @@ final class SimulatedLane: Lane, @unchecked Sendable {
     }
 
     private func startNext() {
-        loop.timeline.insert(.work(self), .work, at: loop.laneDone(), on: loop)
+        let done = loop.laneDone()
+        spentNanoseconds += done - loop.timeline.nanoseconds
+        loop.timeline.insert(.work(self), .work, at: done, on: loop)
     }
 
     /// How often a stalled disk is looked at: a stall may end early.

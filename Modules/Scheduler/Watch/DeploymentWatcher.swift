@@ -44,7 +44,7 @@ package struct DeploymentWatcher: Sendable {
         case fail(DeploymentStatusUpdate, revertTo: Shared<Job>?, Evaluation)
         /// Instances that failed may be placed again, while there is time.
         case allowRescheduling([UniqueID], Evaluation)
-        /// Something became healthy: the next instances may be replaced.
+        /// Something became healthy: the next instances may be replaced, or all is done.
         case evaluate(Evaluation)
     }
 
@@ -124,7 +124,7 @@ package struct DeploymentWatcher: Sendable {
             memory.healthy = look.healthy
             return [.allowRescheduling(retries.sorted(), look.evaluation(ids.next()))]
         }
-        guard !look.healthy.subtracting(memory.healthy).isEmpty else { return [] }
+        guard look.mayGoOn, !look.healthy.subtracting(memory.healthy).isEmpty else { return [] }
         memory.healthy = look.healthy
         return [.evaluate(look.evaluation(ids.next()))]
     }
