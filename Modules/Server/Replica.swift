@@ -681,6 +681,6 @@ struct SnapshotPolicy {
 
     func isDue(entries: UInt64, bytes: Int, snapshotBytes: UInt64) -> Bool {
         entries >= max(self.entries, snapshotBytes / Self.bytesPerEntry)
-            || bytes >= max(self.bytes, Int(min(snapshotBytes / 4, Self.logBytesMax)))
+            || bytes >= max(self.bytes, Int(min(snapshotBytes / 2, Self.logBytesMax)))
     }
 }
