@@ -88,8 +88,13 @@ package struct DeploymentWatcher: Sendable {
     /// When the earliest progress deadline passes, in nanoseconds of the wall clock; nil: none does.
     package var nextEventAt: Int64? { deadlines.values.min() }
 
-    /// Looks at one deployment: after each change of it or of its allocations, and when
-    /// ``nextEventAt`` has come.
+    /// Those whose progress deadline has passed, ascending.
+    package func due(at now: Int64) -> [UniqueID] {
+        deadlines.lazy.filter { $0.value <= now }.map(\.key).sorted()
+    }
+
+    /// Looks at one deployment: after each change of it or of its allocations, and when it is
+    /// ``due(at:)``.
     ///
     /// - Parameter ids: for evaluations.
     package mutating func observe(

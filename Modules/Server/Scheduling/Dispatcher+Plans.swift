@@ -31,7 +31,8 @@ extension Dispatcher {
     private static let elementsMax = 8192
 
     func checkPlans() {
-        if isLedgerStale { rebuildLedger() }
+        if isLedgerStale { readLedger() }
+        guard surveying == nil else { return land() }
         var bytes = flights.reduce(0) { $0 + $1.bytes }
         while flights.count < Self.flightsMax, bytes < Self.flightBytesMax,
             let entry = plans.dequeue()
@@ -164,17 +165,6 @@ extension Dispatcher {
                     tables.allocation($0.allocation.value.id)?.value.isTerminal ?? true
                 }
         }
-    }
-
-    /// What the state says counts, and what is still on its way.
-    func rebuildLedger() {
-        isLedgerStale = false
-        ledger = ClusterLedger()
-        for node in tables.nodes { ledger.apply(node.value) }
-        for allocation in tables.allocations where !allocation.value.isTerminal {
-            ledger.apply(allocation.value)
-        }
-        for flight in flights { ledger.apply(flight.result) }
     }
 }
 
