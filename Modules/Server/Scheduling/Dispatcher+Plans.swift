@@ -24,11 +24,12 @@ extension Dispatcher {
     }
 
     /// What may be on its way at once: enough that the disk is never waited for, and few enough that a
-    /// lost leadership costs little.
+    /// lost leadership costs little, and that all of it is applied in one turn before a follower misses
+    /// its leader.
     private static let flightsMax = 32
-    private static let flightBytesMax = 8 << 20
+    private static let flightBytesMax = 1 << 20
     /// Stops, evictions and placements of one entry, if they fit it.
-    private static let elementsMax = 8192
+    private static let elementsMax = 2048
 
     func checkPlans() {
         if isLedgerStale { readLedger() }
