@@ -313,7 +313,8 @@ final class Replica {
         // Out of the property: what is carried out may ask for the next step.
         var work: [Effect] = []
         swap(&work, &effects)
-        outlook = Self.step(&core, input, at: loop.now, seenBy: observer, into: &work)
+        Self.step(&core, input, at: loop.now, seenBy: observer, into: &work)
+        core.refresh(&outlook)
         // Moved out, the last one first: to copy an effect costs more than to carry out most.
         if work.count > 1 { work.turnAround() }
         while let effect = work.popLast() { carryOut(effect) }
@@ -323,10 +324,9 @@ final class Replica {
     private static func step(
         _ core: inout RaftCore, _ input: Input, at now: Duration,
         seenBy observer: (any ReplicaObserver)?, into effects: inout [Effect]
-    ) -> Outlook {
+    ) {
         core.step(input, at: now, into: &effects)
         if let observer { observer.replica(core.id, stepped: core.view(), effects: effects) }
-        return core.outlook()
     }
 
     private func carryOut(_ effect: consuming Effect) {
