@@ -91,8 +91,12 @@ package struct ByteReader: Sendable {
         let start = position
         let content = try passContent(UInt16.self, max: maxBytes)
         if isASCII(content) { return }
-        position = start
-        _ = try readShortString(maxBytes: maxBytes)
+        do {
+            _ = try UTF8Span(validating: bytes.span.extracting(content))
+        } catch {
+            position = start
+            throw failure("not UTF-8")
+        }
     }
 
     /// Exactly `count` bytes, without a length before them; they share the reader's memory.
