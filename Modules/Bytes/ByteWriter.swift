@@ -56,6 +56,14 @@ package struct ByteWriter: Sendable {
 
     @inlinable package mutating func write(_ value: UInt64) { append(value) }
 
+    /// The one, then the other: most of a message is words.
+    @inlinable package mutating func write(_ first: UInt64, _ second: UInt64) {
+        if storage.count - written < 16 { makeRoom(for: 16) }
+        store(first, at: written)
+        store(second, at: written + 8)
+        written += 16
+    }
+
     @inlinable package mutating func write(_ value: Int64) { append(UInt64(bitPattern: value)) }
 
     @inlinable package mutating func write(_ value: Bool) { append(value ? 1 : 0 as UInt8) }
