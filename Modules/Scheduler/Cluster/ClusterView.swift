@@ -313,16 +313,17 @@ extension ClusterView {
         }
     }
 
-    func search<Found: FitSearch>(
-        _ algorithm: SchedulerAlgorithm, _ range: Range<Int32>, _ ask: inout ScaledAsk, tie: UInt32,
-        _ best: inout Found
+    /// The best nodes of the ranges, over the index as it was refreshed last.
+    func search(
+        _ algorithm: SchedulerAlgorithm, _ ranges: [Range<Int32>], _ ask: inout ScaledAsk,
+        tie: UInt32, _ best: inout FitIndex.BestFew
     ) {
         if algorithm == .binpack {
             binpackIndex?.admit(ask)
-            binpackIndex?.search(range, &ask, tie: tie, &best)
+            binpackIndex?.search(ranges, &ask, tie: tie, &best)
         } else {
             spreadIndex?.admit(ask)
-            spreadIndex?.search(range, &ask, tie: tie, &best)
+            spreadIndex?.search(ranges, &ask, tie: tie, &best)
         }
     }
 

@@ -14,39 +14,15 @@ final class GroupSweep {
     /// Terms that a node may have of its own: fit, devices' affinity, packing, anti-affinity.
     private static let ownTermsMax = 4
 
-    /// Neighbouring positions of a lane, with what is known of the best node in the index there.
-    struct Piece {
-        let range: Range<Int32>
-        /// Its position is -1 where it is not known.
-        var best = FitIndex.Best()
-        /// No node here is better: nodes leave the index while a sweep lasts, none comes.
-        var bound = Double.infinity
-    }
-
     struct Lane {
         let affinity: Double
-        var pieces: [Piece]
+        var candidates: LaneCandidates
         var sum = 0.0
         var terms = 0
         /// Whether a distinct property is used up here.
         var isClosed = false
-        /// Best node of the index; void once it was taken.
-        var candidate = FitIndex.Best()
-        var isCandidateKnown = false
         /// Tracked nodes by their number of own terms, from 1.
         var heaps: [BinaryHeap<NodeScore>]
-
-        /// The node at `position` has left the index.
-        mutating func forget(_ position: Int32) {
-            if candidate.position == position { isCandidateKnown = false }
-            guard let index = piece(of: position) else { return }
-            if pieces[index].best.position == position { pieces[index].best.position = -1 }
-        }
-
-        /// Ranges are disjoint; those of nodes without devices stand first, both parts ascend.
-        private func piece(of position: Int32) -> Int? {
-            pieces.firstIndex { $0.range.contains(position) }
-        }
     }
 
     /// A node with its score.
@@ -97,7 +73,7 @@ final class GroupSweep {
         lanes = set.lanes.map { lane in
             Lane(
                 affinity: Double(lane.affinityWeight) / weights,
-                pieces: (lane.ranges + lane.deviceRanges).map { Piece(range: $0) },
+                candidates: LaneCandidates(lane),
                 heaps: Array(repeating: BinaryHeap(), count: Self.ownTermsMax))
         }
         prepareCounts()
@@ -193,16 +169,15 @@ final class GroupSweep {
 
     /// Leaves a node out of the choice until it is tracked again.
     func hide(_ slot: Int32) {
-        if !view.isMasked[Int(slot)] {
-            view.isMasked[Int(slot)] = true
-            view.markDirty(slot)
-            tracked.append(slot)
-        }
         lastStamp += 1
         view.stamps[Int(slot)] = lastStamp
+        guard !view.isMasked[Int(slot)] else { return }
+        view.isMasked[Int(slot)] = true
+        view.markDirty(slot)
+        tracked.append(slot)
         let position = view.layout.positions[Int(slot)]
         let lane = set.lane(at: position, view.layout)
-        if lane >= 0 { lanes[Int(lane)].forget(position) }
+        if lane >= 0 { lanes[Int(lane)].candidates.remove(position) }
     }
 
     func tie(_ position: Int32) -> UInt32 { UInt32(bitPattern: position) ^ tieMask }
@@ -307,45 +282,23 @@ final class GroupSweep {
     /// The best node, by final score and then by tie.
     func best() -> Choice? {
         settleLanes()
-        var isIndexFresh = false
         var best: Choice?
         for index in lanes.indices where !lanes[index].isClosed {
-            if !lanes[index].isCandidateKnown {
-                if !isIndexFresh { view.refreshIndex(algorithm) }
-                isIndexFresh = true
-                findCandidate(index)
+            findCandidates(1, lane: index)
+            if let first = lanes[index].candidates.all.first {
+                offer(choice(first, lane: index), &best)
             }
-            consider(lane: index, &best)
+            considerTracked(lane: index, &best)
         }
         return best
     }
 
-    private func findCandidate(_ index: Int) {
-        var found = FitIndex.Best()
-        for piece in lanes[index].pieces
-        where piece.best.position >= 0 && piece.best.fit > found.fit {
-            found = piece.best
-        }
-        for number in lanes[index].pieces.indices {
-            let piece = lanes[index].pieces[number]
-            guard piece.best.position < 0, piece.bound > found.fit else { continue }
-            var best = found
-            view.search(algorithm, piece.range, &scaled, tie: tieMask, &best)
-            if best.position != found.position {
-                lanes[index].pieces[number].best = best
-                found = best
-            }
-            lanes[index].pieces[number].bound = found.fit
-        }
-        lanes[index].candidate = found
-        lanes[index].isCandidateKnown = true
-    }
-
-    private func consider(lane index: Int, _ best: inout Choice?) {
-        if lanes[index].candidate.position >= 0 {
-            offer(choice(lanes[index].candidate, lane: index), &best)
-        }
-        considerTracked(lane: index, &best)
+    /// Makes the best of the lane known, as far as there are so many.
+    func findCandidates(_ count: Int, lane index: Int) {
+        guard !lanes[index].candidates.has(count) else { return }
+        view.refreshIndex(algorithm)
+        lanes[index].candidates.find(
+            atLeast: count, view, algorithm, &scaled, tie: tieMask)
     }
 
     /// A node of the index, with what its lane adds.

@@ -72,22 +72,17 @@ extension GroupSweep {
         return result
     }
 
-    /// As ``runnersUp(_:)``, by one search of the index for all of them.
+    /// As ``runnersUp(_:)``: those of the index are known, and only tracked ones are hidden.
     private func runnersUpOfOneLane(_ winner: Choice) -> [Choice] {
         let limit = PlacementMetric.scoresMax - 1
-        let isTracked = view.isMasked[Int(winner.slot)]
         var hidden: [Int32] = []
-        if isTracked {
+        if view.isMasked[Int(winner.slot)] {
             hide(winner.slot)
             hidden.append(winner.slot)
         }
-        var found = FitIndex.BestFew(
-            limit: limit, excluded: view.layout.positions[Int(winner.slot)])
-        view.refreshIndex(algorithm)
-        for piece in lanes[0].pieces {
-            view.search(algorithm, piece.range, &scaled, tie: tieMask, &found)
-        }
-        var result = found.all.map { choice($0, lane: 0) }
+        findCandidates(limit + 1, lane: 0)
+        let known = lanes[0].candidates.all.map { choice($0, lane: 0) }
+        var result = Array(known.filter { $0.slot != winner.slot }.prefix(limit))
         for _ in 0..<limit {
             var next: Choice?
             considerTracked(lane: 0, &next)
