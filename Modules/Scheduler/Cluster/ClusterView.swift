@@ -35,7 +35,7 @@ package final class ClusterView {
     private var unusedSlots: [Int32] = []
     var kinds: [NodeKind] = []
     private var kindNumbers: [UInt64: Int32] = [:]
-    /// Of the kinds' datacenters and classes.
+    /// Of the cells' datacenters and classes.
     private(set) var names: [String] = []
     private var unusedKinds: [Int32] = []
     private var columns = KindColumns()
@@ -227,7 +227,9 @@ extension ClusterView {
             guard isLast else { continue }
             let kind = kindOf[Int(layout.slots[position])]
             layout.cells.append(
-                NodeLayout.Cell(kind: kind, low: Int32(low), high: Int32(position + 1)))
+                NodeLayout.Cell(
+                    kind: kind, low: Int32(low), high: Int32(position + 1),
+                    hasDevices: kinds[Int(kind)].hasDevices))
             low = position + 1
         }
         numberNames()
@@ -246,9 +248,10 @@ extension ClusterView {
             return Int32(names.count - 1)
         }
         names.removeAll()
-        for index in kinds.indices where kinds[index].count > 0 {
-            kinds[index].datacenter = number(kinds[index].representative.value.datacenter)
-            kinds[index].nodeClass = number(kinds[index].representative.value.nodeClass)
+        for index in layout.cells.indices {
+            let node = kinds[Int(layout.cells[index].kind)].representative
+            layout.cells[index].datacenter = number(node.value.datacenter)
+            layout.cells[index].nodeClass = number(node.value.nodeClass)
         }
     }
 

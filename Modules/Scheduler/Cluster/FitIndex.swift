@@ -207,7 +207,7 @@ extension FitIndex {
     func search(
         _ ranges: [Range<Int32>], _ ask: inout ScaledAsk, tie: UInt32, _ best: inout BestFew
     ) {
-        for range in ranges where !range.isEmpty {
+        for range in ranges where !range.isEmpty && best.threshold < .infinity {
             let low = Int(range.lowerBound)
             let high = Int(range.upperBound)
             // The lowest parent that has the whole range below it.
