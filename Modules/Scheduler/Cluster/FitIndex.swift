@@ -35,8 +35,9 @@ struct FitIndex {
     /// Where each level begins in `bounds`; level 0 are the nodes, the last is the root.
     private let levels: [Int]
     private let counts: [Int]
-    /// Nodes, and while a refresh lasts parents, that are not up to date; the first by position.
+    /// Parents that are not up to date, while a refresh lasts.
     private var isStale: [Bool]
+    /// Positions of nodes that have changed.
     private var stale: [Int32] = []
     /// What a node must have free to count for its parents. Nodes that are full have the best powers of
     /// all: they would lead every search astray.
@@ -64,12 +65,8 @@ struct FitIndex {
         isStale = Array(repeating: false, count: total)
     }
 
-    /// The node at `position` has changed.
-    mutating func mark(_ position: Int32) {
-        guard !isStale[Int(position)] else { return }
-        isStale[Int(position)] = true
-        stale.append(position)
-    }
+    /// The node at `position` has changed, the first time since it was brought up to date.
+    mutating func mark(_ position: Int32) { stale.append(position) }
 
     var staleCount: Int { stale.count }
 
@@ -79,7 +76,6 @@ struct FitIndex {
         // Nodes at first, then level by level the parents of what has changed.
         var parents: [Int32] = []
         for position in stale {
-            isStale[Int(position)] = false
             let fresh = bound(position)
             guard fresh != bounds[Int(position)] else { continue }
             bounds[Int(position)] = fresh
@@ -109,7 +105,6 @@ struct FitIndex {
     mutating func fill(count: Int, _ bound: (Int32) -> Bound) {
         for position in 0..<count { bounds[position] = bound(Int32(position)) }
         mergeAll()
-        for position in stale { isStale[Int(position)] = false }
         stale.removeAll(keepingCapacity: true)
     }
 

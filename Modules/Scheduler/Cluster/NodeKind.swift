@@ -36,6 +36,7 @@ struct NodeLayout {
     /// Neighbours of one capacity and kind: `low..<high`.
     struct Cell {
         let kind: Int32
+        let capacity: Capacity
         let low: Int32
         let high: Int32
         let hasDevices: Bool

@@ -74,7 +74,7 @@ final class FeasibleSet {
         for (index, cell) in layout.cells.enumerated() {
             if isPerNode {
                 for position in cell.low..<cell.high
-                where view.isReady[Int(layout.slots[Int(position)])] {
+                where view.rows[Int(layout.slots[Int(position)])].isReady {
                     counts.add(1, of: cell, verdict: verdicts.numbers[Int(position)])
                 }
             } else {
@@ -184,7 +184,7 @@ struct CountedProperty {
     func number(slot: Int32, _ view: ClusterView) -> Int32 {
         guard view.nodes[Int(slot)] != nil else { return -1 }
         return number(
-            kind: view.kindOf[Int(slot)], position: view.layout.positions[Int(slot)])
+            kind: view.rows[Int(slot)].kind, position: view.layout.positions[Int(slot)])
     }
 }
 

@@ -11,31 +11,6 @@ internal import MartletAPI
 ///
 /// - Invariant: a node is in the index or tracked, never both.
 final class GroupSweep {
-    /// Terms that a node may have of its own: fit, devices' affinity, packing, anti-affinity.
-    private static let ownTermsMax = 4
-
-    struct Lane {
-        let affinity: Double
-        var candidates: LaneCandidates
-        var sum = 0.0
-        var terms = 0
-        /// Whether a distinct property is used up here.
-        var isClosed = false
-        /// Tracked nodes by their number of own terms, from 1.
-        var heaps: [BinaryHeap<NodeScore>]
-    }
-
-    /// A node with its score.
-    struct Choice {
-        let slot: Int32
-        let score: Double
-        let tie: UInt32
-
-        func precedes(_ other: Choice) -> Bool {
-            score > other.score || (score == other.score && tie < other.tie)
-        }
-    }
-
     let placer: Placer
     let view: ClusterView
     let compiled: CompiledGroup
@@ -43,7 +18,7 @@ final class GroupSweep {
     let algorithm: SchedulerAlgorithm
     let tieMask: UInt32
     var scaled: ScaledAsk
-    var lanes: [Lane]
+    var lanes: [SweepLane]
     var spreads: [SpreadCount] = []
     var distinct: [DistinctCount] = []
     /// Nodes that the index does not show until the end.
@@ -69,12 +44,10 @@ final class GroupSweep {
         scaled = ScaledAsk(
             compiled.size, scarcity: algorithm == .binpack ? view.scarcity : .none)
         ranksDevices = placer.options.packsDevices
-        let weights = Double(max(1, set.affinityWeights))
+        let weights = set.affinityWeights
         lanes = set.lanes.map { lane in
-            Lane(
-                affinity: Double(lane.affinityWeight) / weights,
-                candidates: LaneCandidates(lane),
-                heaps: Array(repeating: BinaryHeap(), count: Self.ownTermsMax))
+            SweepLane(
+                lane, affinity: weights > 0 ? Double(lane.affinityWeight) / Double(weights) : nil)
         }
         prepareCounts()
         trackJob()
@@ -85,9 +58,9 @@ final class GroupSweep {
     /// Gives the nodes back to the index.
     func end() {
         for slot in tracked {
-            view.isMasked[Int(slot)] = false
-            view.collisions[Int(slot)] = 0
-            view.stamps[Int(slot)] = 0
+            view.rows[Int(slot)].isMasked = false
+            view.rows[Int(slot)].collisions = 0
+            view.rows[Int(slot)].stamp = 0
             view.markDirty(slot)
         }
         tracked.removeAll()
@@ -123,7 +96,7 @@ final class GroupSweep {
     /// Adds an instance of the job, or takes one away.
     private func count(_ slot: Int32, group: Int32, _ change: Int) {
         let isOwn = group == compiled.number
-        if isOwn { view.collisions[Int(slot)] += Int32(change) }
+        if isOwn { view.rows[Int(slot)].collisions += Int32(change) }
         for index in spreads.indices where isOwn {
             let value = set.properties[spreads[index].property].number(slot: slot, view)
             spreads[index].add(value, change)
@@ -149,7 +122,7 @@ final class GroupSweep {
     }
 
     private func track(_ range: Range<Int32>) {
-        for position in range where !view.isMasked[Int(view.layout.slots[Int(position)])] {
+        for position in range where !view.rows[Int(view.layout.slots[Int(position)])].isMasked {
             track(view.layout.slots[Int(position)])
         }
     }
@@ -163,16 +136,17 @@ final class GroupSweep {
         let position = view.layout.positions[Int(slot)]
         let lane = set.lane(at: position, view.layout)
         guard lane >= 0, let own = ownScore(slot) else { return }
-        lanes[Int(lane)].heaps[own.terms - 1].push(
-            NodeScore(score: own.sum, tie: tie(position), slot: slot, stamp: lastStamp))
+        lanes[Int(lane)].track(
+            NodeScore(score: own.sum, tie: tie(position), slot: slot, stamp: lastStamp),
+            terms: own.terms)
     }
 
     /// Leaves a node out of the choice until it is tracked again.
     func hide(_ slot: Int32) {
         lastStamp += 1
-        view.stamps[Int(slot)] = lastStamp
-        guard !view.isMasked[Int(slot)] else { return }
-        view.isMasked[Int(slot)] = true
+        view.rows[Int(slot)].stamp = lastStamp
+        guard !view.rows[Int(slot)].isMasked else { return }
+        view.rows[Int(slot)].isMasked = true
         view.markDirty(slot)
         tracked.append(slot)
         let position = view.layout.positions[Int(slot)]
@@ -184,7 +158,7 @@ final class GroupSweep {
 
     /// The terms of a node's score that are its own; nil if it has no room.
     func ownScore(_ slot: Int32) -> (sum: Double, terms: Int)? {
-        guard view.isReady[Int(slot)], refusals[slot] == nil, !isDistinctTaken(slot) else {
+        guard view.rows[Int(slot)].isReady, refusals[slot] == nil, !isDistinctTaken(slot) else {
             return nil
         }
         let bound = view.plainBound(slot, algorithm)
@@ -226,7 +200,7 @@ final class GroupSweep {
     }
 
     func addAntiAffinity(_ slot: Int32, _ sum: inout Double, _ terms: inout Int) {
-        let collisions = view.collisions[Int(slot)]
+        let collisions = view.rows[Int(slot)].collisions
         guard collisions > 0, !placer.job.type.isSystem else { return }
         sum -= Double(collisions + 1) / Double(max(1, compiled.group.count))
         terms += 1
@@ -234,7 +208,7 @@ final class GroupSweep {
 
     /// Whether another instance keeps this one away (`distinct_hosts`).
     func isDistinctTaken(_ slot: Int32) -> Bool {
-        if compiled.distinct.isGroupDistinct, view.collisions[Int(slot)] > 0 { return true }
+        if compiled.distinct.isGroupDistinct, view.rows[Int(slot)].collisions > 0 { return true }
         guard compiled.distinct.isJobDistinct else { return false }
         var isTaken = false
         view.forEachRecord(on: slot) { record in
@@ -244,7 +218,7 @@ final class GroupSweep {
     }
 
     func portSeed(_ slot: Int32) -> UInt64 {
-        Mix.combine(Mix.combine(placer.seed, view.ids[Int(slot)].low), UInt64(placedCount))
+        Mix.combine(Mix.combine(placer.seed, view.rows[Int(slot)].id.low), UInt64(placedCount))
     }
 
     // MARK: Choice
@@ -254,41 +228,22 @@ final class GroupSweep {
         guard isSpreadStale else { return }
         isSpreadStale = false
         for index in spreads.indices { spreads[index].settle() }
+        let (spreads, distinct) = (spreads, distinct)
         for index in lanes.indices {
-            let values = set.lanes[index].values
-            var sum = 0.0
-            var terms = 0
-            if set.affinityWeights > 0 {
-                sum += lanes[index].affinity
-                terms += 1
-            }
-            let spread = spreadScore(values)
-            if spread != 0 {
-                sum += spread
-                terms += 1
-            }
-            lanes[index].sum = sum
-            lanes[index].terms = terms
-            lanes[index].isClosed = distinct.contains { !$0.admits(values[$0.property]) }
+            lanes[index].settle(set.lanes[index].values, spreads, distinct)
         }
     }
 
-    func spreadScore(_ values: [Int32]) -> Double {
-        var total = 0.0
-        for spread in spreads { total += spread.score(values[spread.property]) }
-        return total
-    }
-
     /// The best node, by final score and then by tie.
-    func best() -> Choice? {
+    func best() -> NodeChoice? {
         settleLanes()
-        var best: Choice?
+        var best: NodeChoice?
         for index in lanes.indices where !lanes[index].isClosed {
             findCandidates(1, lane: index)
             if let first = lanes[index].candidates.all.first {
-                offer(choice(first, lane: index), &best)
+                choice(first, lane: index).offer(to: &best)
             }
-            considerTracked(lane: index, &best)
+            lanes[index].offerTracked(view, to: &best)
         }
         return best
     }
@@ -302,33 +257,12 @@ final class GroupSweep {
     }
 
     /// A node of the index, with what its lane adds.
-    func choice(_ found: FitIndex.Best, lane index: Int) -> Choice {
+    func choice(_ found: FitIndex.Best, lane index: Int) -> NodeChoice {
         let own = FitScore.score(found.fit, algorithm)
-        return Choice(
+        return NodeChoice(
             slot: view.layout.slots[Int(found.position)],
             score: (own + lanes[index].sum) / Double(1 + lanes[index].terms),
             tie: tie(found.position))
-    }
-
-    func considerTracked(lane index: Int, _ best: inout Choice?) {
-        for terms in 1...Self.ownTermsMax {
-            while let top = lanes[index].heaps[terms - 1].first {
-                guard top.stamp == view.stamps[Int(top.slot)] else {
-                    lanes[index].heaps[terms - 1].pop()
-                    continue
-                }
-                offer(
-                    Choice(
-                        slot: top.slot,
-                        score: (top.score + lanes[index].sum)
-                            / Double(terms + lanes[index].terms), tie: top.tie), &best)
-                break
-            }
-        }
-    }
-
-    private func offer(_ choice: Choice, _ best: inout Choice?) {
-        if best.map(choice.precedes) ?? true { best = choice }
     }
 
     // MARK: Changes

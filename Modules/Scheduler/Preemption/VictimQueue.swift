@@ -118,13 +118,12 @@ final class VictimQueue {
         var number = Int(layout.cellAt[Int(range.lowerBound)])
         while number < layout.cells.count, layout.cells[number].low < range.upperBound {
             let cell = layout.cells[number]
-            let capacity = view.capacities[Int(layout.slots[Int(cell.low)])]
             let isWhole = range.lowerBound <= cell.low && cell.high <= range.upperBound
             for share in shares[number] {
                 let positions =
                     isWhole ? share.positions : share.positions.filter { range.contains($0) }
                 if positions.isEmpty { continue }
-                let key = BucketKey(profile: share.profile, capacity: capacity, lane: lane)
+                let key = BucketKey(profile: share.profile, capacity: cell.capacity, lane: lane)
                 buckets[bucket(for: key)].append(positions)
             }
             number += 1
@@ -132,8 +131,8 @@ final class VictimQueue {
     }
 
     private func key(_ slot: Int32, lane: Int32) -> BucketKey {
-        BucketKey(
-            profile: view.profiles[Int(slot)], capacity: view.capacities[Int(slot)], lane: lane)
+        let row = view.rows[Int(slot)]
+        return BucketKey(profile: row.profile, capacity: row.capacity, lane: lane)
     }
 
     private func bucket(for key: BucketKey) -> Int {
@@ -153,7 +152,7 @@ final class VictimQueue {
     func changed(_ slot: Int32) {
         let position = view.layout.positions[Int(slot)]
         let lane = sweep.set.lane(at: position, view.layout)
-        guard lane >= 0, view.isReady[Int(slot)] else { return }
+        guard lane >= 0, view.rows[Int(slot)].isReady else { return }
         let index = bucket(for: key(slot, lane: lane))
         buckets[index].insert(position)
         push(index)
