@@ -141,8 +141,9 @@ extension ClusterView {
         let slot = Int(records[Int(record)].node)
         let resources = records[Int(record)].resources.value
         ports[slot].apply(resources, isTaking: isTaking)
-        if let node = nodes[slot]?.value {
-            devices[slot]?.apply(resources, on: node, isTaking: isTaking)
+        // A node without devices is not read: a copy takes hold of all that it has.
+        if devices[slot] != nil, let node = nodes[slot] {
+            devices[slot]?.apply(resources, on: node.value, isTaking: isTaking)
         }
         cores[slot]?.apply(resources, isTaking: isTaking)
     }
