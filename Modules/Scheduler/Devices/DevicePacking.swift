@@ -32,8 +32,8 @@ enum DevicePacking {
             left += Double(row.free - count) / Double(max(1, row.total))
         }
         let devices = share(free(state) - taken, of: total(state))
-        let capacity = view.capacities[Int(slot)].cpu
-        let used = view.used[Int(slot)].cpu + compiled.size.cpu
+        let capacity = view.rows[Int(slot)].capacity.cpu
+        let used = view.rows[Int(slot)].used.cpu + compiled.size.cpu
         let imbalance = devices - share(capacity - used, of: capacity)
         let cost = imbalance > 0 ? shortWeight * imbalance : -overWeight * imbalance
         return -(cost + leftWeight * left / Double(max(1, chosen.groups.count)))
