@@ -362,6 +362,11 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
             done: done)
     }
 
+    /// Whether what a node asks can be passed on to this peer: with what it presents.
+    func canPassNodes(to peer: ServerID) -> Bool {
+        agreedProtocol(with: peer) ?? 1 >= Hello.credentialProtocol
+    }
+
     /// Whether lanes can be lent to this peer.
     func canLend(to peer: ServerID) -> Bool {
         isConnected(to: peer) && agreedProtocol(with: peer) ?? 1 >= Hello.lanesProtocol

@@ -189,8 +189,17 @@ extension Server {
                 respond(self?.unknownOutcome() ?? .text(500, Self.unknownOutcomeText))
             }
         }
-        counters.forwardsSent += 1
         let credential = call.caller.credential
+        if case .node = credential, !network.canPassNodes(to: leader) {
+            // Passed on without its secret a node would be told that it is not itself, and give up.
+            var response = APIResponse.text(
+                503,
+                "this server and the leader speak an older protocol, without secrets of nodes: upgrade "
+                    + "it, or ask another")
+            response.retryAfter = 1
+            return respond(response)
+        }
+        counters.forwardsSent += 1
         if call.endpoint.goesInPieces, network.canPassStreams(to: leader) {
             return network.passStream(call.request, of: credential, to: leader, done: passed)
         }

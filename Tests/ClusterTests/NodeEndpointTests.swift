@@ -264,4 +264,19 @@ private let wrongSecret = "20000000-0000-4000-8000-000000000009"
         #expect(!text.contains("event-1-"))
         #expect(servers.ask(.post, path, #"{"Events":[]}"#, secret: secret).status == 400)
     }
+
+    @Test("A server whose protocol carries no secret says so, and not that the node is another")
+    func oldLink() throws {
+        let servers = try Servers(seed: 88)
+        #expect(servers.register().status == 200)
+        servers.cluster.stop(servers.follower, isLeaving: false)
+        servers.follower.options.peerProtocolMax = 3
+        servers.cluster.start(servers.follower)
+        servers.cluster.world.run(for: .seconds(2))
+        let heard = servers.ask(
+            .put, "/v1/martlet/node/\(nodeID)/heartbeat", #"{"Status":"ready"}"#,
+            at: servers.follower, secret: secret)
+        #expect(heard.status == 503)
+        #expect(heard.text.contains("older protocol"), "\(heard.text)")
+    }
 }
