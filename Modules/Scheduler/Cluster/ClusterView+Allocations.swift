@@ -126,7 +126,10 @@ extension ClusterView {
         used[node] += records[index].size
         usedSum += records[index].size
         profiles[node] &+= records[index].profile
-        if records[index].hasExtras { applyExtras(record, isTaking: true) }
+        if records[index].hasExtras {
+            applyExtras(record, isTaking: true)
+            deviceHoldings.count(records[index].resources.value, 1)
+        }
         markDirty(Int32(node))
     }
 
@@ -143,7 +146,10 @@ extension ClusterView {
         used[node] -= records[index].size
         usedSum -= records[index].size
         profiles[node] &-= records[index].profile
-        if records[index].hasExtras { applyExtras(record, isTaking: false) }
+        if records[index].hasExtras {
+            applyExtras(record, isTaking: false)
+            deviceHoldings.count(records[index].resources.value, -1)
+        }
         markDirty(Int32(node))
     }
 

@@ -42,7 +42,8 @@ extension GroupSweep {
         var extras = ExtraAssignment()
         if compiled.hasExtras {
             guard let trial = NodeTrial(choice.slot, view: view) else { return nil }
-            switch trial.assign(compiled, seed: portSeed(choice.slot)) {
+            let opening = outlook.opening
+            switch trial.assign(compiled, seed: portSeed(choice.slot), opening: opening) {
             case .success(let assigned): extras = assigned
             case .failure(let shortage):
                 refusals[choice.slot] = shortage.dimension
