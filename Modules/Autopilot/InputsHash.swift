@@ -85,7 +85,8 @@ struct InputsHash {
 
     /// Ended by a byte that UTF-8 never has, so that two texts are never one longer one.
     private mutating func add(_ text: String) {
-        for byte in text.utf8 { add(byte: byte) }
+        let bytes = text.utf8.span
+        for position in bytes.indices { add(byte: bytes[position]) }
         add(byte: 0xFF)
     }
 }

@@ -77,17 +77,26 @@ package struct UpgradeVersion: Comparable, Hashable, Sendable {
     /// Decimal numbers below 2^64 without leading zeros, between dots.
     private static func numbers(_ text: Substring.UTF8View) -> [UInt64]? {
         var numbers: [UInt64] = []
-        for part in text.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false) {
-            guard isPlainNumber(part) else { return nil }
-            var number: UInt64 = 0
-            for digit in part {
-                let (product, isProductTooLarge) = number.multipliedReportingOverflow(by: 10)
-                let (sum, isSumTooLarge) = product.addingReportingOverflow(UInt64(digit - 0x30))
-                guard !isProductTooLarge, !isSumTooLarge else { return nil }
-                number = sum
+        numbers.reserveCapacity(3)
+        var number: UInt64 = 0
+        var digits = 0
+        for byte in text {
+            if byte == UInt8(ascii: ".") {
+                guard digits > 0 else { return nil }
+                numbers.append(number)
+                (number, digits) = (0, 0)
+                continue
             }
-            numbers.append(number)
+            // Behind a zero in front there is nothing.
+            guard isDigit(byte), digits == 0 || number > 0 else { return nil }
+            let (product, isProductTooLarge) = number.multipliedReportingOverflow(by: 10)
+            let (sum, isSumTooLarge) = product.addingReportingOverflow(UInt64(byte - 0x30))
+            guard !isProductTooLarge, !isSumTooLarge else { return nil }
+            number = sum
+            digits += 1
         }
+        guard digits > 0 else { return nil }
+        numbers.append(number)
         return numbers
     }
 

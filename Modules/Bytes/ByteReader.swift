@@ -91,8 +91,12 @@ package struct ByteReader: Sendable {
         let start = position
         let content = try passContent(UInt16.self, max: maxBytes)
         if isASCII(content) { return }
-        position = start
-        _ = try readShortString(maxBytes: maxBytes)
+        do {
+            _ = try UTF8Span(validating: bytes.span.extracting(content))
+        } catch {
+            position = start
+            throw failure("not UTF-8")
+        }
     }
 
     /// Exactly `count` bytes, without a length before them; they share the reader's memory.
@@ -121,7 +125,7 @@ package struct ByteReader: Sendable {
         // costs a hundred instructions more.
         // SAFETY: the range is one of `bytes`, and the buffer is read while it is lent.
         let text = unsafe bytes.withUnsafeBufferPointer { all in
-            unsafe String(decoding: UnsafeBufferPointer(rebasing: all[content]), as: UTF8.self)
+            unsafe Self.decoded(UnsafeBufferPointer(rebasing: all[content]))
         }
         guard isASCII(content) || Self.isSame(text, bytes[content]) else {
             position = start
@@ -130,11 +134,38 @@ package struct ByteReader: Sendable {
         return text
     }
 
+    /// What a string holds without memory of its own.
+    private static let smallTextMax = 15
+
+    @inline(__always)
+    private static func decoded(_ content: UnsafeBufferPointer<UInt8>) -> String {
+        guard content.count <= smallTextMax else {
+            return unsafe String(decoding: content, as: UTF8.self)
+        }
+        // SAFETY: there is room for all of them, and what is said to be written is.
+        return unsafe String(unsafeUninitializedCapacity: smallTextMax) { small in
+            unsafe UnsafeMutableRawBufferPointer(small).copyMemory(
+                from: UnsafeRawBufferPointer(content))
+            return content.count
+        }
+    }
+
+    /// A word at a time; the last may hold some of the one before it again.
     private func isASCII(_ range: Range<Int>) -> Bool {
-        let content = bytes.span.extracting(range)
-        var all: UInt8 = 0
-        for position in content.indices { all |= content[position] }
-        return all < 0x80
+        let content = unsafe bytes.span.bytes  // Any bytes may be seen as raw ones.
+        var all: UInt64 = 0
+        var position = range.lowerBound
+        if range.count < 8 {
+            for position in range { all |= UInt64(bytes[position]) }
+            return all < 0x80
+        }
+        while position < range.upperBound {
+            position = min(position, range.upperBound - 8)
+            // SAFETY: every pattern of bits is an integer; the load checks its bounds.
+            all |= unsafe content.unsafeLoadUnaligned(fromByteOffset: position, as: UInt64.self)
+            position += 8
+        }
+        return all & 0x8080_8080_8080_8080 == 0
     }
 
     private static func isSame(_ text: String, _ bytes: ArraySlice<UInt8>) -> Bool {
@@ -159,6 +190,7 @@ package struct ByteReader: Sendable {
     /// Passes over a length and what it is of.
     ///
     /// - Returns: where that lies.
+    @inline(__always)
     private mutating func passContent<
         Width: FixedWidthInteger & UnsignedInteger & BitwiseCopyable
     >(_ width: Width.Type, max: Int) throws(ByteError) -> Range<Int> {

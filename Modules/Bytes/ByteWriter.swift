@@ -20,8 +20,9 @@ package struct ByteWriter: Sendable {
     @inlinable package var count: Int { written }
 
     @inlinable package init(reservingBytes: Int = 0) {
+        storage = []
         // Most writers begin with nothing, or are put in another's place.
-        storage = reservingBytes == 0 ? [] : [UInt8](repeating: 0, count: reservingBytes)
+        if reservingBytes > 0 { storage.append(zeros: reservingBytes) }
     }
 
     /// What is written, where it stands.
@@ -55,6 +56,14 @@ package struct ByteWriter: Sendable {
 
     @inlinable package mutating func write(_ value: UInt64) { append(value) }
 
+    /// The one, then the other: most of a message is words.
+    @inlinable package mutating func write(_ first: UInt64, _ second: UInt64) {
+        if storage.count - written < 16 { makeRoom(for: 16) }
+        store(first, at: written)
+        store(second, at: written + 8)
+        written += 16
+    }
+
     @inlinable package mutating func write(_ value: Int64) { append(UInt64(bitPattern: value)) }
 
     @inlinable package mutating func write(_ value: Bool) { append(value ? 1 : 0 as UInt8) }
@@ -62,21 +71,23 @@ package struct ByteWriter: Sendable {
     /// - Precondition: fewer than 2^32 bytes.
     package mutating func write(bytes content: [UInt8]) {
         append(length(of: content.count, as: UInt32.self))
-        append(all: content)
+        append(content.span)
     }
 
-    package mutating func write(raw content: some Sequence<UInt8>) { append(all: content) }
+    package mutating func write(raw content: [UInt8]) { append(content.span) }
+
+    package mutating func write(raw content: ArraySlice<UInt8>) { append(content.span) }
 
     /// - Precondition: fewer than 2^32 bytes of UTF-8.
     package mutating func write(string: String) {
         append(length(of: string.utf8.count, as: UInt32.self))
-        append(all: string.utf8)
+        append(string.utf8.span)
     }
 
     /// - Precondition: fewer than 2^16 bytes of UTF-8.
     package mutating func write(shortString string: String) {
         append(length(of: string.utf8.count, as: UInt16.self))
-        append(all: string.utf8)
+        append(string.utf8.span)
     }
 
     private func length<Width: FixedWidthInteger>(of count: Int, as: Width.Type) -> Width {
@@ -104,26 +115,30 @@ package struct ByteWriter: Sendable {
         }
     }
 
-    private mutating func append(all content: some Sequence<UInt8>) {
-        let isDone: Void? = content.withContiguousStorageIfAvailable { source in
-            guard let from = source.baseAddress else { return }
-            if storage.count - count < source.count { makeRoom(for: source.count) }
-            let place = written
-            // SAFETY: there is room for all of them behind `place`, and the two do not overlap.
-            unsafe storage.withUnsafeMutableBufferPointer { target in
-                guard let to = target.baseAddress else { return }
+    private mutating func append(_ content: Span<UInt8>) {
+        if storage.count - written < content.count { makeRoom(for: content.count) }
+        let place = written
+        // SAFETY: there is room for all of them behind `place`, and the two do not overlap.
+        unsafe storage.withUnsafeMutableBufferPointer { target in
+            unsafe content.withUnsafeBufferPointer { source in
+                guard let from = source.baseAddress, let to = target.baseAddress else { return }
                 unsafe (to + place).update(from: from, count: source.count)
             }
-            written += source.count
         }
-        if isDone == nil { for byte in content { append(byte) } }
+        written += content.count
     }
 
     private static let bytesMin = 64
 
     @usableFromInline mutating func makeRoom(for more: Int) {
         let wanted = max(Self.bytesMin, count + more, storage.count * 2)
-        // Of an array, which is copied as a whole: elements that are repeated go in one by one.
-        storage.append(contentsOf: [UInt8](repeating: 0, count: wanted - storage.count))
+        storage.append(zeros: wanted - storage.count)
+    }
+}
+
+extension Array<UInt8> {
+    /// In one piece. The library's array of repeated elements looks its own type up each time.
+    @inlinable mutating func append(zeros count: Int) {
+        append(addingCapacity: count) { $0.append(repeating: 0, count: count) }
     }
 }

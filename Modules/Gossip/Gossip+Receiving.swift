@@ -77,13 +77,13 @@ extension Gossip {
     }
 
     /// Whoever is known by this very record was admitted before.
-    func admitted(_ record: NodeRecord) -> Bool {
+    mutating func admitted(_ record: NodeRecord) -> Bool {
         table.isKnown(record) || admits(record, own)
     }
 
     /// A sender that does not know what is said of it is told; one of whom less is known answers
     /// with its record.
-    private func correction(of message: Message) -> [NodeID] {
+    private mutating func correction(of message: Message) -> [NodeID] {
         guard let entry = table[message.sender.id] else { return [] }
         let isOutdated =
             switch message.sender {

@@ -10,6 +10,12 @@ extension Gossip {
     ///
     /// - Invariant: after a step it lies after that step's instant, so ticks never storm.
     package var nextDeadline: Duration {
+        var core = self
+        return core.deadline()
+    }
+
+    /// ``nextDeadline``, seen in place: a core that is a class's property is copied otherwise.
+    package mutating func deadline() -> Duration {
         guard !presence.isOver else { return Self.never }
         var next = min(exchangeAt, reconnectAt, reapAt, probing.nextDeadline)
         if !queue.isEmpty { next = min(next, gossipAt) }
@@ -27,7 +33,7 @@ extension Gossip {
     /// signal, a debugger, a hypervisor. Nobody could answer it meanwhile, so the silence of that
     /// time is nobody else's: a probe under way counts for nothing, and suspects get their time.
     mutating func absorbPause() {
-        let pause = now - nextDeadline
+        let pause = now - deadline()
         guard pause > timing.probeTimeout else { return }
         counters.pauses &+= 1
         awareness.worsen()

@@ -13,6 +13,8 @@ struct Suspicion: Equatable, Sendable {
     private let wanted: Int
     private let shortest: Duration
     private let longest: Duration
+    /// With as many accusers as there are. It is asked for after each step, and changes seldom.
+    private var patience: Duration = .zero
 
     /// - Parameter members: those not known to be gone, the suspect and this server included.
     init(by accuser: NodeID, members: Int, timing: GossipTiming, at now: Duration) {
@@ -23,19 +25,23 @@ struct Suspicion: Equatable, Sendable {
         shortest =
             timing.probeInterval * timing.suspicionFactor * Self.thousandths(for: members) / 1_000
         longest = shortest * timing.suspicionFactorMax
+        setPatience()
     }
 
     /// When it counts as failed.
-    var deadline: Duration {
+    var deadline: Duration { startedAt + patience }
+
+    private mutating func setPatience() {
         let confirmations = min(accusers.count - 1, wanted)
         let share = wanted == 0 ? 1_000 : Self.shares[wanted][confirmations]
-        return startedAt + longest - (longest - shortest) * share / 1_000
+        patience = longest - (longest - shortest) * share / 1_000
     }
 
     /// - Returns: whether that was news. Nobody counts twice, and no more than are wanted.
     mutating func confirm(by accuser: NodeID) -> Bool {
         guard accusers.count <= wanted, !accusers.contains(accuser) else { return false }
         accusers.append(accuser)
+        setPatience()
         return true
     }
 

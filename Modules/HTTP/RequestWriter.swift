@@ -73,13 +73,27 @@ package struct RequestWriter: Sendable {
         output.append(Self.text(method))
         output.append(" ")
         if target.isEmpty { output.append("/") }
-        for byte in target.utf8 { Self.append(targetByte: byte, to: &output) }
+        if Self.needsNoEscape(target) {
+            output.append(contentsOf: target.utf8)
+        } else {
+            for byte in target.utf8 { Self.append(targetByte: byte, to: &output) }
+        }
         output.append(" HTTP/1.1\r\n")
         output.append(contentsOf: fixedLines)
     }
 
+    private static func needsNoEscape(_ target: String) -> Bool {
+        let bytes = target.utf8.span
+        for position in bytes.indices where !isPlain(bytes[position]) { return false }
+        return true
+    }
+
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        byte.isVisibleASCII && byte != UInt8(ascii: "#")
+    }
+
     private static func append(targetByte byte: UInt8, to output: inout [UInt8]) {
-        if byte.isVisibleASCII, byte != UInt8(ascii: "#") { return output.append(byte) }
+        if isPlain(byte) { return output.append(byte) }
         output.append(UInt8(ascii: "%"))
         for digit in [byte >> 4, byte & 15] {
             output.append(digit < 10 ? 0x30 + digit : 0x41 - 10 + digit)

@@ -87,7 +87,7 @@ package struct Router<Endpoint: Sendable>: Sendable {
         }
     }
 
-    @inlinable package func match(
+    @inlinable @inline(__always) package func match(
         method: RequestHead.Method, path: String
     ) -> RouterMatch<Endpoint> {
         if let entry = exact[path] { return answer(entry, method, []) }
@@ -123,7 +123,7 @@ package struct Router<Endpoint: Sendable>: Sendable {
         return .notFound
     }
 
-    @inlinable func answer(
+    @inlinable @inline(__always) func answer(
         _ entry: Entry, _ method: RequestHead.Method, _ parameters: [Substring]
     ) -> RouterMatch<Endpoint> {
         if let endpoint = entry.endpoints[method.rawValue] {

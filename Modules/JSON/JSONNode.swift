@@ -16,11 +16,14 @@ package struct JSONNode: Sendable {
     package func member(_ name: String) -> JSONNode? {
         guard case .object(let members) = value else { return nil }
         let bytes = name.utf8.count
-        // Counts are known, and mostly differ.
-        for member in members where member.name.utf8.count == bytes {
-            if member.name.utf8.elementsEqual(name.utf8) { return member.node }
+        // Counts are known, and mostly differ. Where they stand: a member is large.
+        for position in members.indices where members[position].name.utf8.count == bytes {
+            if JSONName.areEqual(members[position].name, name) { return members[position].node }
         }
-        return members.first { JSONName.areAlike($0.name, name) }?.node
+        for position in members.indices where JSONName.areAlike(members[position].name, name) {
+            return members[position].node
+        }
+        return nil
     }
 }
 
@@ -90,18 +93,22 @@ enum JSONName {
 
     /// Whether both are ``folded(_:)`` to the same; without the memory for that while all is ASCII.
     static func areAlike(_ one: String, _ other: String) -> Bool {
-        var left = one.utf8.makeIterator()
-        var right = other.utf8.makeIterator()
-        while true {
-            switch (left.next(), right.next()) {
-            case (nil, nil): return true
-            case (let first?, let second?):
-                guard first | second < 0x80 else { return folded(one) == folded(other) }
-                if lowered(first) != lowered(second) { return false }
-            // A rest that is ASCII folds to something, and so does any other.
-            case (nil, _), (_, nil): return false
-            }
+        let (left, right) = (one.utf8.span, other.utf8.span)
+        for position in 0..<min(left.count, right.count) {
+            let (first, second) = (left[position], right[position])
+            guard first | second < 0x80 else { return folded(one) == folded(other) }
+            if lowered(first) != lowered(second) { return false }
         }
+        // A rest that is ASCII folds to something, and so does any other.
+        return left.count == right.count
+    }
+
+    /// Byte for byte: a `String` compares by canonical equivalence, which JSON does not know.
+    static func areEqual(_ one: String, _ other: String) -> Bool {
+        let (left, right) = (one.utf8.span, other.utf8.span)
+        guard left.count == right.count else { return false }
+        for position in left.indices where left[position] != right[position] { return false }
+        return true
     }
 
     private static func lowered(_ byte: UInt8) -> UInt8 {

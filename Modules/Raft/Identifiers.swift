@@ -84,26 +84,36 @@ public struct ServerID: Hashable, Comparable, Sendable, CustomStringConvertible 
     }
 
     public var description: String {
-        // SAFETY: each of the 36 places is written, and no other: the digits of the two words, 16
-        // of each, and the four hyphens.
+        // SAFETY: each of the 36 places is written, and no other: four times eight digits, of which
+        // the inner ones make room for a hyphen in their middle.
         unsafe String(unsafeUninitializedCapacity: 36) { text in
-            var place = 0
-            for word in [high, low] {
-                for shift in stride(from: UInt64(60), through: 0, by: -4) {
-                    if place == 8 || place == 13 || place == 18 || place == 23 {
-                        unsafe text[place] = UInt8(ascii: "-")
-                        place += 1
-                    }
-                    unsafe text[place] = Self.digit(UInt8(truncatingIfNeeded: word >> shift) & 0xF)
-                    place += 1
-                }
-            }
-            return place
+            let bytes = UnsafeMutableRawBufferPointer(text)
+            let (second, third) = (Self.digits(high), Self.digits(low >> 32))
+            unsafe bytes.storeBytes(of: Self.digits(high >> 32), toByteOffset: 0, as: UInt64.self)
+            unsafe bytes.storeBytes(of: second, toByteOffset: 9, as: UInt64.self)
+            unsafe bytes.storeBytes(of: second >> 32, toByteOffset: 14, as: UInt64.self)
+            unsafe bytes.storeBytes(of: third, toByteOffset: 19, as: UInt64.self)
+            unsafe bytes.storeBytes(of: third >> 32, toByteOffset: 24, as: UInt64.self)
+            unsafe bytes.storeBytes(of: Self.digits(low), toByteOffset: 28, as: UInt64.self)
+            let hyphen = UInt8(ascii: "-")
+            unsafe bytes[8] = hyphen
+            unsafe bytes[13] = hyphen
+            unsafe bytes[18] = hyphen
+            unsafe bytes[23] = hyphen
+            return 36
         }
     }
 
-    private static func digit(_ value: UInt8) -> UInt8 {
-        value < 10 ? value + UInt8(ascii: "0") : value - 10 + UInt8(ascii: "a")
+    /// The lower half of a word in eight hexadecimal digits, in the order of memory.
+    private static func digits(_ word: UInt64) -> UInt64 {
+        // Each digit into a byte of its own, the last one lowest.
+        var spread = word & 0xFFFF_FFFF
+        spread = (spread | spread << 16) & 0x0000_FFFF_0000_FFFF
+        spread = (spread | spread << 8) & 0x00FF_00FF_00FF_00FF
+        spread = (spread | spread << 4) & 0x0F0F_0F0F_0F0F_0F0F
+        // 1 where it is a letter: from 10 on, 6 more carry into the upper half of the byte.
+        let letters = (spread + 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
+        return (spread + 0x3030_3030_3030_3030 + letters * 0x27).bigEndian
     }
 
     private static func hexadecimalValue(_ byte: UInt8) -> UInt64? {

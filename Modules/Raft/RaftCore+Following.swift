@@ -114,7 +114,7 @@ extension RaftCore {
 
     /// The consistency check (Figure 2, AppendEntries rule 2). What is committed every leader has, so
     /// below that there is nothing to compare.
-    private func isShared(_ request: AppendRequest) -> Bool {
+    private mutating func isShared(_ request: AppendRequest) -> Bool {
         request.previousIndex <= commitIndex
             || log.term(at: request.previousIndex) == request.previousTerm
     }

@@ -103,7 +103,8 @@ extension RaftCore {
     /// What the commit of a configuration brings: the removed hear of it once more and then nothing;
     /// a leader that is no voter any more has led until here, and hands over.
     mutating func settleMembership() {
-        guard isConfigurationCommitted else { return }
+        // As ``isConfigurationCommitted``, which copies the core within a step.
+        guard configurations.newestIndex <= commitIndex else { return }
         if leadership.hasLeaving {
             for position in leadership.peers.indices
             where leadership.peers[position].isLeaving

@@ -109,7 +109,7 @@ extension RaftCore {
         for reader in (reads.current?.readers ?? []) + reads.waiting { answer(reader, with: nil) }
     }
 
-    private func isConfirmed(_ round: ReadQueue.Round) -> Bool {
+    private mutating func isConfirmed(_ round: ReadQueue.Round) -> Bool {
         hasMajority { $0.roundEchoed >= round.number }
     }
 }

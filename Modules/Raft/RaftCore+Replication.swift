@@ -17,7 +17,8 @@ extension RaftCore {
     /// Sends each follower what it lacks, as far as its window is open.
     mutating func replicate() {
         var batch: Batch?
-        let committed = isConfigurationCommitted ? configurationIndex : .zero
+        let newest = configurations.newestIndex
+        let committed = newest <= commitIndex ? newest : .zero
         for position in leadership.peers.indices
         where !leadership.peers.span[position].isQuiet(
             last: log.lastIndex, round: leadership.reads.round, committed: committed)

@@ -28,15 +28,17 @@ package struct ReplicaView: Sendable, Equatable {
 /// What a shell looks at after a step.
 package struct Outlook: Sendable, Equatable {
     /// See ``RaftCore/deadline``.
-    package let deadline: Duration?
-    package let entriesSinceSnapshot: UInt64
+    package fileprivate(set) var deadline: Duration?
+    package fileprivate(set) var entriesSinceSnapshot: UInt64
     /// All that is committed is durable here.
-    package let isDurable: Bool
-    package let status: Status
+    package fileprivate(set) var isDurable: Bool
+    package fileprivate(set) var status: Status
     /// The newest of the log, committed or not, and its index.
-    package let configuration: Configuration
-    package let configurationIndex: LogIndex
-    package let isConfigurationCommitted: Bool
+    package fileprivate(set) var configuration: Configuration
+    package fileprivate(set) var configurationIndex: LogIndex
+    package fileprivate(set) var isConfigurationCommitted: Bool
+    /// Of the history that the configuration is of.
+    fileprivate var revision: UInt64
 }
 
 extension RaftCore {
@@ -50,14 +52,28 @@ extension RaftCore {
     }
 
     package mutating func outlook() -> Outlook {
+        var outlook = Outlook(
+            deadline: nil, entriesSinceSnapshot: 0, isDurable: false, status: lastStatus,
+            configuration: configurations.newestConfiguration,
+            configurationIndex: configurations.newestIndex, isConfigurationCommitted: false,
+            revision: configurations.revision)
+        refresh(&outlook)
+        return outlook
+    }
+
+    /// After a step, of the outlook before it: a configuration that is the same is not touched.
+    package mutating func refresh(_ outlook: inout Outlook) {
         let base = snapshot?.lastIndex ?? .zero
-        let index = configurations.newestIndex
-        return Outlook(
-            deadline: nextDeadline(),
-            entriesSinceSnapshot: commitIndex > base ? commitIndex.number - base.number : 0,
-            isDurable: commitIndex <= writes.durableIndex, status: lastStatus,
-            configuration: configurations.newestConfiguration, configurationIndex: index,
-            isConfigurationCommitted: index <= commitIndex)
+        outlook.deadline = nextDeadline()
+        outlook.entriesSinceSnapshot = commitIndex > base ? commitIndex.number - base.number : 0
+        outlook.isDurable = commitIndex <= writes.durableIndex
+        outlook.status = lastStatus
+        if outlook.revision != configurations.revision {
+            outlook.revision = configurations.revision
+            outlook.configuration = configurations.newestConfiguration
+            outlook.configurationIndex = configurations.newestIndex
+        }
+        outlook.isConfigurationCommitted = outlook.configurationIndex <= commitIndex
     }
 
     /// ``deadline``, seen in place.

@@ -5,27 +5,73 @@ import MartletHTTP
 import MartletState
 
 /// A request with its query understood.
+///
+/// Behind one reference, which it has alone while it is changed: a call is handed on many times, and holds
+/// on to much.
 struct Call {
-    var request: APIRequest
-    let endpoint: Endpoint
+    private final class Content {
+        var facts: Facts
+
+        init(_ facts: Facts) { self.facts = facts }
+    }
+
+    private struct Facts {
+        var request: APIRequest
+        let endpoint: Endpoint
+        let parameters: [String]
+        var caller: Caller
+        var trace: WriteTrace?
+        let isStale: Bool
+        let isPretty: Bool
+        let isExplained: Bool
+        let blocking: BlockingQuery?
+        let hold: Duration
+        var queryWait: QueryWait?
+        var wish = Wish.answer
+    }
+
+    private var content: Content
+
+    private mutating func change(_ change: (inout Facts) -> Void) {
+        if !isKnownUniquelyReferenced(&content) { content = Content(content.facts) }
+        change(&content.facts)
+    }
+
+    var request: APIRequest {
+        get { content.facts.request }
+        set { change { $0.request = newValue } }
+    }
+    var endpoint: Endpoint { content.facts.endpoint }
     /// The parts of the path that stand for something, in order.
-    let parameters: [String]
-    var caller: Caller
+    var parameters: [String] { content.facts.parameters }
+    var caller: Caller {
+        get { content.facts.caller }
+        set { change { $0.caller = newValue } }
+    }
     /// Of a write that is traced.
-    var trace: WriteTrace?
+    var trace: WriteTrace? {
+        get { content.facts.trace }
+        set { change { $0.trace = newValue } }
+    }
     /// Answer from what this server has, however old.
-    let isStale: Bool
-    let isPretty: Bool
+    var isStale: Bool { content.facts.isStale }
+    var isPretty: Bool { content.facts.isPretty }
     /// The owner of the token that is presented wants to know why it is refused.
-    let isExplained: Bool
+    var isExplained: Bool { content.facts.isExplained }
     /// How long it may wait for a leader.
-    let hold: Duration
+    var hold: Duration { content.facts.hold }
     /// Of a read that waits for something new.
-    let blocking: BlockingQuery?
+    var blocking: BlockingQuery? { content.facts.blocking }
     /// Between a blocking query and its connection.
-    var queryWait: QueryWait?
+    var queryWait: QueryWait? {
+        get { content.facts.queryWait }
+        set { change { $0.queryWait = newValue } }
+    }
     /// What it wants, read once by ``Server/validate(_:)``.
-    var wish = Wish.answer
+    var wish: Wish {
+        get { content.facts.wish }
+        set { change { $0.wish = newValue } }
+    }
 
     /// Kept apart, since a call is handed on many times and what few of them want is large.
     indirect enum Wish {
@@ -56,22 +102,23 @@ struct Call {
         _ request: APIRequest, _ endpoint: Endpoint, _ parameters: [Substring] = [],
         of caller: Caller, limits: HTTPServiceLimits, default hold: Duration
     ) throws(APIError) {
-        self.request = request
-        self.endpoint = endpoint
-        self.parameters = parameters.map(String.init)
-        self.caller = caller
         let query = request.query
-        isStale = try Self.flag("stale", in: query)
-        isExplained = try Self.flag("explain", in: query)
-        isPretty = query.contains("pretty") && query.first("pretty") != "0"
-        blocking = endpoint.watchedTable == nil ? nil : try BlockingQuery(query)
-        guard let text = query.first("wait_for_leader") else {
-            self.hold = hold
-            return
-        }
+        content = Content(
+            Facts(
+                request: request, endpoint: endpoint, parameters: parameters.map(String.init),
+                caller: caller, isStale: try Self.flag("stale", in: query),
+                isPretty: query.contains("pretty") && query.first("pretty") != "0",
+                isExplained: try Self.flag("explain", in: query),
+                blocking: endpoint.watchedTable == nil ? nil : try BlockingQuery(query),
+                hold: try Self.hold(query, limits, default: hold)))
+    }
+
+    private static func hold(
+        _ query: Query, _ limits: HTTPServiceLimits, default hold: Duration
+    ) throws(APIError) -> Duration {
+        guard let text = query.first("wait_for_leader") else { return hold }
         do {
-            self.hold = min(
-                max(.zero, try GoDuration(parsing: text).duration), limits.leaderHoldMax)
+            return min(max(.zero, try GoDuration(parsing: text).duration), limits.leaderHoldMax)
         } catch {
             throw APIError(status: 400, message: "Invalid wait_for_leader: \(error)")
         }
@@ -80,7 +127,7 @@ struct Call {
     var query: Query { request.query }
 
     consuming func with(_ body: [UInt8]) -> Call {
-        request.body = body
+        if !body.isEmpty || !request.body.isEmpty { change { $0.request.body = body } }
         return self
     }
 
@@ -155,8 +202,10 @@ struct Call {
     /// With what was found of its caller.
     func known(by access: Access?, because reason: Decision.Reason?) -> Call {
         var call = self
-        call.caller.access = access
-        call.caller.decision = reason
+        call.change { facts in
+            facts.caller.access = access
+            facts.caller.decision = reason
+        }
         return call
     }
 

@@ -117,9 +117,9 @@ struct GossipMessage {
     }
 
     var encoded: [UInt8] {
-        var writer = ByteWriter()
+        var writer = ByteWriter(reservingBytes: 512 + core.count)
         sender.write(to: &writer)
         writer.write(raw: core)
-        return writer.bytes
+        return writer.finish()
     }
 }

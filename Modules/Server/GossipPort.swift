@@ -51,9 +51,7 @@ final class GossipPort {
     /// The others were told, or had their time: nothing more is said to anybody.
     private var hasLeft = false
 
-    /// What the core calls an address, and what it is. Packets go to few places and come from few.
-    private var places: [String: SocketAddress] = [:]
-    private var texts: [SocketAddress: String] = [:]
+    private var places = GossipPlaces()
 
     /// Addresses that somebody named for himself, and who that was: a stranger may name one where
     /// nobody answers.
@@ -63,7 +61,6 @@ final class GossipPort {
     /// Of ``callsMax``, what those whom nobody has met yet may take, and one host of them.
     private static let meetingsMax = 32
     private static let meetingsPerHostMax = 4
-    private static let placesMax = 128
 
     /// - Precondition: `own` fits a record: its addresses and texts are those of a checked
     ///   configuration.
@@ -181,14 +178,11 @@ final class GossipPort {
     }
 
     private func arm() {
-        let deadline = Self.deadline(of: &core)
+        let deadline = core.deadline()
         guard !isStopped, deadline != armedFor else { return }
         armedFor = deadline
         timer?.arm(at: deadline)
     }
-
-    /// Looked at in place: a core that is a class's property would be copied otherwise.
-    private static func deadline(of core: inout Gossip) -> Duration { core.nextDeadline }
 
     private func carryOut(_ effect: GossipEffect) {
         switch effect {
@@ -238,31 +232,16 @@ final class GossipPort {
         var sealed: [UInt8] = []
         sealed.append(copying: bytes)
         do throws(GossipSeal.Failure) {
-            step(.packet(try seal.open(sealed, for: .packet), from: text(of: sender)))
+            step(.packet(try seal.open(sealed, for: .packet), from: places.text(of: sender)))
         } catch {
             owner?.gossipRefused(.sealed, from: sender.host, error.description)
         }
     }
 
     private func send(_ bytes: [UInt8], to receiver: String) {
-        guard let socket, let address = place(of: receiver) else { return }
+        guard let socket, let address = places.place(of: receiver) else { return }
         guard let sealed = sealed(bytes, for: .packet) else { return }
         socket.send(sealed.span, to: address)
-    }
-
-    private func place(of text: String) -> SocketAddress? {
-        if let known = places[text] { return known }
-        guard let place = SocketAddress(text) else { return nil }
-        if places.count == Self.placesMax { places = [:] }
-        places[text] = place
-        return place
-    }
-
-    private func text(of place: SocketAddress) -> String {
-        if let known = texts[place] { return known }
-        if texts.count == Self.placesMax { texts = [:] }
-        texts[place] = place.description
-        return place.description
     }
 
     private func sealed(_ bytes: [UInt8], for purpose: SealedPacket.Purpose) -> [UInt8]? {
@@ -279,7 +258,7 @@ final class GossipPort {
     private func call(
         _ address: String, _ bytes: [UInt8], done: @escaping (GossipCall.Outcome) -> Void
     ) {
-        guard let receiver = place(of: address), calls.count < Self.callsMax,
+        guard let receiver = places.place(of: address), calls.count < Self.callsMax,
             let request = sealed(GossipMessage(sender: own, core: bytes).encoded, for: .question)
         else {
             return loop.atEndOfTurn { done(.failed("no stream could be opened")) }

@@ -200,6 +200,7 @@ final class HTTPConnection: StreamHandler {
     /// Nothing of the body is read before it is decided what becomes of the request, and nobody is
     /// told to send one.
     private func begin(_ head: RequestHead) {
+        let front = front
         since = front.loop.now
         isFresh = false
         front.budget.take(client, &share)
@@ -369,6 +370,7 @@ final class HTTPConnection: StreamHandler {
             response.stream?.source.cancel()  // It comes too late.
             return
         }
+        let front = front
         isLongWork = false
         if let body = response.stream {
             guard case .idle = next else {

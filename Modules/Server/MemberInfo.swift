@@ -42,11 +42,13 @@ package struct MemberInfo: Equatable, Sendable {
 
     func write(to writer: inout ByteWriter) {
         write(id, to: &writer)
-        for text in [
-            name, region, datacenter, version, peerAddress, gossipAddress, httpAddress,
-        ] {
-            writer.write(string: text)
-        }
+        writer.write(string: name)
+        writer.write(string: region)
+        writer.write(string: datacenter)
+        writer.write(string: version)
+        writer.write(string: peerAddress)
+        writer.write(string: gossipAddress)
+        writer.write(string: httpAddress)
         writer.write(UInt8(clamping: bootstrapExpect))
         writer.write(isNonVoter)
         writer.write(clusterID != nil)
@@ -55,8 +57,7 @@ package struct MemberInfo: Equatable, Sendable {
         write(boundProposer ?? ServerID(high: 0, low: 0), to: &writer)
         writer.write(recoveryEpoch)
         writer.write(hasLog)
-        writer.write(incarnation)
-        writer.write(revision)
+        writer.write(incarnation, revision)
         writer.write(string: redundancyZone)
         writer.write(string: upgradeVersion)
         writer.write(protocolMax)
@@ -131,8 +132,7 @@ package struct MemberInfo: Equatable, Sendable {
 
 extension ServerID {
     func write(to writer: inout ByteWriter) {
-        writer.write(high)
-        writer.write(low)
+        writer.write(high, low)
     }
 
     init(reading reader: inout ByteReader) throws(ByteError) {

@@ -124,6 +124,11 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
         for id in lost.keys.sorted() { lost[id]?.done(.lost) }
     }
 
+    /// Ends with its server, whether it was stopped or not: it and its connections hold each other.
+    func letGo() {
+        for session in sessions.values { session.letGo() }
+    }
+
     // MARK: Who is there
 
     /// This server's own facts changed: tells those it is connected to at once, and everybody.
@@ -211,8 +216,10 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
             meetUnmet()
         }
         members.contacted(own.id, at: now)
-        let late = sessions.values.filter {
-            $0.isStranger && now - $0.since > options.greetingTimeout
+        var late: [PeerSession] = []
+        for session in sessions.values
+        where session.isStranger && now - session.since > options.greetingTimeout {
+            late.append(session)
         }
         for session in late.sorted(by: { $0.number < $1.number }) {
             if !session.hasGreeted {

@@ -49,7 +49,8 @@ final class PeerSession: StreamHandler {
     let stream: any ByteStream
     /// Its place in the order of acceptance.
     let number: UInt64
-    private weak var owner: (any PeerSessionOwner)?
+    /// Held until ``letGo()``: it is asked with each message, for which a weak reference is dear.
+    private var owner: (any PeerSessionOwner)?
     private var state = State.stranger
     private var reader = FrameReader()
     /// With room for a greeting.
@@ -97,6 +98,9 @@ final class PeerSession: StreamHandler {
     func close() {
         stream.close()
     }
+
+    /// Its owner, who holds it, ends without having closed it.
+    func letGo() { owner = nil }
 
     func send(_ kind: FrameKind, body: (inout ByteWriter) -> Void) {
         if case .closed = state { return }

@@ -56,12 +56,9 @@ enum RaftCodec {
             writer.write(flags(response.isPreVote, response.isGranted))
         case .appendRequest(let request):
             writer.write(UInt8(3))
-            writer.write(request.term.number)
-            writer.write(request.previousIndex.number)
-            writer.write(request.previousTerm.number)
-            writer.write(request.commit.number)
-            writer.write(request.round)
-            writer.write(request.session.number)
+            writer.write(request.term.number, request.previousIndex.number)
+            writer.write(request.previousTerm.number, request.commit.number)
+            writer.write(request.round, request.session.number)
             let recoveryFlag = request.isRecovered ? Self.recoveryFlag : 0
             writer.write(UInt32(request.entries.count) | recoveryFlag)
             for entry in request.entries { write(entry, to: &writer) }
@@ -101,24 +98,19 @@ enum RaftCodec {
         case .accepted(let match):
             writer.write(flags(true, response.isRecovering))
             writer.write(match.number)
-            writer.write(UInt64(0))
-            writer.write(UInt64(0))
+            writer.write(0, 0)
         case .rejected(let previous, let hintIndex, let hintTerm):
             writer.write(flags(false, response.isRecovering))
             writer.write(previous.number)
-            writer.write(hintIndex.number)
-            writer.write(hintTerm.number)
+            writer.write(hintIndex.number, hintTerm.number)
         }
-        writer.write(response.round)
-        writer.write(response.session.number)
-        writer.write(response.lastIndex.number)
-        writer.write(response.lastTerm.number)
+        writer.write(response.round, response.session.number)
+        writer.write(response.lastIndex.number, response.lastTerm.number)
         if let recovery = response.recovery { writer.write(recovery) }
     }
 
     static func write(_ entry: Entry, to writer: inout ByteWriter) {
-        writer.write(entry.index.number)
-        writer.write(entry.term.number)
+        writer.write(entry.index.number, entry.term.number)
         writer.write(entry.kind.rawValue)
         writer.write(bytes: entry.payload)
     }

@@ -164,6 +164,17 @@ final class Replica {
     /// refused, later than that of any entry.
     var lastProposedIndex: UInt64 { core.lastIndex.number + UInt64(gathered.count) }
 
+    /// Asks ``state`` where it stands, since to read the property copies it, and all that it holds on to.
+    ///
+    /// - Precondition: the question is about nothing else of the replica.
+    func ask<Answer>(_ question: (borrowing State) -> Answer) -> Answer {
+        Self.ask(&state, question)
+    }
+
+    private static func ask<Answer>(
+        _ state: inout State, _ question: (borrowing State) -> Answer
+    ) -> Answer { question(state) }
+
     // MARK: Wishes
 
     /// Puts a command into the log; `done` is called once, when it is applied or is lost.
@@ -302,9 +313,10 @@ final class Replica {
         // Out of the property: what is carried out may ask for the next step.
         var work: [Effect] = []
         swap(&work, &effects)
-        outlook = Self.step(&core, input, at: loop.now, seenBy: observer, into: &work)
+        Self.step(&core, input, at: loop.now, seenBy: observer, into: &work)
+        core.refresh(&outlook)
         // Moved out, the last one first: to copy an effect costs more than to carry out most.
-        if work.count > 1 { work.reverse() }
+        if work.count > 1 { work.turnAround() }
         while let effect = work.popLast() { carryOut(effect) }
         swap(&work, &effects)
     }
@@ -312,10 +324,9 @@ final class Replica {
     private static func step(
         _ core: inout RaftCore, _ input: Input, at now: Duration,
         seenBy observer: (any ReplicaObserver)?, into effects: inout [Effect]
-    ) -> Outlook {
+    ) {
         core.step(input, at: now, into: &effects)
         if let observer { observer.replica(core.id, stepped: core.view(), effects: effects) }
-        return core.outlook()
     }
 
     private func carryOut(_ effect: consuming Effect) {
@@ -681,6 +692,6 @@ struct SnapshotPolicy {
 
     func isDue(entries: UInt64, bytes: Int, snapshotBytes: UInt64) -> Bool {
         entries >= max(self.entries, snapshotBytes / Self.bytesPerEntry)
-            || bytes >= max(self.bytes, Int(min(snapshotBytes / 4, Self.logBytesMax)))
+            || bytes >= max(self.bytes, Int(min(snapshotBytes / 2, Self.logBytesMax)))
     }
 }

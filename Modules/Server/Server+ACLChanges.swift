@@ -159,7 +159,7 @@ extension Server {
 
     /// Deletes tokens that have expired: they open nothing any more, and only take room.
     func reapExpiredTokens() {
-        guard replica.hasAppliedOwnTerm, let expiry = replica.state.nextTokenExpiry,
+        guard replica.hasAppliedOwnTerm, let expiry = replica.ask({ $0.nextTokenExpiry }),
             expiry <= loop.wallClockNanoseconds, canEverybodyApply(Command.aclVersion)
         else { return }
         let command = ACLCommand.deleteExpiredTokens(

@@ -561,6 +561,9 @@ extension Server {
 extension Duration {
     /// Whole milliseconds, 0 for negative ones.
     var milliseconds: UInt64 {
+        // Below 18 s, as most are, a division of 64 bits is enough.
+        let whole = attoseconds
+        if whole >> 64 == 0 { return UInt64(truncatingIfNeeded: whole) / 1_000_000_000_000_000 }
         let (seconds, attoseconds) = components
         guard seconds >= 0, attoseconds >= 0 else { return 0 }
         return UInt64(clamping: seconds).multipliedReportingOverflow(by: 1000).partialValue

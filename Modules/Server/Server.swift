@@ -115,6 +115,8 @@ final class Server {
             snapshotLane: snapshotLane, seed: seed, timings: timings, logger: logger)
     }
 
+    deinit { network.letGo() }
+
     var id: ServerID { metadata.serverID }
 
     /// Opens the ports and begins to take part.

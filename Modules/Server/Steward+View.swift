@@ -60,7 +60,7 @@ extension Steward {
 
     private func refreshPortraits(of configuration: Configuration) {
         let sitting = Sitting(
-            members: network.members.revision, servers: replica.state.index(of: .servers),
+            members: network.members.revision, servers: replica.ask { $0.index(of: .servers) },
             configuration: replica.outlook.configurationIndex)
         guard sitting != self.sitting else { return }
         self.sitting = sitting
@@ -71,7 +71,7 @@ extension Steward {
         let isSelf = server.id == self.server.id
         let info = isSelf ? network.own : network.members[server.id]?.info
         let id = server.id.description
-        let identity = replica.state.server(id)
+        let identity = replica.ask { $0.server(id) }
         var seen = ServerObservation(
             id: id, name: name(of: info, identity), address: server.address,
             version: info?.version ?? identity?.version ?? "", serfStatus: .alive,

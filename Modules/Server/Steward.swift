@@ -137,7 +137,7 @@ final class Steward {
     /// Few of the entries concern the steward.
     func applied() {
         guard isLeading else { return }
-        let settings = replica.state.index(of: .autopilot)
+        let settings = replica.ask { $0.index(of: .autopilot) }
         guard settings != settingsIndex || isInitializing || !isLeaderRecorded else { return }
         settingsIndex = settings
         schedule()
@@ -239,7 +239,7 @@ final class Steward {
     /// Names and addresses of the servers, for those that start while others are away.
     private func recordIdentities() {
         let picture = RecordedPicture(
-            members: network.members.revision, servers: replica.state.index(of: .servers),
+            members: network.members.revision, servers: replica.ask { $0.index(of: .servers) },
             configuration: replica.outlook.configurationIndex,
             hasLabels: server.canEverybodyApply(Command.historyVersion))
         guard picture != recordedAt else { return }
@@ -247,7 +247,8 @@ final class Steward {
         for server in replica.outlook.configuration.members {
             guard let info = network.members[server.id]?.info, !info.name.isEmpty else { continue }
             guard let identity = identity(of: info).map(recordable) else { continue }
-            guard replica.state.server(identity.id) != identity, !recording.contains(identity.id)
+            guard replica.ask({ $0.server(identity.id) }) != identity,
+                !recording.contains(identity.id)
             else { continue }
             recording.insert(identity.id)
             replica.propose(Command.putServer(identity).encoded()) { [weak self] _ in
@@ -296,7 +297,7 @@ final class Steward {
     func name(of id: ServerID) -> String {
         let info = network.members[id]?.info
         let isNamed = info?.name.isEmpty == false
-        return name(of: info, isNamed ? nil : replica.state.server(id.description))
+        return name(of: info, isNamed ? nil : replica.ask { $0.server(id.description) })
     }
 
     func name(of info: MemberInfo?, _ identity: ServerIdentity?) -> String {

@@ -38,6 +38,10 @@ public protocol LoopTimer: AnyObject {
 
 /// A serial worker: what is submitted runs in order, one at a time, off the loop.
 public protocol Lane: AnyObject, Sendable {
+    /// How long its work has kept a processor busy since the lane was made, up to the result that was told last
+    /// or a little further. Waiting for a disk or for a free processor is no part of it. From any thread.
+    var processorTime: Duration { get }
+
     /// Called on the loop; `then` is called on the loop with the result, in order of submission.
     func submit<Result: Sendable>(
         _ work: @escaping @Sendable () -> Result, then: @escaping (Result) -> Void)

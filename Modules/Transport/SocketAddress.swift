@@ -63,7 +63,7 @@ public enum SocketAddress: Hashable, Sendable, CustomStringConvertible {
     public var host: String {
         switch self {
         case .ipv4(let number, _):
-            return Self.ipv4Text(number)
+            return Self.ipv4Text(number, port: nil)
         case .ipv6(let high, let low, _):
             return "[\(Self.ipv6Text(high, low))]"
         case .unix(let path):
@@ -73,24 +73,40 @@ public enum SocketAddress: Hashable, Sendable, CustomStringConvertible {
 
     public var description: String {
         switch self {
-        case .ipv4(_, let port), .ipv6(_, _, let port): "\(host):\(port)"
+        case .ipv4(let number, let port): Self.ipv4Text(number, port: port)
+        case .ipv6(_, _, let port): "\(host):\(port)"
         case .unix(let path): "unix:\(path)"
         }
     }
 
-    /// Addresses are written with each exchange between servers: digit by digit, without a text for
-    /// each number.
-    private static func ipv4Text(_ number: UInt32) -> String {
-        var text: [UInt8] = []
-        text.reserveCapacity(15)
-        for shift: UInt32 in [24, 16, 8, 0] {
-            if shift < 24 { text.append(UInt8(ascii: ".")) }
-            let byte = UInt8(truncatingIfNeeded: number >> shift)
-            if byte > 99 { text.append(UInt8(ascii: "0") + byte / 100) }
-            if byte > 9 { text.append(UInt8(ascii: "0") + byte / 10 % 10) }
-            text.append(UInt8(ascii: "0") + byte % 10)
+    /// Addresses are written with each exchange between servers: digit by digit from the end, without
+    /// memory for each number.
+    private static func ipv4Text(_ number: UInt32, port: UInt16?) -> String {
+        var text = InlineArray<21, UInt8>(repeating: 0)
+        var start = text.count
+        func prepend(_ byte: UInt8) {
+            start -= 1
+            text[start] = byte
         }
-        return String(decoding: text, as: UTF8.self)
+        func prepend(decimal number: UInt32) {
+            var rest = number
+            repeat {
+                prepend(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10))
+                rest /= 10
+            } while rest > 0
+        }
+        if let port {
+            prepend(decimal: UInt32(port))
+            prepend(UInt8(ascii: ":"))
+        }
+        for place: UInt32 in 0..<4 {
+            if place > 0 { prepend(UInt8(ascii: ".")) }
+            prepend(decimal: number >> (8 * place) & 0xFF)
+        }
+        // SAFETY: the buffer is read while it is lent.
+        return unsafe text.span.extracting(start...).withUnsafeBufferPointer {
+            unsafe String(decoding: $0, as: UTF8.self)
+        }
     }
 
     private static func ipv4Number(_ text: Substring) -> UInt32? {

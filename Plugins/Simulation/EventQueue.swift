@@ -67,38 +67,44 @@ struct EventQueue<Element> {
     var unordered: some Sequence<Element> { keys.lazy.compactMap { slots[$0.slot] } }
 
     private mutating func rise(_ key: Key, from start: Int) {
-        var keys = keys.mutableSpan
-        var position = start
-        while position > 0 {
-            let parent = (position - 1) / 4
-            guard key.number < keys[parent].number else { break }
-            keys[position] = keys[parent]
-            position = parent
+        // SAFETY: `start` is a place, and a parent's lies before its children's.
+        unsafe keys.withUnsafeMutableBufferPointer { keys in
+            var position = start
+            while position > 0 {
+                let parent = (position - 1) / 4
+                guard unsafe key.number < keys[parent].number else { break }
+                unsafe keys[position] = keys[parent]
+                position = parent
+            }
+            unsafe keys[position] = key
         }
-        keys[position] = key
     }
 
+    /// - Precondition: not empty.
     private mutating func sink(_ key: Key) {
-        var keys = keys.mutableSpan
-        let count = keys.count
-        var position = 0
-        while true {
-            let first = position * 4 + 1
-            guard first < count else { break }
-            var least = first
-            if first + 4 <= count {
-                // Two pairs, then the lesser of each: no comparison waits for more than one other.
-                let one = keys[first + 1].number < keys[first].number ? first + 1 : first
-                let two = keys[first + 3].number < keys[first + 2].number ? first + 3 : first + 2
-                least = keys[two].number < keys[one].number ? two : one
-            } else {
-                for child in (first + 1)..<max(first + 1, count)
-                where keys[child].number < keys[least].number { least = child }
+        // SAFETY: every child is compared with the count before it is looked at.
+        unsafe keys.withUnsafeMutableBufferPointer { keys in
+            let count = keys.count
+            var position = 0
+            while true {
+                let first = position * 4 + 1
+                guard first < count else { break }
+                var least = first
+                if first + 4 <= count {
+                    // Two pairs, then the lesser of each: no comparison waits for more than one other.
+                    let one = unsafe keys[first + 1].number < keys[first].number ? 1 : 0
+                    let two = unsafe keys[first + 3].number < keys[first + 2].number ? 3 : 2
+                    let isSecond = unsafe keys[first + two].number < keys[first + one].number
+                    least = first + (isSecond ? two : one)
+                } else {
+                    for child in (first + 1)..<max(first + 1, count)
+                    where unsafe keys[child].number < keys[least].number { least = child }
+                }
+                guard unsafe keys[least].number < key.number else { break }
+                unsafe keys[position] = keys[least]
+                position = least
             }
-            guard keys[least].number < key.number else { break }
-            keys[position] = keys[least]
-            position = least
+            unsafe keys[position] = key
         }
-        keys[position] = key
     }
 }

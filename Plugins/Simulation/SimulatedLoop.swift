@@ -94,7 +94,7 @@ public final class SimulatedLoop: Loop, @unchecked Sendable {
             isIsolatingHost, "not on the loop of \(host?.name ?? "a host of another life")")
     }
 
-    private var isIsolatingHost: Bool { timeline.current === self && !isOver }
+    private var isIsolatingHost: Bool { timeline.current == ObjectIdentifier(self) && !isOver }
 
     /// World time at which this clock shows `deadline`, or just after.
     func worldTime(of deadline: Duration) -> Int64 {
@@ -104,13 +104,13 @@ public final class SimulatedLoop: Loop, @unchecked Sendable {
     }
 
     func schedule(_ timer: TimerState, at time: Int64) {
-        timeline.insert(.timer(timer), .timer, at: time, on: self)
+        timeline.insert(.timer(timer), .timer, at: time)
     }
 
     func schedule(
         _ kind: Timeline.Kind, at time: Int64, detail: Int = 0, _ body: @escaping () -> Void
     ) {
-        timeline.insert(.run(body), kind, at: time, on: self, detail: detail)
+        timeline.insert(.run(self, body), kind, at: time, detail: detail)
     }
 
     func endTurn() {
@@ -184,13 +184,16 @@ public final class SimulatedLoop: Loop, @unchecked Sendable {
 /// A queue whose jobs take a seeded time; the work is done at the end of it.
 // SAFETY: guarded by the world's single thread, like its loop.
 final class SimulatedLane: Lane, @unchecked Sendable {
-    private let loop: SimulatedLoop
+    let loop: SimulatedLoop
     private var jobs: [() -> (() -> Void)] = []
     /// What came of jobs that are done, until it is told.
     private var answers: [() -> Void] = []
     private var isBusy = false
+    private var spentNanoseconds: Int64 = 0
 
     init(loop: SimulatedLoop) { self.loop = loop }
+
+    var processorTime: Duration { .nanoseconds(spentNanoseconds) }
 
     func submit<Result: Sendable>(
         _ work: @escaping @Sendable () -> Result, then: @escaping (Result) -> Void
@@ -214,7 +217,9 @@ final class SimulatedLane: Lane, @unchecked Sendable {
     }
 
     private func startNext() {
-        loop.timeline.insert(.work(self), .work, at: loop.laneDone(), on: loop)
+        let done = loop.laneDone()
+        spentNanoseconds += done - loop.timeline.nanoseconds
+        loop.timeline.insert(.work(self), .work, at: done)
     }
 
     /// How often a stalled disk is looked at: a stall may end early.
@@ -224,11 +229,11 @@ final class SimulatedLane: Lane, @unchecked Sendable {
         let now = loop.timeline.nanoseconds
         if let until = loop.host?.disk.stalledUntil, until > now {
             let next = min(until, now + Self.stallNanoseconds)
-            return loop.timeline.insert(.work(self), .work, at: next, on: loop)
+            return loop.timeline.insert(.work(self), .work, at: next)
         }
         let job = jobs.removeFirst()
         answers.append(job())
-        loop.timeline.insert(.answer(self), .answer, at: now, on: loop)
+        loop.timeline.insert(.answer(self), .answer, at: now)
         if jobs.isEmpty {
             isBusy = false
             loop.finished(self)

@@ -43,22 +43,14 @@ public final class SimulatedNetwork {
     /// Set once, by the world that makes it.
     unowned var world: SimulatedWorld!
     private let timeline: Timeline
-    var listeners: [SocketAddress: ListenerState] = [:]
-    var sockets: [SocketAddress: SimulatedDatagramSocket.State] = [:]
+    let pipes = PipeMemory()
+    var listeners = Ports<ListenerState>()
+    var sockets = Ports<SimulatedDatagramSocket.State>()
     /// Open streams, in order of making, which their numbers grow with: they live without a reference.
     private(set) var open: [SimulatedStream] = []
     private var streamsMade: UInt64 = 0
-    private var blocked: Set<Path> = [] {
-        didSet { isWhole = blocked.isEmpty }
-    }
-    /// Nothing is blocked.
-    private var isWhole = true
+    private var blocked = Paths()
     private var nextPort: UInt16 = 32_768
-
-    private struct Path: Hashable {
-        let from: Int
-        let to: Int
-    }
 
     final class ListenerState {
         let host: SimulatedHost
@@ -74,7 +66,7 @@ public final class SimulatedNetwork {
 
     /// Holds up all that goes this way; the other way stays open.
     public func block(from: SimulatedHost, to: SimulatedHost) {
-        blocked.insert(Path(from: from.number, to: to.number))
+        blocked.insert(from: from.number, to: to.number)
     }
 
     /// Holds up both ways.
@@ -85,7 +77,7 @@ public final class SimulatedNetwork {
 
     /// Opens this way again; what its streams held arrives, datagrams are gone.
     public func unblock(from: SimulatedHost, to: SimulatedHost) {
-        guard blocked.remove(Path(from: from.number, to: to.number)) != nil else { return }
+        guard blocked.remove(from: from.number, to: to.number) else { return }
         for stream in open where stream.host === to && stream.peer?.host === from {
             stream.releaseHeld()
         }
@@ -93,7 +85,7 @@ public final class SimulatedNetwork {
 
     /// Opens every way; what streams held arrives, datagrams are gone.
     public func heal() {
-        blocked = []
+        blocked = Paths()
         for stream in open { stream.releaseHeld() }
     }
 
@@ -108,7 +100,7 @@ public final class SimulatedNetwork {
     }
 
     func isBlocked(from: SimulatedHost, to: SimulatedHost) -> Bool {
-        !isWhole && blocked.contains(Path(from: from.number, to: to.number))
+        blocked.contains(from: from.number, to: to.number)
     }
 
     /// When something sent at this moment arrives, if nothing holds it up.
@@ -132,8 +124,9 @@ public final class SimulatedNetwork {
         case .ipv4(let number, _):
             if number == 0x7F00_0001 || number == 0 { return host }
             let index = Int(number & 0xFFFF) - 1
-            guard number >> 16 == 0x0A00, world.hosts.indices.contains(index) else { return nil }
-            return world.hosts[index]
+            let hosts = world.hosts
+            guard number >> 16 == 0x0A00, hosts.indices.contains(index) else { return nil }
+            return hosts[index]
         case .ipv6, .unix: return nil
         }
     }
@@ -186,8 +179,8 @@ public final class SimulatedNetwork {
     deinit { for stream in open { stream.peer = nil } }
 
     func crash(_ host: SimulatedHost, _ ending: SimulatedHost.Ending) {
-        listeners = listeners.filter { $0.value.host !== host }
-        sockets = sockets.filter { $0.value.host !== host }
+        listeners.closeAll(on: host.number)
+        sockets.closeAll(on: host.number)
         for stream in open.filter({ $0.host === host }) {
             if ending == .resetsPeers { stream.sendReset() }
             stream.vanish()
@@ -205,7 +198,9 @@ public final class SimulatedStreams: Streams {
         life = host.life
     }
 
-    private var isDead: Bool { !host.isRunning || host.life != life }
+    private var isDead: Bool { isDead(host) }
+
+    private func isDead(_ host: SimulatedHost) -> Bool { !host.isRunning || host.life != life }
 
     public func listen(
         on address: SocketAddress, accept: @escaping (any ByteStream) -> Void
@@ -222,8 +217,9 @@ public final class SimulatedStreams: Streams {
         to address: SocketAddress, timeout: Duration,
         completion: @escaping (Result<any ByteStream, TransportError>) -> Void
     ) {
-        guard !isDead else { return }
-        let (network, host, life) = (host.world.network, host, life)
+        let host = host
+        guard !isDead(host) else { return }
+        let (network, life) = (host.world.network, life)
         var isAnswered = false
         let answer = { (result: Result<any ByteStream, TransportError>) in
             guard !isAnswered else { return }

@@ -3,8 +3,6 @@
 /// The bytes of one direction of a connection, from the write to the handler: in order and in one
 /// place, so that a segment is no more than a number of them.
 final class SimulatedPipe {
-    /// Enough for the greetings of most connections, and all that most of them say.
-    private static let bytesMin = 1024
     /// What an empty pipe keeps at most.
     private static let bytesKeptMax = 256 << 10
 
@@ -12,6 +10,11 @@ final class SimulatedPipe {
     private var storage: [UInt8] = []
     private var start = 0
     private var end = 0
+    private let memory: PipeMemory
+
+    init(_ memory: PipeMemory) { self.memory = memory }
+
+    deinit { memory.give(storage) }
 
     func append(_ bytes: Span<UInt8>) {
         let count = bytes.count
@@ -53,10 +56,29 @@ final class SimulatedPipe {
 
     private func makeRoom(for count: Int) {
         let live = end - start
-        var larger = [UInt8](repeating: 0, count: max(Self.bytesMin, (live + count) * 2))
+        if storage.isEmpty, count <= PipeMemory.bytes {
+            storage = memory.take()
+            return
+        }
+        var larger = [UInt8](repeating: 0, count: max(PipeMemory.bytes, (live + count) * 2))
         if live > 0 { larger.replaceSubrange(..<live, with: storage[start..<end]) }
         storage = larger
         start = 0
         end = live
+    }
+}
+
+/// What pipes begin with, kept when they are gone for those that come.
+final class PipeMemory {
+    /// Enough for the greetings of most connections, and all that most of them say.
+    static let bytes = 1024
+    private static let keptMax = 64
+
+    private var kept: [[UInt8]] = []
+
+    func take() -> [UInt8] { kept.popLast() ?? [UInt8](repeating: 0, count: Self.bytes) }
+
+    func give(_ memory: [UInt8]) {
+        if memory.count == Self.bytes, kept.count < Self.keptMax { kept.append(memory) }
     }
 }

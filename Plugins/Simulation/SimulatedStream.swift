@@ -26,7 +26,7 @@ final class SimulatedStream: ByteStream {
 
     private var listener: (any StreamHandler)?
     /// What goes to this side, and to the other.
-    private let incoming = SimulatedPipe()
+    private let incoming: SimulatedPipe
     private var outgoing: SimulatedPipe?
     /// Written, and not on its way.
     private var pendingBytes = 0
@@ -55,7 +55,7 @@ final class SimulatedStream: ByteStream {
     /// How often held segments were let go.
     private var holdCount = 0
     /// Of the life that it belongs to.
-    private let loop: SimulatedLoop
+    let loop: SimulatedLoop
     private let timeline: Timeline
     private let network: SimulatedNetwork
 
@@ -68,6 +68,7 @@ final class SimulatedStream: ByteStream {
         loop = host.loop
         timeline = loop.timeline
         network = host.world.network
+        incoming = SimulatedPipe(network.pipes)
     }
 
     /// Makes the two ends of one connection of them.
@@ -258,7 +259,7 @@ final class SimulatedStream: ByteStream {
             if peer.host.isRunning { schedule(.segment, at: due) { $0.fail(.reset) } }
             return
         }
-        timeline.insert(.segment(peer, segment), .segment, at: due, on: peer.loop, detail: size)
+        timeline.insert(.segment(peer, segment), .segment, at: due, detail: size)
     }
 
     func arriveUnlessBlocked(_ segment: Segment) {

@@ -78,7 +78,7 @@ public final class SimulatedWorld {
             return
         }
         switch event.action {
-        case .run(let body):
+        case .run(_, let body):
             begin(event.kind, on: loop, detail: event.detail)
             body()
         case .timer(let timer):
@@ -115,7 +115,7 @@ public final class SimulatedWorld {
             ^ UInt64(truncatingIfNeeded: loop.number) << 40
         hash = Self.folded(Self.folded(hash, word), detail)
         // A lane's work is off the loop: nothing is isolated to the host then.
-        timeline.current = kind == .work ? nil : loop
+        timeline.current = kind == .work ? nil : ObjectIdentifier(loop)
     }
 
     private func end(_ kind: Timeline.Kind, on loop: SimulatedLoop) {

@@ -10,9 +10,9 @@ final class Timeline {
         case datagram, resolved, unblock, perform, power
     }
 
-    /// What an event does.
+    /// What an event does, and what knows the loop on which.
     enum Action {
-        case run(() -> Void)
+        case run(SimulatedLoop, () -> Void)
         /// Fires the timer if it is still due then.
         case timer(TimerState)
         /// Reaches this side of a stream.
@@ -24,16 +24,24 @@ final class Timeline {
     }
 
     struct Event {
-        /// Of the life that it happens in: with that over, it does not.
-        let loop: SimulatedLoop
+        let action: Action
         let detail: UInt64
         let kind: Kind
-        let action: Action
+
+        /// Of the life that it happens in: with that over, it does not.
+        var loop: SimulatedLoop {
+            switch action {
+            case .run(let loop, _): loop
+            case .timer(let timer): timer.loop
+            case .segment(let stream, _): stream.loop
+            case .work(let lane), .answer(let lane): lane.loop
+            }
+        }
     }
 
     private(set) var nanoseconds: Int64 = 0
-    /// The loop whose event is running.
-    var current: SimulatedLoop?
+    /// The loop whose event is running, and holds it.
+    var current: ObjectIdentifier?
     /// Read and written as a whole: see ``withGenerator(_:)``.
     var generator: SplitMix64
     private var queue = EventQueue<Event>()
@@ -46,12 +54,10 @@ final class Timeline {
     var nextTime: Int64? { queue.nextTime }
 
     func insert(
-        _ action: consuming Action, _ kind: Kind, at time: Int64, on loop: SimulatedLoop,
-        detail: Int = 0
+        _ action: consuming Action, _ kind: Kind, at time: Int64, detail: Int = 0
     ) {
         queue.insert(
-            Event(
-                loop: loop, detail: UInt64(truncatingIfNeeded: detail), kind: kind, action: action),
+            Event(action: action, detail: UInt64(truncatingIfNeeded: detail), kind: kind),
             at: max(time, nanoseconds))
     }
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+internal import Glibc
 internal import MartletTransport
+internal import Synchronization
 
 /// A lane: a thread of its own, so that one that stalls in the kernel holds up no other.
 final class UVLane: Lane {
@@ -14,13 +16,16 @@ final class UVLane: Lane {
     /// What was submitted is still done, and its results still arrive.
     deinit { queue.end() }
 
+    var processorTime: Duration { .nanoseconds(queue.processorNanoseconds) }
+
     func submit<Result: Sendable>(
         _ work: @escaping @Sendable () -> Result, then: @escaping (Result) -> Void
     ) {
         loop.preconditionOnLoop()
         let then = Carried(then)
-        queue.append { [loop] in
+        queue.append { [loop, queue] in
             let result = work()
+            queue.noteProcessorTime()
             loop.enter { then.value(result) }
         }
     }
@@ -35,6 +40,9 @@ final class LaneQueue: Sendable {
     }
 
     private let state = Lock(State())
+    private let spent = Atomic<Int64>(0)
+
+    var processorNanoseconds: Int64 { spent.load(ordering: .relaxed) }
 
     init(named name: String) {
         let started = startThread(named: name) { self.work() }
@@ -59,6 +67,15 @@ final class LaneQueue: Sendable {
     func finish() {
         end()
         state.wait { $0.hasEnded ? () : nil }
+    }
+
+    /// On the queue's thread.
+    func noteProcessorTime() {
+        var time = timespec()
+        // It fails only where the kernel has no such clock.
+        guard unsafe clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time) == 0 else { return }
+        spent.store(
+            Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec), ordering: .relaxed)
     }
 
     private func work() {

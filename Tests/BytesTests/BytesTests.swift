@@ -97,6 +97,41 @@ import Testing
         }
     }
 
+    @Test("What is not UTF-8 is found in a text of any length, at any place, read or passed over")
+    func notUTF8() throws {
+        for count in 1...40 {
+            let plain = [UInt8](repeating: UInt8(ascii: "a"), count: count)
+            var writer = ByteWriter()
+            writer.write(UInt16(count))
+            writer.write(raw: plain)
+            let sound = writer.finish()
+            var reader = ByteReader(sound)
+            #expect(try reader.readShortString() == String(repeating: "a", count: count))
+            for place in 2..<sound.count {
+                var broken = sound
+                broken[place] = 0x80
+                var reader = ByteReader(broken)
+                #expect(throws: ByteError.self) { try reader.readShortString() }
+                #expect(throws: ByteError.self) { try reader.skipShortString() }
+                #expect(reader.remaining == broken.count)
+            }
+        }
+    }
+
+    @Test("Two words are written one after the other, wherever room ends")
+    func words() throws {
+        for before in 0..<80 {
+            var writer = ByteWriter()
+            for _ in 0..<before { writer.write(UInt8(7)) }
+            writer.write(1, 2)
+            var reader = ByteReader(writer.finish())
+            _ = try reader.readRaw(count: before)
+            #expect(try reader.readUInt64() == 1)
+            #expect(try reader.readUInt64() == 2)
+            try reader.finish()
+        }
+    }
+
     @Test("A range of bytes is read and no more, and errors count from its start")
     func range() throws {
         var reader = ByteReader([9, 1, 0, 9], in: 1..<3)

@@ -107,6 +107,16 @@ extension TransportContract {
             world.expectEventually("all answers come") { results.count == 200 }
             #expect(results == (0..<200).map { $0 * $0 })
         },
+        Check("A lane counts the processor time of its work") { world in
+            let lane = world.loop.makeLane(named: "counted")
+            var times = [lane.processorTime]
+            for _ in 0..<10 {
+                lane.submit({ (0..<1000).reduce(0, ^) }) { _ in times.append(lane.processorTime) }
+            }
+            world.expectEventually("all answers come") { times.count == 11 }
+            #expect(times == times.sorted())
+            #expect(times[10] > times[0])
+        },
         Check("A released lane still does and answers what it was given") { world in
             var lane: (any Lane)? = world.loop.makeLane(named: "brief")
             var results: [Int] = []

@@ -19,6 +19,17 @@ func joint(_ old: Configuration, _ new: Configuration) throws -> Configuration {
 }
 
 @Suite("Configuration") struct ConfigurationTests {
+    @Test("An id is written as a UUID in lower case, and read back")
+    func ids() {
+        let texts = [
+            "01234567-89ab-cdef-fedc-ba9876543210", "00000000-0000-0000-0000-000000000000",
+            "ffffffff-ffff-ffff-ffff-ffffffffffff", "9a9a9a9a-0f0f-f0f0-a09b-90c0d0e0f0a1",
+        ]
+        for text in texts { #expect(ServerID(text).map { "\($0)" } == text) }
+        let id = ServerID(high: 0x0123_4567_89AB_CDEF, low: 0xFEDC_BA98_7654_3210)
+        #expect("\(id)" == texts[0])
+    }
+
     @Test("A configuration that is not joint is encoded as every version reads it")
     func plain() {
         let plain = voters(A, B, nonVoters: [C])

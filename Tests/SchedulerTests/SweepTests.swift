@@ -18,6 +18,37 @@ import Testing
         #expect(world.plan(World.job(memory: 8201)).failures.first?.classExhausted == ["only": 1])
     }
 
+    /// One sweep takes several nodes out of each search; a sweep for each instance takes one.
+    @Test(
+        "A sweep over many nodes places as one instance after the other would be placed",
+        arguments: ["", "affinity", "spread"])
+    func oneByOne(_ wish: String) {
+        let world = World()
+        for index in 0..<150 {
+            let node = world.node { $0.meta["rack"] = "r\(index % 7)" }
+            // No two nodes are used alike: there are no ties.
+            world.run(World.job("use\(index)", cpu: 100 + index * 7 % 151 * 13), on: node)
+        }
+        let job = World.job(count: 120, cpu: 700) { job in
+            if wish == "affinity" {
+                job.groups[0].affinities = [Affinity("${meta.rack}", "=", "r3", weight: 20)]
+            } else if wish == "spread" {
+                job.groups[0].spreads = [Spread(attribute: "${meta.rack}", weight: 30)]
+            }
+        }
+        var requests = World.requests(job)
+        // Nodes that leave the index before their turn.
+        requests[9].penalizedNodes = [world.nodes[40].id, world.nodes[41].id]
+        let whole = world.placer(job)
+        let together = whole.place(requests).placed.map(\.nodeName)
+        whole.undo()
+        let single = world.placer(job)
+        let alone = requests.flatMap { single.place([$0]).placed.map(\.nodeName) }
+        single.undo()
+        #expect(together.count == 120 && Set(together).count > (wish == "affinity" ? 20 : 64))
+        #expect(together == alone)
+    }
+
     @Test("A destructive update takes the place of what it replaces")
     func destructive() throws {
         let world = World()

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import MartletRaft
-import MartletSimulation
+@testable import MartletSimulation
 import MartletStorage
 import MartletTransport
 import Testing
@@ -111,6 +111,28 @@ struct Pair {
         pair.client.write([4].span)
         pair.world.run(for: .seconds(1))
         #expect(pair.serverNotes.bytes == [1, 2, 4])
+    }
+
+    @Test("Of many hosts only those are cut off that were, and that way")
+    func manyHosts() {
+        let world = SimulatedWorld(seed: 1)
+        let hosts = (0..<140).map { world.makeHost("\($0)") }
+        let network = world.network
+        network.block(from: hosts[3], to: hosts[130])
+        network.partition(hosts[70], hosts[71])
+        let cut = [[3, 130], [70, 71], [71, 70]]
+        for from in [0, 3, 66, 70, 71, 130] {
+            for to in [2, 3, 66, 70, 71, 130, 139] {
+                #expect(
+                    network.isBlocked(from: hosts[from], to: hosts[to]) == cut.contains([from, to]))
+            }
+        }
+        network.unblock(from: hosts[3], to: hosts[130])
+        network.unblock(from: hosts[3], to: hosts[130])
+        #expect(!network.isBlocked(from: hosts[3], to: hosts[130]))
+        #expect(network.isBlocked(from: hosts[70], to: hosts[71]))
+        network.heal()
+        #expect(!network.isBlocked(from: hosts[70], to: hosts[71]))
     }
 
     @Test("A block that lasts longer than the limit breaks both sides")

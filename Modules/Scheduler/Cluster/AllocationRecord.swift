@@ -29,8 +29,20 @@ struct AllocationRecord {
     var nextOfJob = none
     var previousOfJob = none
 
+    /// What it takes of its node.
+    struct Share {
+        let size: Capacity
+        let profile: UInt64
+        let node: Int32
+        let hasExtras: Bool
+    }
+
+    var neighboursOnNode: (previous: Int32, next: Int32) { (previousOnNode, nextOnNode) }
+
+    var share: Share { Share(size: size, profile: profile, node: node, hasExtras: hasExtras) }
+
     /// Equal for allocations that preemption cannot tell apart.
-    var profile: UInt64 {
+    private var profile: UInt64 {
         var digest = Mix.combine(UInt64(bitPattern: Int64(priority)), UInt64(size.cpu))
         digest = Mix.combine(digest, UInt64(size.memory))
         digest = Mix.combine(digest, UInt64(size.disk))

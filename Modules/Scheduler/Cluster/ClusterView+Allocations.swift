@@ -116,55 +116,46 @@ extension ClusterView {
     }
 
     private func linkToNode(_ record: Int32) {
-        let index = Int(record)
-        let node = Int(records[index].node)
-        let first = firstOnNode[node]
-        records[index].nextOnNode = first
-        records[index].previousOnNode = AllocationRecord.none
+        let share = records[Int(record)].share
+        let first = rows[Int(share.node)].add(record, share)
+        records[Int(record)].nextOnNode = first
+        records[Int(record)].previousOnNode = AllocationRecord.none
         if first >= 0 { records[Int(first)].previousOnNode = record }
-        firstOnNode[node] = record
-        used[node] += records[index].size
-        usedSum += records[index].size
-        profiles[node] &+= records[index].profile
-        if records[index].hasExtras {
+        usedSum += share.size
+        if share.hasExtras {
             applyExtras(record, isTaking: true)
-            deviceHoldings.count(records[index].resources.value, 1)
+            deviceHoldings.count(records[Int(record)].resources.value, 1)
         }
-        markDirty(Int32(node))
+        markDirty(share.node)
     }
 
     func unlinkFromNode(_ record: Int32) {
-        let index = Int(record)
-        let node = Int(records[index].node)
-        let (previous, next) = (records[index].previousOnNode, records[index].nextOnNode)
-        if previous >= 0 {
-            records[Int(previous)].nextOnNode = next
-        } else {
-            firstOnNode[node] = next
-        }
+        let share = records[Int(record)].share
+        let (previous, next) = records[Int(record)].neighboursOnNode
+        rows[Int(share.node)].remove(record, share, next: next)
+        if previous >= 0 { records[Int(previous)].nextOnNode = next }
         if next >= 0 { records[Int(next)].previousOnNode = previous }
-        used[node] -= records[index].size
-        usedSum -= records[index].size
-        profiles[node] &-= records[index].profile
-        if records[index].hasExtras {
+        usedSum -= share.size
+        if share.hasExtras {
             applyExtras(record, isTaking: false)
-            deviceHoldings.count(records[index].resources.value, -1)
+            deviceHoldings.count(records[Int(record)].resources.value, -1)
         }
-        markDirty(Int32(node))
+        markDirty(share.node)
     }
 
     func applyExtras(_ record: Int32, isTaking: Bool) {
         let slot = Int(records[Int(record)].node)
         let resources = records[Int(record)].resources.value
         ports[slot].apply(resources, isTaking: isTaking)
-        if let node = nodes[slot]?.value {
-            devices[slot]?.apply(resources, on: node, isTaking: isTaking)
+        // A node without devices is not read: a copy takes hold of all that it has.
+        if devices[slot] != nil, let node = nodes[slot] {
+            devices[slot]?.apply(resources, on: node.value, isTaking: isTaking)
         }
         cores[slot]?.apply(resources, isTaking: isTaking)
     }
 
     func forEachRecord(on slot: Int32, _ body: (Int32) -> Void) {
-        var record = firstOnNode[Int(slot)]
+        var record = rows[Int(slot)].firstRecord
         while record >= 0 {
             body(record)
             record = records[Int(record)].nextOnNode

@@ -11,31 +11,22 @@ package import MartletAPI
 /// it: between `Placer.init` and `Placer.undo()` nothing else may change it.
 package final class ClusterView {
     // By slot.
-    var ids: [UniqueID] = []
+    var rows: [NodeRow] = []
     var nodes: [Shared<Node>?] = []
-    var kindOf: [Int32] = []
-    /// What is there for jobs.
-    var capacities: [Capacity] = []
-    var used: [Capacity] = []
-    /// Of all nodes, ready or not.
-    private var capacitySum = Capacity()
-    var usedSum = Capacity()
-    var isReady: [Bool] = []
-    /// Left out of searches while a sweep keeps its own account of the node.
-    var isMasked: [Bool] = []
-    var firstOnNode: [Int32] = []
-    /// Digest of the allocations, whatever their order.
-    var profiles: [UInt64] = []
     var ports: [NodePorts] = []
     /// nil for a node without devices, and without reservable cores.
     var devices: [NodeDevices?] = []
     var cores: [NodeCores?] = []
 
+    /// Of all nodes, ready or not.
+    private var capacitySum = Capacity()
+    var usedSum = Capacity()
+
     var slotOf: [UniqueID: Int32] = [:]
     private var unusedSlots: [Int32] = []
     var kinds: [NodeKind] = []
     private var kindNumbers: [UInt64: Int32] = [:]
-    /// Of the kinds' datacenters and classes.
+    /// Of the cells' datacenters and classes.
     private(set) var names: [String] = []
     private var unusedKinds: [Int32] = []
     private var columns = KindColumns()
@@ -58,11 +49,9 @@ package final class ClusterView {
     /// nil until somebody looks for victims.
     private var profileIndex: ProfileIndex?
     private var ready: (layout: UInt64, readiness: UInt64, counts: [Int32])?
+    /// The indexes that are there, and must hear of changes.
+    private var openIndexes: IndexMarks = []
     var feasibleSets = FeasibleSetCache()
-    /// Live instances of the group that is placed, by slot; all 0 outside of a sweep.
-    var collisions: [Int32] = []
-    /// Newest stamp of a tracked node, by slot; all 0 outside of a sweep.
-    var stamps: [UInt32] = []
 
     package init() {}
 
@@ -82,16 +71,17 @@ extension ClusterView {
         let index = Int(slot)
         let capacity = Capacity(usableOf: node)
         let kind = kind(of: shared)
-        if kindOf[index] != kind || capacities[index] != capacity { isLayoutStale = true }
+        if rows[index].kind != kind || rows[index].capacity != capacity { isLayoutStale = true }
         // Taken before the other is given up: they may be one, and this node its only one.
         kinds[Int(kind)].count += 1
-        release(kind: kindOf[index])
-        kindOf[index] = kind
-        capacitySum += capacity - capacities[index]
-        capacities[index] = capacity
+        release(kind: rows[index].kind)
+        rows[index].kind = kind
+        capacitySum += capacity - rows[index].capacity
+        rows[index].capacity = capacity
+        rows[index].name = node.name
         nodes[index] = shared
-        if isReady[index] != node.isReady {
-            isReady[index] = node.isReady
+        if rows[index].isReady != node.isReady {
+            rows[index].isReady = node.isReady
             readinessVersion += 1
         }
         buildExtras(slot, node)
@@ -103,19 +93,17 @@ extension ClusterView {
     package func remove(node id: UniqueID) {
         guard let slot = slotOf[id] else { return }
         let index = Int(slot)
-        while firstOnNode[index] != AllocationRecord.none {
-            let record = firstOnNode[index]
+        while rows[index].firstRecord != AllocationRecord.none {
+            let record = rows[index].firstRecord
             unlinkFromNode(record)
             records[Int(record)].node = -1
             orphans[id, default: []].append(record)
         }
         slotOf[id] = nil
-        release(kind: kindOf[index])
-        kindOf[index] = -1
-        capacitySum -= capacities[index]
-        capacities[index] = Capacity()
+        release(kind: rows[index].kind)
+        capacitySum -= rows[index].capacity
+        rows[index] = NodeRow(id: id)
         nodes[index] = nil
-        isReady[index] = false
         devices[index] = nil
         cores[index] = nil
         unusedSlots.append(slot)
@@ -127,26 +115,16 @@ extension ClusterView {
         isLayoutStale = true
         readinessVersion += 1
         if let slot = unusedSlots.popLast() {
-            profiles[Int(slot)] = 0
-            ids[Int(slot)] = id
+            rows[Int(slot)].id = id
             slotOf[id] = slot
             return slot
         }
         let slot = Int32(nodes.count)
-        ids.append(id)
+        rows.append(NodeRow(id: id))
         nodes.append(nil)
-        kindOf.append(-1)
-        capacities.append(Capacity())
-        used.append(Capacity())
-        isReady.append(false)
-        isMasked.append(false)
-        firstOnNode.append(AllocationRecord.none)
-        profiles.append(0)
         ports.append(NodePorts(Node(id: id)))
         devices.append(nil)
         cores.append(nil)
-        collisions.append(0)
-        stamps.append(0)
         slotOf[id] = slot
         return slot
     }
@@ -200,18 +178,25 @@ extension ClusterView {
 extension ClusterView {
     /// The node's use, readiness or mask has changed.
     func markDirty(_ slot: Int32) {
+        let missing = openIndexes.subtracting(rows[Int(slot)].marks)
+        if !missing.isEmpty { mark(slot, missing) }
+    }
+
+    private func mark(_ slot: Int32, _ indexes: IndexMarks) {
         guard !isLayoutStale else { return }
         let position = layout.positions[Int(slot)]
         guard position >= 0 else { return }
-        binpackIndex?.mark(position)
-        spreadIndex?.mark(position)
-        profileIndex?.mark(position)
+        rows[Int(slot)].marks.formUnion(indexes)
+        if indexes.contains(.binpack) { binpackIndex?.mark(position) }
+        if indexes.contains(.spread) { spreadIndex?.mark(position) }
+        if indexes.contains(.profiles) { profileIndex?.mark(position) }
     }
 
     /// Settles positions, if nodes have come, gone or changed their kind.
     func settle() {
         guard isLayoutStale else { return }
         isLayoutStale = false
+        dropIndexes()
         let order = slotOf.values.map { slot in (key: layoutKey(slot), slot: slot) }
             .sorted { $0.key < $1.key }
         layout.version += 1
@@ -227,16 +212,23 @@ extension ClusterView {
                 position + 1 == layout.slots.count
                 || !isSameCell(layout.slots[position], layout.slots[position + 1])
             guard isLast else { continue }
-            let kind = kindOf[Int(layout.slots[position])]
+            let row = rows[Int(layout.slots[position])]
             layout.cells.append(
-                NodeLayout.Cell(kind: kind, low: Int32(low), high: Int32(position + 1)))
+                NodeLayout.Cell(
+                    kind: row.kind, capacity: row.capacity, low: Int32(low),
+                    high: Int32(position + 1), hasDevices: kinds[Int(row.kind)].hasDevices))
             low = position + 1
         }
         numberNames()
+        feasibleSets.removeAll()
+    }
+
+    private func dropIndexes() {
         binpackIndex = nil
         spreadIndex = nil
         profileIndex = nil
-        feasibleSets.removeAll()
+        openIndexes = []
+        for slot in rows.indices { rows[slot].marks = [] }
     }
 
     private func numberNames() {
@@ -248,22 +240,23 @@ extension ClusterView {
             return Int32(names.count - 1)
         }
         names.removeAll()
-        for index in kinds.indices where kinds[index].count > 0 {
-            kinds[index].datacenter = number(kinds[index].representative.value.datacenter)
-            kinds[index].nodeClass = number(kinds[index].representative.value.nodeClass)
+        for index in layout.cells.indices {
+            let node = kinds[Int(layout.cells[index].kind)].representative
+            layout.cells[index].datacenter = number(node.value.datacenter)
+            layout.cells[index].nodeClass = number(node.value.nodeClass)
         }
     }
 
     private func isSameCell(_ left: Int32, _ right: Int32) -> Bool {
-        kindOf[Int(left)] == kindOf[Int(right)]
-            && capacities[Int(left)] == capacities[Int(right)]
+        rows[Int(left)].kind == rows[Int(right)].kind
+            && rows[Int(left)].capacity == rows[Int(right)].capacity
     }
 
     private func layoutKey(_ slot: Int32) -> LayoutKey {
-        let id = ids[Int(slot)]
+        let id = rows[Int(slot)].id
         return LayoutKey(
-            capacity: capacities[Int(slot)],
-            kind: kinds[Int(kindOf[Int(slot)])].digest,
+            capacity: rows[Int(slot)].capacity,
+            kind: kinds[Int(rows[Int(slot)].kind)].digest,
             shuffle: Mix.combine(Mix.scramble(id.high), id.low), id: id)
     }
 
@@ -275,8 +268,8 @@ extension ClusterView {
             return known.counts
         }
         var counts = [Int32](repeating: 0, count: layout.cells.count)
-        let (slots, cells, isReady) = (layout.slots, layout.cellAt, isReady)
-        for position in slots.indices where isReady[Int(slots[position])] {
+        let (slots, cells, rows) = (layout.slots, layout.cellAt, rows)
+        for position in slots.indices where rows[Int(slots[position])].isReady {
             counts[Int(cells[position])] += 1
         }
         ready = (layout.version, readinessVersion, counts)
@@ -300,46 +293,55 @@ extension ClusterView {
         var index = profileIndex.take() ?? ProfileIndex(layout)
         index.refresh { position in
             let slot = Int(layout.slots[Int(position)])
-            return isReady[slot] ? profiles[slot] : 0
+            rows[slot].marks.remove(.profiles)
+            return rows[slot].isReady ? rows[slot].profile : 0
         }
         profileIndex = index
+        openIndexes.insert(.profiles)
         return index.shares
     }
 
     /// The index of an algorithm, brought up to date.
     func refreshIndex(_ algorithm: SchedulerAlgorithm) {
         if algorithm == .binpack {
-            refresh(&binpackIndex, algorithm)
+            refresh(&binpackIndex, algorithm, .binpack)
         } else {
-            refresh(&spreadIndex, algorithm)
+            refresh(&spreadIndex, algorithm, .spread)
         }
     }
 
-    func search<Found: FitSearch>(
-        _ algorithm: SchedulerAlgorithm, _ range: Range<Int32>, _ ask: inout ScaledAsk, tie: UInt32,
-        _ best: inout Found
+    /// The best nodes of the ranges, over the index as it was refreshed last.
+    func search(
+        _ algorithm: SchedulerAlgorithm, _ ranges: [Range<Int32>], _ ask: inout ScaledAsk,
+        tie: UInt32, _ best: inout FitIndex.BestFew
     ) {
         if algorithm == .binpack {
             binpackIndex?.admit(ask)
-            binpackIndex?.search(range, &ask, tie: tie, &best)
+            binpackIndex?.search(ranges, &ask, tie: tie, &best)
         } else {
             spreadIndex?.admit(ask)
-            spreadIndex?.search(range, &ask, tie: tie, &best)
+            spreadIndex?.search(ranges, &ask, tie: tie, &best)
         }
     }
 
-    private func refresh(_ index: inout FitIndex?, _ algorithm: SchedulerAlgorithm) {
+    private func refresh(
+        _ index: inout FitIndex?, _ algorithm: SchedulerAlgorithm, _ mark: IndexMarks
+    ) {
         // One pass over all is cheaper than a quarter of all one by one.
         if index.map({ $0.staleCount * 4 > layout.slots.count }) ?? true {
             var fresh =
                 index.take() ?? FitIndex(algorithm: algorithm, count: layout.slots.count)
             fresh.fill(count: layout.slots.count) { position in
-                bound(layout.slots[Int(position)], algorithm)
+                takeBound(layout.slots[Int(position)], algorithm, mark)
             }
             index = fresh
+            openIndexes.insert(mark)
             return
         }
-        index?.refresh { position in bound(layout.slots[Int(position)], algorithm) }
+        if index?.staleCount == 0 { return }
+        index?.refresh { position in
+            takeBound(layout.slots[Int(position)], algorithm, mark)
+        }
     }
 
     /// What the cluster as a whole has less of, by share; none if both are used alike.
@@ -349,10 +351,12 @@ extension ClusterView {
         return cpu == memory ? .none : cpu > memory ? .cpu : .memory
     }
 
-    /// A node as a leaf: one that is not ready, or masked, fits nothing.
-    private func bound(_ slot: Int32, _ algorithm: SchedulerAlgorithm) -> FitIndex.Bound {
-        let index = Int(slot)
-        guard isReady[index], !isMasked[index] else { return FitIndex.Bound() }
+    /// A node as a leaf, for the index that `mark` names: one that is not ready, or masked, fits nothing.
+    private func takeBound(
+        _ slot: Int32, _ algorithm: SchedulerAlgorithm, _ mark: IndexMarks
+    ) -> FitIndex.Bound {
+        rows[Int(slot)].marks.remove(mark)
+        guard rows[Int(slot)].isReady, !rows[Int(slot)].isMasked else { return FitIndex.Bound() }
         return plainBound(slot, algorithm)
     }
 
@@ -365,9 +369,8 @@ extension ClusterView {
     func bound(
         _ slot: Int32, _ algorithm: SchedulerAlgorithm, freed: Capacity
     ) -> FitIndex.Bound {
-        let index = Int(slot)
-        let capacity = capacities[index]
-        let free = capacity - used[index] + freed
+        let (capacity, used) = rows[Int(slot)].amounts
+        let free = capacity - used + freed
         let sign = algorithm == .binpack ? -1.0 : 1.0
         let lead =
             FitScore.share(free: free.memory, of: capacity.memory)

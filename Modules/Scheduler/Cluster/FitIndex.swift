@@ -35,8 +35,9 @@ struct FitIndex {
     /// Where each level begins in `bounds`; level 0 are the nodes, the last is the root.
     private let levels: [Int]
     private let counts: [Int]
-    /// Nodes, and while a refresh lasts parents, that are not up to date; the first by position.
+    /// Parents that are not up to date, while a refresh lasts.
     private var isStale: [Bool]
+    /// Positions of nodes that have changed.
     private var stale: [Int32] = []
     /// What a node must have free to count for its parents. Nodes that are full have the best powers of
     /// all: they would lead every search astray.
@@ -64,12 +65,8 @@ struct FitIndex {
         isStale = Array(repeating: false, count: total)
     }
 
-    /// The node at `position` has changed.
-    mutating func mark(_ position: Int32) {
-        guard !isStale[Int(position)] else { return }
-        isStale[Int(position)] = true
-        stale.append(position)
-    }
+    /// The node at `position` has changed, the first time since it was brought up to date.
+    mutating func mark(_ position: Int32) { stale.append(position) }
 
     var staleCount: Int { stale.count }
 
@@ -79,7 +76,6 @@ struct FitIndex {
         // Nodes at first, then level by level the parents of what has changed.
         var parents: [Int32] = []
         for position in stale {
-            isStale[Int(position)] = false
             let fresh = bound(position)
             guard fresh != bounds[Int(position)] else { continue }
             bounds[Int(position)] = fresh
@@ -109,7 +105,6 @@ struct FitIndex {
     mutating func fill(count: Int, _ bound: (Int32) -> Bound) {
         for position in 0..<count { bounds[position] = bound(Int32(position)) }
         mergeAll()
-        for position in stale { isStale[Int(position)] = false }
         stale.removeAll(keepingCapacity: true)
     }
 
@@ -161,72 +156,68 @@ struct FitIndex {
     }
 }
 
-/// What a search has found so far.
-protocol FitSearch {
-    /// What a node must be better than to count.
-    var threshold: Double { get }
-    mutating func found(_ fit: Double, at position: Int32)
-}
-
 extension FitIndex {
-    /// The best node of a search so far.
-    struct Best: FitSearch {
+    /// A node that a search has found.
+    struct Best {
         /// Larger is better; see ``FitIndex``.
-        var fit = -Double.infinity
-        /// -1 for none.
-        var position: Int32 = -1
-
-        var threshold: Double { fit }
-
-        mutating func found(_ fit: Double, at position: Int32) {
-            self = Best(fit: fit, position: position)
-        }
+        let fit: Double
+        let position: Int32
     }
 
     /// The best nodes of a search so far, the best first: a few, all in one descent.
-    struct BestFew: FitSearch {
-        let limit: Int
-        /// A node that does not count.
-        let excluded: Int32
+    struct BestFew {
+        private let limit: Int
+        /// No node is better. A search that has found enough that are as good is over.
+        private let bound: Double
         private(set) var all: [Best] = []
 
-        init(limit: Int, excluded: Int32) {
+        init(limit: Int, bound: Double = .infinity) {
             self.limit = limit
-            self.excluded = excluded
+            self.bound = bound
+            all.reserveCapacity(limit)
         }
 
+        /// Whether there may be more.
+        var isFull: Bool { all.count == limit }
+
         var threshold: Double {
-            all.count < limit ? -.infinity : all[all.count - 1].fit
+            guard isFull else { return -.infinity }
+            let last = all[limit - 1].fit
+            return last < bound ? last : .infinity
         }
 
         mutating func found(_ fit: Double, at position: Int32) {
-            guard position != excluded else { return }
-            if all.count == limit { all.removeLast() }
+            if isFull { all.removeLast() }
             // Of equal ones the first that was found stays first.
-            let place = all.firstIndex { $0.fit < fit } ?? all.count
+            var place = all.count
+            while place > 0, all[place - 1].fit < fit { place -= 1 }
             all.insert(Best(fit: fit, position: position), at: place)
         }
+
+        mutating func remove(at place: Int) { all.remove(at: place) }
     }
 
-    /// The best node of `range` that fits `ask`, if it is better than `best`. Of equal ones the first
-    /// in the order of `position ^ tie` within the range wins.
-    func search<Found: FitSearch>(
-        _ range: Range<Int32>, _ ask: inout ScaledAsk, tie: UInt32, _ best: inout Found
+    /// The nodes of the ranges that fit `ask` and are better than what was found before. Of equal ones
+    /// the first wins: by range, and within one by `position ^ tie`.
+    func search(
+        _ ranges: [Range<Int32>], _ ask: inout ScaledAsk, tie: UInt32, _ best: inout BestFew
     ) {
-        guard !range.isEmpty else { return }
-        let low = Int(range.lowerBound)
-        let high = Int(range.upperBound)
-        // The lowest parent that has the whole range below it.
-        var level = 1
-        while low >> (Self.fanoutShift * level) != (high - 1) >> (Self.fanoutShift * level) {
-            level += 1
+        for range in ranges where !range.isEmpty && best.threshold < .infinity {
+            let low = Int(range.lowerBound)
+            let high = Int(range.upperBound)
+            // The lowest parent that has the whole range below it.
+            var level = 1
+            while low >> (Self.fanoutShift * level) != (high - 1) >> (Self.fanoutShift * level) {
+                level += 1
+            }
+            descend(
+                level, low >> (Self.fanoutShift * level), low, high, &ask, Int(tie), &best)
         }
-        descend(level, low >> (Self.fanoutShift * level), low, high, &ask, Int(tie), &best)
     }
 
-    private func descend<Found: FitSearch>(
+    private func descend(
         _ level: Int, _ index: Int, _ low: Int, _ high: Int, _ ask: inout ScaledAsk, _ tie: Int,
-        _ best: inout Found
+        _ best: inout BestFew
     ) {
         guard level > 0 else { return }
         let below = level - 1

@@ -83,21 +83,27 @@ struct KindColumns {
 
 /// Answers that are asked for once for each value of a column.
 struct KindAnswers {
-    let column: KindColumn
+    private enum Answer {
+        case unknown, no, yes
+    }
+
+    private let column: KindColumn
     /// By number, from that of no value.
-    private var answers: [Bool?]
+    private var answers: [Answer]
 
     init(_ column: KindColumn) {
         self.column = column
-        answers = Array(repeating: nil, count: column.values.count + 1)
+        answers = Array(repeating: .unknown, count: column.values.count + 1)
     }
 
     /// - Parameter ask: is given the kind's value; nil for none.
+    @inline(__always)
     mutating func answer(_ kind: Int32, _ ask: (String?) -> Bool) -> Bool {
         let number = Int(column.numberOf[Int(kind)])
-        if let known = answers[number + 1] { return known }
+        let known = answers[number + 1]
+        if known != .unknown { return known == .yes }
         let answer = ask(number < 0 ? nil : column.values[number])
-        answers[number + 1] = answer
+        answers[number + 1] = answer ? .yes : .no
         return answer
     }
 }

@@ -9,9 +9,6 @@ struct NodeKind {
     let classText: String
     let hasDevices: Bool
     var count = 0
-    /// Numbers in ``ClusterView/names``, for one layout.
-    var datacenter: Int32 = 0
-    var nodeClass: Int32 = 0
 
     init(digest: UInt64, representative: Shared<Node>, classText: String) {
         self.digest = digest
@@ -39,8 +36,15 @@ struct NodeLayout {
     /// Neighbours of one capacity and kind: `low..<high`.
     struct Cell {
         let kind: Int32
+        let capacity: Capacity
         let low: Int32
         let high: Int32
+        let hasDevices: Bool
+        /// Numbers in ``ClusterView/names``.
+        var datacenter: Int32 = 0
+        var nodeClass: Int32 = 0
+
+        var positions: Range<Int32> { low..<high }
     }
 
     /// Tells layouts apart: what was computed over another one is void.

@@ -4,7 +4,7 @@
 struct ProfileIndex {
     /// The nodes of a cell with the same allocations.
     struct Share {
-        /// As ``ClusterView/profiles``; never 0, which is a node without allocations.
+        /// As ``NodeRow/profile``; never 0, which is a node without allocations.
         let profile: UInt64
         /// Ascending.
         fileprivate(set) var positions: [Int32]
@@ -15,7 +15,6 @@ struct ProfileIndex {
     private let cellAt: [Int32]
     /// By position, as it is in `shares`; 0 for a node that is in none.
     private var profiles: [UInt64]
-    private var isStale: [Bool]
     private var stale: [Int32]
 
     /// All nodes are yet to be looked at.
@@ -23,23 +22,17 @@ struct ProfileIndex {
         cellAt = layout.cellAt
         shares = Array(repeating: [], count: layout.cells.count)
         profiles = Array(repeating: 0, count: cellAt.count)
-        isStale = Array(repeating: true, count: cellAt.count)
         stale = cellAt.indices.map { Int32($0) }
     }
 
-    /// The node at `position` has changed.
-    mutating func mark(_ position: Int32) {
-        guard !isStale[Int(position)] else { return }
-        isStale[Int(position)] = true
-        stale.append(position)
-    }
+    /// The node at `position` has changed, the first time since it was brought up to date.
+    mutating func mark(_ position: Int32) { stale.append(position) }
 
     /// Brings all marked nodes up to date.
     ///
     /// - Parameter profile: 0 for a node that has no victims.
     mutating func refresh(_ profile: (Int32) -> UInt64) {
         for position in stale {
-            isStale[Int(position)] = false
             let (old, new) = (profiles[Int(position)], profile(position))
             guard old != new else { continue }
             profiles[Int(position)] = new

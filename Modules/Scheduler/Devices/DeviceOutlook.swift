@@ -102,7 +102,7 @@ private struct DeviceScan {
     }
 
     private mutating func add(_ slot: Int32, _ types: [String], _ view: ClusterView) {
-        guard view.isReady[Int(slot)], let node = view.nodes[Int(slot)],
+        guard view.rows[Int(slot)].isReady, let node = view.nodes[Int(slot)],
             let devices = view.devices[Int(slot)]
         else { return }
         for (index, group) in node.value.resources.devices.enumerated() {

@@ -32,8 +32,8 @@ enum DevicePacking {
         _ outlook: DeviceOutlook
     ) -> Double {
         guard let state = view.devices[Int(slot)] else { return 0 }
-        let capacity = view.capacities[Int(slot)]
-        let free = capacity - view.used[Int(slot)] - compiled.size
+        let capacity = view.rows[Int(slot)].capacity
+        let free = capacity - view.rows[Int(slot)].used - compiled.size
         let taken = chosen.instances.reduce(0) { $0 + $1.count }
         let devices = share(self.free(state) - taken, of: total(state))
         let lead = devices - share(free.cpu, of: capacity.cpu)

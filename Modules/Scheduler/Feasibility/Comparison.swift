@@ -91,7 +91,11 @@ enum Comparison: Sendable {
     private static let itemsMax = 1024
 
     private static func items(_ list: String) -> [Substring] {
-        list.utf8.split(
+        // Mostly the list is one item.
+        if !list.utf8.contains(where: { $0 == UInt8(ascii: ",") || $0 == UInt8(ascii: " ") }) {
+            return [Substring(list)]
+        }
+        return list.utf8.split(
             separator: UInt8(ascii: ","), maxSplits: itemsMax, omittingEmptySubsequences: false
         ).map { item in
             var item = item.drop(while: { $0 == UInt8(ascii: " ") })

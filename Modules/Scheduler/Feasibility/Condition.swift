@@ -41,10 +41,9 @@ struct RememberingCondition {
         }
     }
 
-    mutating func holds(for candidate: NodeCandidate) -> Bool {
-        let (comparison, right) = (condition.comparison, right)
-        return answers?.answer(candidate.kind) { comparison.holds($0, right) }
-            ?? condition.holds(for: candidate.node)
+    mutating func holds(for entry: Int, of candidates: NodeCandidates) -> Bool {
+        answers?.answer(candidates.kinds[entry]) { condition.comparison.holds($0, right) }
+            ?? condition.holds(for: candidates.node(entry))
     }
 }
 

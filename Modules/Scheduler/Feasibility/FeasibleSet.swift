@@ -30,9 +30,8 @@ final class FeasibleSet {
     private let isPerNode: Bool
     /// Lane, ``infeasible`` or ``outOfScope``.
     private let laneOf: [Int32]
-    /// Why not: index into `reasons`; -1 for a feasible one.
-    private let reasonOf: [Int32]
-    private let reasons: [String]
+    /// Why not.
+    private let verdicts: FeasibilityVerdicts
     /// Those that the job names as they are: one without a ready node is said to have none.
     private let namedDatacenters: [String]
     private var metric: (readiness: UInt64, value: PlacementMetric)?
@@ -47,8 +46,7 @@ final class FeasibleSet {
         isEscaped = builder.isEscaped
         isPerNode = builder.isPerNode
         laneOf = builder.laneOf
-        reasonOf = builder.reasonOf
-        reasons = builder.reasons
+        verdicts = builder.verdicts
         namedDatacenters = signature.datacenters.filter { !$0.utf8.contains(0x2A) }
     }
 
@@ -59,8 +57,7 @@ final class FeasibleSet {
     }
 
     func objection(at position: Int32, _ layout: NodeLayout) -> String? {
-        let reason = reasonOf[isPerNode ? Int(position) : Int(layout.cellAt[Int(position)])]
-        return reason < 0 ? nil : reasons[Int(reason)]
+        verdicts.reason(isPerNode ? Int(position) : Int(layout.cellAt[Int(position)]))
     }
 
     /// What every placement's metric begins with: ready nodes in scope, and who was filtered why.
@@ -72,38 +69,23 @@ final class FeasibleSet {
     }
 
     private func countedMetric(_ view: ClusterView) -> PlacementMetric {
-        var counts = ScopeCounts(names: view.names.count, reasons: reasons.count)
-        let (layout, kinds, ready) = (view.layout, view.kinds, view.readyCounts())
+        var counts = ScopeCounts(names: view.names.count, reasons: verdicts.reasons.count)
+        let (layout, ready) = (view.layout, view.readyCounts())
         for (index, cell) in layout.cells.enumerated() {
-            let (datacenter, nodeClass) =
-                (kinds[Int(cell.kind)].datacenter, kinds[Int(cell.kind)].nodeClass)
             if isPerNode {
                 for position in cell.low..<cell.high
-                where view.isReady[Int(layout.slots[Int(position)])] {
-                    count(1, entry: Int(position), datacenter, nodeClass, &counts)
+                where view.rows[Int(layout.slots[Int(position)])].isReady {
+                    counts.add(1, of: cell, verdict: verdicts.numbers[Int(position)])
                 }
             } else {
-                count(Int(ready[index]), entry: index, datacenter, nodeClass, &counts)
+                counts.add(Int(ready[index]), of: cell, verdict: verdicts.numbers[index])
             }
         }
-        var result = counts.metric(view.names, reasons)
+        var result = counts.metric(view.names, verdicts.reasons)
         for name in namedDatacenters where result.nodesAvailable[name] == nil {
             result.nodesAvailable[name] = 0
         }
         return result
-    }
-
-    private func count(
-        _ nodes: Int, entry: Int, _ datacenter: Int32, _ nodeClass: Int32,
-        _ counts: inout ScopeCounts
-    ) {
-        guard nodes > 0, laneOf[entry] != Self.outOfScope else { return }
-        counts.evaluated += nodes
-        counts.available[Int(datacenter)] += nodes
-        guard reasonOf[entry] >= 0 else { return }
-        counts.filtered += nodes
-        counts.reasons[Int(reasonOf[entry])] += nodes
-        counts.classes[Int(nodeClass)] += nodes
     }
 
     /// By class, for a blocked evaluation; classes out of scope are not named.
@@ -137,6 +119,16 @@ private struct ScopeCounts {
         available = Array(repeating: 0, count: names)
         classes = available
         self.reasons = Array(repeating: 0, count: reasons)
+    }
+
+    mutating func add(_ nodes: Int, of cell: NodeLayout.Cell, verdict: Int32) {
+        guard nodes > 0, verdict != FeasibilityVerdicts.outOfScope else { return }
+        evaluated += nodes
+        available[Int(cell.datacenter)] += nodes
+        guard verdict >= 0 else { return }
+        filtered += nodes
+        reasons[Int(verdict)] += nodes
+        classes[Int(cell.nodeClass)] += nodes
     }
 
     func metric(_ names: [String], _ reasons: [String]) -> PlacementMetric {
@@ -192,85 +184,101 @@ struct CountedProperty {
     func number(slot: Int32, _ view: ClusterView) -> Int32 {
         guard view.nodes[Int(slot)] != nil else { return -1 }
         return number(
-            kind: view.kindOf[Int(slot)], position: view.layout.positions[Int(slot)])
+            kind: view.rows[Int(slot)].kind, position: view.layout.positions[Int(slot)])
     }
 }
 
-/// Asks each kind of node once, or each node if it must, and sorts the feasible ones into lanes.
+/// Asks each cell once, or each node if it must, and sorts the feasible ones into lanes.
 private struct FeasibleSetBuilder {
-    /// A part of what tells lanes apart, behind all parts before it, which have a number.
-    private struct LanePart: Hashable {
-        let before: Int32
-        let part: Int32
-    }
-
-    private let view: ClusterView
-    private var feasibility: NodeFeasibility
+    private let candidates: NodeCandidates
     private var affinities: [(condition: RememberingCondition, weight: Int)]
     let affinityWeights: Int
     let isEscaped: Bool
-    let isPerNode: Bool
-    var lanes: [FeasibleSet.Lane] = []
-    var properties: [CountedProperty]
-    var laneOf: [Int32] = []
-    var reasonOf: [Int32] = []
-    var reasons: [String] = []
-    private var weightNumbers: [Int: Int32] = [:]
-    /// By counted property.
-    private var partNumbers: [[LanePart: Int32]]
-    private var lastWeight: (weight: Int, number: Int32) = (0, -1)
-    private var reasonNumbers: [String: Int32] = [:]
+    private(set) var lanes: [FeasibleSet.Lane] = []
+    let properties: [CountedProperty]
+    private(set) var laneOf: [Int32]
+    let verdicts: FeasibilityVerdicts
 
     init(_ signature: GroupSignature, view: ClusterView) {
-        self.view = view
-        feasibility = NodeFeasibility(signature, view)
+        var feasibility = NodeFeasibility(signature, view)
         affinities = signature.affinities.map {
             (RememberingCondition(Condition($0), view), Amount.weight($0.weight))
         }
         affinityWeights = affinities.reduce(0) { $0 + abs($1.weight) }
         properties = signature.properties.map { CountedProperty($0, view) }
-        partNumbers = Array(repeating: [:], count: signature.properties.count)
         isEscaped = feasibility.isEscaped
-        isPerNode =
-            isEscaped || affinities.contains { $0.condition.condition.isUnique }
-            || properties.contains { $0.isUnique }
-    }
-
-    mutating func build() {
-        let count = isPerNode ? view.layout.slots.count : view.layout.cells.count
-        laneOf.reserveCapacity(count)
-        reasonOf.reserveCapacity(count)
-        for cell in view.layout.cells {
-            if isPerNode {
-                for position in cell.low..<cell.high {
-                    add(cell.kind, positions: position..<position + 1)
-                }
-            } else {
-                add(cell.kind, positions: cell.low..<cell.high)
+        candidates = NodeCandidates(
+            view,
+            isSingle: isEscaped || affinities.contains { $0.condition.condition.isUnique }
+                || properties.contains { $0.isUnique })
+        verdicts = feasibility.verdicts(on: candidates)
+        laneOf = verdicts.numbers.map {
+            switch $0 {
+            case FeasibilityVerdicts.feasible: 0
+            case FeasibilityVerdicts.outOfScope: FeasibleSet.outOfScope
+            default: FeasibleSet.infeasible
             }
         }
     }
 
-    private mutating func add(_ kind: Int32, positions: Range<Int32>) {
-        let candidate = NodeCandidate(
-            view: view, kind: kind, position: positions.lowerBound, isSingle: isPerNode)
-        guard feasibility.isInScope(candidate) else {
-            laneOf.append(FeasibleSet.outOfScope)
-            reasonOf.append(-1)
-            return
+    var isPerNode: Bool { candidates.isSingle }
+
+    /// Lanes are told apart part by part, each behind all parts before it, which have a number.
+    mutating func build() {
+        let weights = affinities.isEmpty ? [] : weights()
+        if !weights.isEmpty { tellApart(by: weights) }
+        for property in properties {
+            tellApart(by: laneOf.indices.map { value(property, $0) })
         }
-        if let objection = feasibility.objection(to: candidate) {
-            laneOf.append(FeasibleSet.infeasible)
-            reasonOf.append(number(ofReason: objection))
-            return
+        for entry in laneOf.indices where laneOf[entry] >= 0 {
+            let lane = Int(laneOf[entry])
+            // Numbers follow each other.
+            if lane == lanes.count {
+                lanes.append(
+                    FeasibleSet.Lane(
+                        affinityWeight: weights.isEmpty ? 0 : Int(weights[entry]),
+                        values: properties.map { value($0, entry) }))
+            }
+            lanes[lane].append(
+                candidates.positions(entry), hasDevices: candidates.hasDevices(entry))
         }
-        let lane = lane(of: candidate)
-        laneOf.append(lane)
-        reasonOf.append(-1)
-        if !view.kinds[Int(kind)].hasDevices {
-            Self.append(positions, to: &lanes[Int(lane)].ranges)
+    }
+
+    private func value(_ property: CountedProperty, _ entry: Int) -> Int32 {
+        property.number(
+            kind: candidates.kinds[entry], position: candidates.positions(entry).lowerBound)
+    }
+
+    /// By entry; 0 for one that is not feasible. No job has so many affinities that one overflows.
+    private mutating func weights() -> [Int32] {
+        var weights = [Int32](repeating: 0, count: laneOf.count)
+        for index in affinities.indices {
+            let weight = Int32(affinities[index].weight)
+            for entry in laneOf.indices
+            where laneOf[entry] >= 0
+                && affinities[index].condition.holds(for: entry, of: candidates)
+            {
+                weights[entry] &+= weight
+            }
+        }
+        return weights
+    }
+
+    /// Feasible entries keep equal numbers only if they have equal parts too.
+    private mutating func tellApart(by parts: [Int32]) {
+        var numbers = PairNumbers(most: laneOf.count)
+        for entry in laneOf.indices where laneOf[entry] >= 0 {
+            laneOf[entry] = numbers.number(laneOf[entry], parts[entry])
+        }
+    }
+}
+
+extension FeasibleSet.Lane {
+    fileprivate mutating func append(_ positions: Range<Int32>, hasDevices: Bool) {
+        if hasDevices {
+            Self.append(positions, to: &deviceRanges)
         } else {
-            Self.append(positions, to: &lanes[Int(lane)].deviceRanges)
+            Self.append(positions, to: &ranges)
         }
     }
 
@@ -280,52 +288,6 @@ private struct FeasibleSetBuilder {
         } else {
             ranges.append(range)
         }
-    }
-
-    private mutating func number(ofReason reason: String) -> Int32 {
-        if let known = reasonNumbers[reason] { return known }
-        reasonNumbers[reason] = Int32(reasons.count)
-        reasons.append(reason)
-        return Int32(reasons.count - 1)
-    }
-
-    private mutating func lane(of candidate: NodeCandidate) -> Int32 {
-        var weight = 0
-        for index in affinities.indices
-        where affinities[index].condition.holds(for: candidate) {
-            weight += affinities[index].weight
-        }
-        var number = affinities.isEmpty ? 0 : number(ofWeight: weight)
-        for index in properties.indices {
-            let value = properties[index].number(
-                kind: candidate.kind, position: candidate.position)
-            number = Self.number(
-                of: LanePart(before: number, part: value), in: &partNumbers[index])
-        }
-        // Numbers follow each other, so those of the last part are those of the lanes.
-        guard Int(number) == lanes.count else { return number }
-        let values = properties.map {
-            $0.number(kind: candidate.kind, position: candidate.position)
-        }
-        lanes.append(FeasibleSet.Lane(affinityWeight: weight, values: values))
-        return number
-    }
-
-    private mutating func number(ofWeight weight: Int) -> Int32 {
-        if lastWeight.number >= 0, lastWeight.weight == weight { return lastWeight.number }
-        let number = weightNumbers[weight] ?? Int32(weightNumbers.count)
-        weightNumbers[weight] = number
-        lastWeight = (weight, number)
-        return number
-    }
-
-    private static func number(
-        of part: LanePart, in numbers: inout [LanePart: Int32]
-    ) -> Int32 {
-        if let known = numbers[part] { return known }
-        let number = Int32(numbers.count)
-        numbers[part] = number
-        return number
     }
 }
 

@@ -1,24 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import MartletAPI
 
-/// A node, or all nodes of a kind, before the question whether a group may run there.
-struct NodeCandidate {
-    let view: ClusterView
-    let kind: Int32
-    /// Where the node stands, or the first of the kind's.
-    let position: Int32
-    let isSingle: Bool
-
-    /// The node, or any of the kind.
-    var node: Shared<Node> {
-        guard isSingle else { return view.kinds[Int(kind)].representative }
-        guard let node = view.nodes[Int(view.layout.slots[Int(position)])] else {
-            preconditionFailure("a position without a node: \(position)")
-        }
-        return node
-    }
-}
-
 /// What a node must be for a group, checked in the order in which metrics blame: constraints, drivers,
 /// volumes, devices, network. What is in use on the node plays no part.
 struct NodeFeasibility {
@@ -41,12 +23,40 @@ struct NodeFeasibility {
     /// Whether two nodes of one class may come out differently.
     var isEscaped: Bool { constraints.contains { $0.condition.isUnique } }
 
-    /// Whether the node is of the job's datacenters and pool: if not it is never looked at.
-    mutating func isInScope(_ candidate: NodeCandidate) -> Bool {
+    /// Asks one question after the other, each of those that all before it have left.
+    mutating func verdicts(on candidates: NodeCandidates) -> FeasibilityVerdicts {
+        var verdicts = FeasibilityVerdicts(count: candidates.kinds.count)
+        checkScope(candidates, &verdicts)
+        for index in constraints.indices {
+            let reason = verdicts.number(ofReason: constraints[index].condition.text)
+            for entry in candidates.kinds.indices
+            where verdicts.isFeasible(entry)
+                && !constraints[index].holds(for: entry, of: candidates)
+            {
+                verdicts.numbers[entry] = reason
+            }
+        }
+        if asksNothingElse { return verdicts }
+        for entry in candidates.kinds.indices where verdicts.isFeasible(entry) {
+            guard let objection = objection(to: candidates.node(entry)) else { continue }
+            verdicts.numbers[entry] = verdicts.number(ofReason: objection)
+        }
+        return verdicts
+    }
+
+    /// Nodes that are not of the job's datacenters and pool are never looked at.
+    private mutating func checkScope(
+        _ candidates: NodeCandidates, _ verdicts: inout FeasibilityVerdicts
+    ) {
         let (pool, datacenters) = (signature.nodePool, datacenters)
-        let isInPool = poolAnswers.answer(candidate.kind) { pool == Job.nodePoolAll || pool == $0 }
-        return isInPool
-            && datacenterAnswers.answer(candidate.kind) { datacenters.contains($0 ?? "") }
+        for (entry, kind) in candidates.kinds.enumerated() {
+            guard poolAnswers.answer(kind, { pool == Job.nodePoolAll || pool == $0 }),
+                datacenterAnswers.answer(kind, { datacenters.contains($0 ?? "") })
+            else {
+                verdicts.numbers[entry] = FeasibilityVerdicts.outOfScope
+                continue
+            }
+        }
     }
 
     private var asksNothingElse: Bool {
@@ -54,14 +64,7 @@ struct NodeFeasibility {
             && signature.networkMode.isEmpty && signature.hostNetworks.isEmpty
     }
 
-    /// The first reason against the node, as metrics name it; nil if there is none.
-    mutating func objection(to candidate: NodeCandidate) -> String? {
-        for index in constraints.indices where !constraints[index].holds(for: candidate) {
-            return constraints[index].condition.text
-        }
-        return asksNothingElse ? nil : objection(to: candidate.node)
-    }
-
+    /// The first reason against the node beyond constraints, as metrics name it.
     private func objection(to node: Shared<Node>) -> String? {
         guard signature.drivers.allSatisfy({ Self.has(driver: $0, node.value) }) else {
             return "missing drivers"

@@ -37,26 +37,29 @@ extension GroupSweep {
     }
 
     /// Tries the node that the choice fell on. nil if it lacks ports or the like: then it is out.
-    private func place(_ request: PlacementRequest, on choice: Choice) -> Placement? {
-        guard let node = view.nodes[Int(choice.slot)] else { return nil }
+    private func place(_ request: PlacementRequest, on choice: NodeChoice) -> Placement? {
+        let slot = choice.slot
         var extras = ExtraAssignment()
+        var resources = compiled.plainResources
+        // Of a node that gives nothing but amounts no more is read than its row.
         if compiled.hasExtras {
-            guard let trial = NodeTrial(choice.slot, view: view) else { return nil }
-            let opening = outlook.opening
-            switch trial.assign(compiled, seed: portSeed(choice.slot), opening: opening) {
-            case .success(let assigned): extras = assigned
-            case .failure(let shortage):
-                refusals[choice.slot] = shortage.dimension
-                track(choice.slot)
+            guard let node = view.nodes[Int(slot)], let trial = NodeTrial(slot, view: view) else {
                 return nil
             }
+            switch trial.assign(compiled, seed: portSeed(slot), opening: outlook.opening) {
+            case .success(let assigned): extras = assigned
+            case .failure(let shortage):
+                refusals[slot] = shortage.dimension
+                track(slot)
+                return nil
+            }
+            resources = extras.resources(
+                of: compiled, on: node, frequency: view.cores[Int(slot)]?.frequency ?? 0)
         }
-        let resources = extras.resources(
-            of: compiled, on: node, frequency: view.cores[Int(choice.slot)]?.frequency ?? 0)
-        let metric = successMetric(choice, extras, isPenalized: isPenalized(choice.slot, request))
-        put(choice.slot, resources)
+        let metric = successMetric(choice, extras, isPenalized: isPenalized(slot, request))
+        put(slot, resources)
         return Placement(
-            request: request, nodeID: view.ids[Int(choice.slot)], nodeName: node.value.name,
+            request: request, nodeID: view.rows[Int(slot)].id, nodeName: view.rows[Int(slot)].name,
             resources: resources, victims: [], metric: metric)
     }
 
@@ -66,7 +69,7 @@ extension GroupSweep {
     }
 
     /// The node with its score, if the group may be there and it has room.
-    func choice(of slot: Int32, penalty: Bool = false) -> Choice? {
+    func choice(of slot: Int32, penalty: Bool = false) -> NodeChoice? {
         let position = view.layout.positions[Int(slot)]
         guard position >= 0 else { return nil }
         let number = set.lane(at: position, view.layout)
@@ -76,21 +79,21 @@ extension GroupSweep {
         }
         let lane = lanes[Int(number)]
         let extra = penalty ? 1 : 0
-        return Choice(
+        return NodeChoice(
             slot: slot,
             score: (own.sum + lane.sum - Double(extra)) / Double(own.terms + lane.terms + extra),
             tie: tie(position))
     }
 
     private func isPenalized(_ slot: Int32, _ request: PlacementRequest) -> Bool {
-        !request.penalizedNodes.isEmpty && request.penalizedNodes.contains(view.ids[Int(slot)])
+        !request.penalizedNodes.isEmpty && request.penalizedNodes.contains(view.rows[Int(slot)].id)
     }
 
     /// The best node where those in `slots` score one point less. They are set aside while the others
     /// are compared, and come back by being tracked again.
-    private func best(penalizing slots: [Int32]) -> Choice? {
+    private func best(penalizing slots: [Int32]) -> NodeChoice? {
         var aside: [Int32] = []
-        var choice: Choice?
+        var choice: NodeChoice?
         while let next = best() {
             guard slots.contains(next.slot) else {
                 choice = next
@@ -140,7 +143,7 @@ extension GroupSweep {
     }
 
     private func systemObjection(_ slot: Int32, _ position: Int32) -> String? {
-        if !view.isReady[Int(slot)] { return "node is not ready" }
+        if !view.rows[Int(slot)].isReady { return "node is not ready" }
         switch set.lane(at: position, view.layout) {
         case FeasibleSet.outOfScope: return "datacenter or node pool"
         case FeasibleSet.infeasible: return set.objection(at: position, view.layout)
@@ -151,7 +154,7 @@ extension GroupSweep {
     private func placeSystem(
         _ request: PlacementRequest, _ slot: Int32, _ node: Shared<Node>
     ) -> Placement? {
-        let free = view.capacities[Int(slot)] - view.used[Int(slot)]
+        let free = view.rows[Int(slot)].free
         var extras = ExtraAssignment()
         if compiled.hasExtras {
             guard let trial = NodeTrial(slot, view: view), trial.shortage(for: compiled) == nil,
@@ -166,7 +169,7 @@ extension GroupSweep {
             of: compiled, on: node, frequency: view.cores[Int(slot)]?.frequency ?? 0)
         placer.put(compiled, slot: slot, resources: resources)
         return Placement(
-            request: request, nodeID: view.ids[Int(slot)], nodeName: node.value.name,
+            request: request, nodeID: view.rows[Int(slot)].id, nodeName: node.value.name,
             resources: resources, victims: [],
             metric: Shared(SweepMetric.single(node.value, fit: fit)))
     }
@@ -216,7 +219,7 @@ extension GroupSweep {
             put(slot, resources)
         }
         return Placement(
-            request: request, nodeID: view.ids[Int(slot)], nodeName: node.value.name,
+            request: request, nodeID: view.rows[Int(slot)].id, nodeName: node.value.name,
             resources: resources, victims: victims, metric: metric)
     }
 }

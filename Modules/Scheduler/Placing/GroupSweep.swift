@@ -11,55 +11,6 @@ internal import MartletAPI
 ///
 /// - Invariant: a node is in the index or tracked, never both.
 final class GroupSweep {
-    /// Terms that a node may have of its own: fit, devices' affinity, packing, anti-affinity.
-    private static let ownTermsMax = 4
-
-    /// Neighbouring positions of a lane, with what is known of the best node in the index there.
-    struct Piece {
-        let range: Range<Int32>
-        /// Its position is -1 where it is not known.
-        var best = FitIndex.Best()
-        /// No node here is better: nodes leave the index while a sweep lasts, none comes.
-        var bound = Double.infinity
-    }
-
-    struct Lane {
-        let affinity: Double
-        var pieces: [Piece]
-        var sum = 0.0
-        var terms = 0
-        /// Whether a distinct property is used up here.
-        var isClosed = false
-        /// Best node of the index; void once it was taken.
-        var candidate = FitIndex.Best()
-        var isCandidateKnown = false
-        /// Tracked nodes by their number of own terms, from 1.
-        var heaps: [BinaryHeap<NodeScore>]
-
-        /// The node at `position` has left the index.
-        mutating func forget(_ position: Int32) {
-            if candidate.position == position { isCandidateKnown = false }
-            guard let index = piece(of: position) else { return }
-            if pieces[index].best.position == position { pieces[index].best.position = -1 }
-        }
-
-        /// Ranges are disjoint; those of nodes without devices stand first, both parts ascend.
-        private func piece(of position: Int32) -> Int? {
-            pieces.firstIndex { $0.range.contains(position) }
-        }
-    }
-
-    /// A node with its score.
-    struct Choice {
-        let slot: Int32
-        let score: Double
-        let tie: UInt32
-
-        func precedes(_ other: Choice) -> Bool {
-            score > other.score || (score == other.score && tie < other.tie)
-        }
-    }
-
     let placer: Placer
     let view: ClusterView
     let compiled: CompiledGroup
@@ -67,7 +18,7 @@ final class GroupSweep {
     let algorithm: SchedulerAlgorithm
     let tieMask: UInt32
     var scaled: ScaledAsk
-    var lanes: [Lane]
+    var lanes: [SweepLane]
     var spreads: [SpreadCount] = []
     var distinct: [DistinctCount] = []
     /// Nodes that the index does not show until the end.
@@ -94,12 +45,10 @@ final class GroupSweep {
         scaled = ScaledAsk(
             compiled.size, scarcity: algorithm == .binpack ? view.scarcity : .none)
         ranksDevices = placer.options.packsDevices
-        let weights = Double(max(1, set.affinityWeights))
+        let weights = set.affinityWeights
         lanes = set.lanes.map { lane in
-            Lane(
-                affinity: Double(lane.affinityWeight) / weights,
-                pieces: (lane.ranges + lane.deviceRanges).map { Piece(range: $0) },
-                heaps: Array(repeating: BinaryHeap(), count: Self.ownTermsMax))
+            SweepLane(
+                lane, affinity: weights > 0 ? Double(lane.affinityWeight) / Double(weights) : nil)
         }
         prepareCounts()
         trackJob()
@@ -111,9 +60,9 @@ final class GroupSweep {
     /// Gives the nodes back to the index.
     func end() {
         for slot in tracked {
-            view.isMasked[Int(slot)] = false
-            view.collisions[Int(slot)] = 0
-            view.stamps[Int(slot)] = 0
+            view.rows[Int(slot)].isMasked = false
+            view.rows[Int(slot)].collisions = 0
+            view.rows[Int(slot)].stamp = 0
             view.markDirty(slot)
         }
         tracked.removeAll()
@@ -149,7 +98,7 @@ final class GroupSweep {
     /// Adds an instance of the job, or takes one away.
     private func count(_ slot: Int32, group: Int32, _ change: Int) {
         let isOwn = group == compiled.number
-        if isOwn { view.collisions[Int(slot)] += Int32(change) }
+        if isOwn { view.rows[Int(slot)].collisions += Int32(change) }
         for index in spreads.indices where isOwn {
             let value = set.properties[spreads[index].property].number(slot: slot, view)
             spreads[index].add(value, change)
@@ -175,7 +124,7 @@ final class GroupSweep {
     }
 
     private func track(_ range: Range<Int32>) {
-        for position in range where !view.isMasked[Int(view.layout.slots[Int(position)])] {
+        for position in range where !view.rows[Int(view.layout.slots[Int(position)])].isMasked {
             track(view.layout.slots[Int(position)])
         }
     }
@@ -189,29 +138,29 @@ final class GroupSweep {
         let position = view.layout.positions[Int(slot)]
         let lane = set.lane(at: position, view.layout)
         guard lane >= 0, let own = ownScore(slot) else { return }
-        lanes[Int(lane)].heaps[own.terms - 1].push(
-            NodeScore(score: own.sum, tie: tie(position), slot: slot, stamp: lastStamp))
+        lanes[Int(lane)].track(
+            NodeScore(score: own.sum, tie: tie(position), slot: slot, stamp: lastStamp),
+            terms: own.terms)
     }
 
     /// Leaves a node out of the choice until it is tracked again.
     func hide(_ slot: Int32) {
-        if !view.isMasked[Int(slot)] {
-            view.isMasked[Int(slot)] = true
-            view.markDirty(slot)
-            tracked.append(slot)
-        }
         lastStamp += 1
-        view.stamps[Int(slot)] = lastStamp
+        view.rows[Int(slot)].stamp = lastStamp
+        guard !view.rows[Int(slot)].isMasked else { return }
+        view.rows[Int(slot)].isMasked = true
+        view.markDirty(slot)
+        tracked.append(slot)
         let position = view.layout.positions[Int(slot)]
         let lane = set.lane(at: position, view.layout)
-        if lane >= 0 { lanes[Int(lane)].forget(position) }
+        if lane >= 0 { lanes[Int(lane)].candidates.remove(position) }
     }
 
     func tie(_ position: Int32) -> UInt32 { UInt32(bitPattern: position) ^ tieMask }
 
     /// The terms of a node's score that are its own; nil if it has no room.
     func ownScore(_ slot: Int32) -> (sum: Double, terms: Int)? {
-        guard view.isReady[Int(slot)], refusals[slot] == nil, !isDistinctTaken(slot) else {
+        guard view.rows[Int(slot)].isReady, refusals[slot] == nil, !isDistinctTaken(slot) else {
             return nil
         }
         let bound = view.plainBound(slot, algorithm)
@@ -254,7 +203,7 @@ final class GroupSweep {
     }
 
     func addAntiAffinity(_ slot: Int32, _ sum: inout Double, _ terms: inout Int) {
-        let collisions = view.collisions[Int(slot)]
+        let collisions = view.rows[Int(slot)].collisions
         guard collisions > 0, !placer.job.type.isSystem else { return }
         sum -= Double(collisions + 1) / Double(max(1, compiled.group.count))
         terms += 1
@@ -262,7 +211,7 @@ final class GroupSweep {
 
     /// Whether another instance keeps this one away (`distinct_hosts`).
     func isDistinctTaken(_ slot: Int32) -> Bool {
-        if compiled.distinct.isGroupDistinct, view.collisions[Int(slot)] > 0 { return true }
+        if compiled.distinct.isGroupDistinct, view.rows[Int(slot)].collisions > 0 { return true }
         guard compiled.distinct.isJobDistinct else { return false }
         var isTaken = false
         view.forEachRecord(on: slot) { record in
@@ -272,7 +221,7 @@ final class GroupSweep {
     }
 
     func portSeed(_ slot: Int32) -> UInt64 {
-        Mix.combine(Mix.combine(placer.seed, view.ids[Int(slot)].low), UInt64(placedCount))
+        Mix.combine(Mix.combine(placer.seed, view.rows[Int(slot)].id.low), UInt64(placedCount))
     }
 
     // MARK: Choice
@@ -282,103 +231,41 @@ final class GroupSweep {
         guard isSpreadStale else { return }
         isSpreadStale = false
         for index in spreads.indices { spreads[index].settle() }
+        let (spreads, distinct) = (spreads, distinct)
         for index in lanes.indices {
-            let values = set.lanes[index].values
-            var sum = 0.0
-            var terms = 0
-            if set.affinityWeights > 0 {
-                sum += lanes[index].affinity
-                terms += 1
-            }
-            let spread = spreadScore(values)
-            if spread != 0 {
-                sum += spread
-                terms += 1
-            }
-            lanes[index].sum = sum
-            lanes[index].terms = terms
-            lanes[index].isClosed = distinct.contains { !$0.admits(values[$0.property]) }
+            lanes[index].settle(set.lanes[index].values, spreads, distinct)
         }
     }
 
-    func spreadScore(_ values: [Int32]) -> Double {
-        var total = 0.0
-        for spread in spreads { total += spread.score(values[spread.property]) }
-        return total
-    }
-
     /// The best node, by final score and then by tie.
-    func best() -> Choice? {
+    func best() -> NodeChoice? {
         settleLanes()
-        var isIndexFresh = false
-        var best: Choice?
+        var best: NodeChoice?
         for index in lanes.indices where !lanes[index].isClosed {
-            if !lanes[index].isCandidateKnown {
-                if !isIndexFresh { view.refreshIndex(algorithm) }
-                isIndexFresh = true
-                findCandidate(index)
+            findCandidates(1, lane: index)
+            if let first = lanes[index].candidates.all.first {
+                choice(first, lane: index).offer(to: &best)
             }
-            consider(lane: index, &best)
+            lanes[index].offerTracked(view, to: &best)
         }
         return best
     }
 
-    private func findCandidate(_ index: Int) {
-        var found = FitIndex.Best()
-        for piece in lanes[index].pieces
-        where piece.best.position >= 0 && piece.best.fit > found.fit {
-            found = piece.best
-        }
-        for number in lanes[index].pieces.indices {
-            let piece = lanes[index].pieces[number]
-            guard piece.best.position < 0, piece.bound > found.fit else { continue }
-            var best = found
-            view.search(algorithm, piece.range, &scaled, tie: tieMask, &best)
-            if best.position != found.position {
-                lanes[index].pieces[number].best = best
-                found = best
-            }
-            lanes[index].pieces[number].bound = found.fit
-        }
-        lanes[index].candidate = found
-        lanes[index].isCandidateKnown = true
-    }
-
-    private func consider(lane index: Int, _ best: inout Choice?) {
-        if lanes[index].candidate.position >= 0 {
-            offer(choice(lanes[index].candidate, lane: index), &best)
-        }
-        considerTracked(lane: index, &best)
+    /// Makes the best of the lane known, as far as there are so many.
+    func findCandidates(_ count: Int, lane index: Int) {
+        guard !lanes[index].candidates.has(count) else { return }
+        view.refreshIndex(algorithm)
+        lanes[index].candidates.find(
+            atLeast: count, view, algorithm, &scaled, tie: tieMask)
     }
 
     /// A node of the index, with what its lane adds.
-    func choice(_ found: FitIndex.Best, lane index: Int) -> Choice {
+    func choice(_ found: FitIndex.Best, lane index: Int) -> NodeChoice {
         let own = FitScore.score(found.fit, algorithm)
-        return Choice(
+        return NodeChoice(
             slot: view.layout.slots[Int(found.position)],
             score: (own + lanes[index].sum) / Double(1 + lanes[index].terms),
             tie: tie(found.position))
-    }
-
-    func considerTracked(lane index: Int, _ best: inout Choice?) {
-        for terms in 1...Self.ownTermsMax {
-            while let top = lanes[index].heaps[terms - 1].first {
-                guard top.stamp == view.stamps[Int(top.slot)] else {
-                    lanes[index].heaps[terms - 1].pop()
-                    continue
-                }
-                offer(
-                    Choice(
-                        slot: top.slot,
-                        score: (top.score + lanes[index].sum)
-                            / Double(terms + lanes[index].terms), tie: top.tie), &best)
-                break
-            }
-        }
-    }
-
-    private func offer(_ choice: Choice, _ best: inout Choice?) {
-        if best.map(choice.precedes) ?? true { best = choice }
     }
 
     // MARK: Changes

@@ -46,7 +46,7 @@ struct NodeTrial {
         guard let node = view.nodes[Int(slot)] else { return nil }
         self.slot = slot
         self.node = node
-        free = view.capacities[Int(slot)] - view.used[Int(slot)]
+        free = view.rows[Int(slot)].free
         ports = view.ports[Int(slot)]
         devices = view.devices[Int(slot)]
         cores = view.cores[Int(slot)]

@@ -66,7 +66,7 @@ struct SampledSearch {
         self.compiled = compiled
         let view = placer.view
         ready = view.layout.slots.filter { slot in
-            view.isReady[Int(slot)]
+            view.rows[Int(slot)].isReady
                 && compiled.set.lane(at: view.layout.positions[Int(slot)], view.layout)
                     != FeasibleSet.outOfScope
         }

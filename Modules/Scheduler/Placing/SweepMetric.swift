@@ -7,7 +7,7 @@ enum SweepMetric {
         var metric = base(node)
         metric.scores = [
             PlacementMetric.NodeScore(
-                nodeID: node.id, scores: ["binpack": fit], normalized: fit)
+                nodeID: node.id, terms: ["binpack": fit], normalized: fit)
         ]
         return metric
     }
@@ -44,7 +44,7 @@ extension GroupSweep {
     /// Of a placement: who competed, with the scores of the best. The first instance of a sweep names
     /// the five best nodes; later ones name the winner, whose runners-up are mostly the same.
     func successMetric(
-        _ choice: Choice, _ extras: ExtraAssignment, isPenalized: Bool
+        _ choice: NodeChoice, _ extras: ExtraAssignment, isPenalized: Bool
     ) -> Shared<PlacementMetric> {
         var metric = set.baseMetric(view)
         addRefusals(&metric)
@@ -58,9 +58,9 @@ extension GroupSweep {
     }
 
     /// The next best nodes after the winner, which is hidden while they are looked for.
-    private func runnersUp(_ winner: Choice) -> [Choice] {
+    private func runnersUp(_ winner: NodeChoice) -> [NodeChoice] {
         if lanes.count == 1 { return runnersUpOfOneLane(winner) }
-        var result: [Choice] = []
+        var result: [NodeChoice] = []
         var hidden = [winner.slot]
         hide(winner.slot)
         while result.count < PlacementMetric.scoresMax - 1, let next = best() {
@@ -72,25 +72,20 @@ extension GroupSweep {
         return result
     }
 
-    /// As ``runnersUp(_:)``, by one search of the index for all of them.
-    private func runnersUpOfOneLane(_ winner: Choice) -> [Choice] {
+    /// As ``runnersUp(_:)``: those of the index are known, and only tracked ones are hidden.
+    private func runnersUpOfOneLane(_ winner: NodeChoice) -> [NodeChoice] {
         let limit = PlacementMetric.scoresMax - 1
-        let isTracked = view.isMasked[Int(winner.slot)]
         var hidden: [Int32] = []
-        if isTracked {
+        if view.rows[Int(winner.slot)].isMasked {
             hide(winner.slot)
             hidden.append(winner.slot)
         }
-        var found = FitIndex.BestFew(
-            limit: limit, excluded: view.layout.positions[Int(winner.slot)])
-        view.refreshIndex(algorithm)
-        for piece in lanes[0].pieces {
-            view.search(algorithm, piece.range, &scaled, tie: tieMask, &found)
-        }
-        var result = found.all.map { choice($0, lane: 0) }
+        findCandidates(limit + 1, lane: 0)
+        let known = lanes[0].candidates.all.map { choice($0, lane: 0) }
+        var result = Array(known.filter { $0.slot != winner.slot }.prefix(limit))
         for _ in 0..<limit {
-            var next: Choice?
-            considerTracked(lane: 0, &next)
+            var next: NodeChoice?
+            lanes[0].offerTracked(view, to: &next)
             guard let next else { break }
             result.append(next)
             hide(next.slot)
@@ -101,15 +96,17 @@ extension GroupSweep {
     }
 
     private func score(
-        _ choice: Choice, _ extras: ExtraAssignment, isPenalized: Bool
+        _ choice: NodeChoice, _ extras: ExtraAssignment, isPenalized: Bool
     ) -> PlacementMetric.NodeScore {
         let slot = choice.slot
         let lane = set.lane(at: view.layout.positions[Int(slot)], view.layout)
         var affinity: Double?
         var spread = 0.0
         if lane >= 0 {
-            if set.affinityWeights > 0 { affinity = lanes[Int(lane)].affinity }
-            if !spreads.isEmpty { spread = spreadScore(set.lanes[Int(lane)].values) }
+            affinity = lanes[Int(lane)].affinity
+            if !spreads.isEmpty {
+                spread = SweepLane.spread(set.lanes[Int(lane)].values, spreads)
+            }
         }
         var (packing, fit, stranded): (Double?, Double?, Double) = (nil, nil, 0)
         if let devices = extras.devices, ranksDevices {
@@ -122,10 +119,10 @@ extension GroupSweep {
                 packing = DevicePacking.withoutDevices(slot, compiled, view)
             }
         }
-        let collisions = view.collisions[Int(slot)]
+        let collisions = view.rows[Int(slot)].collisions
         let antiAffinity = -Double(collisions + 1) / Double(max(1, compiled.group.count))
         return PlacementMetric.NodeScore(
-            nodeID: view.ids[Int(slot)],
+            nodeID: view.rows[Int(slot)].id,
             terms: [
                 "allocation-spread": spread != 0 ? spread : nil, "binpack": fit,
                 "device-packing": packing, "devices": extras.devices?.affinity,
@@ -160,8 +157,8 @@ extension GroupSweep {
         let preemption = FitScore.preemption(victims: victims.map(\.value.priority))
         metric.scores = [
             PlacementMetric.NodeScore(
-                nodeID: view.ids[Int(slot)],
-                scores: ["binpack": fit, "preemption": preemption],
+                nodeID: view.rows[Int(slot)].id,
+                terms: ["binpack": fit, "preemption": preemption],
                 normalized: (fit + preemption) / 2)
         ]
         return Shared(metric)
@@ -174,7 +171,9 @@ extension GroupSweep {
         settleLanes()
         for position in view.layout.slots.indices {
             let slot = view.layout.slots[position]
-            guard view.isReady[Int(slot)], let node = view.nodes[Int(slot)]?.value else { continue }
+            guard view.rows[Int(slot)].isReady, let node = view.nodes[Int(slot)]?.value else {
+                continue
+            }
             let lane = set.lane(at: Int32(position), view.layout)
             guard lane >= 0 else { continue }
             if let reason = distinctReason(slot, lane) {
@@ -204,7 +203,7 @@ extension GroupSweep {
     }
 
     private func exhaustion(_ slot: Int32) -> String {
-        let free = view.capacities[Int(slot)] - view.used[Int(slot)]
+        let free = view.rows[Int(slot)].free
         if !compiled.hasExtras {
             if free.cpu < compiled.size.cpu { return "cpu" }
             return free.memory < compiled.size.memory ? "memory" : "disk"

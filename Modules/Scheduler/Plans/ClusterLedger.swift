@@ -5,7 +5,7 @@ package import MartletAPI
 ///
 /// Fed with the changes of the state in their order, each once or more often: the same allocation
 /// again changes nothing. A plan that was accepted is applied before it is committed, so that the
-/// next one can be checked meanwhile; if it is not committed, its nodes are reset from the state.
+/// next one can be checked meanwhile; if it is not committed, a ledger is made of the state anew.
 package struct ClusterLedger: Sendable {
     private var nodes: [UniqueID: NodeLedger] = [:]
     /// Where allocations are that take room.
@@ -68,17 +68,5 @@ package struct ClusterLedger: Sendable {
             }
             for allocation in part.placements { apply(allocation) }
         }
-    }
-
-    /// A plan was not committed: what the state says of a node counts.
-    ///
-    /// - Parameter node: nil if the state has none of this id.
-    package mutating func reset(
-        _ id: UniqueID, node: Node?, allocations: some Sequence<Shared<Allocation>>
-    ) {
-        nodes[id] = nil
-        places = places.filter { $0.value != id }
-        if let node { apply(node) }
-        for allocation in allocations where !allocation.value.isTerminal { apply(allocation.value) }
     }
 }

@@ -6,13 +6,13 @@ struct PortAsk: Sendable {
     let group: NetworkRequest?
     /// By task: the deprecated networks of its own.
     let tasks: [NetworkRequest?]
+    let isEmpty: Bool
 
     init(_ group: TaskGroup) {
         self.group = group.networks.first
         tasks = group.tasks.map { $0.resources.networks.first }
+        isEmpty = group.networks.isEmpty && tasks.allSatisfy { $0 == nil }
     }
-
-    var isEmpty: Bool { group == nil && tasks.allSatisfy { $0 == nil } }
 
     /// Static ports, for those who look for who holds them.
     var staticPorts: [Int] {

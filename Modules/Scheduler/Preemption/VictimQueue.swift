@@ -7,73 +7,6 @@ internal import MartletAPI
 /// victims is made once for each such bucket. A bucket's cost is looked at again when it comes to the
 /// top, since groups reach their limits and spreads change as a sweep goes on.
 final class VictimQueue {
-    private struct BucketKey: Hashable {
-        let profile: UInt64
-        let capacity: Capacity
-        let lane: Int32
-    }
-
-    private struct Bucket {
-        let key: BucketKey
-        /// Members as they were found, piece by piece, each with the count of all up to its end. They
-        /// are laid end to end in `members` when one is added, which few buckets see.
-        private var pieces: [(end: Int, positions: [Int32])] = []
-        private var members: [Int32] = []
-        private(set) var count = 0
-        /// The next member to look at. Buckets begin at a seeded place and go round.
-        private var cursor = 0
-        /// Members that were not yet looked at.
-        private var left = 0
-
-        init(_ key: BucketKey) { self.key = key }
-
-        mutating func append(_ positions: [Int32]) {
-            count += positions.count
-            pieces.append((count, positions))
-        }
-
-        mutating func begin(at place: Int) {
-            left = count
-            cursor = place
-        }
-
-        /// The position of the next member.
-        var current: Int32? {
-            guard left > 0 else { return nil }
-            guard members.isEmpty else { return members[cursor] }
-            var low = 0
-            var high = pieces.count - 1
-            while low < high {
-                let middle = (low + high) / 2
-                if pieces[middle].end <= cursor { low = middle + 1 } else { high = middle }
-            }
-            let positions = pieces[low].positions
-            return positions[cursor - (pieces[low].end - positions.count)]
-        }
-
-        mutating func advance() {
-            left -= 1
-            cursor = cursor + 1 == count ? 0 : cursor + 1
-        }
-
-        /// Takes a member in, to be looked at before the others.
-        mutating func insert(_ position: Int32) {
-            if !pieces.isEmpty {
-                members = pieces.flatMap { $0.positions }
-                pieces = []
-            }
-            if left == count {
-                members.insert(position, at: cursor)
-                count += 1
-            } else {
-                // The place before the cursor was looked at already.
-                cursor = cursor == 0 ? count - 1 : cursor - 1
-                members[cursor] = position
-            }
-            left += 1
-        }
-    }
-
     private struct Entry: HeapEntry {
         let cost: EvictionKey
         let tie: UInt32
@@ -87,11 +20,8 @@ final class VictimQueue {
 
     private let sweep: GroupSweep
     private let view: ClusterView
-    private var buckets: [Bucket] = []
-    private var numbers: [BucketKey: Int] = [:]
+    private var buckets = VictimBuckets()
     private var heap = BinaryHeap<Entry>()
-    /// Buckets that were looked for lately, by their profile's last bits; -1 for none.
-    private var recent = Array(repeating: -1, count: 16)
 
     init(_ sweep: GroupSweep) {
         self.sweep = sweep
@@ -101,61 +31,29 @@ final class VictimQueue {
 
     private func fill() {
         let shares = view.profileShares()
-        for lane in sweep.set.lanes.indices {
-            let shape = sweep.set.lanes[lane]
-            for range in shape.ranges + shape.deviceRanges {
-                fill(range, shares, lane: Int32(lane))
-            }
+        var filled = VictimBuckets()
+        for (number, lane) in sweep.set.lanes.enumerated() {
+            filled.fill(lane, number: Int32(number), shares, view.layout)
         }
-        for index in buckets.indices {
-            buckets[index].begin(at: Int(sweep.tieMask) % buckets[index].count)
-            push(index)
+        for index in filled.all.indices {
+            filled.all[index].begin(at: Int(sweep.tieMask) % filled.all[index].count)
         }
+        buckets = filled
+        for index in buckets.all.indices { push(index) }
     }
 
-    private func fill(_ range: Range<Int32>, _ shares: [[ProfileIndex.Share]], lane: Int32) {
-        let layout = view.layout
-        var number = Int(layout.cellAt[Int(range.lowerBound)])
-        while number < layout.cells.count, layout.cells[number].low < range.upperBound {
-            let cell = layout.cells[number]
-            let capacity = view.capacities[Int(layout.slots[Int(cell.low)])]
-            let isWhole = range.lowerBound <= cell.low && cell.high <= range.upperBound
-            for share in shares[number] {
-                let positions =
-                    isWhole ? share.positions : share.positions.filter { range.contains($0) }
-                if positions.isEmpty { continue }
-                let key = BucketKey(profile: share.profile, capacity: capacity, lane: lane)
-                buckets[bucket(for: key)].append(positions)
-            }
-            number += 1
-        }
-    }
-
-    private func key(_ slot: Int32, lane: Int32) -> BucketKey {
-        BucketKey(
-            profile: view.profiles[Int(slot)], capacity: view.capacities[Int(slot)], lane: lane)
-    }
-
-    private func bucket(for key: BucketKey) -> Int {
-        let place = Int(key.profile & 15)
-        if recent[place] >= 0, buckets[recent[place]].key == key { return recent[place] }
-        if let known = numbers[key] {
-            recent[place] = known
-            return known
-        }
-        numbers[key] = buckets.count
-        recent[place] = buckets.count
-        buckets.append(Bucket(key))
-        return buckets.count - 1
+    private func key(_ slot: Int32, lane: Int32) -> VictimKey {
+        let row = view.rows[Int(slot)]
+        return VictimKey(profile: row.profile, capacity: row.capacity, lane: lane)
     }
 
     /// A node's allocations have changed: it belongs to another bucket.
     func changed(_ slot: Int32) {
         let position = view.layout.positions[Int(slot)]
         let lane = sweep.set.lane(at: position, view.layout)
-        guard lane >= 0, view.isReady[Int(slot)] else { return }
-        let index = bucket(for: key(slot, lane: lane))
-        buckets[index].insert(position)
+        guard lane >= 0, view.rows[Int(slot)].isReady else { return }
+        let index = buckets.number(for: key(slot, lane: lane))
+        buckets.all[index].insert(position)
         push(index)
     }
 
@@ -166,7 +64,7 @@ final class VictimQueue {
                 heap.pop()
                 continue
             }
-            guard let cost = cost(slot, lane: buckets[top.bucket].key.lane) else {
+            guard let cost = cost(slot, lane: buckets.all[top.bucket].key.lane) else {
                 heap.pop()
                 continue
             }
@@ -176,7 +74,7 @@ final class VictimQueue {
                 heap.push(entry)
                 continue
             }
-            buckets[top.bucket].advance()
+            buckets.all[top.bucket].advance()
             push(top.bucket)
             return slot
         }
@@ -189,10 +87,11 @@ final class VictimQueue {
 
     /// The next member that is still what the bucket says.
     private func representative(of bucket: Int) -> Int32? {
-        while let position = buckets[bucket].current {
+        while let position = buckets.all[bucket].current {
             let slot = view.layout.slots[Int(position)]
-            if key(slot, lane: buckets[bucket].key.lane) == buckets[bucket].key { return slot }
-            buckets[bucket].advance()
+            let known = buckets.all[bucket].key
+            if key(slot, lane: known.lane) == known { return slot }
+            buckets.all[bucket].advance()
         }
         return nil
     }
@@ -222,7 +121,7 @@ final class VictimQueue {
 
     private func push(_ bucket: Int) {
         guard let slot = representative(of: bucket),
-            let cost = cost(slot, lane: buckets[bucket].key.lane)
+            let cost = cost(slot, lane: buckets.all[bucket].key.lane)
         else { return }
         heap.push(Entry(cost: cost, tie: tie(slot), bucket: bucket))
     }

@@ -108,6 +108,19 @@ struct DeploymentLook {
             .map(\.key)
     }
 
+    /// Whether the scheduler has something to do once more is healthy: instances that wait for their turn, or
+    /// the end to write. Where all are placed and only start, each that does is no reason to look.
+    var mayGoOn: Bool {
+        deployment.groups.allSatisfy { $0.value.healthyAllocations >= $0.value.desiredTotal }
+            || deployment.groups.contains { settledCount($0.key) < $0.value.desiredTotal }
+    }
+
+    private func settledCount(_ group: String) -> Int {
+        view.allocations.count {
+            $0.value.group == group && !$0.value.isTerminal && $0.value.transition.migrate != true
+        }
+    }
+
     /// They failed, there is time left, and the scheduler waits to be told.
     var reschedulable: Set<UniqueID> {
         Set(view.allocations.map(\.value).filter(Self.waitsForLeave).map(\.id))

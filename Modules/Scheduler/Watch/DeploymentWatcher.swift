@@ -44,7 +44,7 @@ package struct DeploymentWatcher: Sendable {
         case fail(DeploymentStatusUpdate, revertTo: Shared<Job>?, Evaluation)
         /// Instances that failed may be placed again, while there is time.
         case allowRescheduling([UniqueID], Evaluation)
-        /// Something became healthy: the next instances may be replaced.
+        /// Something became healthy: the next instances may be replaced, or all is done.
         case evaluate(Evaluation)
     }
 
@@ -88,8 +88,13 @@ package struct DeploymentWatcher: Sendable {
     /// When the earliest progress deadline passes, in nanoseconds of the wall clock; nil: none does.
     package var nextEventAt: Int64? { deadlines.values.min() }
 
-    /// Looks at one deployment: after each change of it or of its allocations, and when
-    /// ``nextEventAt`` has come.
+    /// Those whose progress deadline has passed, ascending.
+    package func due(at now: Int64) -> [UniqueID] {
+        deadlines.lazy.filter { $0.value <= now }.map(\.key).sorted()
+    }
+
+    /// Looks at one deployment: after each change of it or of its allocations, and when it is
+    /// ``due(at:)``.
     ///
     /// - Parameter ids: for evaluations.
     package mutating func observe(
@@ -124,7 +129,7 @@ package struct DeploymentWatcher: Sendable {
             memory.healthy = look.healthy
             return [.allowRescheduling(retries.sorted(), look.evaluation(ids.next()))]
         }
-        guard !look.healthy.subtracting(memory.healthy).isEmpty else { return [] }
+        guard look.mayGoOn, !look.healthy.subtracting(memory.healthy).isEmpty else { return [] }
         memory.healthy = look.healthy
         return [.evaluate(look.evaluation(ids.next()))]
     }

@@ -34,6 +34,13 @@ struct NodeConcerns {
         ready = (node, index)
     }
 
+    mutating func add(_ other: NodeConcerns) {
+        for concern in other.jobs.values {
+            note(concern.job, node: concern.node, index: concern.index)
+        }
+        if let (node, index) = other.ready { note(ready: node, index: index) }
+    }
+
     /// All of them, ascending by job, which are forgotten here.
     mutating func take() -> [Concern] {
         let taken = jobs
@@ -60,20 +67,6 @@ extension Dispatcher {
             for allocation in part.placements where !allocation.isTerminal {
                 concerns.note(allocation.job, node: part.nodeID, index: flight.result.index)
             }
-        }
-    }
-
-    /// What an earlier leader did not come to write, or was in changes that are forgotten.
-    func noteAllLost() {
-        // What is pending is looked at yet, unless it is in hand.
-        let index = hands.isEmpty ? 0 : tables.lastIndex
-        for allocation in tables.allocations where !allocation.value.isClientTerminal {
-            let node = allocation.value.nodeID
-            guard nodes[node]?.isDown ?? true else { continue }
-            concerns.note(allocation.value.job, node: node, index: index)
-        }
-        if let ready = tables.nodes.first(where: \.value.isReady) {
-            concerns.note(ready: ready.value.id, index: index)
         }
     }
 

@@ -57,11 +57,11 @@ extension Dispatcher {
             attempt: hand.run.attempt, moment: moment)
         worker.isBusy = true
         counters.looks += 1
-        let (scheduler, began) = (worker.scheduler, loop.now)
+        let (scheduler, before) = (worker.scheduler, worker.lane.processorTime)
         worker.lane.submit({ scheduler.evaluate(work) }) { [weak self] proposal in
             worker.isBusy = false
             guard let self else { return }
-            self.lent.noteOwnLook(self.loop.now - began)
+            self.noteOwnLook(worker.lane.processorTime - before)
             guard self.isOn else { return self.server.lender.laneFreed() }
             self.proposed(proposal, by: id, token: hand.delivery.token)
             self.schedule()

@@ -24,7 +24,7 @@ struct NodeMemory: Equatable {
 extension Dispatcher {
     /// Takes over what has changed since the last time.
     func follow() {
-        guard isOn else { return }
+        guard isOn, surveying != .everything else { return }
         readConfiguration()
         let tables = tables
         guard tables.lastIndex > followed else { return }
@@ -39,27 +39,11 @@ extension Dispatcher {
     private func beginAnew() {
         setServing(false)
         _ = plans.drain()
-        plans.setEnabled(true)
         tickets = [:]
         outbox = Outbox()
+        concerns = NodeConcerns()
         deployments = DeploymentWatcher()
         readAll()
-        readConfiguration()
-    }
-
-    /// Everything anew, but for what is handed out.
-    func readAll() {
-        let tables = tables
-        followed = replica.state.lastAppliedIndex
-        nodes = [:]
-        drains = DrainWatch()
-        concerns = NodeConcerns()
-        for node in tables.nodes { take(node.value) }
-        rebuildLedger()
-        noteAllLost()
-        dirtyDeployments = Set(
-            tables.deployments.lazy.map(\.value).filter(\.isActive).map(\.id))
-        schedule()
     }
 
     private func follow(_ change: SchedulerChange, in tables: SchedulerTables) {

@@ -51,6 +51,11 @@ extension Dispatcher {
         }
     }
 
+    /// The first look of a lane reads the whole state, and says little of the next.
+    func noteOwnLook(_ duration: Duration) {
+        lent.noteOwnLook(min(duration, server.options.scheduling.lentLookMin * 2))
+    }
+
     func takeBackLate() { takeBack(lent.advance(to: loop.now)) }
 
     /// Only servers of the configuration are sure to follow the log.

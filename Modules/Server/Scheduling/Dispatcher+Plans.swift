@@ -24,14 +24,16 @@ extension Dispatcher {
     }
 
     /// What may be on its way at once: enough that the disk is never waited for, and few enough that a
-    /// lost leadership costs little.
+    /// lost leadership costs little, and that all of it is applied in one turn before a follower misses
+    /// its leader.
     private static let flightsMax = 32
-    private static let flightBytesMax = 8 << 20
+    private static let flightBytesMax = 1 << 20
     /// Stops, evictions and placements of one entry, if they fit it.
-    private static let elementsMax = 8192
+    private static let elementsMax = 2048
 
     func checkPlans() {
-        if isLedgerStale { rebuildLedger() }
+        if isLedgerStale { readLedger() }
+        guard surveying == nil else { return land() }
         var bytes = flights.reduce(0) { $0 + $1.bytes }
         while flights.count < Self.flightsMax, bytes < Self.flightBytesMax,
             let entry = plans.dequeue()
@@ -164,17 +166,6 @@ extension Dispatcher {
                     tables.allocation($0.allocation.value.id)?.value.isTerminal ?? true
                 }
         }
-    }
-
-    /// What the state says counts, and what is still on its way.
-    func rebuildLedger() {
-        isLedgerStale = false
-        ledger = ClusterLedger()
-        for node in tables.nodes { ledger.apply(node.value) }
-        for allocation in tables.allocations where !allocation.value.isTerminal {
-            ledger.apply(allocation.value)
-        }
-        for flight in flights { ledger.apply(flight.result) }
     }
 }
 

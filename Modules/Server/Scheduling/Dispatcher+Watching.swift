@@ -4,6 +4,31 @@ import MartletScheduler
 import MartletState
 import MartletTransport
 
+/// Deployments that something has happened to, in the order in which it did.
+struct WaitingDeployments {
+    private var queue: [UniqueID] = []
+    private var taken = 0
+    private var members: Set<UniqueID> = []
+
+    var isEmpty: Bool { members.isEmpty }
+
+    mutating func insert(_ id: UniqueID) {
+        if members.insert(id).inserted { queue.append(id) }
+    }
+
+    mutating func removeFirst() -> UniqueID? {
+        guard taken < queue.count else { return nil }
+        let id = queue[taken]
+        members.remove(id)
+        taken += 1
+        if taken * 2 >= queue.count {
+            queue.removeFirst(taken)
+            taken = 0
+        }
+        return id
+    }
+}
+
 /// Nodes that are emptied, and when to look at them.
 struct DrainWatch {
     private(set) var nodes: Set<UniqueID> = []
@@ -146,22 +171,29 @@ extension Dispatcher {
 
     private func watchDeployments() {
         let now = unixNanoseconds
-        if let due = deployments.nextEventAt, due <= now {
-            dirtyDeployments.formUnion(
-                tables.deployments.lazy.map(\.value).filter(\.isActive).map(\.id))
-        }
-        var dirty: Set<UniqueID> = []
-        swap(&dirty, &dirtyDeployments)
-        for id in dirty.sorted() {
+        for id in deployments.due(at: now) { dirtyDeployments.insert(id) }
+        guard deploymentsRestUntil <= loop.now else { return }
+        var seenCount = 0
+        while seenCount < Self.instancesSeenMax, let id = dirtyDeployments.removeFirst() {
             guard let deployment = tables.deployment(id)?.value else {
                 deployments.forget(id)
                 continue
             }
-            let commands = deployments.observe(
-                view(of: deployment), unixNanoseconds: now, ids: &ids)
-            for command in commands { carryOut(command, of: id) }
+            let view = view(of: deployment)
+            seenCount += view.allocations.count
+            for command in deployments.observe(view, unixNanoseconds: now, ids: &ids) {
+                carryOut(command, of: id)
+            }
+        }
+        if seenCount >= Self.instancesSeenMax / 4 {
+            deploymentsRestUntil = loop.now + Self.restPerInstance * seenCount
         }
     }
+
+    /// All instances of a deployment are looked at when one has changed: of large ones so many a turn, and
+    /// then not for so long that it takes the loop a tenth of its time, or less.
+    private static let instancesSeenMax = 4096
+    private static let restPerInstance: Duration = .microseconds(10)
 
     private func view(of deployment: Deployment) -> DeploymentWatcher.View {
         guard deployment.isActive else { return DeploymentWatcher.View(deployment) }

@@ -44,12 +44,17 @@ final class Dispatcher {
     let logger: Logger
     let entryBytesMax: Int
 
-    /// Whether this server leads, is ready to, and there is something to schedule.
+    /// Whether this server leads, and there is something to schedule.
     private(set) var isOn = false
     /// Whether evaluations are handed out: on, and not paused by the operator.
     private(set) var isServing = false
     /// This server leads since before there was anything to schedule: no node has to find it first.
     private var beganEmpty = false
+    /// It leads, and has not waited for any node yet.
+    var isNew = false
+    /// What is being read on a lane; nil: nothing is. Of several that were begun the last one counts.
+    var surveying: SurveyScope?
+    var surveys: UInt64 = 0
     private var isScheduled = false
     private var timer: (any LoopTimer)?
 
@@ -88,7 +93,9 @@ final class Dispatcher {
     /// Nodes that are to be written as down.
     var missed: [UniqueID] = []
     var deployments = DeploymentWatcher()
-    var dirtyDeployments: Set<UniqueID> = []
+    /// They are not looked at before.
+    var deploymentsRestUntil: Duration = .zero
+    var dirtyDeployments = WaitingDeployments()
     var drains = DrainWatch()
     var concerns = NodeConcerns()
     var garbage = GarbageRounds()
@@ -157,21 +164,8 @@ final class Dispatcher {
         isOn = true
         timer = loop.makeTimer { [weak self] in self?.schedule() }
         makeWorkers()
+        isNew = !beganEmpty
         readAll()
-        if !beganEmpty {
-            heartbeats.begin(
-                nodes: tables.nodes.lazy.map(\.value).filter { !$0.status.isDown }.map(\.id),
-                at: loop.now)
-        }
-        plans.setEnabled(true)
-        readConfiguration()
-        logger.info(
-            "scheduling",
-            metadata: [
-                "nodes": "\(tables.nodeCount)", "allocations": "\(tables.allocationCount)",
-                "evaluations": "\(broker.counts.ready)", "blocked": "\(blocked.count)",
-            ])
-        schedule()
     }
 
     func makeWorkers() {
@@ -193,6 +187,8 @@ final class Dispatcher {
     private func end() {
         guard isOn else { return }
         isOn = false
+        surveying = nil
+        surveys += 1
         setServing(false)
         timer?.disarm()
         timer = nil
@@ -206,7 +202,7 @@ final class Dispatcher {
         heartbeats = Heartbeats(rule: heartbeats.rule)
         missed = []
         deployments = DeploymentWatcher()
-        dirtyDeployments = []
+        dirtyDeployments = WaitingDeployments()
         drains = DrainWatch()
         concerns = NodeConcerns()
         retryAt = nil
@@ -241,7 +237,7 @@ final class Dispatcher {
     // MARK: A turn
 
     private func work() {
-        guard isOn, replica.outlook.status.role == .leader else { return }
+        guard isOn, surveying != .everything, replica.outlook.status.role == .leader else { return }
         // What is decided from here on would come into the log behind the end of the restore, and into
         // another state than it was decided for; what was proposed before comes before it.
         isHeldByRestore = server.awaitsRestore
@@ -280,6 +276,7 @@ final class Dispatcher {
         let instants = [
             broker.nextEventAt, blocked.nextEventAt, heartbeats.nextEventAt, retryAt,
             garbage.dueAt, lent.nextEventAt, retryAt == nil ? drains.dueAt : nil,
+            retryAt == nil && !dirtyDeployments.isEmpty ? deploymentsRestUntil : nil,
             wall.map { loop.now + Self.wait(until: $0, from: unixNanoseconds) },
         ]
         guard let next = instants.compactMap(\.self).min() else {

@@ -56,8 +56,9 @@ final class LaneLender {
     }
 
     private var wish: Offer? {
+        let (server, replica) = (server, replica)
         let status = replica.outlook.status
-        guard status.role != .leader, replica.state.scheduling.isKnown,
+        guard status.role != .leader, replica.ask({ $0.scheduling.isKnown }),
             server.options.scheduling.workerCount > 0, server.stopCompletions.isEmpty,
             replica.failure == nil, let leader = status.leader, leader != server.id,
             server.network.canLend(to: leader)

@@ -42,7 +42,7 @@ struct LentLanes {
     /// How long a look may take. The broker's own patience is six times as long.
     static let patience: Duration = .seconds(10)
 
-    /// How long a look takes on the leader's own lanes, of late.
+    /// How much of a processor's time a look takes on the leader's own lanes, of late.
     private(set) var ownLook: Duration = .zero
     private var lenders: [UInt64: Lender] = [:]
     private var looks: [UInt64: Look] = [:]

@@ -11,9 +11,9 @@ struct NodeUpdates {
 
     /// How long the first waits for others.
     static let gathering: Duration = .milliseconds(50)
-    /// Of one entry of the log, which has 2 MB at most.
-    private static let bytesMax = 7 << 18
-    private static let updatesMax = 16_384
+    /// Of one entry of the log, but for a single request that tells more: it is applied in one turn.
+    private static let bytesMax = 512 << 10
+    private static let updatesMax = 4096
 
     private(set) var updates: [AllocationUpdate] = []
     private(set) var waiting: [Waiting] = []

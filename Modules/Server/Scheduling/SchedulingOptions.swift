@@ -36,7 +36,7 @@ package struct SchedulingOptions: Equatable, Sendable {
     /// Threads that look at evaluations, for this server while it leads, and else for the leader: from 0
     /// to ``workersMax``, and the nearest of these for any other.
     package var workers: Int
-    /// Followers are asked only where looks take as long as this on the leader's own lanes. What they find
+    /// Followers are asked only where looks take this much of a processor's time on the leader's own lanes. What they find
     /// comes later than what the leader finds itself, by a round trip and a write to the disk; short looks
     /// would only collide with what was placed meanwhile (ADR 0042).
     package var lentLookMin: Duration = .milliseconds(5)

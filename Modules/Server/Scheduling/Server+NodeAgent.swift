@@ -53,11 +53,12 @@ extension Server {
     /// Of nodes that registered while a server knew of no digests, the secrets are replaced by them: some at
     /// a time, as the leader looks around.
     func sealNodeSecrets() {
-        let tables = replica.state.scheduling
-        guard tables.nodeCount > tables.counts.sealed, replica.hasAppliedOwnTerm,
-            canEverybodyApply(Command.poolVersion)
-        else { return }
-        let open = tables.nodes.lazy.map(\.value).filter { $0.secretDigest == nil }
+        let areSealed = replica.ask { $0.scheduling.nodeCount <= $0.scheduling.counts.sealed }
+        guard !areSealed, replica.hasAppliedOwnTerm, canEverybodyApply(Command.poolVersion) else {
+            return
+        }
+        let nodes = replica.state.scheduling.nodes
+        let open = nodes.lazy.map(\.value).filter { $0.secretDigest == nil }
         do throws(APIError) {
             var sealed: [SealedNode] = []
             for node in open.prefix(1024) {

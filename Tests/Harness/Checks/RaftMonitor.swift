@@ -111,11 +111,13 @@ package final class RaftMonitor: ReplicaObserver {
         guard found == nil, let server = observed(id) else { return }
         count += 1
         let before = committedCount
-        // Looked at where they stand: to copy one costs more than to see it. In a leader's requests
-        // there is nothing to see that was not seen in its writes.
-        for position in effects.indices
-        where isReadClosely || !effects.span[position].isAppendRequest {
-            see(effects.span[position], of: server, id, view)
+        // Looked at where they stand: to copy one costs more than to see it.
+        for position in effects.indices {
+            switch isReadClosely ? .other : effects.span[position].glance {
+            case .request: break
+            case .acceptance(let term): server.promisedTerm = max(server.promisedTerm, term)
+            case .other: see(effects.span[position], of: server, id, view)
+            }
         }
         checkConfiguration(of: server, id)
         checkRecovery(of: server, id)
@@ -327,8 +329,23 @@ package final class RaftMonitor: ReplicaObserver {
 }
 
 extension Effect {
-    fileprivate var isAppendRequest: Bool {
-        if case .send(.appendRequest, _) = self { true } else { false }
+    /// What most of them are.
+    fileprivate enum Glance {
+        /// Of a leader: nothing is to be seen in it that was not seen in its writes.
+        case request
+        /// Of a follower, in this term.
+        case acceptance(Term)
+        case other
+    }
+
+    fileprivate var glance: Glance {
+        switch self {
+        case .send(.appendRequest, _): return .request
+        case .send(.appendResponse(let response), _):
+            if case .accepted = response.outcome { return .acceptance(response.term) }
+            return .other
+        default: return .other
+        }
     }
 }
 

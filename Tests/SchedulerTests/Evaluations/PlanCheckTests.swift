@@ -246,17 +246,6 @@ import Testing
         #expect(result.deployment?.groups["g"]?.placedCanaries == [.id(2)])
     }
 
-    @Test("A plan that was not committed is taken back from the state")
-    func reset() {
-        var ledger = ledger()
-        ledger.apply(check(plan([allocation(1, cpu: 3000)]), ledger).result)
-        #expect(ledger.isLive(.id(1)))
-        ledger.reset(.node(1), node: .fixture(1), allocations: [])
-
-        #expect(!ledger.isLive(.id(1)) && ledger.allocationCount == 0)
-        #expect(check(plan([allocation(2, cpu: 4000)]), ledger).refusals.isEmpty)
-    }
-
     @Test("The same change again changes nothing, and what ends gives everything back")
     func idempotent() {
         var ledger = ledger()

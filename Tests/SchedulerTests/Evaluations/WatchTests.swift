@@ -42,6 +42,17 @@ private struct Watched {
         }
     }
 
+    mutating func change(_ place: Int, _ change: (inout Allocation) -> Void) {
+        var allocation = view.allocations[place].value
+        change(&allocation)
+        view.allocations[place] = Shared(allocation)
+    }
+
+    mutating func makeHealthy(_ place: Int) {
+        change(place) { $0.deploymentStatus = AllocationHealth(isHealthy: true, isCanary: false) }
+        group { $0.healthyAllocations += 1 }
+    }
+
     mutating func observe(at now: Int64 = 0) -> [String] {
         watcher.observe(view, unixNanoseconds: now * second, ids: &ids).map { command in
             switch command {
@@ -70,6 +81,19 @@ private struct Watched {
         #expect(watched.observe() == evaluated)
         #expect(watched.observe().isEmpty)
         watched.add(3, isHealthy: true)
+        #expect(watched.observe().isEmpty, "all are placed: nothing waits for it")
+        watched.makeHealthy(0)
+        #expect(watched.observe() == evaluated, "the end is to be written")
+        #expect(watched.observe().isEmpty)
+    }
+
+    @Test("What has to leave its node waits for others to be healthy")
+    func migrates() {
+        var watched = Watched()
+        for number in 1...3 { watched.add(number, isHealthy: nil) }
+        watched.makeHealthy(0)
+        #expect(watched.observe().isEmpty)
+        watched.change(1) { $0.transition.migrate = true }
         #expect(watched.observe() == evaluated)
     }
 
