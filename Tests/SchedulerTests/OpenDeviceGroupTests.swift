@@ -86,6 +86,22 @@ import Testing
         #expect(Self.openCards(world, parts: 10) == 2)
     }
 
+    @Test("Nodes that have instances of the job are judged like all others")
+    func besideOwnInstance() {
+        let world = World()
+        // What balance alone would choose: the second instance uses up processor and devices together.
+        world.node(20) { $0.resources.devices = [Self.group("a", parts: 10)] }
+        world.node { node in
+            node.resources.devices = (0..<63).map { Self.group("b\($0)", parts: 10) }
+        }
+        var job = Self.job("j", Self.parts(5, of: "v/gpu/a"))
+        var second = job.groups[0]
+        second.name = "second"
+        second.tasks[0].resources.devices = [Self.parts(5)]
+        job.groups.append(second)
+        #expect(Self.cards(world.plan(job)) == [["a"], ["b0"]])
+    }
+
     @Test("Rests that nobody can be expected to use do not count as open")
     func uselessRests() {
         let world = Self.world(cards: 64)

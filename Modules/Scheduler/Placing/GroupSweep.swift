@@ -51,10 +51,12 @@ final class GroupSweep {
                 lane, affinity: weights > 0 ? Double(lane.affinityWeight) / Double(weights) : nil)
         }
         prepareCounts()
+        let isSystem = placer.job.type.isSystem
+        if ranksDevices, !compiled.devices.isEmpty, !isSystem {
+            outlook = DeviceOutlook(compiled, view)
+        }
         trackJob()
-        if placer.job.type.isSystem { return }
-        if ranksDevices, !compiled.devices.isEmpty { outlook = DeviceOutlook(compiled, view) }
-        trackDeviceNodes()
+        if !isSystem { trackDeviceNodes() }
     }
 
     /// Gives the nodes back to the index.
