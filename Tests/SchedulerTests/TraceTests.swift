@@ -43,7 +43,7 @@ import Testing
         Self.addNodes(to: world)
         var sequence = SeededSequence(seed: seed)
         var placed = 0
-        for number in 0..<500 {
+        for number in 0..<300 {
             let job = Self.job(number, &sequence)
             placed += world.place(job, seed: UInt64(number)).placed.count
             if sequence.next(below: 8) == 0 {
@@ -67,7 +67,7 @@ import Testing
         sampled.search = .sampled
         sampled.packsDevices = false
         var (ours, theirs) = (0, 0)
-        for seed: UInt64 in 1...3 {
+        for seed: UInt64 in 1...5 {
             ours += replay(seed: seed, PlacementOptions())
             theirs += replay(seed: seed, sampled)
         }

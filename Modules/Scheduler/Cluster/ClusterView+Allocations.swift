@@ -122,7 +122,10 @@ extension ClusterView {
         records[Int(record)].previousOnNode = AllocationRecord.none
         if first >= 0 { records[Int(first)].previousOnNode = record }
         usedSum += share.size
-        if share.hasExtras { applyExtras(record, isTaking: true) }
+        if share.hasExtras {
+            applyExtras(record, isTaking: true)
+            deviceHoldings.count(records[Int(record)].resources.value, 1)
+        }
         markDirty(share.node)
     }
 
@@ -133,7 +136,10 @@ extension ClusterView {
         if previous >= 0 { records[Int(previous)].nextOnNode = next }
         if next >= 0 { records[Int(next)].previousOnNode = previous }
         usedSum -= share.size
-        if share.hasExtras { applyExtras(record, isTaking: false) }
+        if share.hasExtras {
+            applyExtras(record, isTaking: false)
+            deviceHoldings.count(records[Int(record)].resources.value, -1)
+        }
         markDirty(share.node)
     }
 

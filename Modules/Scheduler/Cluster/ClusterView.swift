@@ -37,6 +37,8 @@ package final class ClusterView {
     /// Allocations whose node the view does not know, by that node.
     var orphans: [UniqueID: [Int32]] = [:]
     var jobs = JobTable()
+    /// Of the allocations on nodes that the view knows.
+    var deviceHoldings = DeviceHoldings()
 
     var layout = NodeLayout()
     private var isLayoutStale = true

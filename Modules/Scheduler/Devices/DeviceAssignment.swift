@@ -6,20 +6,30 @@ struct DeviceAsk: Sendable {
     struct Request: Sendable {
         let task: Int
         let matcher: DeviceMatcher
+        /// Index into the ask's types.
+        let type: Int
     }
 
     let requests: [Request]
+    /// The types of device that are asked for, each once.
+    let types: [String]
     /// Requests in the order of assignment: the larger first, since they find fewer groups.
     let order: [Int]
 
     init(_ group: TaskGroup) {
         var requests: [Request] = []
+        var types: [String] = []
         for (index, task) in group.tasks.enumerated() {
             for device in task.resources.devices {
-                requests.append(Request(task: index, matcher: DeviceMatcher(device)))
+                let matcher = DeviceMatcher(device)
+                let name = String(matcher.type)
+                let type = types.firstIndex(of: name) ?? types.count
+                if type == types.count { types.append(name) }
+                requests.append(Request(task: index, matcher: matcher, type: type))
             }
         }
         self.requests = requests
+        self.types = types
         order = requests.indices.sorted {
             (-requests[$0].matcher.count, $0) < (-requests[$1].matcher.count, $1)
         }
@@ -37,11 +47,22 @@ struct DeviceAssignment: Sendable {
     var affinity: Double?
 
     /// Chooses for each request one matching group: by affinity, then the one with the fewest free
-    /// instances that still fits, so that large groups stay whole. nil if a request finds none.
-    /// `devices` is changed as the choice goes.
+    /// instances that still fits, so that large groups stay whole. Requests of a type in `opening` (by
+    /// type, empty for none) take a whole group rather than a part of an open one. nil if a request finds
+    /// none.
     static func make(
-        _ ask: DeviceAsk, on node: Node, in devices: inout NodeDevices
+        _ ask: DeviceAsk, on node: Node, in devices: NodeDevices, opening: [Bool]
     ) -> DeviceAssignment? {
+        if !opening.isEmpty, let found = attempt(ask, on: node, in: devices, opening: opening) {
+            return found
+        }
+        return attempt(ask, on: node, in: devices, opening: [])
+    }
+
+    private static func attempt(
+        _ ask: DeviceAsk, on node: Node, in found: NodeDevices, opening: [Bool]
+    ) -> DeviceAssignment? {
+        var devices = found
         var result = DeviceAssignment(
             groups: Array(repeating: -1, count: ask.requests.count),
             instances: Array(repeating: [], count: ask.requests.count))
@@ -49,7 +70,10 @@ struct DeviceAssignment: Sendable {
         var weights = 0
         for index in ask.order {
             let matcher = ask.requests[index].matcher
-            guard let group = choose(matcher, on: node, in: devices) else { return nil }
+            let opens = !opening.isEmpty && opening[ask.requests[index].type]
+            guard let group = choose(matcher, on: node, in: devices, opens: opens) else {
+                return nil
+            }
             let instances = devices.pick(matcher.count, of: group)
             devices.take(instances, of: group)
             result.groups[index] = group
@@ -63,15 +87,17 @@ struct DeviceAssignment: Sendable {
     }
 
     private static func choose(
-        _ matcher: DeviceMatcher, on node: Node, in devices: NodeDevices
+        _ matcher: DeviceMatcher, on node: Node, in devices: NodeDevices, opens: Bool
     ) -> Int? {
-        var best: (group: Int, weight: Int, free: Int)?
+        var best: (group: Int, key: (weight: Int, open: Int, free: Int))?
         for (index, group) in node.resources.devices.enumerated() {
             let free = devices.groups[index].free
             guard free >= matcher.count, matcher.matches(group) else { continue }
             let weight = matcher.hasAffinities ? matcher.matchedWeight(group) : 0
-            if let known = best, (-known.weight, known.free) <= (-weight, free) { continue }
-            best = (index, weight, free)
+            let open = opens && devices.groups[index].isOpen ? 1 : 0
+            let key = (weight: -weight, open: open, free: free)
+            if let known = best, known.key <= key { continue }
+            best = (index, key)
         }
         return best?.group
     }

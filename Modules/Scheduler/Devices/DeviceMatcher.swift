@@ -5,7 +5,7 @@ internal import MartletAPI
 struct DeviceMatcher: Sendable {
     let count: Int
     private let vendor: Substring?
-    private let type: Substring
+    let type: Substring
     private let model: Substring?
     private let constraints: [DeviceCondition]
     private let affinities: [(condition: DeviceCondition, weight: Int)]

@@ -11,6 +11,9 @@ struct NodeDevices: Sendable {
         let isHealthy: [Bool]
         /// Healthy instances that nobody holds.
         var free: Int
+
+        /// Some is in use, some is free.
+        var isOpen: Bool { free > 0 && free < total }
     }
 
     private(set) var groups: [Group]

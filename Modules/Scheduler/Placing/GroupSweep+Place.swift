@@ -46,7 +46,7 @@ extension GroupSweep {
             guard let node = view.nodes[Int(slot)], let trial = NodeTrial(slot, view: view) else {
                 return nil
             }
-            switch trial.assign(compiled, seed: portSeed(slot)) {
+            switch trial.assign(compiled, seed: portSeed(slot), opening: outlook.opening) {
             case .success(let assigned): extras = assigned
             case .failure(let shortage):
                 refusals[slot] = shortage.dimension

@@ -32,6 +32,7 @@ final class GroupSweep {
     var failure: Shared<PlacementMetric>?
     private var victims: VictimQueue?
     let ranksDevices: Bool
+    private(set) var outlook = DeviceOutlook()
 
     init(_ placer: Placer, _ compiled: CompiledGroup) {
         self.placer = placer
@@ -50,9 +51,12 @@ final class GroupSweep {
                 lane, affinity: weights > 0 ? Double(lane.affinityWeight) / Double(weights) : nil)
         }
         prepareCounts()
+        let isSystem = placer.job.type.isSystem
+        if ranksDevices, !compiled.devices.isEmpty, !isSystem {
+            outlook = DeviceOutlook(compiled, view)
+        }
         trackJob()
-        if placer.job.type.isSystem { return }
-        trackDeviceNodes()
+        if !isSystem { trackDeviceNodes() }
     }
 
     /// Gives the nodes back to the index.
@@ -181,12 +185,13 @@ final class GroupSweep {
         _ slot: Int32, _ bound: FitIndex.Bound
     ) -> (sum: Double, terms: Int)? {
         guard let trial = NodeTrial(slot, view: view), trial.shortage(for: compiled) == nil,
-            case .success(let extras) = trial.assign(compiled, seed: portSeed(slot))
+            case .success(let extras) = trial.assign(
+                compiled, seed: portSeed(slot), opening: outlook.opening)
         else { return nil }
         var sum = 0.0
         var terms = 1
         if let devices = extras.devices, ranksDevices {
-            sum = DevicePacking.score(devices, slot, compiled, view)
+            sum = DevicePacking.score(devices, slot, compiled, view, outlook)
         } else {
             var ask = ScaledAsk(trial.ask(compiled), scarcity: scaled.scarcity)
             sum = FitScore.score(ask.fit(of: bound), algorithm)
@@ -269,12 +274,18 @@ final class GroupSweep {
 
     /// Puts an instance on the node; all later choices see it.
     func put(_ slot: Int32, _ resources: Shared<AllocatedResources>) {
+        let devices = compiled.devices.isEmpty ? nil : view.devices[Int(slot)]
         placer.put(compiled, slot: slot, resources: resources)
         count(slot, group: compiled.number, 1)
         placedCount += 1
         failure = nil
         track(slot)
         victims?.changed(slot)
+        guard let devices, let node = view.nodes[Int(slot)],
+            outlook.changed(node.value, from: devices, to: view.devices[Int(slot)])
+        else { return }
+        // Enough is open: all nodes score by that.
+        for other in tracked { track(other) }
     }
 
     /// An instance of the job on the node stops, or runs again.

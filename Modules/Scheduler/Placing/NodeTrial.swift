@@ -78,8 +78,11 @@ struct NodeTrial {
         return free.disk < ask.disk ? "disk" : nil
     }
 
-    /// Ports, devices and cores for one instance, or what is missing.
-    func assign(_ compiled: CompiledGroup, seed: UInt64) -> Result<ExtraAssignment, Shortage> {
+    /// Ports, devices and cores for one instance, or what is missing. `opening` is that of
+    /// ``DeviceAssignment/make(_:on:in:opening:)``, and does not decide whether something is missing.
+    func assign(
+        _ compiled: CompiledGroup, seed: UInt64, opening: [Bool] = []
+    ) -> Result<ExtraAssignment, Shortage> {
         var result = ExtraAssignment()
         guard compiled.hasExtras else { return .success(result) }
         if !compiled.ports.isEmpty {
@@ -91,8 +94,9 @@ struct NodeTrial {
             }
         }
         if !compiled.devices.isEmpty {
-            guard var trial = devices,
-                let assignment = DeviceAssignment.make(compiled.devices, on: node.value, in: &trial)
+            guard let devices,
+                let assignment = DeviceAssignment.make(
+                    compiled.devices, on: node.value, in: devices, opening: opening)
             else { return .failure(Shortage(dimension: "devices")) }
             result.devices = assignment
         }

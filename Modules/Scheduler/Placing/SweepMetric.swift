@@ -110,7 +110,7 @@ extension GroupSweep {
         }
         var (packing, fit, stranded): (Double?, Double?, Double) = (nil, nil, 0)
         if let devices = extras.devices, ranksDevices {
-            packing = DevicePacking.score(devices, slot, compiled, view)
+            packing = DevicePacking.score(devices, slot, compiled, view, outlook)
         } else {
             let bound = view.plainBound(slot, algorithm)
             fit = FitScore.score(scaled.plainFit(of: bound), algorithm)
