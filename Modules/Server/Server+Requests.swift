@@ -192,12 +192,10 @@ extension Server {
         let credential = call.caller.credential
         if case .node = credential, !network.canPassNodes(to: leader) {
             // Passed on without its secret a node would be told that it is not itself, and give up.
-            var response = APIResponse.text(
-                503,
-                "this server and the leader speak an older protocol, without secrets of nodes: upgrade "
-                    + "it, or ask another")
-            response.retryAfter = 1
-            return respond(response)
+            return respond(
+                Self.notNow(
+                    "this server and the leader speak an older protocol, without secrets of nodes: "
+                        + "upgrade it, or ask another"))
         }
         counters.forwardsSent += 1
         if call.endpoint.goesInPieces, network.canPassStreams(to: leader) {
@@ -232,9 +230,12 @@ extension Server {
 
     /// The leader changed, and what was sent cannot be asked for again.
     private static var bodyIsGone: APIResponse {
-        var response = APIResponse.text(
-            503,
+        notNow(
             "leadership changed while the request was on its way: nothing was done, send it again")
+    }
+
+    private static func notNow(_ text: String) -> APIResponse {
+        var response = APIResponse.text(503, text)
         response.retryAfter = 1
         return response
     }
@@ -263,9 +264,7 @@ extension Server {
                 + "\(replica.outlook.configuration.quorum) voters are needed"
                 + (replica.diskTrouble(of: "this server").map { "; \($0)" } ?? "")
         }
-        var response = APIResponse.text(503, text)
-        response.retryAfter = 1
-        return response
+        return Self.notNow(text)
     }
 
     // MARK: Waiting

@@ -71,11 +71,8 @@ final class LaneQueue: Sendable {
 
     /// On the queue's thread.
     func noteProcessorTime() {
-        var time = timespec()
-        // It fails only where the kernel has no such clock.
-        guard unsafe clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time) == 0 else { return }
-        spent.store(
-            Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec), ordering: .relaxed)
+        guard let time = clockNanoseconds(CLOCK_THREAD_CPUTIME_ID) else { return }
+        spent.store(time, ordering: .relaxed)
     }
 
     private func work() {

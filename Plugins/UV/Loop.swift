@@ -175,9 +175,10 @@ package final class UVLoop: Loop, TaskExecutor, @unchecked Sendable {
     var nanoseconds: Int64 { Int64(truncatingIfNeeded: uv_hrtime() &- origin) }
 
     package var wallClockNanoseconds: Int64 {
-        var time = timespec()
-        unsafe Self.succeed(clock_gettime(CLOCK_REALTIME, &time))
-        return Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
+        guard let time = clockNanoseconds(CLOCK_REALTIME) else {
+            preconditionFailure("no time of day")
+        }
+        return time
     }
 
     package func makeTimer(_ fire: @escaping () -> Void) -> any LoopTimer {
@@ -359,4 +360,11 @@ package final class UVLoop: Loop, TaskExecutor, @unchecked Sendable {
     static func succeed(_ code: Int32) {
         precondition(code == 0, "libuv call failed with \(code)")
     }
+}
+
+/// What a clock of the system shows; nil where the kernel has no such clock.
+func clockNanoseconds(_ clock: clockid_t) -> Int64? {
+    var time = timespec()
+    guard unsafe clock_gettime(clock, &time) == 0 else { return nil }
+    return Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
 }
