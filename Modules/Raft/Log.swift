@@ -44,6 +44,20 @@ struct Log: Sendable {
         return Array(storage[position(of: first)...position(of: last)])
     }
 
+    /// The first of them that have so many bytes together, at least one if there is one.
+    func entries(from first: LogIndex, through last: LogIndex, bytesMax: Int) -> [Entry] {
+        guard first <= last, bytesMax < .max else { return entries(from: first, through: last) }
+        let begin = position(of: first)
+        let end = position(of: last)
+        var position = begin
+        var left = bytesMax - storage[begin].sizeBytes
+        while position < end, left >= storage[position + 1].sizeBytes {
+            position += 1
+            left -= storage[position].sizeBytes
+        }
+        return Array(storage[begin...position])
+    }
+
     /// The last index at or before `index` whose term is at most `term`; `previousIndex` if none is.
     /// Terms are sorted, so this takes a logarithm of the length.
     func lastIndex(atOrBefore index: LogIndex, termAtMost term: Term) -> LogIndex {

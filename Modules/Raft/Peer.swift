@@ -44,6 +44,8 @@ struct Peer: Sendable {
     var inflightBytes = 0
     /// When the last answer of this term came.
     var lastContact: Duration?
+    /// The same by ``Leadership/clock(at:)``.
+    var heardAt: Duration?
     /// Its last log entry, as it said: durable or not.
     var lastIndex = LogIndex.zero
     var lastTerm = Term.zero

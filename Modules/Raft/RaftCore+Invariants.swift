@@ -9,8 +9,7 @@ extension RaftCore {
         precondition(snapshotIndex <= commitIndex, "\(snapshotIndex) beyond \(commitIndex)")
         precondition(commitIndex <= lastIndex, "commit \(commitIndex) beyond \(lastIndex)")
         precondition(
-            commitIndex == handedOutIndex || handedOutIndex < restoredCommit,
-            "\(handedOutIndex) handed out of \(commitIndex)")
+            handedOutIndex <= commitIndex, "\(handedOutIndex) handed out of \(commitIndex)")
         precondition(durableIndex <= lastIndex, "durable \(durableIndex) beyond \(lastIndex)")
         precondition(lastTerm <= term, "\(lastTerm) in the log in \(term)")
         precondition(configurationIndex <= lastIndex, "configuration \(configurationIndex)")
@@ -38,7 +37,7 @@ extension RaftCore {
         precondition(leadership.firstIndex <= lastIndex, "no own entry: \(leadership.firstIndex)")
         precondition(term(at: leadership.firstIndex) ?? term == term, "not of the own term")
         let bytes = log.entries(
-            from: max(commitIndex.next, leadership.firstIndex), through: lastIndex
+            from: max(handedOutIndex.next, leadership.firstIndex), through: lastIndex
         ).reduce(0) { $0 + $1.sizeBytes }
         precondition(
             leadership.uncommittedBytes == bytes,

@@ -15,6 +15,8 @@ struct Leadership: Sendable {
     var firstIndex = LogIndex.zero
     var electedAt = Duration.zero
     var heartbeatDeadline = Duration.zero
+    /// How long this leader did not run although it should have.
+    var pause = Duration.zero
     /// Of the entries that this leader appended and that are not committed.
     var uncommittedBytes = 0
     var reads = ReadQueue()
@@ -26,6 +28,9 @@ struct Leadership: Sendable {
     var scratch: [LogIndex] = []
 
     var isVoter: Bool { votesIncoming || votesOutgoing }
+
+    /// Stands while this leader does not run.
+    func clock(at instant: Duration) -> Duration { instant - pause }
 
     // Peers are looked at where they stand: to copy one costs more than the look.
 
@@ -135,8 +140,20 @@ extension RaftCore {
     }
 
     /// Whether a majority answered within the check-quorum interval (dissertation §6.2).
-    private var hearsQuorum: Bool {
-        hasMajority { now - ($0.lastContact ?? leadership.electedAt) < timing.checkQuorum }
+    private var hearsQuorum: Bool { hasMajority { isHeard($0) } }
+
+    /// A leader that was kept from running for a while, by a long turn of its own or a busy machine, has not
+    /// read what was said meanwhile: that time is nobody's silence. After two intervals others may have gone
+    /// on without it.
+    func isHeard(_ peer: borrowing Peer) -> Bool {
+        let silence = now - (peer.lastContact ?? leadership.electedAt)
+        let silenceHere = leadership.clock(at: now) - (peer.heardAt ?? leadership.electedAt)
+        return silenceHere < timing.checkQuorum && silence < timing.checkQuorum * 2
+    }
+
+    /// Somebody who runs takes a step in each heartbeat interval.
+    mutating func notePause(until instant: Duration) {
+        leadership.pause += max(.zero, instant - now - timing.heartbeat)
     }
 
     /// Whether this server, if it votes, and the voters that pass are a majority; while the

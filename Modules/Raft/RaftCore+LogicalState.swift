@@ -153,8 +153,7 @@ extension RaftCore {
             state.add(message.lastIndex)
             state.add(message.bytes)
         }
-        let heard = peer.lastContact ?? leadership.electedAt
-        state.add(isRecent(heard, within: timing.checkQuorum))
+        state.add(isHeard(peer))
         state.add(isRecent(peer.lastContact, within: timing.electionTimeout))
         state.add(peer.lastIndex)
         state.add(peer.lastTerm)

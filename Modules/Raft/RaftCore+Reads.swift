@@ -58,12 +58,14 @@ extension RaftCore {
     /// Ends the round if a quorum has confirmed it, and begins the next if somebody waits. Until an
     /// entry of its own term is committed a leader does not know how far its predecessors got.
     mutating func advanceReads() {
-        if let current = leadership.reads.current, isConfirmed(current) {
+        if let current = leadership.reads.current, isConfirmed(current),
+            handedOutIndex >= current.index
+        {
             leadership.reads.current = nil
             for reader in current.readers { answer(reader, with: current.index) }
         }
         guard !leadership.reads.waiting.isEmpty, hasCommittedOwnTerm else { return }
-        if let leaseEnd { answerUnderLease(until: leaseEnd) }
+        if let leaseEnd, handedOutIndex == commitIndex { answerUnderLease(until: leaseEnd) }
         guard leadership.reads.current == nil, !leadership.reads.waiting.isEmpty else { return }
         beginRound()
         leadership.reads.current = ReadQueue.Round(

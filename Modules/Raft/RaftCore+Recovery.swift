@@ -61,6 +61,7 @@ extension RaftCore {
         peer.votesOutgoing = known.votesOutgoing
         peer.isLeaving = known.isLeaving
         peer.lastContact = known.lastContact
+        peer.heardAt = known.heardAt
         peer.recovery = recovery
         peer.recoveryIndex = log.lastIndex.next
         leadership.peers[position] = peer

@@ -192,6 +192,7 @@ extension RaftCore {
             leadership.peers[position].session == session
         else { return nil }
         leadership.peers[position].lastContact = now
+        leadership.peers[position].heardAt = leadership.clock(at: now)
         return position
     }
 

@@ -42,8 +42,9 @@ public struct RaftCore: Sendable {
 
     /// Everything up to here is decided for good, as far as this server knows.
     public internal(set) var commitIndex: LogIndex
-    /// Up to where `.committed` and `.restore` brought the state machine.
-    var handedOutIndex: LogIndex
+    /// Up to where ``Effect/committed(_:)`` and ``Effect/restore(_:)`` brought the state machine: ``commitIndex``,
+    /// or less while steps were told to hand out no more.
+    public internal(set) var handedOutIndex: LogIndex
     /// What the commit hint of the last life allows, until the first step hands it out.
     var restoredCommit: LogIndex
     /// A snapshot that the state machine is to be replaced by in this step.
@@ -125,16 +126,23 @@ public struct RaftCore: Sendable {
     ///   - input: What happened.
     ///   - now: Monotonic, from the same clock as ever since `init`; an earlier instant than the last
     ///     counts as the last.
+    ///   - bytesMax: Of committed entries that this step may hand out, in bytes of ``Entry/sizeBytes``; a
+    ///     single larger one goes alone, and none with 0. What is left goes out with later steps, in order:
+    ///     whoever bounds them sees to it that there is one. Reads wait for it.
     ///   - effects: What is to be done, added at the end. All of it before the next input.
-    public mutating func step(_ input: Input, at now: Duration, into effects: inout [Effect]) {
+    public mutating func step(
+        _ input: Input, at now: Duration, handingOut bytesMax: Int = .max,
+        into effects: inout [Effect]
+    ) {
+        if role == .leader { notePause(until: now) }
         self.now = max(self.now, now)
         writes.now = self.now
         swap(&outbox, &effects)
         begin()
-        // A leader that was paused finds out that it was before it answers anybody.
+        // A leader that was paused for long finds out that it was before it answers anybody.
         if role == .leader, self.now >= leadership.heartbeatDeadline { tick() }
         handle(input)
-        finish()
+        finish(handingOut: bytesMax)
         swap(&outbox, &effects)
     }
 
@@ -165,13 +173,13 @@ public struct RaftCore: Sendable {
 
     /// What follows from the input, in the order that the effects must have: durable writes first,
     /// then what the state machine sees, then what others see.
-    private mutating func finish() {
+    private mutating func finish(handingOut bytesMax: Int) {
         if role == .leader {
             advanceCommit()
             continueMembership()
         }
         flushWrites()
-        handOut()
+        handOut(bytesMax: bytesMax)
         advanceFollowerReads()
         if role == .leader {
             advanceReads()
@@ -194,15 +202,17 @@ public struct RaftCore: Sendable {
         outbox.append(.configurationChanged(configuration, index: configurationIndex))
     }
 
-    private mutating func handOut() {
+    private mutating func handOut(bytesMax: Int) {
         if let metadata = restoring {
             restoring = nil
             handedOutIndex = max(handedOutIndex, metadata.lastIndex)
             outbox.append(.restore(metadata))
         }
-        guard commitIndex > handedOutIndex else { return }
-        let entries = log.entries(from: handedOutIndex.next, through: commitIndex)
-        handedOutIndex = commitIndex
+        guard commitIndex > handedOutIndex, bytesMax > 0 else { return }
+        let entries = log.entries(
+            from: handedOutIndex.next, through: commitIndex, bytesMax: bytesMax)
+        guard let last = entries.last else { return }
+        handedOutIndex = last.index
         if role == .leader {
             for position in entries.indices
             where entries[position].index >= leadership.firstIndex {

@@ -30,7 +30,7 @@ package struct Outlook: Sendable, Equatable {
     /// See ``RaftCore/deadline``.
     package fileprivate(set) var deadline: Duration?
     package fileprivate(set) var entriesSinceSnapshot: UInt64
-    /// All that is committed is durable here.
+    /// All that was handed out is durable here.
     package fileprivate(set) var isDurable: Bool
     package fileprivate(set) var status: Status
     /// The newest of the log, committed or not, and its index.
@@ -65,8 +65,9 @@ extension RaftCore {
     package mutating func refresh(_ outlook: inout Outlook) {
         let base = snapshot?.lastIndex ?? .zero
         outlook.deadline = nextDeadline()
-        outlook.entriesSinceSnapshot = commitIndex > base ? commitIndex.number - base.number : 0
-        outlook.isDurable = commitIndex <= writes.durableIndex
+        outlook.entriesSinceSnapshot =
+            handedOutIndex > base ? handedOutIndex.number - base.number : 0
+        outlook.isDurable = handedOutIndex <= writes.durableIndex
         outlook.status = lastStatus
         if outlook.revision != configurations.revision {
             outlook.revision = configurations.revision

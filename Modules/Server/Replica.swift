@@ -43,7 +43,7 @@ enum CommandOutcome {
 /// Steps the core, then carries out all effects before the next input; inputs that arise meanwhile
 /// wait in a queue. Proposals and reads of one turn of the loop go in together at its end.
 ///
-/// - Invariant: `state` is the result of every committed command up to `core.commitIndex`.
+/// - Invariant: `state` is the result of every committed command up to `core.handedOutIndex`.
 final class Replica {
     private let loop: any Loop
     private let log: any LogStore
@@ -71,6 +71,13 @@ final class Replica {
     private var timer: (any LoopTimer)?
     private var expiry: (any LoopTimer)?
     private var isExpiryArmed = false
+    /// Fires in the next turn.
+    private var refill: (any LoopTimer)?
+    /// Of committed entries, in one turn of the loop.
+    private let applyBytes: Int
+    private var appliedBytes = 0
+    /// Whoever starts a server finds in ``state`` all that was known to be committed when it ended.
+    private var isStarting = false
     private var effects: [Effect] = []
     private var inputs: [Input] = []
     private var isStepping = false
@@ -134,6 +141,7 @@ final class Replica {
         appliedConfigurationIndex = snapshot?.configurationIndex ?? .zero
         snapshotPolicy = SnapshotPolicy(
             entries: options.snapshotEntries, bytes: options.snapshotBytes)
+        applyBytes = options.applyBytes
         self.logger = logger
     }
 
@@ -142,7 +150,10 @@ final class Replica {
         // ever had a weak reference is slower to hold for good, and this one is in every message's way.
         timer = loop.makeTimer { [unowned self] in step(.ticked) }
         expiry = loop.makeTimer { [unowned self] in expire() }
+        refill = loop.makeTimer { [unowned self] in goOn() }
+        isStarting = true
         step(.ticked)
+        isStarting = false
     }
 
     /// Stops taking part, without a word: what is with the disk may still be written.
@@ -151,6 +162,7 @@ final class Replica {
         halt.set()
         timer?.disarm()
         expiry?.disarm()
+        refill?.disarm()
         failEverything(with: .unknown)
     }
 
@@ -216,7 +228,7 @@ final class Replica {
     func whenCommitted(
         _ index: LogIndex, term: Term, done: @escaping (_ isCommitted: Bool) -> Void
     ) {
-        if core.commitIndex >= index {
+        if core.handedOutIndex >= index {
             return done(core.term(at: index).map { $0 == term } ?? true)
         }
         armExpiry()
@@ -313,7 +325,10 @@ final class Replica {
         // Out of the property: what is carried out may ask for the next step.
         var work: [Effect] = []
         swap(&work, &effects)
-        Self.step(&core, input, at: loop.now, seenBy: observer, into: &work)
+        Self.step(
+            &core, input, at: loop.now,
+            handingOut: isStarting ? .max : max(0, applyBytes - appliedBytes),
+            seenBy: observer, into: &work)
         core.refresh(&outlook)
         // Moved out, the last one first: to copy an effect costs more than to carry out most.
         if work.count > 1 { work.turnAround() }
@@ -322,10 +337,10 @@ final class Replica {
     }
 
     private static func step(
-        _ core: inout RaftCore, _ input: Input, at now: Duration,
+        _ core: inout RaftCore, _ input: Input, at now: Duration, handingOut bytesMax: Int,
         seenBy observer: (any ReplicaObserver)?, into effects: inout [Effect]
     ) {
-        core.step(input, at: now, into: &effects)
+        core.step(input, at: now, handingOut: bytesMax, into: &effects)
         if let observer { observer.replica(core.id, stepped: core.view(), effects: effects) }
     }
 
@@ -416,6 +431,7 @@ final class Replica {
 
     private func apply(_ entries: [Entry]) {
         guard let last = entries.last else { return }
+        spend(entries.reduce(0) { $0 + $1.sizeBytes })
         let began = loop.now
         // What a restore replaces, or leaves behind, may be large.
         let old = state.restoreIndex == nil ? nil : state
@@ -448,6 +464,26 @@ final class Replica {
         timings.apply.observe(loop.now - began)
         if let old, old.restoreIndex != state.restoreIndex { letGo(of: old) }
         delegate?.replicaApplied(through: last.index)
+    }
+
+    // MARK: Turns
+
+    // What is committed is applied in turns, so that a loop that has much to catch up with goes on to answer
+    // its leader or its followers: silence of half a second costs a cluster its leader.
+
+    private func spend(_ bytes: Int) {
+        if appliedBytes == 0 { loop.atEndOfTurn { [self] in noteTurn() } }
+        appliedBytes += bytes
+    }
+
+    /// There may be more rounds of this turn: only little is forgotten at once.
+    private func noteTurn() {
+        if appliedBytes <= applyBytes / 16 { appliedBytes = 0 } else { refill?.arm(at: loop.now) }
+    }
+
+    private func goOn() {
+        appliedBytes = 0
+        if core.handedOutIndex < core.commitIndex { step(.ticked) }
     }
 
     // MARK: The disk
@@ -593,7 +629,7 @@ final class Replica {
 
     /// A snapshot stands for what is applied, and never passes what is durable here.
     private func considerSnapshot() {
-        let applied = core.commitIndex
+        let applied = core.handedOutIndex
         // Only the newest two are kept: one that a follower is just being sent must not go, unless
         // that takes so long that the log would grow without bound.
         let isLate =

@@ -89,7 +89,7 @@ extension Server {
                 "server": "true",
             ],
             "raft": [
-                "applied_index": "\(core.commitIndex.number)",
+                "applied_index": "\(core.handedOutIndex.number)",
                 "cluster_id": network.own.clusterID.map(\.description) ?? "",
                 "commit_index": "\(core.commitIndex.number)",
                 "disk_full": "\(replica.isDiskFull)",

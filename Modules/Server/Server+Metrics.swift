@@ -65,7 +65,7 @@ extension Server {
     private var gauges: [MetricsSummary.Gauge] {
         let core = replica.core
         var gauges: [(String, Double)] = [
-            ("nomad.raft.applied_index", Double(core.commitIndex.number)),
+            ("nomad.raft.applied_index", Double(core.handedOutIndex.number)),
             ("nomad.raft.commit_index", Double(core.commitIndex.number)),
             ("nomad.raft.disk_full", replica.isDiskFull ? 1 : 0),
             // What the own disk holds of the log: behind `last_index` while it writes.

@@ -61,6 +61,8 @@ package struct ServerOptions: Sendable {
     package var snapshotEntries: UInt64
     /// …or so many bytes of commands.
     package var snapshotBytes: Int
+    /// Committed entries that are applied in one turn of the loop, in bytes; a larger one goes alone.
+    package var applyBytes: Int
 
     /// How long a request waits for a leader before it is told that there is none.
     package var leaderHold: Duration
@@ -111,6 +113,7 @@ package struct ServerOptions: Sendable {
         self.peerProtocolMax = Hello.protocolMax
         self.snapshotEntries = 8192
         self.snapshotBytes = 8 << 20
+        self.applyBytes = 256 << 10
         self.leaderHold = .milliseconds(750)
         self.acl = ACLOptions()
         self.httpLimits = HTTPServiceLimits()

@@ -26,15 +26,7 @@ package struct OrderedTable<Key: Comparable & Sendable, Value: Sendable>: Sendab
 
     package var isEmpty: Bool { count == 0 }
 
-    package subscript(key: Key) -> Value? {
-        var node = root
-        while true {
-            let (position, isFound) = node.find(key)
-            if isFound { return node.elements[position].value }
-            if node.isLeaf { return nil }
-            node = node.children[position]
-        }
-    }
+    package subscript(key: Key) -> Value? { root.value(at: key) }
 
     /// The greatest; nil for an empty table.
     package var lastKey: Key? {
@@ -230,6 +222,7 @@ extension OrderedTable {
 
         /// The first element whose key is not less than `key`, and whether it is `key`'s.
         func find(_ key: Key) -> (position: Int, isFound: Bool) {
+            let elements = elements.span
             var low = 0
             var high = elements.count
             while low < high {
@@ -237,6 +230,13 @@ extension OrderedTable {
                 if elements[middle].key < key { low = middle + 1 } else { high = middle }
             }
             return (low, low < elements.count && elements[low].key == key)
+        }
+
+        /// Nodes are looked at where they stand: to hold each on the way down would cost more than the search.
+        func value(at key: Key) -> Value? {
+            let (position, isFound) = find(key)
+            if isFound { return elements[position].value }
+            return isLeaf ? nil : children.span[position].value(at: key)
         }
 
         mutating func update<Result>(

@@ -127,6 +127,34 @@ import Testing
         #expect(leader.reads == [7: .refused(.notLeader(leader: nil))])
     }
 
+    @Test("A14: what a leader did not read because it did not run is nobody's silence")
+    func keptFromRunning() {
+        var leader = Subject.leader()
+        // A turn of its own took long: what others said meanwhile is still to be read.
+        leader.step(.ticked, after: .milliseconds(900))
+        #expect(leader.role == .leader && !leader.appends().isEmpty)
+        leader.accept(from: B, match: 2)
+        leader.step(.ticked, after: .milliseconds(900))
+        #expect(leader.role == .leader)
+
+        // Nobody has said anything.
+        let silentFrom = leader.now
+        while leader.role == .leader, leader.now < silentFrom + .seconds(5) { leader.timeOut() }
+        #expect(leader.now <= silentFrom + .milliseconds(500))
+        #expect(leader.core.status == Status(role: .follower, term: Term(2), leader: nil))
+    }
+
+    @Test("A14: however little a leader runs, after two silent intervals it leads no more")
+    func hardlyRunning() {
+        var leader = Subject.leader()
+        for _ in 0..<2 {
+            leader.step(.ticked, after: .milliseconds(490))
+            #expect(leader.role == .leader)
+        }
+        leader.step(.ticked, after: .milliseconds(50))
+        #expect(leader.role == .follower)
+    }
+
     @Test("A16: a leader that hears nobody is replaced although its heartbeats arrive")
     func deaf() throws {
         var cluster = Cluster(seed: 16, voters: 2)

@@ -125,14 +125,16 @@ import Testing
         #expect(
             names("leadership") == [
                 "peers", "votesIncoming", "votesOutgoing", "incomingQuorum", "outgoingQuorum",
-                "firstIndex", "electedAt", "heartbeatDeadline", "uncommittedBytes", "reads",
+                "firstIndex", "electedAt", "heartbeatDeadline", "pause", "uncommittedBytes",
+                "reads",
                 "lease", "transfer", "hasOfferedTransfer", "scratch",
             ])
         #expect(
             names("leadership", "peers", 0) == [
                 "id", "session", "votesIncoming", "votesOutgoing", "isLeaving", "match", "next",
-                "state", "inflight", "inflightBytes", "lastContact", "lastIndex", "lastTerm",
-                "roundSent", "roundEchoed", "commitSent", "isHeartbeatDue", "stalledHeartbeats",
+                "state", "inflight", "inflightBytes", "lastContact", "heardAt", "lastIndex",
+                "lastTerm", "roundSent", "roundEchoed", "commitSent", "isHeartbeatDue",
+                "stalledHeartbeats",
                 "isTailUnsure", "boundUntil", "observedState", "snapshotNotBefore", "catchUp",
                 "recovery", "recoveryIndex",
             ])

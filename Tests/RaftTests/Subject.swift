@@ -38,6 +38,8 @@ struct Subject {
     var effects: [Effect] = []
     /// The last write that was asked for.
     var written = WriteSequence(0)
+    /// Of each step.
+    var handOutBytesMax = Int.max
 
     static let timing = Timing.scaled(by: 1)
 
@@ -68,7 +70,7 @@ struct Subject {
     mutating func step(_ input: Input, after span: Duration = .zero) -> [Effect] {
         now += span
         effects = []
-        core.step(input, at: now, into: &effects)
+        core.step(input, at: now, handingOut: handOutBytesMax, into: &effects)
         core.checkInvariants()
         for case .persist(let write) in effects { written = write.sequence }
         return effects

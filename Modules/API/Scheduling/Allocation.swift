@@ -75,10 +75,10 @@ package struct Allocation: Equatable, Sendable {
 }
 
 extension Allocation {
-    package var jobID: String { job.value.id }
-    package var namespace: String { job.value.namespace }
-    package var jobKey: JobKey { job.value.key }
-    package var priority: Int { job.value.priority }
+    @inlinable package var jobID: String { job.value.id }
+    @inlinable package var namespace: String { job.value.namespace }
+    @inlinable package var jobKey: JobKey { job.value.key }
+    @inlinable package var priority: Int { job.value.priority }
 
     /// `job.group[index]`.
     package var name: String { Self.name(job: jobID, group: group, index: index) }
@@ -99,21 +99,21 @@ extension Allocation {
     }
 
     /// Whether it shall end.
-    package var isServerTerminal: Bool { desiredStatus != .run }
+    @inlinable package var isServerTerminal: Bool { desiredStatus != .run }
 
     /// Whether it has ended.
-    package var isClientTerminal: Bool {
+    @inlinable package var isClientTerminal: Bool {
         switch clientStatus {
         case .complete, .failed, .lost: true
         case .pending, .running: false
         }
     }
 
-    package var isTerminal: Bool { isServerTerminal || isClientTerminal }
+    @inlinable package var isTerminal: Bool { isServerTerminal || isClientTerminal }
 
-    package var isCanary: Bool { deploymentStatus?.isCanary ?? false }
-    package var isHealthy: Bool { deploymentStatus?.isHealthy == true }
-    package var isUnhealthy: Bool { deploymentStatus?.isHealthy == false }
+    @inlinable package var isCanary: Bool { deploymentStatus?.isCanary ?? false }
+    @inlinable package var isHealthy: Bool { deploymentStatus?.isHealthy == true }
+    @inlinable package var isUnhealthy: Bool { deploymentStatus?.isHealthy == false }
 
     /// Whether every task has ended well. False for one that was evicted before it was complete: it
     /// did not get to its end.

@@ -7,11 +7,11 @@
 package final class Shared<Value: Sendable>: Sendable {
     package let value: Value
 
-    package init(_ value: Value) { self.value = value }
+    @inlinable package init(_ value: Value) { self.value = value }
 }
 
 extension Shared: Equatable where Value: Equatable {
-    package static func == (left: Shared, right: Shared) -> Bool {
+    @inlinable package static func == (left: Shared, right: Shared) -> Bool {
         left === right || left.value == right.value
     }
 }

@@ -5,68 +5,74 @@
 package struct SortedMap<Value: Sendable>: Sendable {
     package struct Element: Sendable {
         package let key: String
-        package fileprivate(set) var value: Value
+        package var value: Value
+
+        @inlinable package init(key: String, value: Value) {
+            self.key = key
+            self.value = value
+        }
     }
 
-    package private(set) var elements: [Element] = []
+    @usableFromInline var stored: [Element] = []
 
-    package init() {}
+    @inlinable package init() {}
 
-    package var isEmpty: Bool { elements.isEmpty }
-    package var count: Int { elements.count }
+    @inlinable package var elements: [Element] { stored }
+    @inlinable package var isEmpty: Bool { stored.isEmpty }
+    @inlinable package var count: Int { stored.count }
     package var keys: [String] { elements.map(\.key) }
     package var values: [Value] { elements.map(\.value) }
 
-    package subscript(key: String) -> Value? {
+    @inlinable package subscript(key: String) -> Value? {
         get {
             let (position, isFound) = find(key)
-            return isFound ? elements[position].value : nil
+            return isFound ? stored[position].value : nil
         }
         set {
             let (position, isFound) = find(key)
             switch (newValue, isFound) {
-            case (let value?, true): elements[position].value = value
+            case (let value?, true): stored[position].value = value
             case (let value?, false):
-                elements.insert(Element(key: key, value: value), at: position)
-            case (nil, true): elements.remove(at: position)
+                stored.insert(Element(key: key, value: value), at: position)
+            case (nil, true): stored.remove(at: position)
             case (nil, false): break
             }
         }
     }
 
-    package subscript(key: String, default fallback: Value) -> Value {
+    @inlinable package subscript(key: String, default fallback: Value) -> Value {
         get { self[key] ?? fallback }
         set { self[key] = newValue }
     }
 
     /// The first element whose key is not less than `key`, and whether it is `key`'s.
-    private func find(_ key: String) -> (position: Int, isFound: Bool) {
+    @inlinable func find(_ key: String) -> (position: Int, isFound: Bool) {
         // What is built in order is never searched.
-        if let last = elements.last, last.key < key { return (elements.count, false) }
+        if let last = stored.last, last.key < key { return (stored.count, false) }
         var low = 0
-        var high = elements.count
+        var high = stored.count
         while low < high {
             let middle = (low + high) / 2
-            if elements[middle].key < key { low = middle + 1 } else { high = middle }
+            if stored[middle].key < key { low = middle + 1 } else { high = middle }
         }
-        return (low, low < elements.count && elements[low].key == key)
+        return (low, low < stored.count && stored[low].key == key)
     }
 }
 
 extension SortedMap: ExpressibleByDictionaryLiteral {
     /// Of two with one name the later counts.
-    package init(dictionaryLiteral elements: (String, Value)...) {
+    @inlinable package init(dictionaryLiteral elements: (String, Value)...) {
         self.init(elements)
     }
 
     /// Of two with one name the later counts.
-    package init(_ elements: some Sequence<(String, Value)>) {
+    @inlinable package init(_ elements: some Sequence<(String, Value)>) {
         for (key, value) in elements { self[key] = value }
     }
 }
 
 extension SortedMap: Sequence {
-    package func makeIterator() -> IndexingIterator<[Element]> { elements.makeIterator() }
+    @inlinable package func makeIterator() -> IndexingIterator<[Element]> { stored.makeIterator() }
 }
 
 extension SortedMap.Element: Equatable where Value: Equatable {}

@@ -10,15 +10,27 @@ package struct UniqueID: Hashable, Sendable {
     /// The last 16 digits.
     package let low: UInt64
 
-    package init(high: UInt64, low: UInt64) {
+    @inlinable package init(high: UInt64, low: UInt64) {
         self.high = high
         self.low = low
     }
 }
 
+// Compared and hashed at every step through a table.
+extension UniqueID {
+    @inlinable package static func == (left: Self, right: Self) -> Bool {
+        left.high == right.high && left.low == right.low
+    }
+
+    @inlinable package func hash(into hasher: inout Hasher) {
+        hasher.combine(high)
+        hasher.combine(low)
+    }
+}
+
 extension UniqueID: Comparable {
     /// The order of the texts.
-    package static func < (left: Self, right: Self) -> Bool {
+    @inlinable package static func < (left: Self, right: Self) -> Bool {
         left.high != right.high ? left.high < right.high : left.low < right.low
     }
 }

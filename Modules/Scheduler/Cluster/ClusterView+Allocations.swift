@@ -38,8 +38,17 @@ extension ClusterView {
     private func isSame(_ record: Int32, as shared: Shared<Allocation>) -> Bool {
         let new = shared.value
         guard let old = records[Int(record)].allocation?.value else { return false }
-        return old.nodeID == new.nodeID && old.job === new.job && old.group == new.group
-            && old.resources === new.resources
+        return old.nodeID == new.nodeID && isSame(old.job, as: new.job) && old.group == new.group
+            && old.resources == new.resources
+    }
+
+    /// What comes back out of the log is the same, though not the same object. No two registrations have one
+    /// log index.
+    private func isSame(_ old: Shared<Job>, as new: Shared<Job>) -> Bool {
+        old === new
+            || (old.value.jobModifyIndex > 0
+                && old.value.jobModifyIndex == new.value.jobModifyIndex
+                && old.value.key == new.value.key)
     }
 
     private func makeRecord(_ shared: Shared<Allocation>) -> AllocationRecord {

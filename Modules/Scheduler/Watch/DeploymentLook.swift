@@ -9,7 +9,7 @@ struct DeploymentLook {
     private var deployment: Deployment { view.deployment }
 
     var healthy: Set<UniqueID> {
-        Set(view.allocations.filter(\.value.isHealthy).map(\.value.id))
+        Set(view.allocations.lazy.filter { $0.value.isHealthy }.map { $0.value.id })
     }
 
     // MARK: Failure
@@ -123,7 +123,7 @@ struct DeploymentLook {
 
     /// They failed, there is time left, and the scheduler waits to be told.
     var reschedulable: Set<UniqueID> {
-        Set(view.allocations.map(\.value).filter(Self.waitsForLeave).map(\.id))
+        Set(view.allocations.lazy.filter { Self.waitsForLeave($0.value) }.map { $0.value.id })
     }
 
     private static func waitsForLeave(_ allocation: Allocation) -> Bool {

@@ -47,7 +47,8 @@ extension Dispatcher {
         SchedulerLane.Moment(
             tables: tables, snapshotIndex: replica.state.lastAppliedIndex,
             configuration: replica.state.scheduler ?? SchedulerConfiguration(),
-            ahead: flights.map(\.result), unixNanoseconds: unixNanoseconds)
+            ahead: flights.map { SchedulerLane.PlanAhead(number: $0.number, result: $0.result) },
+            unixNanoseconds: unixNanoseconds)
     }
 
     private func look(at id: UniqueID, with worker: Worker) {

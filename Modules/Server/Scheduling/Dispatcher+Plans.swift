@@ -24,12 +24,13 @@ extension Dispatcher {
     }
 
     /// What may be on its way at once: enough that the disk is never waited for, and few enough that a
-    /// lost leadership costs little, and that all of it is applied in one turn before a follower misses
-    /// its leader.
+    /// lost leadership costs little.
     private static let flightsMax = 32
-    private static let flightBytesMax = 1 << 20
-    /// Stops, evictions and placements of one entry, if they fit it.
-    private static let elementsMax = 2048
+    private static let flightBytesMax = 512 << 10
+    /// Stops, evictions and placements of one entry, if they fit it: few, since an entry is applied in one turn
+    /// of the loop. What shall be done as a whole is not divided without need.
+    private static let elementsMax = 512
+    private static let wholeElementsMax = 2048
 
     func checkPlans() {
         if isLedgerStale { readLedger() }
@@ -83,7 +84,7 @@ extension Dispatcher {
         for result: PlanResult, of plan: PlacementPlan, followUps: [Evaluation]
     ) -> [[UInt8]]? {
         if result.isEmpty { return [] }
-        var elementsMax = Self.elementsMax
+        var elementsMax = plan.isAllAtOnce ? Self.wholeElementsMax : Self.elementsMax
         while true {
             let entries = result.pieces(elementsMax: elementsMax).enumerated().map {
                 entry(of: $1, number: $0, plan: plan, followUps: followUps)

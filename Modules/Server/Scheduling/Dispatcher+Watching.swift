@@ -185,15 +185,14 @@ extension Dispatcher {
                 carryOut(command, of: id)
             }
         }
-        if seenCount >= Self.instancesSeenMax / 4 {
-            deploymentsRestUntil = loop.now + Self.restPerInstance * seenCount
-        }
+        if seenCount > 0 { deploymentsRestUntil = loop.now + Self.restPerInstance * seenCount }
     }
 
     /// All instances of a deployment are looked at when one has changed: of large ones so many a turn, and
-    /// then not for so long that it takes the loop a tenth of its time, or less.
+    /// then not for so long that it takes the loop a tenth of its time, or less. What changes meanwhile is
+    /// seen together.
     private static let instancesSeenMax = 4096
-    private static let restPerInstance: Duration = .microseconds(10)
+    private static let restPerInstance: Duration = .microseconds(20)
 
     private func view(of deployment: Deployment) -> DeploymentWatcher.View {
         guard deployment.isActive else { return DeploymentWatcher.View(deployment) }

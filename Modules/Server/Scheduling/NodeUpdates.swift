@@ -12,8 +12,8 @@ struct NodeUpdates {
     /// How long the first waits for others.
     static let gathering: Duration = .milliseconds(50)
     /// Of one entry of the log, but for a single request that tells more: it is applied in one turn.
-    private static let bytesMax = 512 << 10
-    private static let updatesMax = 4096
+    private static let bytesMax = 128 << 10
+    private static let updatesMax = 1024
 
     private(set) var updates: [AllocationUpdate] = []
     private(set) var waiting: [Waiting] = []

@@ -18,13 +18,20 @@ final class SchedulerLane: Sendable {
         /// The cluster's; pools may have rules of their own.
         let configuration: SchedulerConfiguration
         /// Plans that are on their way into the log, in their order.
-        let ahead: [PlanResult]
+        let ahead: [PlanAhead]
         let unixNanoseconds: Int64
 
         /// What holds for a job, by the pool that it wants.
         func configuration(of job: Job) -> SchedulerConfiguration {
             configuration.overridden(by: tables.pool(job.nodePool)?.scheduling)
         }
+    }
+
+    /// A plan that is counted on.
+    struct PlanAhead: Sendable {
+        /// Ascends, and is no other plan's as long as this process lives.
+        let number: UInt64
+        let result: PlanResult
     }
 
     /// One look.
@@ -63,28 +70,63 @@ final class SchedulerLane: Sendable {
 }
 
 /// A view and how far it has come.
+///
+/// - Invariant: the view is what `index` of the state says, with the plans of `ahead` done in their order.
 struct ViewOfTables {
+    private struct Done {
+        let number: UInt64
+        /// Allocations of which the view knows more than the state.
+        let touched: [UniqueID]
+    }
+
     private(set) var view = ClusterView()
     /// nil before the first look.
     private var index: UInt64?
-    /// Allocations of which the view knows more than the state that it follows.
-    private var ahead: [UniqueID] = []
+    private var ahead: [Done] = []
+    /// By allocation, how many of `ahead` touch it: the last of them has said what the view shows.
+    private var holds: [UniqueID: Int32] = [:]
 
-    /// Makes the view equal to `tables`, with the plans of `ahead` done.
-    mutating func follow(_ tables: SchedulerTables, to index: UInt64, ahead plans: [PlanResult]) {
+    /// Makes the view equal to `tables`, with the plans of `plans` done. What is still on its way since the
+    /// last call is left as it is.
+    mutating func follow(
+        _ tables: SchedulerTables, to index: UInt64, ahead plans: [SchedulerLane.PlanAhead]
+    ) {
         if let known = self.index, let changes = tables.changes(after: known) {
-            for id in ahead { show(id, of: tables) }
+            for id in letGo(before: plans.first?.number ?? .max) { show(id, of: tables) }
             for change in changes { show(change, of: tables) }
         } else {
             readAll(tables)
         }
         self.index = index
-        ahead = []
-        for plan in plans { show(plan) }
+        for plan in plans.drop(while: { isDone($0) }) { show(plan) }
+    }
+
+    private func isDone(_ plan: SchedulerLane.PlanAhead) -> Bool {
+        ahead.last.map { plan.number <= $0.number } ?? false
+    }
+
+    /// Plans go in the order in which they came.
+    ///
+    /// - Returns: allocations that no other plan touches.
+    private mutating func letGo(before number: UInt64) -> [UniqueID] {
+        let left = ahead.prefix { $0.number < number }
+        ahead.removeFirst(left.count)
+        return left.flatMap { plan in
+            plan.touched.filter { id in
+                guard let count = holds[id], count > 1 else {
+                    holds[id] = nil
+                    return true
+                }
+                holds[id] = count - 1
+                return false
+            }
+        }
     }
 
     private mutating func readAll(_ tables: SchedulerTables) {
         view = ClusterView()
+        ahead = []
+        holds = [:]
         for node in tables.nodes { view.apply(node) }
         for allocation in tables.allocations where !allocation.value.isTerminal {
             view.apply(allocation)
@@ -95,8 +137,8 @@ struct ViewOfTables {
         switch change {
         case .node(let id):
             if let node = tables.node(id) { view.apply(node) } else { view.remove(node: id) }
-        case .allocation(let id): show(id, of: tables)
-        case .job, .evaluation, .deployment, .pool: break
+        case .allocation(let id) where holds[id] == nil: show(id, of: tables)
+        case .allocation, .job, .evaluation, .deployment, .pool: break
         }
     }
 
@@ -108,14 +150,18 @@ struct ViewOfTables {
         }
     }
 
-    private mutating func show(_ plan: PlanResult) {
-        for part in plan.nodes {
+    private mutating func show(_ plan: SchedulerLane.PlanAhead) {
+        var touched: [UniqueID] = []
+        for part in plan.result.nodes {
             let leaving =
                 part.stops.map(\.allocation.value.id) + part.evictions.map(\.allocation.value.id)
             for id in leaving { view.remove(allocation: id) }
             for allocation in part.placements { view.apply(allocation) }
-            ahead += leaving + part.placements.map(\.id)
+            touched += leaving
+            touched += part.placements.lazy.map(\.id)
         }
+        for id in touched { holds[id, default: 0] += 1 }
+        ahead.append(Done(number: plan.number, touched: touched))
     }
 }
 

@@ -47,9 +47,9 @@ extension Trial {
 
     /// One last write to each register, then every server is asked, and the history is judged.
     func judge() {
-        for _ in 0..<3 where !recorder.hasAnsweredLast {
-            // A connection that a crash left behind costs the first try, a leader whose disk is
-            // only just back another.
+        for _ in 0..<(members.count + 2) where !recorder.hasAnsweredLast {
+            // A connection that a crash left behind costs a try, and a client may have one to each
+            // server; a leader whose disk is only just back costs another.
             for client in clients { client.ask(.last) }
             settle()
             advance(to: world.now + .milliseconds(500))

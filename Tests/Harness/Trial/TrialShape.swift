@@ -104,6 +104,9 @@ struct TrialShape {
         if hasPriorities { options.raftOptions.priority = priority }
         let isOld = Bool.random(using: &generator)
         if isMixed, isOld { options.peerProtocolMax = 1 }
+        // Most apply what is committed in several turns.
+        let applyBytes = [1, 300, 3_000, options.applyBytes]
+        options.applyBytes = applyBytes[Int.random(in: 0..<4, using: &generator)]
     }
 }
 
