@@ -124,14 +124,18 @@ extension Server {
     ///
     /// - Parameters:
     ///   - rows: from the page's beginning on, in its direction.
+    ///   - isMeant: which of them are of the list at all.
     ///   - subject: what the filter looks at.
     func encode<Row, Subject: JSONWritable, Shown: JSONWritable>(
         _ rows: some Sequence<Row>, _ page: ListPage, _ call: Call,
         _ freshness: APIResponse.Freshness, token: (Row) -> String,
+        where isMeant: @escaping (Row) -> Bool = { _ in true },
         subject: @escaping (Row) -> Subject, showing shown: @escaping (Row) -> Shown?
     ) -> APIResponse {
         let filter = page.filter
-        let isWanted = { (row: Row) in filter.map { $0.matches(subject(row)) } ?? true }
+        let isWanted = { (row: Row) in
+            isMeant(row) && filter.map { $0.matches(subject(row)) } ?? true
+        }
         guard page.size != nil else {
             return encode(
                 ListRows(rows) { isWanted($0) ? shown($0) : nil }, call, freshness: freshness,

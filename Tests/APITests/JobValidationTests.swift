@@ -44,6 +44,35 @@ private func group(_ type: JobType = .service, _ change: (inout TaskGroup) -> Vo
                 """ + String(repeating: "\n", count: 8))
     }
 
+    /// The state refused them: the answer was a 500 without a field.
+    @Test("Where a volume is mounted has a bound")
+    func mounts() {
+        let long = String(repeating: "x", count: 5000)
+        let text = task { $0.volumeMounts = [VolumeMount(volume: "v", destination: long)] }
+            .validate().errorText
+        #expect(text?.contains("VolumeMount.Destination is longer than 4096 bytes") == true)
+    }
+
+    /// A list is made of them: two thousand million canaries took the memory of one leader after the other.
+    @Test("Canaries are bounded as instances are, and so is what a sysbatch job has on each node")
+    func bounds() {
+        let canaries = group {
+            $0.update?.canary = 2_000_000_000
+        }.validate().errorText
+        #expect(canaries?.contains("Canary count can not be more than 10000") == true)
+        let many = job { job in
+            job.groups[0].update?.canary = 6000
+            var other = job.groups[0]
+            other.name = "h"
+            job.groups.append(other)
+        }.validate().errorText
+        #expect(many?.contains("TaskGroups.Update.Canary: 12000 canaries in all groups") == true)
+        let most = group(.sysbatch) { $0.count = 1024 }
+        #expect(most.validate().isValid)
+        let seats = group(.sysbatch) { $0.count = 1025 }.validate().errorText
+        #expect(seats?.contains("TaskGroups.Count: 1025 instances in all groups") == true)
+    }
+
     @Test("Several faults are all told, with 400")
     func several() throws {
         let refusal = try #require(

@@ -31,6 +31,35 @@ import Testing
         #expect(desk.errors.contains("eval broker must be paused"))
     }
 
+    @Test(
+        "Lists choose and end where they are asked to",
+        arguments: [
+            ("node status", "nodes", "No nodes registered\n"),
+            ("eval list", "evaluations", "No evals found\n"),
+            ("deployment list", "deployments", "No deployments found\n"),
+            ("node pool list", "node/pools", "No node pools\n"),
+            ("node pool nodes", "node/pool/gpu/nodes", "No nodes\n"),
+            ("node pool jobs", "node/pool/gpu/jobs", "No jobs\n"),
+        ])
+    func chosen(command: String, path: String, empty: String) {
+        let desk = Desk()
+        let query = "filter=Status%3D%3D%22ready%22&next_token=t1&per_page=3"
+        desk.replies["GET /v1/\(path)?\(query)"] = .answer(
+            200, "[]", headers: ["X-Nomad-NextToken: t2"])
+        let operand = command.hasPrefix("node pool") && command != "node pool list" ? " gpu" : ""
+        let line = "\(command)\(operand) -filter Status==\"ready\" -page-token t1 -per-page 3"
+        #expect(desk.run(line) == 0, "\(desk.errors)")
+        #expect(desk.text == empty)
+        #expect(desk.errors.hasSuffix("martlet \(command)\(operand) -page-token t2\n"))
+    }
+
+    @Test("What chooses from the list of nodes goes without an id")
+    func chosenAndNamed() {
+        let desk = Desk()
+        #expect(desk.run("node status -filter Drain ef3dfa11") == 2)
+        #expect(desk.errors.contains("-filter is for the list"))
+    }
+
     private static let blocked = """
         {"ID":"\(evaluation)",\(time),"Status":"blocked","StatusDescription":"no room",\
         "Type":"service","TriggeredBy":"queued-allocs","JobID":"web","Priority":50,\

@@ -90,6 +90,8 @@ import Testing
         let scaled = put("/v1/job/web/scale", five)
         #expect(scaled.status == 200, "\(scaled.text)")
         #expect(cluster.ask(leader, .get, "/v1/job/web").text.contains("\"Count\":5"))
+        let said = put("/v1/job/web/scale", #"{"Message":"soon","Target":{"Group":"web"}}"#)
+        #expect(said.status == 200 && said.field("EvalID") == "", "\(said.text)")
         let evaluated = put(
             "/v1/job/web/evaluate", #"{"EvalOptions":{"ForceReschedule":true}}"#)
         #expect(evaluated.field("EvalID")?.utf8.count == 36, "\(evaluated.text)")

@@ -154,6 +154,33 @@ import Testing
                 && wrong.text == "Invalid filter: character 1: nothing is called \"Statuss\"")
     }
 
+    /// Both were passed over, and the whole list answered.
+    @Test("Evaluations are chosen by their job and their status")
+    func chosenEvaluations() throws {
+        let stage = try WorkStage(seed: 887, nodes: 1)
+        #expect(stage.run("a", WorkStage.job("a", count: 1), running: 1))
+        #expect(stage.run("b", WorkStage.job("b", count: 9, cpu: 1000), running: 3))
+        stage.cluster.scheduleSurely(Self.ended(1...40))
+        stage.cluster.world.run(for: .seconds(1))
+        func chosen(_ query: String) -> [String] {
+            let path = "/v1/evaluations?\(query)"
+            let whole = stage.cluster.ask(stage.follower, .get, path)
+            #expect(whole.status == 200, "\(whole.text)")
+            #expect(Self.pages(path, at: stage.leader, of: stage) == Self.ids(whole), "\(query)")
+            return Self.ids(whole)
+        }
+        let blocked = stage.tables.evaluations.map(\.value).filter { $0.status == .blocked }
+        #expect(blocked.map(\.jobID) == ["b"])
+        #expect(chosen("status=blocked") == blocked.map(\.id.description))
+        #expect(chosen("job=b&status=blocked").count == 1)
+        #expect(chosen("job=ghost").count == 40 && chosen("job=ghost&status=blocked").isEmpty)
+        #expect(chosen("job=ghost&reverse") == chosen("job=ghost").reversed())
+        #expect(chosen("job=nobody").isEmpty && chosen("job=&status=").count > 40)
+        #expect(chosen("job=ghost&filter=Status%20==%20complete").count == 40)
+        let wrong = stage.get("/v1/evaluations?status=odd")
+        #expect(wrong.status == 400 && wrong.text.hasPrefix("Invalid status: \"odd\" is none of"))
+    }
+
     @Test("What is no page is refused by its name")
     func refusals() throws {
         let stage = try WorkStage(seed: 882, nodes: 0)

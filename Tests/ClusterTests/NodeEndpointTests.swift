@@ -240,6 +240,14 @@ private let wrongSecret = "20000000-0000-4000-8000-000000000009"
         #expect(heard.status == 200, "\(heard.text)")
         let asked = servers.ask(.post, "/v1/martlet/nodes/allocations", ids, secret: secret)
         #expect(asked.text.contains("\"Allocs\":{}"), "\(asked.text)")
+        // What an allocation holds of the second group would never be seen as taken.
+        let device = #"{"Vendor":"v","Type":"gpu","Name":"m","Instances":[]}"#
+        let alike = both[0].replacing(
+            "\"Disk\":{\"DiskMB\":900}", with: "\"Devices\":[\(device),\(device)]")
+        let refused = servers.ask(.put, "/v1/martlet/node/\(nodeID)", alike, secret: secret)
+        #expect(
+            refused.status == 400 && refused.text.contains("NodeResources.Devices: two have one"),
+            "\(refused.text)")
         let twice = "{\"Nodes\":[\(both[0]),\(both[0])]}"
         #expect(servers.ask(.put, "/v1/martlet/nodes", twice, secret: secret).status == 400)
         #expect(servers.ask(.put, "/v1/node/\(nodeID)/evaluate").status == 200)

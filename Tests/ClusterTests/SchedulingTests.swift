@@ -235,6 +235,59 @@ import Testing
             })
     }
 
+    /// The evaluations that wait, one for each node, came into no entry: the job had failed, again and again.
+    @Test("A system job waits for more nodes than one entry has room for evaluations")
+    func manyFullNodes() throws {
+        let cluster = try #require(
+            SimulatedCluster.scheduling(seed: 14, nodes: 0) { options in
+                options.raftLimits.entryBytesMax = 4096
+            })
+        for number in 1...60 {
+            cluster.scheduleSurely(.registerNodes([readyNode(number)], evaluations: []))
+        }
+        let job = serviceJob("every", type: .system, count: 1, cpu: 5000)
+        cluster.register(job, 1)
+        #expect(cluster.turn { $0.isSettled && $0.evaluationCount == 61 })
+        let evaluations = try #require(cluster.tables).evaluations.map(\.value)
+        #expect(evaluations.count { $0.status == .blocked } == 60)
+        #expect(evaluations.filter { $0.status == .complete }.map(\.id) == [evaluationID(1)])
+    }
+
+    /// Its plan went into the log in pieces: a leader that died between two of them left a part of the job
+    /// running for which the rest had no room.
+    @Test(
+        "An AllAtOnce job is placed by one entry of the log, or not at all", arguments: [12, 120])
+    func allAtOnce(count: Int) throws {
+        let cluster = try #require(
+            SimulatedCluster.scheduling(seed: 15, nodes: 6) { options in
+                options.raftLimits.entryBytesMax = 4096
+            })
+        var job = serviceJob("all", count: count, cpu: 100)
+        job.isAllAtOnce = true
+        cluster.register(job, 1)
+        #expect(cluster.turn { $0.isSettled && $0.evaluation(evaluationID(1)) != nil })
+        let tables = try #require(cluster.tables)
+        let evaluation = try #require(tables.evaluation(evaluationID(1))?.value)
+        if count == 12 {
+            #expect(evaluation.status == .complete)
+            #expect(Set(tables.live("all").map(\.createIndex)).count == 1)
+            #expect(tables.fault(jobs: [job]) == nil)
+        } else {
+            #expect(evaluation.status == .failed && tables.live("all").isEmpty)
+            #expect(
+                evaluation.statusDescription
+                    == "plan is larger than one entry of the log, and that of an AllAtOnce job is not "
+                    + "divided")
+            #expect(tables.summary(of: job.key)?.groups["g"]?.queued == 120)
+            // Without that word the plan is divided.
+            cluster.scheduleSurely(
+                .registerJob(
+                    serviceJob("all", count: 30, cpu: 100), expected: nil,
+                    evaluations: [another(2, of: job)]))
+            #expect(cluster.turn { $0.isSettled && $0.live("all").count == 30 })
+        }
+    }
+
     /// As the nodes would: what shall run runs, what shall stop has ended.
     private func reportAll(_ cluster: SimulatedCluster) {
         let updates = (cluster.tables?.allocations).map { allocations in
@@ -248,6 +301,9 @@ import Testing
             .updateAllocations(updates ?? [], unixNanoseconds: 9, evaluations: []))
         cluster.world.run(for: .seconds(1))
     }
+
+    /// Where an evaluation is called that already.
+    private func another(_ number: Int, of job: Job) -> Evaluation { evaluation(number, of: job) }
 
     private func configure(_ cluster: SimulatedCluster, _ body: String) throws {
         let leader = try #require(cluster.leader)

@@ -29,6 +29,20 @@ import Testing
         #expect(try #require(Pattern(source)).matches(text) == false)
     }
 
+    @Test("A class of many pieces, in any order, holds them and no others")
+    func manyPieces() throws {
+        let values = (0..<200).map { UInt32(0x4E00 + 3 * (($0 * 77) % 200)) }
+        let letters = values.compactMap { Unicode.Scalar($0) }
+        let pieces = String(String.UnicodeScalarView(letters))
+        let inside = try #require(Pattern("^[\(pieces)]$"))
+        let outside = try #require(Pattern("^[^\(pieces)]$"))
+        for value in UInt32(0x4DFF)...0x4E00 + 600 {
+            let text = try String(Character(#require(Unicode.Scalar(value))))
+            #expect(inside.matches(text) == values.contains(value))
+            #expect(outside.matches(text) != values.contains(value))
+        }
+    }
+
     @Test("Of a job, what no node could ever match is named with its field")
     func unreadable() {
         var job = Job(id: "j")

@@ -56,6 +56,24 @@ import Testing
         }
     }
 
+    /// The ports of the second card were never seen as taken, so that plans on it were refused for good.
+    @Test("Two cards with one address have one set of ports")
+    func sameAddress() {
+        let world = World()
+        world.node {
+            $0.resources.networks = ["eth0", "eth1"].map {
+                NodeNetworkDevice(device: $0, ip: "10.0.0.1", cidr: "", megabits: 1000)
+            }
+        }
+        let job = World.job(count: 2) {
+            $0.groups[0].tasks[0].resources.networks = [NetworkRequest()]
+            $0.groups[0].tasks[0].resources.networks[0].reservedPorts = [
+                PortRequest(label: "p", value: 8080)
+            ]
+        }
+        #expect(world.place(job).placed.count == 1)
+    }
+
     @Test("Ports of different addresses of a node do not meet")
     func addresses() throws {
         let world = World()
@@ -111,6 +129,68 @@ import Testing
             #expect(devices.map(\.deviceIDs) == [["1080ti-0", "1080ti-1"]])
         } else {
             #expect(outcomes.failures.first?.constraintFiltered == ["missing devices": 1])
+        }
+    }
+
+    private func asking(_ requests: [(name: String, count: Int)]) -> Job {
+        World.job {
+            $0.groups[0].tasks[0].resources.devices = requests.map {
+                DeviceRequest(name: $0.name, count: $0.count)
+            }
+        }
+    }
+
+    /// Requests took the best group one after the other: of a=10 and b=7 the first took of b, and 4 of b were
+    /// not there for the second.
+    @Test(
+        "C5: requests that want the same group leave it to who needs it",
+        arguments: [
+            [("gpu", 4), ("v/gpu/b", 4)], [("v/gpu/b", 4), ("gpu", 4)],
+            [("gpu", 5), ("gpu", 5), ("v/gpu/b", 7)], [("gpu", 3), ("v/gpu/b", 7), ("gpu", 7)],
+        ])
+    func sharedGroups(requests: [(name: String, count: Int)]) throws {
+        let world = World()
+        gpus(world, [("v", "a", 10), ("v", "b", 7)])
+        let placed = try #require(world.plan(asking(requests)).placed.first)
+        let devices = placed.resources.value.tasks[0].devices
+        #expect(devices.map(\.deviceIDs.count) == requests.map(\.count))
+        let ids = devices.flatMap(\.deviceIDs)
+        #expect(Set(ids).count == ids.count)
+        for (device, request) in zip(devices, requests) where request.name != "gpu" {
+            #expect(device.name == "b")
+        }
+    }
+
+    @Test("C5: what cannot be is found to be so, and what can be is found")
+    func allWays() {
+        var sequence = SeededSequence(seed: 7)
+        let names = ["a", "b", "c"]
+        for _ in 0..<600 {
+            let sizes = (0...sequence.next(below: 3)).map { _ in sequence.next(below: 7) }
+            var requests: [(name: String, count: Int)] = []
+            for _ in 0...sequence.next(below: 4) {
+                let model = sequence.next(below: 6)
+                let name = model < 3 ? "v/gpu/\(names[model])" : "gpu"
+                requests.append((name, 1 + sequence.next(below: 4)))
+            }
+            func fits(_ rest: ArraySlice<(name: String, count: Int)>, _ left: [Int]) -> Bool {
+                guard let first = rest.first else { return true }
+                return left.indices.contains { group in
+                    let isMeant = first.name == "gpu" || first.name == "v/gpu/\(names[group])"
+                    guard isMeant, left[group] >= first.count else { return false }
+                    var next = left
+                    next[group] -= first.count
+                    return fits(rest.dropFirst(), next)
+                }
+            }
+            let world = World()
+            gpus(world, zip(names, sizes).map { ("v", $0, $1) })
+            let outcomes = world.plan(asking(requests))
+            let isPossible = fits(requests[...], sizes)
+            #expect(outcomes.placed.isEmpty != isPossible, "\(sizes) \(requests)")
+            if !isPossible {
+                #expect(outcomes.failures.first?.constraintFiltered == ["missing devices": 1])
+            }
         }
     }
 

@@ -26,7 +26,7 @@ private final class Work {
     }
 
     /// Instance n of job n on node n modulo the number of nodes.
-    init(nodes: Int, jobs: Int) {
+    init(nodes: Int, jobs: Int, type: JobType = .service) {
         apply(
             .registerNodes(
                 (0..<nodes).map {
@@ -35,7 +35,7 @@ private final class Work {
         for number in 0..<jobs {
             let task = JobTask(name: "t", driver: "mock")
             let group = TaskGroup(name: "g", count: 1, tasks: [task])
-            let job = Job(id: Self.jobID(number), type: .service, groups: [group])
+            let job = Job(id: Self.jobID(number), type: type, groups: [group])
             apply(.registerJob(job, expected: nil, evaluations: []))
             place(number, on: number % nodes, job.key)
         }
@@ -131,6 +131,32 @@ private final class Work {
             let size = command.encoded().count
             #expect(size <= measured && measured <= size + 50 * 32, "\(size) and \(measured)")
         }
+    }
+
+    /// It was placed again at once, several times a second on each node, until there was no room for more
+    /// allocations.
+    @Test(
+        "What is to be on every node and does not last there rests before it is placed again",
+        arguments: [JobType.system, .sysbatch, .service])
+    func rests(type: JobType) throws {
+        let work = Work(nodes: 1, jobs: 1, type: type)
+        func evaluations(at seconds: Int64) throws -> [Evaluation] {
+            try NodeEvaluations(
+                tables: work.state.scheduling, unixNanoseconds: seconds * 1_000_000_000,
+                makeID: { () throws(APIError) in UniqueID(high: 7, low: UInt64(seconds)) }
+            ).ofFailures([Work.update(0, .failed)])
+        }
+        let soon = try evaluations(at: 10)
+        #expect(soon.count == 1)
+        guard type.isSystem else {
+            #expect(soon[0].waitUntilUnixNanoseconds == 0)
+            return
+        }
+        #expect(soon[0].waitUntilUnixNanoseconds == 40_000_000_000)
+        work.apply(.upsertEvaluations(soon))
+        #expect(try evaluations(at: 20).isEmpty)
+        // By then it has lasted.
+        #expect(try evaluations(at: 36).map(\.waitUntilUnixNanoseconds) == [0])
     }
 
     @Test("Evaluations that go with a change of nodes fit its entry, whatever runs there")

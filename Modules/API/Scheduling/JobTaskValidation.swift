@@ -28,8 +28,11 @@ extension JobTask {
         }
         faults += FaultList.json("Config", config) + FaultList.json("Artifacts", artifacts)
         faults += FaultList.map("Env", environment) + FaultList.map("Meta", meta)
-        for mount in volumeMounts where mount.volume.isEmpty {
-            faults.append("Volume Mount references an empty volume")
+        for mount in volumeMounts {
+            if mount.volume.isEmpty { faults.append("Volume Mount references an empty volume") }
+            faults += FaultList.name("VolumeMount.Volume", mount.volume)
+            faults += FaultList.text("VolumeMount.Destination", mount.destination)
+            faults += FaultList.name("VolumeMount.PropagationMode", mount.propagationMode)
         }
         return faults
     }

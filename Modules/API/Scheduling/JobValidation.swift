@@ -71,6 +71,7 @@ extension Job {
         if groups.isEmpty { faults.append("Missing job task groups") }
         var places = SortedMap<Int>()
         var instances = 0
+        var canaries = 0
         for (place, group) in groups.enumerated() {
             if group.name.isEmpty {
                 faults.append("Job task group \(place + 1) missing name")
@@ -84,17 +85,39 @@ extension Job {
                     "Job task group \(group.name) has count \(group.count). Count cannot exceed 1 "
                         + "with system scheduler")
             }
-            let (sum, isTooLarge) = instances.addingReportingOverflow(max(0, group.count))
-            instances = isTooLarge ? .max : sum
+            instances = Self.sum(instances, group.count)
+            canaries = Self.sum(canaries, group.update?.canary ?? 0)
         }
-        if instances > SchedulingBounds.instancesMax {
-            faults.append(
-                "TaskGroups.Count: \(instances) instances in all groups, at most "
-                    + "\(SchedulingBounds.instancesMax) are allowed")
-        }
+        faults += boundFaults(instances: instances, canaries: canaries)
         for group in groups {
             faults += FaultList.nested("Task group \(group.name)", group.faults(in: self))
         }
         return faults
+    }
+
+    /// What the scheduler makes a list of must have an end. A sysbatch job has all of its instances on each
+    /// node.
+    private func boundFaults(instances: Int, canaries: Int) -> [String] {
+        let most =
+            type == .sysbatch
+            ? SchedulingBounds.instancesOfNodeMax : SchedulingBounds.instancesMax
+        var faults: [String] = []
+        if instances > most {
+            faults.append(
+                "TaskGroups.Count: \(instances) instances in all groups, at most \(most) are "
+                    + "allowed")
+        }
+        if canaries > SchedulingBounds.canariesMax {
+            faults.append(
+                "TaskGroups.Update.Canary: \(canaries) canaries in all groups, at most "
+                    + "\(SchedulingBounds.canariesMax) are allowed")
+        }
+        return faults
+    }
+
+    /// Of what is not negative; what does not fit stays at its end.
+    private static func sum(_ sum: Int, _ more: Int) -> Int {
+        let (sum, isTooLarge) = sum.addingReportingOverflow(max(0, more))
+        return isTooLarge ? .max : sum
     }
 }

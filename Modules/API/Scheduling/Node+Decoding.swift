@@ -87,6 +87,10 @@ extension NodeResources {
         for device in try fields.objects("Devices", max: SchedulingBounds.deviceGroupsMax) {
             devices.append(try NodeDeviceGroup(device))
         }
+        // What an allocation holds is known by these three, and by the instance.
+        guard Set(devices.map(\.fullName)).count == devices.count else {
+            throw fields.refusal("Devices", "two have one Vendor, Type and Name")
+        }
         minDynamicPort = try fields.dynamicPort("MinDynamicPort", default: minDynamicPort)
         maxDynamicPort = try fields.dynamicPort("MaxDynamicPort", default: maxDynamicPort)
         guard minDynamicPort <= maxDynamicPort else {

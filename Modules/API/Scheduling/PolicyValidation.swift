@@ -18,7 +18,10 @@ extension UpdateStrategy {
             faults.append("Auto Promote requires a Canary count greater than zero")
         }
         faults += FaultList.amount("MaxParallel", max(0, maxParallel))
-        faults += FaultList.amount("Canary", max(0, canary))
+        if canary > SchedulingBounds.canariesMax {
+            faults.append(
+                "Canary count can not be more than \(SchedulingBounds.canariesMax): \(canary)")
+        }
         return faults + spanFaults
     }
 

@@ -33,6 +33,12 @@ package enum SchedulingBounds {
     package static let addressesMax = 64
     /// Instances of all groups of a job together.
     package static let instancesMax = 100_000
+    /// Canaries of all groups of a job together: a deployment keeps a list of them.
+    package static let canariesMax = 10_000
+    /// Instances of all groups of a sysbatch job on one node.
+    package static let instancesOfNodeMax = 1024
+    /// Places that one evaluation of a system or sysbatch job fills.
+    package static let seatsMax = 1 << 18
     /// Of each amount: MHz, megabytes, cores, megabits.
     package static let amountMax = Int(Int32.max)
     /// A hundred years: behind any instant of this century, and still below 2^63 nanoseconds.

@@ -9,7 +9,7 @@ enum DeploymentCommands {
     static let all = [
         Command(
             "deployment list", "lists the deployments",
-            flags: [Invocation.verbose] + Reading.flags, run: list),
+            flags: [Invocation.verbose] + ListPages.flags + Reading.flags, run: list),
         Command(
             "deployment status", "shows how far a deployment is",
             detail: "Shows how far a deployment is, or lists all. The id may be given by its "
@@ -44,11 +44,13 @@ enum DeploymentCommands {
 
     private static let list: Command.Run = { (invocation) throws(CLIFailure) in
         try invocation.checkReading()
-        let answer = try invocation.answer(
-            "/v1/deployments", failing: "Error retrieving deployments")
+        let failing = "Error retrieving deployments"
+        let response = try invocation.page("/v1/deployments", failing: failing)
+        let answer = try Answer(response, failing: failing)
         try invocation.show(answer) { () throws(CLIFailure) in
             DeploymentText.list(try answer.elements(), invocation)
         }
+        invocation.tellNextPage(after: response)
         return .fine
     }
 

@@ -9,13 +9,11 @@ enum EvaluationCommands {
             "eval list", "lists the evaluations",
             flags: [
                 Flag("job", .text("JOB"), "Only those of this job."),
-                Flag("page-token", .text("TOKEN"), "Go on where the page before ended."),
-                Flag("per-page", .count, "So many at a time."),
                 Flag(
                     "status", .choice(["blocked", "pending", "complete", "failed", "canceled"]),
                     "Only those of this status."),
                 Invocation.verbose,
-            ] + Reading.flags, run: list),
+            ] + ListPages.flags + Reading.flags, run: list),
         Command(
             "eval status", "shows an evaluation",
             detail: "Shows an evaluation: what it was for, what came of it, and why something "
@@ -34,16 +32,11 @@ enum EvaluationCommands {
 
     private static let list: Command.Run = { (invocation) throws(CLIFailure) in
         try invocation.checkReading()
-        var query: [(String, String)] = []
-        for (flag, name) in [
-            ("job", "job"), ("page-token", "next_token"),
-            ("per-page", "per_page"), ("status", "status"),
-        ] {
-            if let value = invocation.values.text(flag) { query.append((name, value)) }
+        let query = ["job", "status"].compactMap { name in
+            invocation.values.text(name).map { (name, $0) }
         }
         let failing = "Error querying evaluations"
-        let response = try invocation.success(
-            .get, "/v1/evaluations", query: query, failing: failing)
+        let response = try invocation.page("/v1/evaluations", query: query, failing: failing)
         let answer = try Answer(response, failing: failing)
         try invocation.show(answer) { () throws(CLIFailure) in
             // A server that does not choose by these answers with all.
@@ -53,14 +46,11 @@ enum EvaluationCommands {
                 }
             }
             guard !shown.isEmpty else { return "No evals found\n" }
-            let order = query.isEmpty ? AllocationTable.newestFirst(shown) : shown
+            let isPage = ["page-token", "per-page"].contains { invocation.values.text($0) != nil }
+            let order = isPage ? shown : AllocationTable.newestFirst(shown)
             return EvaluationText.table(order, invocation, isOfOneJob: false)
         }
-        if let token = response.header("X-Nomad-NextToken"), !token.isEmpty {
-            invocation.note(
-                "Results have been paginated. To get the next page run:\n\n"
-                    + "martlet eval list -page-token \(Text.line(token))")
-        }
+        invocation.tellNextPage(after: response)
         return .fine
     }
 

@@ -14,7 +14,7 @@ enum NodeCommands {
             flags: [
                 Flag("allocs", .onOff, "In the list, count the allocations that run."),
                 Flag("short", .onOff, "Without the events."), Invocation.verbose,
-            ] + Reading.flags, run: NodeStatus.run),
+            ] + ListPages.flags + Reading.flags, run: NodeStatus.run),
         Command(
             "node drain", "empties a node, or ends that",
             detail: "With -enable a node gets nothing new and what runs there moves elsewhere, as "

@@ -6,6 +6,9 @@ enum NodeStatus {
     static let run: Command.Run = { (invocation) throws(CLIFailure) in
         try invocation.checkReading()
         guard let typed = invocation.values.operands.first else { return try list(invocation) }
+        for flag in ListPages.flags where invocation.values.text(flag.name) != nil {
+            throw .usage("-\(flag.name) is for the list: it goes without an id")
+        }
         let node = try invocation.find(.node, typed)
         try invocation.show(node) { () throws(CLIFailure) in try text(node, invocation) }
         return .fine
@@ -14,13 +17,16 @@ enum NodeStatus {
     // MARK: List
 
     private static func list(_ invocation: Invocation) throws(CLIFailure) -> ExitCode {
-        let answer = try invocation.answer("/v1/nodes", failing: "Error querying node status")
+        let failing = "Error querying node status"
+        let response = try invocation.page("/v1/nodes", failing: failing)
+        let answer = try Answer(response, failing: failing)
         try invocation.show(answer) { () throws(CLIFailure) in
             let nodes = try answer.elements()
             guard !nodes.isEmpty else { return "No nodes registered\n" }
             let counts = try invocation.values.isOn("allocs") ? runningByNode(invocation) : nil
             return table(nodes, counts, invocation).text(invocation.style)
         }
+        invocation.tellNextPage(after: response)
         return .fine
     }
 

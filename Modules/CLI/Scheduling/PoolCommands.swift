@@ -10,7 +10,7 @@ enum PoolCommands {
         Command(
             "node pool list", "lists the pools of nodes",
             flags: [Flag("prefix", .text("PREFIX"), "Only those whose name begins so.")]
-                + Reading.flags, run: list),
+                + ListPages.flags + Reading.flags, run: list),
         Command(
             "node pool info", "shows a pool of nodes", operands: .exactly("NAME"),
             flags: Reading.flags, run: info),
@@ -25,10 +25,10 @@ enum PoolCommands {
             operands: .exactly("NAME"), run: delete),
         Command(
             "node pool nodes", "lists the nodes of a pool", operands: .exactly("NAME"),
-            flags: [Invocation.verbose] + Reading.flags, run: nodes),
+            flags: [Invocation.verbose] + ListPages.flags + Reading.flags, run: nodes),
         Command(
             "node pool jobs", "lists the jobs that want a pool", operands: .exactly("NAME"),
-            flags: Reading.flags, run: jobs),
+            flags: ListPages.flags + Reading.flags, run: jobs),
     ]
 
     private static func path(_ name: String) -> String { "/v1/node/pool/\(Target.encoded(name))" }
@@ -36,8 +36,9 @@ enum PoolCommands {
     private static let list: Command.Run = { (invocation) throws(CLIFailure) in
         try invocation.checkReading()
         let query = invocation.values.text("prefix").map { [("prefix", $0)] } ?? []
-        let answer = try invocation.answer(
-            "/v1/node/pools", query: query, failing: "Error querying node pools")
+        let failing = "Error querying node pools"
+        let response = try invocation.page("/v1/node/pools", query: query, failing: failing)
+        let answer = try Answer(response, failing: failing)
         try invocation.show(answer) { () throws(CLIFailure) in
             let pools = try answer.elements()
             guard !pools.isEmpty else { return "No node pools\n" }
@@ -47,6 +48,7 @@ enum PoolCommands {
             }
             return table.text(invocation.style)
         }
+        invocation.tellNextPage(after: response)
         return .fine
     }
 
@@ -78,27 +80,31 @@ enum PoolCommands {
 
     private static let nodes: Command.Run = { (invocation) throws(CLIFailure) in
         try invocation.checkReading()
-        let answer = try invocation.answer(
-            path(invocation.values.operands[0]) + "/nodes",
-            failing: "Error querying nodes of node pool")
+        let failing = "Error querying nodes of node pool"
+        let response = try invocation.page(
+            path(invocation.values.operands[0]) + "/nodes", failing: failing)
+        let answer = try Answer(response, failing: failing)
         try invocation.show(answer) { () throws(CLIFailure) in
             let nodes = try answer.elements()
             guard !nodes.isEmpty else { return "No nodes\n" }
             return NodeStatus.table(nodes, nil, invocation).text(invocation.style)
         }
+        invocation.tellNextPage(after: response)
         return .fine
     }
 
     private static let jobs: Command.Run = { (invocation) throws(CLIFailure) in
         try invocation.checkReading()
-        let answer = try invocation.answer(
-            path(invocation.values.operands[0]) + "/jobs",
-            failing: "Error querying jobs of node pool")
+        let failing = "Error querying jobs of node pool"
+        let response = try invocation.page(
+            path(invocation.values.operands[0]) + "/jobs", failing: failing)
+        let answer = try Answer(response, failing: failing)
         try invocation.show(answer) { () throws(CLIFailure) in
             let jobs = try answer.elements()
             guard !jobs.isEmpty else { return "No jobs\n" }
             return Invocation.jobTable(jobs, invocation.environment).text(invocation.style)
         }
+        invocation.tellNextPage(after: response)
         return .fine
     }
 

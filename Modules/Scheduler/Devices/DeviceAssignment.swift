@@ -48,19 +48,27 @@ struct DeviceAssignment: Sendable {
 
     /// Chooses for each request one matching group: by affinity, then the one with the fewest free
     /// instances that still fits, so that large groups stay whole. Requests of a type in `opening` (by
-    /// type, empty for none) take a whole group rather than a part of an open one. nil if a request finds
-    /// none.
+    /// type, empty for none) take a whole group rather than a part of an open one. Where that leaves a request
+    /// without, they are chosen together (``DeviceSearch``). nil if a request finds none then, either.
     static func make(
         _ ask: DeviceAsk, on node: Node, in devices: NodeDevices, opening: [Bool]
     ) -> DeviceAssignment? {
         if !opening.isEmpty, let found = attempt(ask, on: node, in: devices, opening: opening) {
             return found
         }
-        return attempt(ask, on: node, in: devices, opening: [])
+        if let found = attempt(ask, on: node, in: devices, opening: []) { return found }
+        guard ask.requests.count > 1,
+            case .groups(let groups) = DeviceSearch.answer(
+                ask.requests.map(\.matcher), on: node.resources.devices,
+                free: devices.groups.map(\.free))
+        else { return nil }
+        return attempt(ask, on: node, in: devices, opening: [], groups: groups)
     }
 
+    /// - Parameter groups: by request, where they are chosen already.
     private static func attempt(
-        _ ask: DeviceAsk, on node: Node, in found: NodeDevices, opening: [Bool]
+        _ ask: DeviceAsk, on node: Node, in found: NodeDevices, opening: [Bool],
+        groups: [Int]? = nil
     ) -> DeviceAssignment? {
         var devices = found
         var result = DeviceAssignment(
@@ -71,9 +79,10 @@ struct DeviceAssignment: Sendable {
         for index in ask.order {
             let matcher = ask.requests[index].matcher
             let opens = !opening.isEmpty && opening[ask.requests[index].type]
-            guard let group = choose(matcher, on: node, in: devices, opens: opens) else {
-                return nil
-            }
+            guard
+                let group = groups?[index]
+                    ?? choose(matcher, on: node, in: devices, opens: opens)
+            else { return nil }
             let instances = devices.pick(matcher.count, of: group)
             devices.take(instances, of: group)
             result.groups[index] = group

@@ -91,14 +91,20 @@ struct NodeFeasibility {
     }
 
     /// Whether each request finds enough healthy instances in one group, whoever uses them. Requests
-    /// are counted together, so that eight requests for a whole card need eight cards.
+    /// are counted together, so that eight requests for a whole card need eight cards. Where it takes too
+    /// long to say, the node may have them: whoever assigns them looks again.
     private func hasDevices(_ node: Node) -> Bool {
-        var left = node.resources.devices.map { $0.instances.count(where: \.isHealthy) }
+        let healthy = node.resources.devices.map { $0.instances.count(where: \.isHealthy) }
+        var left = healthy
         for request in devices {
             let fits = left.indices.filter {
                 left[$0] >= request.count && request.matches(node.resources.devices[$0])
             }
-            guard let group = fits.min(by: { left[$0] < left[$1] }) else { return false }
+            guard let group = fits.min(by: { left[$0] < left[$1] }) else {
+                return devices.count > 1
+                    && DeviceSearch.answer(devices, on: node.resources.devices, free: healthy)
+                        != .none
+            }
             left[group] -= request.count
         }
         return true

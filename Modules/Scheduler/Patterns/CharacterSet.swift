@@ -20,15 +20,15 @@ struct CharacterSet: Sendable, Equatable {
         ranges = [value...value]
     }
 
+    /// Asked of each place of a pattern, for each character of a text.
     func contains(_ value: UInt32) -> Bool {
-        for range in ranges where value <= range.upperBound {
-            return value >= range.lowerBound
+        var low = 0
+        var high = ranges.count
+        while low < high {
+            let middle = (low + high) / 2
+            if ranges[middle].upperBound < value { low = middle + 1 } else { high = middle }
         }
-        return false
-    }
-
-    func union(_ other: CharacterSet) -> CharacterSet {
-        CharacterSet(ranges + other.ranges)
+        return low < ranges.count && ranges[low].lowerBound <= value
     }
 
     var inverted: CharacterSet {

@@ -120,6 +120,7 @@ extension GroupSweep {
         if let reason = systemObjection(slot, position) {
             return .filtered(Shared(SweepMetric.filtered(node.value, reason)))
         }
+        if !request.isDestructive, let failed = fullNodes[slot] { return failed }
         let staged: (id: UniqueID, record: Int32)? = stageSystemStop(of: request)
         if let placement = placeSystem(request, slot, node) { return .placed(placement) }
         if placer.mayPreempt,
@@ -130,7 +131,10 @@ extension GroupSweep {
         }
         let dimension = systemShortage(slot)
         if let staged { placer.restore(staged.id) }
-        return .failed(Shared(SweepMetric.exhausted(node.value, dimension)))
+        let failed = PlacementOutcome.failed(
+            Shared(SweepMetric.exhausted(node.value, dimension)))
+        if !request.isDestructive { fullNodes[slot] = failed }
+        return failed
     }
 
     private func stageSystemStop(

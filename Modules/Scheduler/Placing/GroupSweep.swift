@@ -28,6 +28,8 @@ final class GroupSweep {
     var refusals: [Int32: String] = [:]
     private var isSpreadStale = true
     private var placedCount = 0
+    /// Nodes on which a system job's instance found no room, and so no other of the group does.
+    var fullNodes: [Int32: PlacementOutcome] = [:]
     /// Why the last request failed; void once anything changed.
     var failure: Shared<PlacementMetric>?
     private var victims: VictimQueue?

@@ -76,6 +76,22 @@ package struct EvaluationRun: Sendable {
         return .retry(snapshotIndex: result.refreshIndex)
     }
 
+    /// The log has no entry of this size, for what must be in one: nothing is done, and trying again would
+    /// not help.
+    ///
+    /// - Precondition: a plan was submitted.
+    package mutating func tooLarge(unixNanoseconds: Int64) -> Step {
+        guard let proposal else { preconditionFailure("no plan is too large: \(evaluation.id)") }
+        let context = Context(job: nil, blockedNodes: [], unixNanoseconds: unixNanoseconds)
+        var outcome = Outcome(evaluation: updated(proposal, placed: [:], context))
+        outcome.evaluation.status = .failed
+        outcome.evaluation.statusDescription =
+            proposal.plan.isAllAtOnce
+            ? "plan is larger than one entry of the log, and that of an AllAtOnce job is not divided"
+            : "plan for a single node is larger than one entry of the log"
+        return .finish(outcome)
+    }
+
     // MARK: Ends
 
     private struct Context {

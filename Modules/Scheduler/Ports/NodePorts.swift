@@ -63,7 +63,8 @@ struct NodePorts: Sendable {
                 aliases.append((alias, [space]))
             }
         }
-        for card in node.resources.networks {
+        // Who holds a port is known by its address: two cards with one address have one set of ports.
+        for card in node.resources.networks where !spaces.contains(where: { $0.ip == card.ip }) {
             spaces.append(
                 Space(
                     ip: card.ip, device: card.device, reserved: PortRanges(reserved),

@@ -157,25 +157,46 @@ struct VictimSearch {
 
     // MARK: Many candidates
 
+    /// Of a level the nearest are taken one by one; of more than this, a share of them at a time, so that a
+    /// node with a hundred thousand small ones takes no longer than the logarithm of their number for each.
+    private static let sharesOfLevel = 64
+
     /// Takes, priority by priority, whoever is nearest to what is still missing; then leaves out whom
     /// it can do without, the most important first.
     private func greedy(_ candidates: [Candidate], _ start: NodeTrial) -> [Candidate]? {
         var trial = start
         var chosen: [Candidate] = []
-        var rest = candidates
-        while !trial.fits(compiled, seed: seed) {
-            guard let level = rest.first?.priority else { return nil }
-            let missing = trial.ask(compiled) - trial.free
-            let group = rest.prefix(while: { $0.priority == level })
-            let nearest =
-                group.indices.min { left, right in
-                    cost(rest[left], missing) < cost(rest[right], missing)
-                } ?? 0
-            let next = rest.remove(at: nearest)
-            chosen.append(next)
-            trial.remove(view.records[Int(next.record)])
+        var rest = candidates[...]
+        while let level = rest.first?.priority {
+            let end = rest.firstIndex { $0.priority != level } ?? rest.endIndex
+            var group = Array(rest[..<end])
+            rest = rest[end...]
+            let share = max(1, group.count / Self.sharesOfLevel)
+            while !group.isEmpty {
+                if trial.fits(compiled, seed: seed) { return thinned(chosen, start) }
+                for next in takeNearest(share, to: trial.ask(compiled) - trial.free, of: &group) {
+                    chosen.append(next)
+                    trial.remove(view.records[Int(next.record)])
+                }
+            }
         }
-        return thinned(chosen, start)
+        return trial.fits(compiled, seed: seed) ? thinned(chosen, start) : nil
+    }
+
+    /// Takes so many out of the group, the nearest first.
+    private func takeNearest(
+        _ count: Int, to missing: Capacity, of group: inout [Candidate]
+    ) -> [Candidate] {
+        let costs = group.map { cost($0, missing) }
+        guard count > 1 else {
+            let nearest = costs.indices.min { costs[$0] < costs[$1] } ?? 0
+            return [group.remove(at: nearest)]
+        }
+        let order = costs.indices.sorted { (costs[$0], $0) < (costs[$1], $1) }
+        let nearest = order.prefix(count)
+        let taken = nearest.map { group[$0] }
+        group = order.dropFirst(count).sorted().map { group[$0] }
+        return taken
     }
 
     private func cost(_ candidate: Candidate, _ missing: Capacity) -> Double {
@@ -185,15 +206,29 @@ struct VictimSearch {
             + candidate.penalty
     }
 
+    /// Who holds nothing but amounts is needed for those alone: that is a subtraction. For the others all is
+    /// tried.
     private func thinned(_ chosen: [Candidate], _ start: NodeTrial) -> [Candidate] {
-        var kept = chosen.sorted {
+        let sorted = chosen.sorted {
             $0.priority != $1.priority ? $0.priority < $1.priority : $0.id < $1.id
         }
-        for candidate in kept.reversed() {
-            let without = kept.filter { $0.record != candidate.record }
-            if fits(without, start) { kept = without }
+        var isKept = Array(repeating: true, count: sorted.count)
+        var spare = start.free - start.ask(compiled)
+        for candidate in sorted { spare += candidate.size }
+        for index in sorted.indices.reversed() {
+            let left = spare - sorted[index].size
+            guard left.covers(Capacity()) else { continue }
+            isKept[index] = false
+            if sorted[index].hasExtras, compiled.hasExtras {
+                let without = sorted.indices.filter { isKept[$0] }.map { sorted[$0] }
+                guard fits(without, start) else {
+                    isKept[index] = true
+                    continue
+                }
+            }
+            spare = left
         }
-        return kept
+        return sorted.indices.filter { isKept[$0] }.map { sorted[$0] }
     }
 
     private func key(_ chosen: [Candidate], _ trial: NodeTrial) -> EvictionKey {

@@ -34,12 +34,13 @@ extension GroupReconciler {
 
     /// - Returns: whether canaries have to run, and some are missing.
     mutating func placeCanaries() -> Bool {
-        guard let strategy, !destructive.isEmpty || isCanarying, !state.isPromoted,
-            canaries.count < strategy.canary
+        // A list of them is made.
+        let wanted = min(strategy?.canary ?? 0, SchedulingBounds.canariesMax)
+        guard !destructive.isEmpty || isCanarying, !state.isPromoted, canaries.count < wanted
         else { return false }
-        state.desiredCanaries = strategy.canary
+        state.desiredCanaries = wanted
         guard !deployment.isPaused, !deployment.isFailed else { return true }
-        for number in canaryNumbers(strategy.canary - canaries.count) {
+        for number in canaryNumbers(wanted - canaries.count) {
             var request = PlacementRequest(group: groupIndex, index: number)
             request.isCanary = true
             result.places.append(Reconciliation.Place(request))

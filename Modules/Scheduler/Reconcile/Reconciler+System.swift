@@ -14,16 +14,17 @@ extension Reconciler {
         var byGroup = Dictionary(grouping: input.allocations) { $0.value.group }
         if let job = input.job, !input.isStopped {
             var limit = updateLimit(of: job.value)
+            var seats = SchedulingBounds.seatsMax
             for groupIndex in job.value.groups.indices {
                 let name = job.value.groups[groupIndex].name
                 withoutActuallyEscaping(resourcesInPlace) { resourcesInPlace in
                     var group = SystemGroupReconciler(
                         input: input, job: job, groupIndex: groupIndex,
-                        resourcesInPlace: resourcesInPlace, limit: limit)
+                        resourcesInPlace: resourcesInPlace, limit: limit, seats: seats)
                     swap(&group.result, &result)
                     group.reconcile(byGroup.removeValue(forKey: name) ?? [])
                     swap(&group.result, &result)
-                    limit = group.limit
+                    (limit, seats) = (group.limit, group.seats)
                     result.desired[name] = group.desired
                 }
             }
@@ -51,6 +52,9 @@ struct SystemGroupReconciler {
 
     /// Instances that may still be replaced.
     private(set) var limit: Int
+    /// Seats that may still be filled: there is a request for each. What is beyond waits for another
+    /// evaluation of the job.
+    private(set) var seats: Int
     private(set) var desired = DesiredUpdates()
     var result = Reconciliation()
 
@@ -68,13 +72,14 @@ struct SystemGroupReconciler {
     init(
         input: ReconcileInput, job: Shared<Job>, groupIndex: Int,
         resourcesInPlace: @escaping (Shared<Allocation>, Int) -> Shared<AllocatedResources>?,
-        limit: Int
+        limit: Int, seats: Int
     ) {
         self.input = input
         self.job = job
         self.groupIndex = groupIndex
         self.resourcesInPlace = resourcesInPlace
         self.limit = limit
+        self.seats = seats
     }
 
     private var group: TaskGroup { job.value.groups[groupIndex] }
@@ -84,6 +89,7 @@ struct SystemGroupReconciler {
         // The newest first: of two in one seat it stays.
         for allocation in newestFirst(allocations) { decide(allocation, ready: ready) }
         for nodeID in input.readyNodes {
+            guard seats > 0 else { break }
             for index in 0..<max(0, group.count) { fill(Seat(nodeID: nodeID, index: index)) }
         }
     }
@@ -172,7 +178,8 @@ struct SystemGroupReconciler {
     }
 
     private mutating func fill(_ seat: Seat) {
-        guard !filled.contains(seat) else { return }
+        guard !filled.contains(seat), seats > 0 else { return }
+        seats -= 1
         var request = request(for: seat)
         request.previous = former[seat]
         result.places.append(Reconciliation.Place(request))

@@ -28,12 +28,12 @@ struct DeploymentLook {
 
     /// - Parameter due: when the next deadline passes; nil: none does.
     func failure(due: Int64?) -> Failure? {
-        for element in deployment.groups {
-            let isUnhealthy = view.allocations.contains {
-                $0.value.group == element.key && $0.value.isUnhealthy
-            }
-            if isUnhealthy, element.value.progressDeadline <= .zero { return .unhealthy }
+        let isUnhealthy = view.allocations.contains { allocation in
+            guard allocation.value.isUnhealthy else { return false }
+            return deployment.groups[allocation.value.group].map { $0.progressDeadline <= .zero }
+                ?? false
         }
+        if isUnhealthy { return .unhealthy }
         guard let due, due <= now else { return nil }
         return .deadline
     }
@@ -111,14 +111,16 @@ struct DeploymentLook {
     /// Whether the scheduler has something to do once more is healthy: instances that wait for their turn, or
     /// the end to write. Where all are placed and only start, each that does is no reason to look.
     var mayGoOn: Bool {
-        deployment.groups.allSatisfy { $0.value.healthyAllocations >= $0.value.desiredTotal }
-            || deployment.groups.contains { settledCount($0.key) < $0.value.desiredTotal }
-    }
-
-    private func settledCount(_ group: String) -> Int {
-        view.allocations.count {
-            $0.value.group == group && !$0.value.isTerminal && $0.value.transition.migrate != true
+        let isAllHealthy = deployment.groups.allSatisfy {
+            $0.value.healthyAllocations >= $0.value.desiredTotal
         }
+        if isAllHealthy { return true }
+        var settled: [String: Int] = [:]
+        for allocation in view.allocations
+        where !allocation.value.isTerminal && allocation.value.transition.migrate != true {
+            settled[allocation.value.group, default: 0] += 1
+        }
+        return deployment.groups.contains { settled[$0.key, default: 0] < $0.value.desiredTotal }
     }
 
     /// They failed, there is time left, and the scheduler waits to be told.

@@ -76,13 +76,46 @@ extension Dispatcher {
             }
         }
         guard entries.count > 1 else {
-            logger.warning("an evaluation is too large for the log")
-            for entry in entries { answered(entry, isWritten: false) }
+            for entry in entries { write(large: entry) }
             return
         }
         let half = entries.count / 2
         write(entries.prefix(half))
         write(entries.dropFirst(half))
+    }
+
+    /// What was made goes into the log first, and what made it when all of that is there: if it comes to no
+    /// end, whoever looks at it again finds what was made, and makes the rest.
+    private func write(large entry: Outbox.Entry) {
+        guard let first = entry.evaluations.first, entry.evaluations.count > 1 else {
+            logger.warning("an evaluation is too large for the log")
+            return answered(entry, isWritten: false)
+        }
+        write(made: entry.evaluations.dropFirst()) { [weak self] isWritten in
+            guard let self else { return }
+            guard isWritten else { return self.answered(entry, isWritten: false) }
+            self.write([Outbox.Entry(evaluations: [first], delivery: entry.delivery)])
+        }
+    }
+
+    /// One half after the other, as long as both are too large together.
+    private func write(
+        made evaluations: ArraySlice<Evaluation>, done: @escaping (Bool) -> Void
+    ) {
+        let command = SchedulerCommand.upsertEvaluations(Array(evaluations))
+        let encoded = Command.scheduling(command).encoded()
+        guard encoded.count > entryBytesMax else {
+            return propose(encoded: encoded) { done($0 != nil) }
+        }
+        guard evaluations.count > 1 else {
+            logger.warning("an evaluation is too large for the log")
+            return done(false)
+        }
+        let half = evaluations.count / 2
+        write(made: evaluations.prefix(half)) { [weak self] isWritten in
+            guard let self, isWritten else { return done(false) }
+            self.write(made: evaluations.dropFirst(half), done: done)
+        }
     }
 
     private func answered(_ entry: Outbox.Entry, isWritten: Bool) {

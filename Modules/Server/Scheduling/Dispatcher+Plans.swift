@@ -28,9 +28,8 @@ extension Dispatcher {
     private static let flightsMax = 32
     private static let flightBytesMax = 512 << 10
     /// Stops, evictions and placements of one entry, if they fit it: few, since an entry is applied in one turn
-    /// of the loop. What shall be done as a whole is not divided without need.
+    /// of the loop.
     private static let elementsMax = 512
-    private static let wholeElementsMax = 2048
 
     func checkPlans() {
         if isLedgerStale { readLedger() }
@@ -62,7 +61,8 @@ extension Dispatcher {
         guard let entries = entries(for: result, of: plan, followUps: hand.followUps) else {
             logger.warning(
                 "a plan is too large for the log", metadata: ["evaluation": "\(plan.evaluationID)"])
-            reject(plan.evaluationID, token: plan.token)
+            let step = hands[plan.evaluationID]?.run.tooLarge(unixNanoseconds: unixNanoseconds)
+            if let step { carryOut(step, of: hand) }
             return 0
         }
         goAhead(with: result)
@@ -84,15 +84,28 @@ extension Dispatcher {
         for result: PlanResult, of plan: PlacementPlan, followUps: [Evaluation]
     ) -> [[UInt8]]? {
         if result.isEmpty { return [] }
-        var elementsMax = plan.isAllAtOnce ? Self.wholeElementsMax : Self.elementsMax
-        while true {
-            let entries = result.pieces(elementsMax: elementsMax).enumerated().map {
-                entry(of: $1, number: $0, plan: plan, followUps: followUps)
+        if plan.isAllAtOnce, result.placesSomething {
+            // A crash between two entries would leave a part of it.
+            guard result.fitsLists else { return nil }
+            let whole = entry(of: result, number: 0, plan: plan, followUps: followUps)
+            return whole.count <= entryBytesMax ? [whole] : nil
+        }
+        var elementsMax = Self.elementsMax
+        while elementsMax > 0 {
+            var entries: [[UInt8]] = []
+            let pieces = result.pieces(elementsMax: elementsMax)
+            for piece in pieces {
+                let entry = entry(
+                    of: piece, number: entries.count, plan: plan, followUps: followUps)
+                // Neither smaller pieces nor those behind it are of use then.
+                guard entry.count <= entryBytesMax else { break }
+                entries.append(entry)
             }
-            if entries.allSatisfy({ $0.count <= entryBytesMax }) { return entries }
-            guard elementsMax > 1 else { return nil }
+            if entries.count == pieces.count { return entries }
+            if pieces[entries.count].isOneEviction { return nil }
             elementsMax /= 4
         }
+        return nil
     }
 
     /// The follow-ups go first: allocations name them. Jobs whose instances are evicted are looked at
@@ -174,5 +187,24 @@ extension PlanResult {
     /// Nothing of the plan is to be done.
     fileprivate var isEmpty: Bool {
         nodes.allSatisfy(\.isEmpty) && deployment == nil && deploymentUpdates.isEmpty
+    }
+
+    /// Whether it is of a single node where somebody is evicted, which is not divided.
+    fileprivate var isOneEviction: Bool {
+        nodes.count == 1 && nodes.allSatisfy { !$0.evictions.isEmpty }
+    }
+
+    fileprivate var placesSomething: Bool {
+        nodes.contains { $0.placements.contains { $0.createIndex == 0 } }
+    }
+
+    /// Whether the lists of one entry have room for all of it.
+    fileprivate var fitsLists: Bool {
+        let counts = nodes.reduce(into: (stops: 0, evictions: 0, placements: 0)) {
+            $0.stops += $1.stops.count
+            $0.evictions += $1.evictions.count
+            $0.placements += $1.placements.count
+        }
+        return max(counts.stops, counts.evictions, counts.placements) <= PlanEntry.elementsMax
     }
 }

@@ -83,8 +83,31 @@ struct JobVersionsAnswer: JSONWritable {
 }
 
 struct JobScaleAnswer: JSONWritable {
-    let job: Job
-    let allocations: [Shared<Allocation>]
+    /// Of a group, what has not ended.
+    private struct Counts {
+        var placed: Int64 = 0
+        var running: Int64 = 0
+        var healthy: Int64 = 0
+        var unhealthy: Int64 = 0
+
+        mutating func count(_ allocation: Allocation) {
+            placed += 1
+            if allocation.clientStatus == .running { running += 1 }
+            if allocation.isHealthy { healthy += 1 }
+            if allocation.isUnhealthy { unhealthy += 1 }
+        }
+    }
+
+    private let job: Job
+    private var counts: [String: Counts] = [:]
+
+    /// Each allocation is looked at once, however many groups there are.
+    init(job: Job, allocations: some Sequence<Shared<Allocation>>) {
+        self.job = job
+        for allocation in allocations where !allocation.value.isTerminal {
+            counts[allocation.value.group, default: Counts()].count(allocation.value)
+        }
+    }
 
     func write(to writer: inout JSONWriter) {
         writer.beginObject()
@@ -104,17 +127,15 @@ struct JobScaleAnswer: JSONWritable {
     }
 
     private func write(_ group: TaskGroup, to writer: inout JSONWriter) {
-        let live = allocations.lazy.map(\.value).filter {
-            $0.group == group.name && !$0.isTerminal
-        }
+        let counts = counts[group.name] ?? Counts()
         writer.beginObject()
         writer.member("Desired", Int64(group.count))
         writer.key("Events")
         writer.null()
-        writer.member("Healthy", Int64(live.count { $0.isHealthy }))
-        writer.member("Placed", Int64(live.count { _ in true }))
-        writer.member("Running", Int64(live.count { $0.clientStatus == .running }))
-        writer.member("Unhealthy", Int64(live.count { $0.isUnhealthy }))
+        writer.member("Healthy", counts.healthy)
+        writer.member("Placed", counts.placed)
+        writer.member("Running", counts.running)
+        writer.member("Unhealthy", counts.unhealthy)
         writer.endObject()
     }
 }

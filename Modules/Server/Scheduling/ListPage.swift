@@ -13,9 +13,15 @@ struct ListPage {
     let isReversed: Bool
     /// nil where all rows are wanted.
     let filter: ListFilter?
+    /// Of evaluations: only those of this status; nil for all.
+    private(set) var status: Evaluation.Status?
+    /// Of evaluations: only those of this job; nil for all.
+    private(set) var job: String?
 
     /// More are given page by page.
     static let sizeMax = 10_000
+    /// Rows that are looked at for a page of those of one status.
+    private static let lookedMax = 16_384
 
     /// - Throws: 400 that names the parameter.
     init(_ call: Call, of kind: ListKind) throws(APIError) {
@@ -31,6 +37,7 @@ struct ListPage {
             // 0 is what clients send that want all.
             self.size = size == 0 ? nil : min(Int(size), Self.sizeMax)
         }
+        if kind == .evaluations { try readEvaluations(query) }
         token = query.first("next_token") ?? ""
         guard token.utf8.count <= SchedulingBounds.nameBytesMax else {
             throw APIError(status: 400, message: "Invalid next_token: it is too long")
@@ -39,6 +46,18 @@ struct ListPage {
             throw APIError(
                 status: 400, message: "Invalid next_token: \(goQuoted(String(token.prefix(64))))")
         }
+    }
+
+    private mutating func readEvaluations(_ query: Query) throws(APIError) {
+        if let name = query.first("job"), !name.isEmpty { job = name }
+        guard let name = query.first("status"), !name.isEmpty else { return }
+        guard let status = Evaluation.Status(rawValue: name) else {
+            let names = Evaluation.Status.allCases.map(\.rawValue).joined(separator: ", ")
+            throw APIError(
+                status: 400,
+                message: "Invalid status: \(goQuoted(String(name.prefix(64)))) is none of \(names)")
+        }
+        self.status = status
     }
 
     /// Who asks for some rows is not to take all for them.
@@ -76,7 +95,7 @@ struct ListPage {
         _ rows: some Sequence<Row>, token: (Row) -> String, isWanted: (Row) -> Bool
     ) -> (rows: [Row], next: String?) {
         let size = size ?? Self.sizeMax
-        let lookedMax = filter?.rowsOfPageMax ?? .max
+        let lookedMax = filter?.rowsOfPageMax ?? (status == nil ? .max : Self.lookedMax)
         var found: [Row] = []
         var looked = 0
         for row in rows {

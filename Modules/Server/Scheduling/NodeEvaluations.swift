@@ -47,22 +47,53 @@ struct NodeEvaluations {
     }
 
     /// One for each job of which an instance has failed just now, or has ended though it should not.
+    ///
+    /// Jobs of every node have no policy of rescheduling. Where one of their instances lasts for a moment only, it
+    /// would be placed as often as the nodes can tell of it: the next look comes after ``rest``, one
+    /// for all that fail until then.
     func ofFailures(_ updates: [AllocationUpdate]) throws(APIError) -> [Evaluation] {
-        var failed: Set<JobKey> = []
+        var failed: [JobKey: Bool] = [:]
         for update in updates where update.isTerminal {
             guard let known = tables.allocation(update.id)?.value, !known.isTerminal,
                 update.clientStatus == .failed || !known.job.value.type.mayEnd
             else { continue }
-            failed.insert(known.jobKey)
+            failed[known.jobKey, default: false] =
+                failed[known.jobKey, default: false] || isShortLived(known)
         }
         var evaluations: [Evaluation] = []
-        for key in failed.sorted() {
+        for key in failed.keys.sorted() {
             guard let job = tables.job(key)?.value, !job.isStopped, job.isLaunched else {
                 continue
             }
-            evaluations.append(try make(job, .allocFailure))
+            let rests = failed[key] == true && job.type.isSystem
+            if rests, isAwaited(key) { continue }
+            var evaluation = try make(job, .allocFailure)
+            if rests {
+                evaluation.waitUntilUnixNanoseconds = unixNanoseconds &+ Self.rest
+                evaluation.statusDescription = "created for instances that ended too soon"
+            }
+            evaluations.append(evaluation)
         }
         return evaluations
+    }
+
+    /// In nanoseconds.
+    private static let rest: Int64 = 30_000_000_000
+    /// Of two clocks: whoever is due within it may be looked at already.
+    private static let dueSoon: Int64 = 5_000_000_000
+
+    private func isShortLived(_ allocation: Allocation) -> Bool {
+        let (age, isTooLong) = unixNanoseconds.subtractingReportingOverflow(
+            allocation.createUnixNanoseconds)
+        return !isTooLong && age < Self.rest
+    }
+
+    /// Whether such an evaluation of the job is to come.
+    private func isAwaited(_ job: JobKey) -> Bool {
+        tables.evaluations(ofJob: job).contains {
+            $0.value.status == .pending && $0.value.trigger == .allocFailure
+                && $0.value.waitUntilUnixNanoseconds > unixNanoseconds &+ Self.dueSoon
+        }
     }
 
     private func make(

@@ -75,6 +75,7 @@ extension Server {
                 guard let group = present.lookup(group: job.groups[place].name) else { continue }
                 job.groups[place].count = group.count
             }
+            if let refusal = job.validate().refusal { throw refusal }
             // The counts are those of this version.
             expected = expected ?? present.jobModifyIndex
         }
@@ -209,7 +210,13 @@ extension Server {
                 message: "task group \"\(String(request.group.unicodeScalars.prefix(64)))\" "
                     + "specified for scaling does not exist in job")
         }
-        guard let count = request.count else { return done(.answered(.empty)) }
+        // Who gives no count only says something, and nothing changes.
+        guard let count = request.count else {
+            let answer = ChangeAnswer(
+                kind: .job(modifyIndex: job.jobModifyIndex, warnings: nil),
+                index: job.jobModifyIndex)
+            return done(.answered(encode(answer, call)))
+        }
         let deployment = replica.state.scheduling.latestDeployment(ofJob: job.key)?.value
         guard deployment?.isActive != true else {
             throw APIError(

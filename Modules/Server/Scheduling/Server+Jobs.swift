@@ -216,10 +216,21 @@ private struct JobReading {
 
     private func evaluations() -> APIResponse {
         guard let ids else { return told(.none) }
-        let namespace = call.namespace
-        return paged(
-            tables.evaluations(in: ids, descending: page.isReversed),
-            token: \.value.id.description, subject: \.value
+        guard let job = page.job else {
+            return evaluations(tables.evaluations(in: ids, descending: page.isReversed))
+        }
+        let key = JobKey(namespace: call.namespace, id: job)
+        return evaluations(
+            page.ordered(
+                tables.eachEvaluation(ofJob: key).lazy.filter { ids.contains($0.value.id) },
+                token: \.value.id.description))
+    }
+
+    private func evaluations(_ rows: some Sequence<Shared<Evaluation>>) -> APIResponse {
+        let (namespace, status) = (call.namespace, page.status)
+        return server.encode(
+            rows, page, call, freshness, token: \.value.id.description,
+            where: { status == nil || $0.value.status == status }, subject: \.value
         ) { $0.value.namespace == namespace ? $0.value : nil }
     }
 
@@ -292,7 +303,7 @@ private struct JobReading {
         told(
             tables.job(call.jobKey).map {
                 JobScaleAnswer(
-                    job: $0.value, allocations: tables.allocations(ofJob: call.jobKey))
+                    job: $0.value, allocations: tables.eachAllocation(ofJob: call.jobKey))
             }, or: "job not found")
     }
 }

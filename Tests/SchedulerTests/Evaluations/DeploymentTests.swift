@@ -71,6 +71,18 @@ import Testing
         #expect(world.propose(world.evaluation(.deploymentWatcher)).plan.isEmpty)
     }
 
+    /// Registered while there was no bound, it is in the state.
+    @Test("Of far too many canaries a bounded list is made")
+    func manyCanaries() {
+        var world = world(count: 1)
+        let evaluation = world.register(next(.parallel(1, canary: Int(Int32.max))))
+        var ids = IDSource(evaluationID: evaluation.id, snapshotIndex: 1, attempt: 1)
+        let result = Reconciler.reconcile(world.input(evaluation), ids: &ids) { _, _ in nil }
+        #expect(result.places.count == SchedulingBounds.canariesMax)
+        let areCanaries = result.places.allSatisfy { $0.request.isCanary }
+        #expect(areCanaries)
+    }
+
     @Test("After a promotion the canaries take the places of those with their numbers")
     func promoted() {
         var world = world()

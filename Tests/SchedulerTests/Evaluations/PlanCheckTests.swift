@@ -277,7 +277,7 @@ import Testing
     }
 
     @Test(
-        "A large result is written in pieces, whole nodes in their order", arguments: [1, 2, 3, 9])
+        "A large result is written in pieces, in the order of the nodes", arguments: [1, 2, 3, 9])
     func pieces(elementsMax: Int) {
         var result = PlanResult()
         result.deployment = Deployment(id: .id(3), of: .fixture())
@@ -287,16 +287,48 @@ import Testing
         for node in 1...4 {
             var part = PlacementPlan.NodePart(nodeID: .node(node))
             part.placements = (0..<node).map { allocation(10 * node + $0, node: node) }
+            part.evictions = [
+                PlacementPlan.Eviction(Shared(allocation(node, node: node)), by: .id(10 * node))
+            ]
             result.nodes.append(part)
         }
         result.refreshIndex = 7
         let pieces = result.pieces(elementsMax: elementsMax)
 
         #expect(pieces.flatMap(\.nodes) == result.nodes)
-        #expect(pieces.count == [1: 4, 2: 4, 3: 3, 9: 2][elementsMax])
+        #expect(pieces.count == [1: 4, 2: 4, 3: 4, 9: 2][elementsMax])
         #expect(pieces.compactMap(\.deployment) == [result.deployment])
         #expect(pieces[0].deployment != nil && pieces[0].deploymentUpdates.count == 1)
         #expect(pieces.allSatisfy { $0.refreshIndex == 7 })
         #expect(PlanResult().pieces(elementsMax: 5) == [PlanResult()])
+    }
+
+    /// The plan for a node with fifteen thousand small instances fitted no entry: they could neither be
+    /// placed nor stopped, and while leaders tried to they lost their leadership.
+    @Test("A single node's part is divided, unless it evicts somebody: its stops go first")
+    func dividedParts() {
+        var placing = PlacementPlan.NodePart(nodeID: .node(1))
+        placing.placements = (0..<5).map { allocation(10 + $0) }
+        var replacing = PlacementPlan.NodePart(nodeID: .node(2))
+        replacing.stops = (0..<3).map {
+            PlacementPlan.Stop(Shared(allocation(20 + $0, node: 2)), description: "")
+        }
+        replacing.placements = (0..<3).map { allocation(30 + $0, node: 2) }
+        var evicting = PlacementPlan.NodePart(nodeID: .node(3))
+        evicting.evictions = (0..<5).map {
+            PlacementPlan.Eviction(Shared(allocation(40 + $0, node: 3)), by: .id(1))
+        }
+        var result = PlanResult()
+        result.nodes = [placing, replacing, evicting]
+        let parts = result.pieces(elementsMax: 2).flatMap(\.nodes)
+
+        #expect(parts.map(\.nodeID) == [1, 1, 1, 2, 2, 2, 2, 3].map { .node($0) })
+        #expect(parts.map(\.stops.count) == [0, 0, 0, 2, 1, 0, 0, 0])
+        #expect(parts.map(\.placements.count) == [2, 2, 1, 0, 0, 2, 1, 0])
+        #expect(
+            parts.flatMap(\.placements) == placing.placements + replacing.placements)
+        #expect(parts.flatMap(\.stops) == replacing.stops)
+        #expect(parts.last == evicting)
+        #expect(result.pieces(elementsMax: 9).flatMap(\.nodes) == result.nodes)
     }
 }

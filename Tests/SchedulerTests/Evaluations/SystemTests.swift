@@ -34,6 +34,31 @@ import Testing
         #expect(nodes(world) == [1, 2, 3, 4])
     }
 
+    /// A hundred thousand instances on each of a thousand nodes took all memory.
+    @Test("Of all places on all nodes a bounded list is made")
+    func manySeats() {
+        var world = LeaderState(nodes: 0)
+        let job = job(.sysbatch).with { $0.groups[0].count = 100_000 }
+        let evaluation = world.register(job)
+        var input = world.input(evaluation)
+        input.readyNodes = (1...4).map { .node($0) }
+        let result = Reconciler.reconcileSystem(input) { _, _ in nil }
+        #expect(result.places.count == SchedulingBounds.seatsMax)
+    }
+
+    @Test("I2: a node without room fails all that want to be there")
+    func allOfNode() {
+        var world = LeaderState(nodes: 2, isIndexed: true)
+        world.change(node: 2) { $0.resources.cpu = 250 }
+        let outcome = world.run(
+            world.register(job(.sysbatch).with { $0.groups[0].count = 5 }))
+
+        #expect(nodes(world) == [1, 1, 1, 1, 1, 2, 2])
+        #expect(outcome.evaluation.queuedAllocations["g"] == 3)
+        #expect(outcome.evaluation.failedGroups["g"]?.coalescedFailures == 2)
+        #expect(outcome.created.map(\.nodeID) == [.node(2)])
+    }
+
     @Test("I2: a node that the job is not for is no failure")
     func filtered() {
         var world = LeaderState(nodes: 3)
