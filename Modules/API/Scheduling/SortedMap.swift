@@ -65,6 +65,18 @@ extension SortedMap: ExpressibleByDictionaryLiteral {
     }
 }
 
+extension SortedMap where Value == Int {
+    /// The counts above 0, by the names of the same numbers, which are different.
+    package init(counts: [Int], names: [String]) {
+        for (number, count) in counts.enumerated() where count > 0 {
+            let name = names[number]
+            var place = elements.count
+            while place > 0, name < elements[place - 1].key { place -= 1 }
+            elements.insert(Element(key: name, value: count), at: place)
+        }
+    }
+}
+
 extension SortedMap: Sequence {
     package func makeIterator() -> IndexingIterator<[Element]> { elements.makeIterator() }
 }
