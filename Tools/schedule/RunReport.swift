@@ -16,6 +16,7 @@ struct RunReport {
     var devicesUsed = 0
     var devicesTotal = 0
     var faults: [String] = []
+    var digest: UInt64 = 0
 
     init(name: String, nodes: Int) {
         self.name = name

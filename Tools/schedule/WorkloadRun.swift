@@ -13,9 +13,11 @@ struct WorkloadRun {
     private var nextID: UInt64 = 1
     private var seed: UInt64 = 1
     private var report: RunReport
+    private let isDigested: Bool
 
-    init(_ workload: Workload) {
+    init(_ workload: Workload, isDigested: Bool = false) {
         self.workload = workload
+        self.isDigested = isDigested
         checker = Checker(workload.nodes)
         report = RunReport(name: workload.name, nodes: workload.nodes.count)
         for node in workload.nodes { view.apply(node) }
@@ -50,6 +52,7 @@ struct WorkloadRun {
         // What the changes cost the index belongs to the evaluation that made them.
         view.prepare(for: workload.configuration)
         let end = Files.cpuSeconds()
+        if isDigested { for outcome in outcomes { digest(outcome) } }
         commit(placed, victims)
         guard isMeasured else { return }
         report.evaluations += 1
@@ -58,6 +61,20 @@ struct WorkloadRun {
         report.victims += victims.count
         report.victimPriorities += victims.reduce(0) { $0 + $1.value.priority }
         report.cpuSeconds += end - start
+    }
+
+    /// Takes an outcome into the digest.
+    private mutating func digest(_ outcome: PlacementOutcome) {
+        let text: String
+        switch outcome {
+        case .placed(let placement):
+            text =
+                "\(placement.nodeID) \(placement.nodeName) \(placement.resources.value) "
+                + "\(placement.victims.map(\.value.id)) \(placement.metric.value)"
+        case .failed(let metric): text = "failed \(metric.value)"
+        case .filtered(let metric): text = "filtered \(metric.value)"
+        }
+        report.digest = Mix.text(text, into: report.digest)
     }
 
     private func requests(for job: Job) -> [PlacementRequest] {

@@ -71,6 +71,18 @@ extension SortedMap: ExpressibleByDictionaryLiteral {
     }
 }
 
+extension SortedMap where Value == Int {
+    /// The counts above 0, by the names of the same numbers, which are different.
+    package init(counts: [Int], names: [String]) {
+        for (number, count) in counts.enumerated() where count > 0 {
+            let name = names[number]
+            var place = stored.count
+            while place > 0, name < stored[place - 1].key { place -= 1 }
+            stored.insert(Element(key: name, value: count), at: place)
+        }
+    }
+}
+
 extension SortedMap: Sequence {
     @inlinable package func makeIterator() -> IndexingIterator<[Element]> { stored.makeIterator() }
 }

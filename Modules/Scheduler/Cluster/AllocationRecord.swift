@@ -39,6 +39,25 @@ struct AllocationRecord {
 
     var neighboursOnNode: (previous: Int32, next: Int32) { (previousOnNode, nextOnNode) }
 
+    /// What decides on an eviction.
+    struct Victim {
+        let id: UniqueID
+        let priority: Int32
+        let size: Capacity
+        let group: Placer.GroupNumber
+        let maxParallel: Int32
+    }
+
+    /// As a victim for a job; nil for one that it may not evict. A copy of the record would take hold of
+    /// the allocation and its resources, which are in no cache.
+    func victim(upTo highest: Int32, of evictingJob: Int32) -> Victim? {
+        guard priority <= highest, job != evictingJob, allocation != nil else { return nil }
+        return Victim(
+            id: id, priority: priority, size: size, group: groupNumber, maxParallel: maxParallel)
+    }
+
+    var groupNumber: Placer.GroupNumber { Placer.GroupNumber(job: job, group: group) }
+
     var share: Share { Share(size: size, profile: profile, node: node, hasExtras: hasExtras) }
 
     /// Equal for allocations that preemption cannot tell apart.

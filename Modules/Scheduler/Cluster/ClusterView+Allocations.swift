@@ -157,10 +157,10 @@ extension ClusterView {
         let resources = records[Int(record)].resources.value
         ports[slot].apply(resources, isTaking: isTaking)
         // A node without devices is not read: a copy takes hold of all that it has.
-        if devices[slot] != nil, let node = nodes[slot] {
+        if rows[slot].hasDevices, let node = nodes[slot] {
             devices[slot]?.apply(resources, on: node.value, isTaking: isTaking)
         }
-        cores[slot]?.apply(resources, isTaking: isTaking)
+        if rows[slot].hasCores { cores[slot]?.apply(resources, isTaking: isTaking) }
     }
 
     func forEachRecord(on slot: Int32, _ body: (Int32) -> Void) {

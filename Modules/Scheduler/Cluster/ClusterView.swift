@@ -167,6 +167,8 @@ extension ClusterView {
         ports[index] = NodePorts(node)
         devices[index] = node.resources.devices.isEmpty ? nil : NodeDevices(node)
         cores[index] = node.resources.reservableCores.isEmpty ? nil : NodeCores(node)
+        rows[index].hasDevices = devices[index] != nil
+        rows[index].hasCores = cores[index] != nil
         forEachRecord(on: slot) { record in
             if records[Int(record)].hasExtras { applyExtras(record, isTaking: true) }
         }
@@ -219,6 +221,7 @@ extension ClusterView {
                     high: Int32(position + 1), hasDevices: kinds[Int(row.kind)].hasDevices))
             low = position + 1
         }
+        layout.kinds = layout.cells.map(\.kind)
         numberNames()
         feasibleSets.removeAll()
     }
@@ -284,21 +287,30 @@ extension ClusterView {
         _ = readyCounts()
         let switches = configuration.preemptionConfig
         if switches.serviceSchedulerEnabled || switches.batchSchedulerEnabled {
-            _ = profileShares()
+            _ = profileGroups()
         }
     }
 
-    /// Ready nodes with allocations, by cell and by what is on them.
-    func profileShares() -> [[ProfileIndex.Share]] {
+    /// Ready nodes with allocations, by capacity and by what is on them.
+    func profileGroups() -> [ProfileIndex.Group] {
         var index = profileIndex.take() ?? ProfileIndex(layout)
-        index.refresh { position in
-            let slot = Int(layout.slots[Int(position)])
-            rows[slot].marks.remove(.profiles)
-            return rows[slot].isReady ? rows[slot].profile : 0
-        }
+        index.refresh(
+            profile: { position in
+                let slot = Int(layout.slots[Int(position)])
+                rows[slot].marks.remove(.profiles)
+                return rows[slot].isReady ? rows[slot].profile : 0
+            },
+            lowestPriority: { lowestPriority(on: layout.slots[Int($0)]) })
         profileIndex = index
         openIndexes.insert(.profiles)
-        return index.shares
+        return index.groups
+    }
+
+    /// Of the allocations on a node.
+    func lowestPriority(on slot: Int32) -> Int32 {
+        var lowest = Int32.max
+        forEachRecord(on: slot) { lowest = min(lowest, records[Int($0)].priority) }
+        return lowest
     }
 
     /// The index of an algorithm, brought up to date.
@@ -308,6 +320,34 @@ extension ClusterView {
         } else {
             refresh(&spreadIndex, algorithm, .spread)
         }
+    }
+
+    /// Hides a node from searches at once, and from the index with its next refresh.
+    func mask(_ slot: Int32, _ algorithm: SchedulerAlgorithm) {
+        rows[Int(slot)].isMasked = true
+        markDirty(slot)
+        let position = layout.positions[Int(slot)]
+        guard position >= 0 else { return }
+        if algorithm == .binpack {
+            binpackIndex?.leaveOut(position)
+        } else {
+            spreadIndex?.leaveOut(position)
+        }
+    }
+
+    /// How many nodes have been hidden since the last refresh.
+    func leftOutCount(_ algorithm: SchedulerAlgorithm) -> Int {
+        (algorithm == .binpack ? binpackIndex?.leftOutCount : spreadIndex?.leftOutCount) ?? 0
+    }
+
+    /// No node fits better, over the index as it was refreshed last.
+    func highestFit(_ algorithm: SchedulerAlgorithm, _ ask: inout ScaledAsk) -> Double {
+        if algorithm == .binpack {
+            binpackIndex?.admit(ask)
+            return binpackIndex?.highestFit(&ask) ?? .infinity
+        }
+        spreadIndex?.admit(ask)
+        return spreadIndex?.highestFit(&ask) ?? .infinity
     }
 
     /// The best nodes of the ranges, over the index as it was refreshed last.

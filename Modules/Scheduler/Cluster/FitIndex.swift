@@ -39,6 +39,8 @@ struct FitIndex {
     private var isStale: [Bool]
     /// Positions of nodes that have changed.
     private var stale: [Int32] = []
+    /// Positions of nodes that searches do not see, but whose parents still count them.
+    private var leftOut: [Int32] = []
     /// What a node must have free to count for its parents. Nodes that are full have the best powers of
     /// all: they would lead every search astray.
     private var floor: Int32 = 1
@@ -70,6 +72,24 @@ struct FitIndex {
 
     var staleCount: Int { stale.count }
 
+    /// Hides a node, which must be marked, from searches at once. Its parents promise too much until the next
+    /// refresh: searches look below them in vain, and find what they would find otherwise.
+    mutating func leaveOut(_ position: Int32) {
+        bounds[Int(position)] = Bound()
+        leftOut.append(position)
+    }
+
+    var leftOutCount: Int { leftOut.count }
+
+    /// No node fits better.
+    func highestFit(_ ask: inout ScaledAsk) -> Double {
+        let root = bounds[bounds.count - 1]
+        guard root.cpu >= ask.cpu, root.memory >= ask.memory, root.disk >= ask.disk else {
+            return -.infinity
+        }
+        return ask.highestFit(below: root, plain: ask.plainFit(of: root))
+    }
+
     /// Brings all marked nodes up to date; `bound` is called once for each. A parent is merged anew once,
     /// and only if one of its children has changed.
     mutating func refresh(_ bound: (Int32) -> Bound) {
@@ -82,6 +102,10 @@ struct FitIndex {
             mark(parent: position >> Self.fanoutShift, level: 1, &parents)
         }
         stale.removeAll(keepingCapacity: true)
+        for position in leftOut {
+            mark(parent: position >> Self.fanoutShift, level: 1, &parents)
+        }
+        leftOut.removeAll(keepingCapacity: true)
         var level = 1
         while !parents.isEmpty {
             var next: [Int32] = []
@@ -106,6 +130,7 @@ struct FitIndex {
         for position in 0..<count { bounds[position] = bound(Int32(position)) }
         mergeAll()
         stale.removeAll(keepingCapacity: true)
+        leftOut.removeAll(keepingCapacity: true)
     }
 
     /// Lets searches for an ask find all nodes that have room.

@@ -9,15 +9,21 @@ struct KindColumn {
     private var numbers: [String: Int32] = [:]
     /// By kind; -1 for none.
     private(set) var numberOf: [Int32] = []
+    /// Kinds without a value.
+    private(set) var missingCount = 0
 
     func number(of value: String) -> Int32? { numbers[value] }
 
     mutating func append(_ value: String?) {
-        numberOf.append(value.map { number(adding: $0) } ?? -1)
+        numberOf.append(-1)
+        missingCount += 1
+        set(numberOf.count - 1, value)
     }
 
     mutating func set(_ kind: Int, _ value: String?) {
-        numberOf[kind] = value.map { number(adding: $0) } ?? -1
+        let own = value.map { number(adding: $0) } ?? -1
+        missingCount += (own < 0 ? 1 : 0) - (numberOf[kind] < 0 ? 1 : 0)
+        numberOf[kind] = own
     }
 
     private mutating func number(adding value: String) -> Int32 {
@@ -81,11 +87,14 @@ struct KindColumns {
     }
 }
 
-/// Answers that are asked for once for each value of a column.
+/// Answers to one question, which is asked once for each value of a column.
 struct KindAnswers {
     private enum Answer {
         case unknown, no, yes
     }
+
+    /// Up to so many values are all asked at once: if all say yes, no kind is looked at.
+    private static let fewValues = 64
 
     private let column: KindColumn
     /// By number, from that of no value.
@@ -96,14 +105,31 @@ struct KindAnswers {
         answers = Array(repeating: .unknown, count: column.values.count + 1)
     }
 
-    /// - Parameter ask: is given the kind's value; nil for none.
+    /// Whether it is known, without a look at any kind, that all say yes.
+    ///
+    /// - Parameter ask: is given a kind's value; nil for none.
+    mutating func isAlwaysYes(_ ask: (String?) -> Bool) -> Bool {
+        guard column.values.count <= Self.fewValues else { return false }
+        for (number, value) in column.values.enumerated() {
+            answers[number + 1] = ask(value) ? .yes : .no
+            if answers[number + 1] == .no { return false }
+        }
+        return column.missingCount == 0 || ask(nil)
+    }
+
+    /// Calls `body` with each entry, of those that are asked, whose kind says what is `expected`.
     @inline(__always)
-    mutating func answer(_ kind: Int32, _ ask: (String?) -> Bool) -> Bool {
-        let number = Int(column.numberOf[Int(kind)])
-        let known = answers[number + 1]
-        if known != .unknown { return known == .yes }
-        let answer = ask(number < 0 ? nil : column.values[number])
-        answers[number + 1] = answer ? .yes : .no
-        return answer
+    mutating func forEach(
+        _ kinds: [Int32], saying expected: Bool, where isAsked: (Int) -> Bool,
+        _ ask: (String?) -> Bool, _ body: (Int) -> Void
+    ) {
+        let wanted = expected ? Answer.yes : Answer.no
+        for entry in kinds.indices where isAsked(entry) {
+            let number = Int(column.numberOf[Int(kinds[entry])])
+            if answers[number + 1] == .unknown {
+                answers[number + 1] = ask(number < 0 ? nil : column.values[number]) ? .yes : .no
+            }
+            if answers[number + 1] == wanted { body(entry) }
+        }
     }
 }

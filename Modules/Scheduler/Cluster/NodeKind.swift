@@ -54,6 +54,8 @@ struct NodeLayout {
     /// Positions by slot; -1 for a free slot.
     var positions: [Int32] = []
     var cells: [Cell] = []
+    /// Their kinds alone: what conditions look at.
+    var kinds: [Int32] = []
     /// Cells by position.
     var cellAt: [Int32] = []
 }

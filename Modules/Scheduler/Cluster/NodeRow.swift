@@ -20,6 +20,9 @@ struct NodeRow {
     /// Newest stamp of a tracked node; 0 outside of a sweep.
     var stamp: UInt32 = 0
     var isReady = false
+    /// Whether it has devices, and reservable cores: lists of those without are not read.
+    var hasDevices = false
+    var hasCores = false
     /// Left out of searches while a sweep keeps its own account of the node.
     var isMasked = false
     /// The indexes that have it on their lists of what has changed.

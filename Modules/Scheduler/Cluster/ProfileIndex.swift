@@ -1,27 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Ready nodes by what is on them, so that who looks for victims need not ask each node.
+/// Ready nodes by what is on them, so that who looks for victims need not ask each node, nor each cell.
 struct ProfileIndex {
-    /// The nodes of a cell with the same allocations.
-    struct Share {
+    /// Nodes of one capacity with the same allocations.
+    struct Group {
+        fileprivate let key: Key
+        /// Of the allocations the least important one's.
+        let lowestPriority: Int32
+        fileprivate(set) var positions = SortedPositions()
+
         /// As ``NodeRow/profile``; never 0, which is a node without allocations.
-        let profile: UInt64
-        /// Ascending.
-        fileprivate(set) var positions: [Int32]
+        var profile: UInt64 { key.profile }
+        var capacity: Capacity { key.capacity }
     }
 
-    /// By cell.
-    private(set) var shares: [[Share]]
+    fileprivate struct Key: Hashable {
+        let profile: UInt64
+        let capacity: Capacity
+    }
+
+    /// By number; in no order. Those that are empty wait for their next use.
+    private(set) var groups: [Group] = []
+    private var numbers: [Key: Int32] = [:]
+    private var unused: [Int32] = []
+    private let cells: [NodeLayout.Cell]
     private let cellAt: [Int32]
-    /// By position, as it is in `shares`; 0 for a node that is in none.
-    private var profiles: [UInt64]
+    /// By position; -1 for a node that is in none.
+    private var groupOf: [Int32]
     private var stale: [Int32]
 
     /// All nodes are yet to be looked at.
     init(_ layout: NodeLayout) {
+        cells = layout.cells
         cellAt = layout.cellAt
-        shares = Array(repeating: [], count: layout.cells.count)
-        profiles = Array(repeating: 0, count: cellAt.count)
+        groupOf = Array(repeating: -1, count: cellAt.count)
         stale = cellAt.indices.map { Int32($0) }
     }
 
@@ -30,45 +42,43 @@ struct ProfileIndex {
 
     /// Brings all marked nodes up to date.
     ///
-    /// - Parameter profile: 0 for a node that has no victims.
-    mutating func refresh(_ profile: (Int32) -> UInt64) {
+    /// - Parameters:
+    ///   - profile: 0 for a node that has no victims.
+    ///   - lowestPriority: asked of a node whose profile is new.
+    mutating func refresh(
+        profile: (Int32) -> UInt64, lowestPriority: (Int32) -> Int32
+    ) {
         for position in stale {
-            let (old, new) = (profiles[Int(position)], profile(position))
-            guard old != new else { continue }
-            profiles[Int(position)] = new
-            let cell = Int(cellAt[Int(position)])
-            if old != 0 { Self.remove(position, old, from: &shares[cell]) }
-            if new != 0 { Self.insert(position, new, into: &shares[cell]) }
+            let (old, new) = (groupOf[Int(position)], profile(position))
+            if (old < 0 ? 0 : groups[Int(old)].profile) == new { continue }
+            if old >= 0 { remove(position, from: old) }
+            groupOf[Int(position)] = -1
+            guard new != 0 else { continue }
+            let key = Key(
+                profile: new, capacity: cells[Int(cellAt[Int(position)])].capacity)
+            let number = numbers[key] ?? addGroup(key, lowestPriority(position))
+            groups[Int(number)].positions.insert(position)
+            groupOf[Int(position)] = number
         }
         stale.removeAll(keepingCapacity: true)
     }
 
-    private static func remove(_ position: Int32, _ profile: UInt64, from cell: inout [Share]) {
-        guard let share = cell.firstIndex(where: { $0.profile == profile }) else {
-            preconditionFailure("a node has left its share: \(position)")
-        }
-        cell[share].positions.remove(at: cell[share].place(of: position))
-        if cell[share].positions.isEmpty { cell.remove(at: share) }
+    private mutating func remove(_ position: Int32, from group: Int32) {
+        groups[Int(group)].positions.remove(position)
+        guard groups[Int(group)].positions.count == 0 else { return }
+        numbers[groups[Int(group)].key] = nil
+        unused.append(group)
     }
 
-    private static func insert(_ position: Int32, _ profile: UInt64, into cell: inout [Share]) {
-        if let share = cell.firstIndex(where: { $0.profile == profile }) {
-            cell[share].positions.insert(position, at: cell[share].place(of: position))
+    private mutating func addGroup(_ key: Key, _ lowestPriority: Int32) -> Int32 {
+        let group = Group(key: key, lowestPriority: lowestPriority)
+        let number = unused.popLast() ?? Int32(groups.count)
+        if Int(number) == groups.count {
+            groups.append(group)
         } else {
-            cell.append(Share(profile: profile, positions: [position]))
+            groups[Int(number)] = group
         }
-    }
-}
-
-extension ProfileIndex.Share {
-    /// Where a position is, or would be.
-    fileprivate func place(of position: Int32) -> Int {
-        var low = 0
-        var high = positions.count
-        while low < high {
-            let middle = (low + high) / 2
-            if positions[middle] < position { low = middle + 1 } else { high = middle }
-        }
-        return low
+        numbers[key] = number
+        return number
     }
 }

@@ -84,7 +84,9 @@ enum DevicePacking {
     static func withoutDevices(
         _ slot: Int32, _ compiled: CompiledGroup, _ view: ClusterView
     ) -> Double? {
-        guard let state = view.devices[Int(slot)], total(state) > 0 else { return nil }
+        guard view.rows[Int(slot)].hasDevices, let state = view.devices[Int(slot)],
+            total(state) > 0
+        else { return nil }
         return -1 - 0.6 * share(free(state), of: total(state))
     }
 

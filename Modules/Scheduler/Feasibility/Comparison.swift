@@ -6,7 +6,7 @@ enum Comparison: Sendable {
     case equal, notEqual
     case less, lessOrEqual, greater, greaterOrEqual
     case isSet, isNotSet
-    case containsAll([Substring]?), containsAny([Substring]?)
+    case containsAll([String]?), containsAny([String]?)
     case version(VersionRequirement?), semver(VersionRequirement?)
     case regexp(Pattern?)
     /// The right side is of the node, and read for each.
@@ -90,17 +90,25 @@ enum Comparison: Sendable {
     /// A list's items are few, and bounded: two long lists must not cost their product.
     private static let itemsMax = 1024
 
-    private static func items(_ list: String) -> [Substring] {
+    private static func items(_ list: String) -> [String] {
         // Mostly the list is one item.
         if !list.utf8.contains(where: { $0 == UInt8(ascii: ",") || $0 == UInt8(ascii: " ") }) {
-            return [Substring(list)]
+            return [list]
         }
-        return list.utf8.split(
-            separator: UInt8(ascii: ","), maxSplits: itemsMax, omittingEmptySubsequences: false
-        ).map { item in
-            var item = item.drop(while: { $0 == UInt8(ascii: " ") })
-            while item.last == UInt8(ascii: " ") { item.removeLast() }
-            return Substring(item)
+        var items: [String] = []
+        var rest = list.utf8[...]
+        while items.count < itemsMax, let comma = rest.firstIndex(of: UInt8(ascii: ",")) {
+            items.append(trimmed(rest[..<comma]))
+            rest = rest[rest.index(after: comma)...]
         }
+        items.append(trimmed(rest))
+        return items
+    }
+
+    private static func trimmed(_ item: Substring.UTF8View) -> String {
+        var item = item
+        while item.first == UInt8(ascii: " ") { item.removeFirst() }
+        while item.last == UInt8(ascii: " ") { item.removeLast() }
+        return String(Substring(item))
     }
 }

@@ -6,15 +6,20 @@ struct Condition: Sendable {
     let left: TargetName
     let right: TargetName
     let comparison: Comparison
-    /// As metrics name it.
-    let text: String
+    private let words: [String]
 
     init(_ left: String, _ operand: String, _ right: String) {
         self.left = TargetName(left)
         self.right = TargetName(right)
         comparison = Comparison(operand, right: self.right)
-        let words = [left, operand, right].filter { !$0.isEmpty }
-        text = words.joined(separator: " ")
+        words = [left, operand, right]
+    }
+
+    /// As metrics name it.
+    var text: String {
+        var text = ""
+        for word in words where !word.isEmpty { text += text.isEmpty ? word : " " + word }
+        return text
     }
 
     var isUnique: Bool { left.isUnique || right.isUnique }
@@ -41,9 +46,29 @@ struct RememberingCondition {
         }
     }
 
-    mutating func holds(for entry: Int, of candidates: NodeCandidates) -> Bool {
-        answers?.answer(candidates.kinds[entry]) { condition.comparison.holds($0, right) }
-            ?? condition.holds(for: candidates.node(entry))
+    /// Whether it is known, without a look at any candidate, that it holds for all.
+    mutating func isAlwaysTrue() -> Bool {
+        let (comparison, right) = (condition.comparison, right)
+        return answers?.isAlwaysYes { comparison.holds($0, right) } ?? false
+    }
+
+    /// Calls `body` with each entry, of those that are asked, for which it holds, or does not.
+    @inline(__always)
+    mutating func forEach(
+        of candidates: NodeCandidates, holding: Bool, where isAsked: (Int) -> Bool,
+        _ body: (Int) -> Void
+    ) {
+        let (condition, right) = (condition, right)
+        if answers != nil {
+            answers?.forEach(
+                candidates.kinds, saying: holding, where: isAsked,
+                { condition.comparison.holds($0, right) }, body)
+            return
+        }
+        for entry in candidates.kinds.indices
+        where isAsked(entry) && condition.holds(for: candidates.node(entry)) == holding {
+            body(entry)
+        }
     }
 }
 

@@ -14,6 +14,28 @@ final class FeasibleSet {
         /// Positions, ascending and disjoint: of nodes without devices, and of those with.
         var ranges: [Range<Int32>] = []
         var deviceRanges: [Range<Int32>] = []
+
+        /// Whether all positions are of one range.
+        func holds(_ positions: ClosedRange<Int32>) -> Bool {
+            Self.holds(positions, ranges) || Self.holds(positions, deviceRanges)
+        }
+
+        private static func holds(
+            _ positions: ClosedRange<Int32>, _ ranges: [Range<Int32>]
+        ) -> Bool {
+            var low = 0
+            var high = ranges.count
+            while low < high {
+                let middle = (low + high) / 2
+                if ranges[middle].upperBound <= positions.lowerBound {
+                    low = middle + 1
+                } else {
+                    high = middle
+                }
+            }
+            return low < ranges.count && ranges[low].lowerBound <= positions.lowerBound
+                && positions.upperBound < ranges[low].upperBound
+        }
     }
 
     static let infeasible: Int32 = -1
@@ -27,7 +49,7 @@ final class FeasibleSet {
     /// Whether a constraint asks for what is unique to a node.
     let isEscaped: Bool
     /// Whether the lists below go by position; else by cell.
-    private let isPerNode: Bool
+    let isPerNode: Bool
     /// Lane, ``infeasible`` or ``outOfScope``.
     private let laneOf: [Int32]
     /// Why not.
@@ -70,15 +92,15 @@ final class FeasibleSet {
 
     private func countedMetric(_ view: ClusterView) -> PlacementMetric {
         var counts = ScopeCounts(names: view.names.count, reasons: verdicts.reasons.count)
-        let (layout, ready) = (view.layout, view.readyCounts())
+        let (layout, ready, numbers) = (view.layout, view.readyCounts(), verdicts.numbers)
         for (index, cell) in layout.cells.enumerated() {
             if isPerNode {
                 for position in cell.low..<cell.high
                 where view.rows[Int(layout.slots[Int(position)])].isReady {
-                    counts.add(1, of: cell, verdict: verdicts.numbers[Int(position)])
+                    counts.add(1, of: cell, verdict: numbers[Int(position)])
                 }
             } else {
-                counts.add(Int(ready[index]), of: cell, verdict: verdicts.numbers[index])
+                counts.add(Int(ready[index]), of: cell, verdict: numbers[index])
             }
         }
         var result = counts.metric(view.names, verdicts.reasons)
@@ -135,15 +157,12 @@ private struct ScopeCounts {
         var result = PlacementMetric()
         result.nodesEvaluated = evaluated
         result.nodesFiltered = filtered
-        for (number, count) in available.enumerated() where count > 0 {
-            result.nodesAvailable[names[number]] = count
-        }
-        for (number, count) in classes.enumerated() where count > 0 && !names[number].isEmpty {
-            result.classFiltered[names[number]] = count
-        }
-        for (number, count) in self.reasons.enumerated() where count > 0 {
-            result.constraintFiltered[reasons[number]] = count
-        }
+        result.nodesAvailable = SortedMap(counts: available, names: names)
+        guard filtered > 0 else { return result }
+        var classes = classes
+        if let unnamed = names.firstIndex(of: "") { classes[unnamed] = 0 }
+        result.classFiltered = SortedMap(counts: classes, names: names)
+        result.constraintFiltered = SortedMap(counts: self.reasons, names: reasons)
         return result
     }
 }
@@ -226,21 +245,55 @@ private struct FeasibleSetBuilder {
     /// Lanes are told apart part by part, each behind all parts before it, which have a number.
     mutating func build() {
         let weights = affinities.isEmpty ? [] : weights()
-        if !weights.isEmpty { tellApart(by: weights) }
+        var laneCount = laneOf.contains(0) ? 1 : 0
+        if !weights.isEmpty { laneCount = tellApart(by: weights, of: laneCount) }
         for property in properties {
-            tellApart(by: laneOf.indices.map { value(property, $0) })
+            laneCount = tellApart(by: laneOf.indices.map { value(property, $0) }, of: laneCount)
         }
-        for entry in laneOf.indices where laneOf[entry] >= 0 {
-            let lane = Int(laneOf[entry])
-            // Numbers follow each other.
-            if lane == lanes.count {
-                lanes.append(
-                    FeasibleSet.Lane(
-                        affinityWeight: weights.isEmpty ? 0 : Int(weights[entry]),
-                        values: properties.map { value($0, entry) }))
+        lanes.reserveCapacity(laneCount)
+        let runs = runs()
+        var counts = [Int](repeating: 0, count: laneCount)
+        for run in runs { counts[run.lane] += 1 }
+        for run in runs { append(run, weights, rangesInAll: counts[run.lane]) }
+    }
+
+    /// Neighbours of one lane, which are one range.
+    private typealias Run = (lane: Int, entries: Range<Int>, hasDevices: Bool)
+
+    private func runs() -> [Run] {
+        var runs: [Run] = []
+        runs.reserveCapacity(laneOf.count)
+        var first = 0
+        while first < laneOf.count {
+            let (lane, hasDevices) = (laneOf[first], candidates.hasDevices(first))
+            var next = first + 1
+            while next < laneOf.count, laneOf[next] == lane,
+                candidates.hasDevices(next) == hasDevices
+            {
+                next += 1
             }
-            lanes[lane].append(
-                candidates.positions(entry), hasDevices: candidates.hasDevices(entry))
+            if lane >= 0 { runs.append((Int(lane), first..<next, hasDevices)) }
+            first = next
+        }
+        return runs
+    }
+
+    private mutating func append(_ run: Run, _ weights: [Int32], rangesInAll: Int) {
+        let first = run.entries.lowerBound
+        // Numbers follow each other.
+        if run.lane == lanes.count {
+            var lane = FeasibleSet.Lane(
+                affinityWeight: weights.isEmpty ? 0 : Int(weights[first]),
+                values: properties.map { value($0, first) })
+            lane.ranges.reserveCapacity(rangesInAll)
+            lanes.append(lane)
+        }
+        let low = candidates.positions(first).lowerBound
+        let range = low..<candidates.positions(run.entries.upperBound - 1).upperBound
+        if run.hasDevices {
+            lanes[run.lane].deviceRanges.append(range)
+        } else {
+            lanes[run.lane].ranges.append(range)
         }
     }
 
@@ -252,42 +305,25 @@ private struct FeasibleSetBuilder {
     /// By entry; 0 for one that is not feasible. No job has so many affinities that one overflows.
     private mutating func weights() -> [Int32] {
         var weights = [Int32](repeating: 0, count: laneOf.count)
+        let laneOf = laneOf
         for index in affinities.indices {
             let weight = Int32(affinities[index].weight)
-            for entry in laneOf.indices
-            where laneOf[entry] >= 0
-                && affinities[index].condition.holds(for: entry, of: candidates)
-            {
-                weights[entry] &+= weight
-            }
+            affinities[index].condition.forEach(
+                of: candidates, holding: true, where: { laneOf[$0] >= 0 },
+                { weights[$0] &+= weight })
         }
         return weights
     }
 
     /// Feasible entries keep equal numbers only if they have equal parts too.
-    private mutating func tellApart(by parts: [Int32]) {
-        var numbers = PairNumbers(most: laneOf.count)
+    ///
+    /// - Returns: how many numbers there are, where there were `count`.
+    private mutating func tellApart(by parts: [Int32], of count: Int) -> Int {
+        var numbers = PairNumbers(parts, firsts: count)
         for entry in laneOf.indices where laneOf[entry] >= 0 {
             laneOf[entry] = numbers.number(laneOf[entry], parts[entry])
         }
-    }
-}
-
-extension FeasibleSet.Lane {
-    fileprivate mutating func append(_ positions: Range<Int32>, hasDevices: Bool) {
-        if hasDevices {
-            Self.append(positions, to: &deviceRanges)
-        } else {
-            Self.append(positions, to: &ranges)
-        }
-    }
-
-    private static func append(_ range: Range<Int32>, to ranges: inout [Range<Int32>]) {
-        if let last = ranges.last, last.upperBound == range.lowerBound {
-            ranges[ranges.count - 1] = last.lowerBound..<range.upperBound
-        } else {
-            ranges.append(range)
-        }
+        return Int(numbers.count)
     }
 }
 

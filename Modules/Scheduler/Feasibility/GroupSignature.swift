@@ -43,6 +43,23 @@ struct GroupSignature: Hashable, Sendable {
             + DistinctRules(job: job, group: group).properties.map { $0.attribute }
     }
 
+    /// What mostly tells signatures apart; all of it is compared only with those that have as much in common.
+    func hash(into hasher: inout Hasher) {
+        hasher.combine(nodePool)
+        for name in datacenters { hasher.combine(name) }
+        for constraint in constraints {
+            hasher.combine(constraint.leftTarget)
+            hasher.combine(constraint.rightTarget)
+        }
+        for affinity in affinities {
+            hasher.combine(affinity.leftTarget)
+            hasher.combine(affinity.rightTarget)
+        }
+        for volume in volumes { hasher.combine(volume.source) }
+        for device in devices { hasher.combine(device.name) }
+        for property in properties { hasher.combine(property) }
+    }
+
     private static func hostNetworks(of group: TaskGroup) -> [String] {
         var names: [String] = []
         for network in group.networks {

@@ -16,7 +16,7 @@ struct NodeCandidates {
         let cells = view.layout.cells
         self.cells = cells
         cellAt = view.layout.cellAt
-        kinds = isSingle ? cellAt.map { cells[Int($0)].kind } : cells.map(\.kind)
+        kinds = isSingle ? cellAt.map { cells[Int($0)].kind } : view.layout.kinds
     }
 
     func positions(_ entry: Int) -> Range<Int32> {
@@ -48,6 +48,12 @@ struct FeasibilityVerdicts {
 
     init(count: Int) {
         numbers = Array(repeating: Self.feasible, count: count)
+    }
+
+    /// Hands the numbers out to be changed, and set again.
+    mutating func takeNumbers() -> [Int32] {
+        defer { numbers = [] }
+        return numbers
     }
 
     func isFeasible(_ entry: Int) -> Bool { numbers[entry] == Self.feasible }

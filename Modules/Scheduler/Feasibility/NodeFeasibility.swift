@@ -29,12 +29,13 @@ struct NodeFeasibility {
         checkScope(candidates, &verdicts)
         for index in constraints.indices {
             let reason = verdicts.number(ofReason: constraints[index].condition.text)
-            for entry in candidates.kinds.indices
-            where verdicts.isFeasible(entry)
-                && !constraints[index].holds(for: entry, of: candidates)
-            {
-                verdicts.numbers[entry] = reason
-            }
+            if constraints[index].isAlwaysTrue() { continue }
+            var numbers = verdicts.takeNumbers()
+            constraints[index].forEach(
+                of: candidates, holding: false,
+                where: { numbers[$0] == FeasibilityVerdicts.feasible },
+                { numbers[$0] = reason })
+            verdicts.numbers = numbers
         }
         if asksNothingElse { return verdicts }
         for entry in candidates.kinds.indices where verdicts.isFeasible(entry) {
@@ -49,14 +50,23 @@ struct NodeFeasibility {
         _ candidates: NodeCandidates, _ verdicts: inout FeasibilityVerdicts
     ) {
         let (pool, datacenters) = (signature.nodePool, datacenters)
-        for (entry, kind) in candidates.kinds.enumerated() {
-            guard poolAnswers.answer(kind, { pool == Job.nodePoolAll || pool == $0 }),
-                datacenterAnswers.answer(kind, { datacenters.contains($0 ?? "") })
-            else {
-                verdicts.numbers[entry] = FeasibilityVerdicts.outOfScope
-                continue
-            }
+        if pool != Job.nodePoolAll {
+            reject(candidates, &verdicts, &poolAnswers) { pool == $0 }
         }
+        reject(candidates, &verdicts, &datacenterAnswers) { datacenters.contains($0 ?? "") }
+    }
+
+    private func reject(
+        _ candidates: NodeCandidates, _ verdicts: inout FeasibilityVerdicts,
+        _ answers: inout KindAnswers, _ ask: (String?) -> Bool
+    ) {
+        if answers.isAlwaysYes(ask) { return }
+        var numbers = verdicts.takeNumbers()
+        answers.forEach(
+            candidates.kinds, saying: false,
+            where: { numbers[$0] == FeasibilityVerdicts.feasible }, ask,
+            { numbers[$0] = FeasibilityVerdicts.outOfScope })
+        verdicts.numbers = numbers
     }
 
     private var asksNothingElse: Bool {

@@ -43,9 +43,7 @@ extension GroupSweep {
         var resources = compiled.plainResources
         // Of a node that gives nothing but amounts no more is read than its row.
         if compiled.hasExtras {
-            guard let node = view.nodes[Int(slot)], let trial = NodeTrial(slot, view: view) else {
-                return nil
-            }
+            guard let trial = NodeTrial(slot, for: compiled, view: view) else { return nil }
             switch trial.assign(compiled, seed: portSeed(slot), opening: outlook.opening) {
             case .success(let assigned): extras = assigned
             case .failure(let shortage):
@@ -53,8 +51,7 @@ extension GroupSweep {
                 track(slot)
                 return nil
             }
-            resources = extras.resources(
-                of: compiled, on: node, frequency: view.cores[Int(slot)]?.frequency ?? 0)
+            resources = extras.resources(of: compiled, on: slot, view)
         }
         let metric = successMetric(choice, extras, isPenalized: isPenalized(slot, request))
         put(slot, resources)
@@ -113,16 +110,15 @@ extension GroupSweep {
     // MARK: System jobs
 
     private func place(_ request: PlacementRequest, required id: UniqueID) -> PlacementOutcome {
-        guard let slot = view.slotOf[id], let node = view.nodes[Int(slot)],
-            view.layout.positions[Int(slot)] >= 0
+        guard let slot = view.slotOf[id], view.layout.positions[Int(slot)] >= 0
         else { return .filtered(Shared(PlacementMetric())) }
         let position = view.layout.positions[Int(slot)]
         if let reason = systemObjection(slot, position) {
-            return .filtered(Shared(SweepMetric.filtered(node.value, reason)))
+            return .filtered(Shared(SweepMetric.filtered(view.face(slot), reason)))
         }
         if !request.isDestructive, let failed = fullNodes[slot] { return failed }
         let staged: (id: UniqueID, record: Int32)? = stageSystemStop(of: request)
-        if let placement = placeSystem(request, slot, node) { return .placed(placement) }
+        if let placement = placeSystem(request, slot) { return .placed(placement) }
         if placer.mayPreempt,
             let placement = VictimSearch(compiled, placer, seed: portSeed(slot))
                 .find(on: slot).flatMap({ evict($0, for: request, on: slot) })
@@ -132,7 +128,7 @@ extension GroupSweep {
         let dimension = systemShortage(slot)
         if let staged { placer.restore(staged.id) }
         let failed = PlacementOutcome.failed(
-            Shared(SweepMetric.exhausted(node.value, dimension)))
+            Shared(SweepMetric.exhausted(view.face(slot), dimension)))
         if !request.isDestructive { fullNodes[slot] = failed }
         return failed
     }
@@ -156,12 +152,13 @@ extension GroupSweep {
     }
 
     private func placeSystem(
-        _ request: PlacementRequest, _ slot: Int32, _ node: Shared<Node>
+        _ request: PlacementRequest, _ slot: Int32
     ) -> Placement? {
         let free = view.rows[Int(slot)].free
         var extras = ExtraAssignment()
         if compiled.hasExtras {
-            guard let trial = NodeTrial(slot, view: view), trial.shortage(for: compiled) == nil,
+            guard let trial = NodeTrial(slot, for: compiled, view: view),
+                trial.shortage(for: compiled) == nil,
                 case .success(let assigned) = trial.assign(compiled, seed: portSeed(slot))
             else { return nil }
             extras = assigned
@@ -169,17 +166,16 @@ extension GroupSweep {
             return nil
         }
         let fit = FitScore.score(scaled.plainFit(of: view.plainBound(slot, algorithm)), algorithm)
-        let resources = extras.resources(
-            of: compiled, on: node, frequency: view.cores[Int(slot)]?.frequency ?? 0)
+        let resources = extras.resources(of: compiled, on: slot, view)
         placer.put(compiled, slot: slot, resources: resources)
         return Placement(
-            request: request, nodeID: view.rows[Int(slot)].id, nodeName: node.value.name,
+            request: request, nodeID: view.rows[Int(slot)].id, nodeName: view.rows[Int(slot)].name,
             resources: resources, victims: [],
-            metric: Shared(SweepMetric.single(node.value, fit: fit)))
+            metric: Shared(SweepMetric.single(view.face(slot), fit: fit)))
     }
 
     private func systemShortage(_ slot: Int32) -> String {
-        guard let trial = NodeTrial(slot, view: view) else { return "node" }
+        guard let trial = NodeTrial(slot, for: compiled, view: view) else { return "node" }
         if let shortage = trial.shortage(for: compiled) { return shortage }
         if case .failure(let shortage) = trial.assign(compiled, seed: portSeed(slot)) {
             return shortage.dimension
@@ -191,13 +187,8 @@ extension GroupSweep {
 
     private func placeByEviction(_ request: PlacementRequest) -> Placement? {
         let queue = victimQueue()
-        while let slot = queue.next() {
-            let search = VictimSearch(compiled, placer, seed: portSeed(slot))
-            if let found = search.find(on: slot),
-                let placement = evict(found, for: request, on: slot)
-            {
-                return placement
-            }
+        while let (slot, found) = queue.next() {
+            if let placement = evict(found, for: request, on: slot) { return placement }
         }
         return nil
     }
@@ -205,25 +196,27 @@ extension GroupSweep {
     private func evict(
         _ set: VictimSearch.Found, for request: PlacementRequest, on slot: Int32
     ) -> Placement? {
-        guard let node = view.nodes[Int(slot)], var trial = NodeTrial(slot, view: view)
-        else { return nil }
-        for record in set.records { trial.remove(view.records[Int(record)]) }
-        guard case .success(let extras) = trial.assign(compiled, seed: portSeed(slot)) else {
-            return nil
+        var extras = ExtraAssignment()
+        if compiled.hasExtras {
+            guard var trial = NodeTrial(slot, for: compiled, view: view) else { return nil }
+            for record in set.records { trial.remove(record, in: view) }
+            guard case .success(let assigned) = trial.assign(compiled, seed: portSeed(slot)) else {
+                return nil
+            }
+            extras = assigned
         }
         let victims = set.records.compactMap { view.records[Int($0)].allocation }
         for record in set.records { placer.evict(record) }
         refusals[slot] = nil
-        let metric = evictionMetric(slot, victims)
-        let resources = extras.resources(
-            of: compiled, on: node, frequency: view.cores[Int(slot)]?.frequency ?? 0)
+        let metric = evictionMetric(slot, set.records)
+        let resources = extras.resources(of: compiled, on: slot, view)
         if placer.job.type.isSystem {
             placer.put(compiled, slot: slot, resources: resources)
         } else {
             put(slot, resources)
         }
         return Placement(
-            request: request, nodeID: view.rows[Int(slot)].id, nodeName: node.value.name,
+            request: request, nodeID: view.rows[Int(slot)].id, nodeName: view.rows[Int(slot)].name,
             resources: resources, victims: victims, metric: metric)
     }
 }

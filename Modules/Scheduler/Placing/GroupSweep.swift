@@ -33,6 +33,9 @@ final class GroupSweep {
     /// Why the last request failed; void once anything changed.
     var failure: Shared<PlacementMetric>?
     private var victims: VictimQueue?
+    private var isIndexSettled = false
+    /// No node of the index fits better.
+    private var highestFit = Double.infinity
     let ranksDevices: Bool
     private(set) var outlook = DeviceOutlook()
 
@@ -152,8 +155,7 @@ final class GroupSweep {
         lastStamp += 1
         view.rows[Int(slot)].stamp = lastStamp
         guard !view.rows[Int(slot)].isMasked else { return }
-        view.rows[Int(slot)].isMasked = true
-        view.markDirty(slot)
+        view.mask(slot, algorithm)
         tracked.append(slot)
         let position = view.layout.positions[Int(slot)]
         let lane = set.lane(at: position, view.layout)
@@ -186,7 +188,8 @@ final class GroupSweep {
     private func ownScoreWithExtras(
         _ slot: Int32, _ bound: FitIndex.Bound
     ) -> (sum: Double, terms: Int)? {
-        guard let trial = NodeTrial(slot, view: view), trial.shortage(for: compiled) == nil,
+        guard let trial = NodeTrial(slot, for: compiled, view: view),
+            trial.shortage(for: compiled) == nil,
             case .success(let extras) = trial.assign(
                 compiled, seed: portSeed(slot), opening: outlook.opening)
         else { return nil }
@@ -245,22 +248,60 @@ final class GroupSweep {
     func best() -> NodeChoice? {
         settleLanes()
         var best: NodeChoice?
+        var unknown: (lane: Int, highest: Double)?
         for index in lanes.indices where !lanes[index].isClosed {
-            findCandidates(1, lane: index)
-            if let first = lanes[index].candidates.all.first {
-                choice(first, lane: index).offer(to: &best)
+            if lanes[index].candidates.has(1) {
+                offerFirst(ofLane: index, to: &best)
+            } else {
+                let highest = highestScore(lane: index)
+                if unknown.map({ highest > $0.highest }) ?? true { unknown = (index, highest) }
             }
             lanes[index].offerTracked(view, to: &best)
         }
+        if let unknown { searchLanes(from: unknown.lane, &best) }
         return best
+    }
+
+    /// Searches lanes of which nothing is known, as far as they may have something better.
+    private func searchLanes(from first: Int, _ best: inout NodeChoice?) {
+        search(lane: first, &best)
+        for index in lanes.indices where index != first && !lanes[index].isClosed {
+            if !lanes[index].candidates.has(1) { search(lane: index, &best) }
+        }
+    }
+
+    private func search(lane index: Int, _ best: inout NodeChoice?) {
+        if let best, best.score > highestScore(lane: index) { return }
+        findCandidates(1, lane: index)
+        offerFirst(ofLane: index, to: &best)
+    }
+
+    private func offerFirst(ofLane index: Int, to best: inout NodeChoice?) {
+        guard let first = lanes[index].candidates.all.first else { return }
+        choice(first, lane: index).offer(to: &best)
+    }
+
+    /// No node of the lane that is in the index scores more.
+    private func highestScore(lane index: Int) -> Double {
+        if !isIndexSettled { settleIndex() }
+        let own = FitScore.score(lanes[index].candidates.highestFit(highestFit), algorithm)
+        return (own + lanes[index].sum) / Double(1 + lanes[index].terms)
     }
 
     /// Makes the best of the lane known, as far as there are so many.
     func findCandidates(_ count: Int, lane index: Int) {
         guard !lanes[index].candidates.has(count) else { return }
-        view.refreshIndex(algorithm)
+        // Nodes only leave the index, which need not be known above them as long as they are few.
+        if !isIndexSettled || view.leftOutCount(algorithm) > LaneCandidates.most { settleIndex() }
         lanes[index].candidates.find(
-            atLeast: count, view, algorithm, &scaled, tie: tieMask)
+            atLeast: count, highest: highestFit, view, algorithm, &scaled, tie: tieMask)
+    }
+
+    /// Lets the index hear of all changes.
+    private func settleIndex() {
+        view.refreshIndex(algorithm)
+        highestFit = min(highestFit, view.highestFit(algorithm, &scaled))
+        isIndexSettled = true
     }
 
     /// A node of the index, with what its lane adds.

@@ -9,7 +9,7 @@ internal import MartletAPI
 struct LaneCandidates {
     /// What the first search brings: as many as the metric of a placement names.
     private static let fewest = PlacementMetric.scoresMax
-    private static let most = 64
+    static let most = 64
 
     /// Disjoint; of nodes without devices first, both parts ascending.
     private let ranges: [Range<Int32>]
@@ -23,8 +23,11 @@ struct LaneCandidates {
     private var isComplete = false
 
     init(_ lane: FeasibleSet.Lane) {
-        ranges = lane.ranges + lane.deviceRanges
+        ranges = lane.deviceRanges.isEmpty ? lane.ranges : lane.ranges + lane.deviceRanges
     }
+
+    /// A node that is not known has no better fit.
+    func highestFit(_ ofAll: Double) -> Double { min(bound, ofAll) }
 
     /// Those that are known.
     var all: ArraySlice<FitIndex.Best> { found.all[next...] }
@@ -32,12 +35,13 @@ struct LaneCandidates {
     /// Whether at least so many are known as there are, or are asked for.
     func has(_ count: Int) -> Bool { isComplete || found.all.count - next >= count }
 
-    /// Searches the index, which must be up to date.
+    /// Searches the index, of which no node is better than `highest`.
     mutating func find(
-        atLeast count: Int, _ view: ClusterView, _ algorithm: SchedulerAlgorithm,
+        atLeast count: Int, highest: Double, _ view: ClusterView, _ algorithm: SchedulerAlgorithm,
         _ ask: inout ScaledAsk, tie: UInt32
     ) {
         limit = max(limit, count)
+        bound = min(bound, highest)
         found = FitIndex.BestFew(limit: limit, bound: bound)
         next = 0
         view.search(algorithm, ranges, &ask, tie: tie, &found)

@@ -8,8 +8,9 @@ struct ExtraAssignment {
     /// By task.
     var cores: [[UInt16]] = []
 
+    /// What an instance gets on the node in a slot.
     func resources(
-        of compiled: CompiledGroup, on node: Shared<Node>, frequency: Int
+        of compiled: CompiledGroup, on slot: Int32, _ view: ClusterView
     ) -> Shared<AllocatedResources> {
         guard ports != nil || devices != nil || !cores.isEmpty else {
             return compiled.plainResources
@@ -19,13 +20,14 @@ struct ExtraAssignment {
         result.ports = ports?.ports ?? []
         for index in result.tasks.indices {
             if let network = ports?.tasks[index] { result.tasks[index].networks = [network] }
-            if let devices {
+            if let devices, let node = view.nodes[Int(slot)] {
                 result.tasks[index].devices = devices.devices(
                     of: index, ask: compiled.devices, node: node.value)
             }
             if !cores.isEmpty, !cores[index].isEmpty {
                 result.tasks[index].reservedCores = cores[index]
-                result.tasks[index].cpu = cores[index].count * frequency
+                result.tasks[index].cpu =
+                    cores[index].count * (view.cores[Int(slot)]?.frequency ?? 0)
             }
         }
         return Shared(result)
@@ -33,31 +35,42 @@ struct ExtraAssignment {
 }
 
 /// A node with some of its allocations thought away, asked for room.
+///
+/// What a group does not ask for is not read: a node's ports and devices are each in a place of their own.
 struct NodeTrial {
     let slot: Int32
     private(set) var free: Capacity
-    private var ports: NodePorts
-    private var devices: NodeDevices?
+    private let hasExtras: Bool
+    private var ports: NodePorts?
+    private var devices: (of: NodeDevices, on: Shared<Node>)?
     private var cores: NodeCores?
-    private let node: Shared<Node>
 
     /// nil for a slot without a node.
-    init?(_ slot: Int32, view: ClusterView) {
-        guard let node = view.nodes[Int(slot)] else { return nil }
+    init?(_ slot: Int32, for compiled: CompiledGroup, view: ClusterView) {
+        guard view.rows[Int(slot)].kind >= 0 else { return nil }
         self.slot = slot
-        self.node = node
         free = view.rows[Int(slot)].free
-        ports = view.ports[Int(slot)]
-        devices = view.devices[Int(slot)]
-        cores = view.cores[Int(slot)]
+        hasExtras = compiled.hasExtras
+        guard hasExtras else { return }
+        if !compiled.ports.isEmpty { ports = view.ports[Int(slot)] }
+        if !compiled.devices.isEmpty, let node = view.nodes[Int(slot)] {
+            devices = view.devices[Int(slot)].map { ($0, node) }
+        }
+        if compiled.coreSum > 0 { cores = view.cores[Int(slot)] }
     }
 
-    mutating func remove(_ record: AllocationRecord) {
-        free += record.size
-        guard record.hasExtras else { return }
-        let resources = record.resources.value
-        ports.apply(resources, isTaking: false)
-        devices?.apply(resources, on: node.value, isTaking: false)
+    /// Thinks the allocation of a record away.
+    mutating func remove(_ record: Int32, in view: ClusterView) {
+        free += view.records[Int(record)].size
+        guard hasExtras, view.records[Int(record)].hasExtras else { return }
+        remove(view.records[Int(record)].resources.value)
+    }
+
+    private mutating func remove(_ resources: AllocatedResources) {
+        ports?.apply(resources, isTaking: false)
+        if let node = devices?.on {
+            devices?.of.apply(resources, on: node.value, isTaking: false)
+        }
         cores?.apply(resources, isTaking: false)
     }
 
@@ -84,17 +97,16 @@ struct NodeTrial {
         _ compiled: CompiledGroup, seed: UInt64, opening: [Bool] = []
     ) -> Result<ExtraAssignment, Shortage> {
         var result = ExtraAssignment()
-        guard compiled.hasExtras else { return .success(result) }
-        if !compiled.ports.isEmpty {
-            var trial = ports
+        guard hasExtras else { return .success(result) }
+        if let ports {
             do throws(PortAssignment.Refusal) {
-                result.ports = try PortAssignment.make(compiled.ports, in: &trial, seed: seed)
+                result.ports = try PortAssignment.make(compiled.ports, in: ports, seed: seed)
             } catch {
                 return .failure(Shortage(dimension: error.dimension))
             }
         }
         if !compiled.devices.isEmpty {
-            guard let devices,
+            guard let (devices, node) = devices,
                 let assignment = DeviceAssignment.make(
                     compiled.devices, on: node.value, in: devices, opening: opening)
             else { return .failure(Shortage(dimension: "devices")) }

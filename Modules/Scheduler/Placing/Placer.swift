@@ -104,12 +104,12 @@ package final class Placer {
         let compiled = compiled(index)
         guard let slot = view.slotOf[allocation.nodeID], view.layout.positions[Int(slot)] >= 0,
             compiled.set.lane(at: view.layout.positions[Int(slot)], view.layout) >= 0,
-            var trial = NodeTrial(slot, view: view)
+            var trial = NodeTrial(slot, for: compiled, view: view)
         else { return nil }
         var own = Capacity()
         if let record = view.recordOf[allocation.id], view.records[Int(record)].isLinked {
             own = view.records[Int(record)].size
-            trial.remove(view.records[Int(record)])
+            trial.remove(record, in: view)
         }
         guard trial.keeps(compiled, of: own) else { return nil }
         return Shared(Self.keepingExtras(of: allocation, in: compiled.plainResources.value))
@@ -202,8 +202,7 @@ package final class Placer {
     func evict(_ record: Int32) {
         view.unlink(record)
         journal.append(.evicted(record))
-        let row = view.records[Int(record)]
-        evicted[GroupNumber(job: row.job, group: row.group), default: 0] += 1
+        evicted[view.records[Int(record)].groupNumber, default: 0] += 1
     }
 }
 

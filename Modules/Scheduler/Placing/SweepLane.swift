@@ -18,9 +18,6 @@ struct NodeChoice {
 
 /// The nodes that a sweep cannot tell apart but by how full they are.
 struct SweepLane {
-    /// Terms that a node may have of its own: fit, devices' affinity, packing, anti-affinity.
-    private static let ownTermsMax = 4
-
     /// nil if the group has no affinities.
     let affinity: Double?
     var candidates: LaneCandidates
@@ -29,8 +26,8 @@ struct SweepLane {
     private(set) var terms = 0
     /// Whether a distinct property is used up here.
     private(set) var isClosed = false
-    /// Tracked nodes by their number of own terms, from 1.
-    private var heaps = Array(repeating: BinaryHeap<NodeScore>(), count: ownTermsMax)
+    /// Tracked nodes by their number of own terms, from 1: fit, devices' affinity, packing, anti-affinity.
+    private var heaps: [BinaryHeap<NodeScore>] = []
 
     init(_ lane: FeasibleSet.Lane, affinity: Double?) {
         self.affinity = affinity
@@ -55,7 +52,10 @@ struct SweepLane {
         return total
     }
 
-    mutating func track(_ node: NodeScore, terms: Int) { heaps[terms - 1].push(node) }
+    mutating func track(_ node: NodeScore, terms: Int) {
+        while heaps.count < terms { heaps.append(BinaryHeap()) }
+        heaps[terms - 1].push(node)
+    }
 
     /// Offers the best of the tracked nodes.
     mutating func offerTracked(_ view: ClusterView, to best: inout NodeChoice?) {

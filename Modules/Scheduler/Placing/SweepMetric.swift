@@ -1,9 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import MartletAPI
 
+/// What metrics name of a node.
+struct NodeFace {
+    let id: UniqueID
+    let datacenter: String
+    let nodeClass: String
+}
+
+extension ClusterView {
+    /// Of a node with a position: its names are those of its cell, so that it is not read itself.
+    func face(_ slot: Int32) -> NodeFace {
+        let cell = layout.cells[Int(layout.cellAt[Int(layout.positions[Int(slot)])])]
+        return NodeFace(
+            id: rows[Int(slot)].id, datacenter: names[Int(cell.datacenter)],
+            nodeClass: names[Int(cell.nodeClass)])
+    }
+}
+
 /// Metrics of single nodes.
 enum SweepMetric {
-    static func single(_ node: Node, fit: Double) -> PlacementMetric {
+    static func single(_ node: NodeFace, fit: Double) -> PlacementMetric {
         var metric = base(node)
         metric.scores = [
             PlacementMetric.NodeScore(
@@ -12,7 +29,7 @@ enum SweepMetric {
         return metric
     }
 
-    static func filtered(_ node: Node, _ reason: String) -> PlacementMetric {
+    static func filtered(_ node: NodeFace, _ reason: String) -> PlacementMetric {
         var metric = base(node)
         metric.nodesFiltered = 1
         metric.constraintFiltered = [reason: 1]
@@ -20,19 +37,19 @@ enum SweepMetric {
         return metric
     }
 
-    static func exhausted(_ node: Node, _ dimension: String) -> PlacementMetric {
+    static func exhausted(_ node: NodeFace, _ dimension: String) -> PlacementMetric {
         var metric = base(node)
         exhaust(&metric, node, dimension)
         return metric
     }
 
-    static func exhaust(_ metric: inout PlacementMetric, _ node: Node, _ dimension: String) {
+    static func exhaust(_ metric: inout PlacementMetric, _ node: NodeFace, _ dimension: String) {
         metric.nodesExhausted += 1
         metric.dimensionExhausted[dimension, default: 0] += 1
         if !node.nodeClass.isEmpty { metric.classExhausted[node.nodeClass, default: 0] += 1 }
     }
 
-    private static func base(_ node: Node) -> PlacementMetric {
+    private static func base(_ node: NodeFace) -> PlacementMetric {
         var metric = PlacementMetric()
         metric.nodesEvaluated = 1
         metric.nodesAvailable = [node.datacenter: 1]
@@ -136,25 +153,25 @@ extension GroupSweep {
     private func addRefusals(_ metric: inout PlacementMetric) {
         guard !refusals.isEmpty else { return }
         for slot in refusals.keys {
-            guard let node = view.nodes[Int(slot)]?.value, let dimension = refusals[slot] else {
+            guard view.layout.positions[Int(slot)] >= 0, let dimension = refusals[slot] else {
                 continue
             }
-            SweepMetric.exhaust(&metric, node, dimension)
+            SweepMetric.exhaust(&metric, view.face(slot), dimension)
         }
     }
 
     /// Of an eviction: the node after it, with the score of its victims.
     func evictionMetric(
-        _ slot: Int32, _ victims: [Shared<Allocation>]
+        _ slot: Int32, _ victims: [Int32]
     ) -> Shared<PlacementMetric> {
-        var metric = set.baseMetric(view)
-        if placer.job.type.isSystem, let node = view.nodes[Int(slot)] {
-            metric = SweepMetric.single(node.value, fit: 0)
-        }
+        var metric =
+            placer.job.type.isSystem
+            ? SweepMetric.single(view.face(slot), fit: 0) : set.baseMetric(view)
         let bound = view.plainBound(slot, algorithm)
         var ask = scaled
         let fit = FitScore.score(ask.plainFit(of: bound), algorithm)
-        let preemption = FitScore.preemption(victims: victims.map(\.value.priority))
+        let preemption = FitScore.preemption(
+            victims: victims.map { Int(view.records[Int($0)].priority) })
         metric.scores = [
             PlacementMetric.NodeScore(
                 nodeID: view.rows[Int(slot)].id,
@@ -171,19 +188,16 @@ extension GroupSweep {
         settleLanes()
         for position in view.layout.slots.indices {
             let slot = view.layout.slots[position]
-            guard view.rows[Int(slot)].isReady, let node = view.nodes[Int(slot)]?.value else {
-                continue
-            }
+            guard view.rows[Int(slot)].isReady else { continue }
             let lane = set.lane(at: Int32(position), view.layout)
             guard lane >= 0 else { continue }
             if let reason = distinctReason(slot, lane) {
                 metric.nodesFiltered += 1
                 metric.constraintFiltered[reason, default: 0] += 1
-                if !node.nodeClass.isEmpty {
-                    metric.classFiltered[node.nodeClass, default: 0] += 1
-                }
+                let name = view.face(slot).nodeClass
+                if !name.isEmpty { metric.classFiltered[name, default: 0] += 1 }
             } else {
-                SweepMetric.exhaust(&metric, node, exhaustion(slot))
+                SweepMetric.exhaust(&metric, view.face(slot), exhaustion(slot))
             }
         }
         let shared = Shared(metric)
@@ -209,7 +223,7 @@ extension GroupSweep {
             return free.memory < compiled.size.memory ? "memory" : "disk"
         }
         if let known = refusals[slot] { return known }
-        guard let trial = NodeTrial(slot, view: view) else { return "node" }
+        guard let trial = NodeTrial(slot, for: compiled, view: view) else { return "node" }
         if let shortage = trial.shortage(for: compiled) { return shortage }
         if case .failure(let shortage) = trial.assign(compiled, seed: 0) {
             return shortage.dimension

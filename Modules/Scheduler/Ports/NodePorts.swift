@@ -49,13 +49,17 @@ struct NodePorts: Sendable {
 
     private(set) var spaces: [Space] = []
     /// Names of addresses, with the spaces that bear them in the node's order.
-    private let aliases: [(name: String, spaces: [Int])]
+    private let aliases: [Alias]
     let dynamicPorts: ClosedRange<Int>
+
+    private typealias Alias = (name: String, spaces: [Int])
+    /// Of most nodes, which share it: a list of its own is one more thing that is in no cache.
+    private static let usualAliases: [Alias] = [(PortRequest.hostNetworkDefault, [0])]
 
     init(_ node: Node) {
         let reserved = node.reserved.reservedHostPorts
         var spaces: [Space] = []
-        var aliases: [(name: String, spaces: [Int])] = []
+        var aliases: [Alias] = []
         func name(_ alias: String, _ space: Int) {
             if let known = aliases.firstIndex(where: { $0.name == alias }) {
                 aliases[known].spaces.append(space)
@@ -92,7 +96,8 @@ struct NodePorts: Sendable {
             aliases.append((PortRequest.hostNetworkDefault, [0]))
         }
         self.spaces = spaces
-        self.aliases = aliases
+        self.aliases =
+            aliases.elementsEqual(Self.usualAliases, by: ==) ? Self.usualAliases : aliases
         dynamicPorts = Self.range(node.resources)
     }
 
@@ -108,10 +113,6 @@ struct NodePorts: Sendable {
         let wanted = alias.isEmpty ? PortRequest.hostNetworkDefault : alias
         return aliases.first { $0.name == wanted }?.spaces ?? []
     }
-
-    mutating func take(_ port: Int, space: Int) { spaces[space].take(port) }
-
-    mutating func take(megabits: Int, space: Int) { spaces[space].usedMegabits += megabits }
 
     /// Takes, or gives back, all that an allocation has.
     mutating func apply(_ resources: AllocatedResources, isTaking: Bool) {

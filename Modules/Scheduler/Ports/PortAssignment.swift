@@ -21,6 +21,33 @@ struct PortAsk: Sendable {
     }
 }
 
+/// A node's ports, with what one placement has taken of them so far: the node's own lists are not copied.
+private struct PortTrial {
+    let ports: NodePorts
+    private var taken: [(space: Int, port: Int)] = []
+    private var megabits: [(space: Int, count: Int)] = []
+
+    init(_ ports: NodePorts) { self.ports = ports }
+
+    func isTaken(_ port: Int, _ space: Int) -> Bool {
+        taken.contains { $0.port == port && $0.space == space }
+            || ports.spaces[space].isTaken(port)
+    }
+
+    mutating func take(_ port: Int, space: Int) { taken.append((space, port)) }
+
+    /// False if the card has not so much left.
+    mutating func take(megabits count: Int, space: Int) -> Bool {
+        guard count > 0 else { return true }
+        let used = megabits.reduce(ports.spaces[space].usedMegabits) {
+            $0 + ($1.space == space ? $1.count : 0)
+        }
+        guard used + count <= ports.spaces[space].megabits else { return false }
+        megabits.append((space, count))
+        return true
+    }
+}
+
 /// The ports of one placement.
 struct PortAssignment: Sendable {
     var networks: [AllocatedNetwork] = []
@@ -45,11 +72,11 @@ struct PortAssignment: Sendable {
         }
     }
 
-    /// Chooses addresses and numbers. The same ports, ask and seed give the same choice; `ports` is
-    /// changed as the choice goes, so that the ask never meets itself.
+    /// Chooses addresses and numbers. The same ports, ask and seed give the same choice.
     static func make(
-        _ ask: PortAsk, in ports: inout NodePorts, seed: UInt64
+        _ ask: PortAsk, in ports: NodePorts, seed: UInt64
     ) throws(Refusal) -> PortAssignment {
+        var ports = PortTrial(ports)
         var sequence = SeededSequence(seed: seed)
         var result = PortAssignment()
         if let group = ask.group {
@@ -66,7 +93,7 @@ struct PortAssignment: Sendable {
     }
 
     private mutating func assign(
-        group: NetworkRequest, in ports: inout NodePorts, _ sequence: inout SeededSequence
+        group: NetworkRequest, in ports: inout PortTrial, _ sequence: inout SeededSequence
     ) throws(Refusal) {
         var network = AllocatedNetwork()
         network.mode = group.mode
@@ -74,16 +101,16 @@ struct PortAssignment: Sendable {
         for request in group.reservedPorts {
             let space = try Self.space(for: request, in: ports)
             ports.take(request.value, space: space)
-            add(request, value: request.value, space: space, ports, &network.reservedPorts)
+            add(request, value: request.value, space: space, ports.ports, &network.reservedPorts)
         }
         for request in group.dynamicPorts {
             let (space, value) = try Self.dynamic(request, in: ports, &sequence)
             ports.take(value, space: space)
-            add(request, value: value, space: space, ports, &network.dynamicPorts)
+            add(request, value: value, space: space, ports.ports, &network.dynamicPorts)
         }
-        let address = ports.candidates(hostNetwork: PortRequest.hostNetworkDefault).first ?? 0
-        network.ip = ports.spaces[address].ip
-        network.device = ports.spaces[address].device
+        let address = ports.ports.candidates(hostNetwork: PortRequest.hostNetworkDefault).first ?? 0
+        network.ip = ports.ports.spaces[address].ip
+        network.device = ports.ports.spaces[address].device
         networks = [network]
     }
 
@@ -101,45 +128,44 @@ struct PortAssignment: Sendable {
     }
 
     private static func space(
-        for request: PortRequest, in ports: NodePorts
+        for request: PortRequest, in ports: PortTrial
     ) throws(Refusal) -> Int {
-        let candidates = ports.candidates(hostNetwork: request.hostNetwork)
+        let candidates = ports.ports.candidates(hostNetwork: request.hostNetwork)
         guard !candidates.isEmpty else { throw .noAddress }
-        for space in candidates where !ports.spaces[space].isTaken(request.value) { return space }
+        for space in candidates where !ports.isTaken(request.value, space) { return space }
         throw .collision(label: request.label, port: request.value)
     }
 
     /// The first free number after a seeded start: as good as random, and never a second try.
     private static func dynamic(
-        _ request: PortRequest, in ports: NodePorts, _ sequence: inout SeededSequence
+        _ request: PortRequest, in ports: PortTrial, _ sequence: inout SeededSequence
     ) throws(Refusal) -> (space: Int, port: Int) {
-        let candidates = ports.candidates(hostNetwork: request.hostNetwork)
+        let candidates = ports.ports.candidates(hostNetwork: request.hostNetwork)
         guard !candidates.isEmpty else { throw .noAddress }
-        let start = sequence.next(below: ports.dynamicPorts.count)
+        let start = sequence.next(below: ports.ports.dynamicPorts.count)
         for space in candidates {
-            if let port = free(ports.spaces[space], ports.dynamicPorts, start: start) {
+            if let port = free(ports, space, start: start) {
                 return (space, port)
             }
         }
         throw .noDynamicPort
     }
 
-    private static func free(
-        _ space: NodePorts.Space, _ range: ClosedRange<Int>, start: Int
-    ) -> Int? {
+    private static func free(_ ports: PortTrial, _ space: Int, start: Int) -> Int? {
+        let range = ports.ports.dynamicPorts
         for step in 0..<range.count {
             let port = range.lowerBound + (start + step) % range.count
-            if !space.isTaken(port) { return port }
+            if !ports.isTaken(port, space) { return port }
         }
         return nil
     }
 
     /// All of a task's network is at one address, whose card has the bandwidth.
     private static func assign(
-        task: NetworkRequest, in ports: inout NodePorts, _ sequence: inout SeededSequence
+        task: NetworkRequest, in ports: inout PortTrial, _ sequence: inout SeededSequence
     ) throws(Refusal) -> AllocatedNetwork {
         var refusal = Refusal.noAddress
-        for space in ports.spaces.indices {
+        for space in ports.ports.spaces.indices {
             do throws(Refusal) {
                 var trial = ports
                 let network = try assign(task: task, space: space, in: &trial, &sequence)
@@ -153,15 +179,12 @@ struct PortAssignment: Sendable {
     }
 
     private static func assign(
-        task: NetworkRequest, space: Int, in ports: inout NodePorts,
+        task: NetworkRequest, space: Int, in ports: inout PortTrial,
         _ sequence: inout SeededSequence
     ) throws(Refusal) -> AllocatedNetwork {
         let megabits = Amount.clamped(task.megabits)
-        let address = ports.spaces[space]
-        guard megabits == 0 || address.usedMegabits + megabits <= address.megabits else {
-            throw .noBandwidth
-        }
-        ports.take(megabits: megabits, space: space)
+        let address = ports.ports.spaces[space]
+        guard ports.take(megabits: megabits, space: space) else { throw .noBandwidth }
         var network = AllocatedNetwork()
         network.mode = task.mode
         network.dns = task.dns
@@ -169,15 +192,15 @@ struct PortAssignment: Sendable {
         network.device = address.device
         network.megabits = task.megabits
         for request in task.reservedPorts {
-            guard !ports.spaces[space].isTaken(request.value) else {
+            guard !ports.isTaken(request.value, space) else {
                 throw .collision(label: request.label, port: request.value)
             }
             ports.take(request.value, space: space)
             network.reservedPorts.append(request)
         }
         for request in task.dynamicPorts {
-            let start = sequence.next(below: ports.dynamicPorts.count)
-            guard let port = free(ports.spaces[space], ports.dynamicPorts, start: start) else {
+            let start = sequence.next(below: ports.ports.dynamicPorts.count)
+            guard let port = free(ports, space, start: start) else {
                 throw .noDynamicPort
             }
             ports.take(port, space: space)

@@ -12,6 +12,17 @@ struct EvictionKey: Equatable {
     /// Of the node after the eviction; larger is better.
     var score = 0.0
 
+    init() {}
+
+    /// Less than that of any eviction whose victims have at least this priority.
+    init(least priority: Int32) {
+        highestPriority = priority
+        count = 1
+        prioritySum = priority
+        surplus = -.infinity
+        score = .infinity
+    }
+
     static func < (left: Self, right: Self) -> Bool {
         if left.highestPriority != right.highestPriority {
             return left.highestPriority < right.highestPriority

@@ -9,10 +9,20 @@ struct VictimKey: Hashable {
 
 /// The nodes of one key, to be looked at one after the other.
 struct VictimBucket {
+    /// Members as they are in the index, piece by piece.
+    private struct Piece {
+        let positions: SortedPositions
+        let low: Int
+        var high: Int
+        /// How many members there are up to the end of this piece.
+        var end: Int
+    }
+
     let key: VictimKey
-    /// Members as they were found, piece by piece, each with the count of all up to its end. They
-    /// are laid end to end in `members` when one is added, which few buckets see.
-    private var pieces: [(end: Int, positions: [Int32])] = []
+    /// No victim of a member is less important.
+    let lowestPriority: Int32
+    /// They are laid end to end in `members` when one is added, which few buckets see.
+    private var pieces: [Piece] = []
     private var members: [Int32] = []
     private(set) var count = 0
     /// The next member to look at. Buckets begin at a seeded place and go round.
@@ -20,11 +30,23 @@ struct VictimBucket {
     /// Members that were not yet looked at.
     private var left = 0
 
-    init(_ key: VictimKey) { self.key = key }
+    init(_ key: VictimKey, lowestPriority: Int32) {
+        self.key = key
+        self.lowestPriority = lowestPriority
+    }
 
-    mutating func append(_ positions: [Int32]) {
-        count += positions.count
-        pieces.append((count, positions))
+    /// Takes in those in `range` of the positions, the same for all pieces.
+    mutating func append(_ positions: SortedPositions, _ range: Range<Int>) {
+        count += range.count
+        if let last = pieces.indices.last, pieces[last].high == range.lowerBound {
+            pieces[last].high = range.upperBound
+            pieces[last].end = count
+        } else {
+            pieces.append(
+                Piece(
+                    positions: positions, low: range.lowerBound, high: range.upperBound, end: count)
+            )
+        }
     }
 
     mutating func begin(at place: Int) {
@@ -42,8 +64,7 @@ struct VictimBucket {
             let middle = (low + high) / 2
             if pieces[middle].end <= cursor { low = middle + 1 } else { high = middle }
         }
-        let positions = pieces[low].positions
-        return positions[cursor - (pieces[low].end - positions.count)]
+        return pieces[low].positions[cursor - pieces[low].end + pieces[low].high]
     }
 
     mutating func advance() {
@@ -54,7 +75,8 @@ struct VictimBucket {
     /// Takes a member in, to be looked at before the others.
     mutating func insert(_ position: Int32) {
         if !pieces.isEmpty {
-            members = pieces.flatMap { $0.positions }
+            members = pieces.flatMap { piece in (piece.low..<piece.high).map { piece.positions[$0] }
+            }
             pieces = []
         }
         if left == count {
@@ -78,42 +100,57 @@ struct VictimBuckets {
     private var recent = Array(repeating: -1, count: 16)
 
     /// The number of the key's bucket, made if it has none.
-    mutating func number(for key: VictimKey) -> Int {
+    mutating func number(for key: VictimKey, lowestPriority: @autoclosure () -> Int32) -> Int {
         let place = Int(key.profile & 15)
         if recent[place] >= 0, all[recent[place]].key == key { return recent[place] }
         let number = numbers[key] ?? all.count
         if number == all.count {
             numbers[key] = number
-            all.append(VictimBucket(key))
+            all.append(VictimBucket(key, lowestPriority: lowestPriority()))
         }
         recent[place] = number
         return number
     }
 
-    /// Takes in what is on the nodes of a lane.
-    mutating func fill(
-        _ lane: FeasibleSet.Lane, number: Int32, _ shares: [[ProfileIndex.Share]],
-        _ layout: NodeLayout
-    ) {
-        for range in lane.ranges + lane.deviceRanges {
-            var cell = Int(layout.cellAt[Int(range.lowerBound)])
-            while cell < layout.cells.count, layout.cells[cell].low < range.upperBound {
-                fill(range, lane: number, layout.cells[cell], shares[cell])
-                cell += 1
-            }
+    /// Takes in the nodes of a group that are in lanes. Of one lane those with devices come last.
+    mutating func fill(_ group: ProfileIndex.Group, _ set: FeasibleSet, _ layout: NodeLayout) {
+        let positions = group.positions
+        guard let first = positions.first, let last = positions.last else { return }
+        let lane = set.lane(at: first, layout)
+        if lane >= 0, set.lanes[Int(lane)].holds(first...last) {
+            append(group, 0..<positions.count, lane: lane)
+        } else if append(group, set, layout, withDevices: false) {
+            append(group, set, layout, withDevices: true)
         }
     }
 
-    private mutating func fill(
-        _ range: Range<Int32>, lane: Int32, _ cell: NodeLayout.Cell, _ shares: [ProfileIndex.Share]
-    ) {
-        let isWhole = range.lowerBound <= cell.low && cell.high <= range.upperBound
-        for share in shares {
-            let positions =
-                isWhole ? share.positions : share.positions.filter { range.contains($0) }
-            if positions.isEmpty { continue }
-            let key = VictimKey(profile: share.profile, capacity: cell.capacity, lane: lane)
-            all[self.number(for: key)].append(positions)
+    /// Takes in the nodes that have devices, or those that have none, cell by cell.
+    ///
+    /// - Returns: whether there are others.
+    @discardableResult
+    private mutating func append(
+        _ group: ProfileIndex.Group, _ set: FeasibleSet, _ layout: NodeLayout, withDevices: Bool
+    ) -> Bool {
+        var hasOthers = false
+        var index = 0
+        while index < group.positions.count {
+            let position = group.positions[index]
+            let cell = layout.cells[Int(layout.cellAt[Int(position)])]
+            let end = set.isPerNode ? index + 1 : group.positions.rank(of: cell.high)
+            let lane = set.lane(at: position, layout)
+            if cell.hasDevices != withDevices {
+                hasOthers = true
+            } else if lane >= 0 {
+                append(group, index..<end, lane: lane)
+            }
+            index = end
         }
+        return hasOthers
+    }
+
+    private mutating func append(_ group: ProfileIndex.Group, _ range: Range<Int>, lane: Int32) {
+        let key = VictimKey(profile: group.profile, capacity: group.capacity, lane: lane)
+        let number = number(for: key, lowestPriority: group.lowestPriority)
+        all[number].append(group.positions, range)
     }
 }

@@ -4,8 +4,9 @@ internal import MartletAPI
 /// Nodes where something can be evicted for a group, the cheapest eviction first.
 ///
 /// Nodes with the same capacity, the same allocations and the same lane cost the same: the search for
-/// victims is made once for each such bucket. A bucket's cost is looked at again when it comes to the
-/// top, since groups reach their limits and spreads change as a sweep goes on.
+/// victims is made for one node of each such bucket, and only if no bucket is cheaper than this one can be. A
+/// bucket's cost is looked at again when it comes to the top, since groups reach their limits and spreads
+/// change as a sweep goes on.
 final class VictimQueue {
     private struct Entry: HeapEntry {
         let cost: EvictionKey
@@ -30,10 +31,10 @@ final class VictimQueue {
     }
 
     private func fill() {
-        let shares = view.profileShares()
+        let highest = VictimSearch.highestPriority(of: sweep.placer)
         var filled = VictimBuckets()
-        for (number, lane) in sweep.set.lanes.enumerated() {
-            filled.fill(lane, number: Int32(number), shares, view.layout)
+        for group in view.profileGroups() where group.lowestPriority <= highest {
+            filled.fill(group, sweep.set, view.layout)
         }
         for index in filled.all.indices {
             filled.all[index].begin(at: Int(sweep.tieMask) % filled.all[index].count)
@@ -52,31 +53,32 @@ final class VictimQueue {
         let position = view.layout.positions[Int(slot)]
         let lane = sweep.set.lane(at: position, view.layout)
         guard lane >= 0, view.rows[Int(slot)].isReady else { return }
-        let index = buckets.number(for: key(slot, lane: lane))
+        let index = buckets.number(
+            for: key(slot, lane: lane), lowestPriority: view.lowestPriority(on: slot))
         buckets.all[index].insert(position)
         push(index)
     }
 
-    /// The node whose eviction costs least. It leaves the queue until ``changed(_:)`` brings it back.
-    func next() -> Int32? {
+    /// The node whose eviction costs least, with the victims. It leaves the queue until ``changed(_:)``
+    /// brings it back.
+    func next() -> (slot: Int32, victims: VictimSearch.Found)? {
         while let top = heap.first {
             guard let slot = representative(of: top.bucket) else {
                 heap.pop()
                 continue
             }
-            guard let cost = cost(slot, lane: buckets.all[top.bucket].key.lane) else {
-                heap.pop()
+            heap.pop()
+            guard let victims = victims(slot, lane: buckets.all[top.bucket].key.lane) else {
                 continue
             }
-            let entry = Entry(cost: cost, tie: tie(slot), bucket: top.bucket)
-            heap.pop()
+            let entry = Entry(cost: victims.key, tie: tie(slot), bucket: top.bucket)
             if let second = heap.first, second.precedes(entry) {
                 heap.push(entry)
                 continue
             }
             buckets.all[top.bucket].advance()
             push(top.bucket)
-            return slot
+            return (slot, victims)
         }
         return nil
     }
@@ -96,14 +98,13 @@ final class VictimQueue {
         return nil
     }
 
-    private func cost(_ slot: Int32, lane: Int32) -> EvictionKey? {
+    private func victims(_ slot: Int32, lane: Int32) -> VictimSearch.Found? {
         sweep.settleLanes()
         guard !sweep.lanes[Int(lane)].isClosed, !sweep.isDistinctTaken(slot) else { return nil }
         let search = VictimSearch(sweep.compiled, sweep.placer, seed: sweep.portSeed(slot))
-        guard let found = search.find(on: slot) else { return nil }
-        var cost = found.key
-        cost.score = score(slot, lane: lane, without: found.records)
-        return cost
+        guard var found = search.find(on: slot) else { return nil }
+        found.key.score = score(slot, lane: lane, without: found.records)
+        return found
     }
 
     /// The ordinary score of the node once the victims are gone.
@@ -119,10 +120,10 @@ final class VictimQueue {
         return (sum + state.sum) / Double(terms + state.terms)
     }
 
+    /// What the eviction costs is asked when the bucket comes to the top: until then it is in the heap with
+    /// what it costs at least.
     private func push(_ bucket: Int) {
-        guard let slot = representative(of: bucket),
-            let cost = cost(slot, lane: buckets.all[bucket].key.lane)
-        else { return }
-        heap.push(Entry(cost: cost, tie: tie(slot), bucket: bucket))
+        let least = EvictionKey(least: buckets.all[bucket].lowestPriority)
+        heap.push(Entry(cost: least, tie: 0, bucket: bucket))
     }
 }

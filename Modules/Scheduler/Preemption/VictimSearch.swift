@@ -16,7 +16,7 @@ struct VictimSearch {
     struct Found {
         /// Least important first.
         let records: [Int32]
-        let key: EvictionKey
+        var key: EvictionKey
     }
 
     private struct Candidate {
@@ -27,7 +27,6 @@ struct VictimSearch {
         /// Whether its group has as many on the move as it allows.
         let isOverLimit: Bool
         let penalty: Double
-        let hasExtras: Bool
     }
 
     private let compiled: CompiledGroup
@@ -44,7 +43,7 @@ struct VictimSearch {
 
     /// nil if evicting all that may be evicted makes no room, or none is needed.
     func find(on slot: Int32) -> Found? {
-        guard let trial = NodeTrial(slot, view: view) else { return nil }
+        guard let trial = NodeTrial(slot, for: compiled, view: view) else { return nil }
         let all = candidates(on: slot)
         guard !all.isEmpty, let candidates = lowestLevel(all, trial) else { return nil }
         let chosen =
@@ -54,22 +53,27 @@ struct VictimSearch {
         return Found(records: chosen.map(\.record), key: key(chosen, trial))
     }
 
+    /// Of victims of the job.
+    static func highestPriority(of placer: Placer) -> Int32 {
+        Amount.priority(placer.job.priority) - priorityDelta
+    }
+
     /// Live ones of other jobs that are unimportant enough, least important first.
     private func candidates(on slot: Int32) -> [Candidate] {
-        let highest = Amount.priority(placer.job.priority) - Self.priorityDelta
+        let highest = Self.highestPriority(of: placer)
         var result: [Candidate] = []
         view.forEachRecord(on: slot) { number in
-            let record = view.records[Int(number)]
-            guard record.priority <= highest, record.job != placer.jobNumber,
-                record.allocation != nil
+            guard
+                let record = view.records[Int(number)].victim(
+                    upTo: highest, of: placer.jobNumber)
             else { return }
-            let moving =
-                placer.evicted[Placer.GroupNumber(job: record.job, group: record.group)] ?? 0
+            // Who may move without limit is never looked for.
+            let moving = record.maxParallel > 0 ? placer.evicted[record.group] ?? 0 : 0
             let penalty = VictimDistance.penalty(moving: moving, limit: Int(record.maxParallel))
             result.append(
                 Candidate(
                     record: number, priority: record.priority, size: record.size, id: record.id,
-                    isOverLimit: penalty > 0, penalty: penalty, hasExtras: record.hasExtras))
+                    isOverLimit: penalty > 0, penalty: penalty))
         }
         return result.sorted {
             $0.priority != $1.priority ? $0.priority < $1.priority : $0.id < $1.id
@@ -80,7 +84,7 @@ struct VictimSearch {
     private func lowestLevel(_ all: [Candidate], _ start: NodeTrial) -> [Candidate]? {
         var trial = start
         for (index, candidate) in all.enumerated() {
-            trial.remove(view.records[Int(candidate.record)])
+            trial.remove(candidate.record, in: view)
             let isLast = index + 1 == all.count || all[index + 1].priority != candidate.priority
             if isLast, trial.fits(compiled, seed: seed) { return Array(all[...index]) }
         }
@@ -89,7 +93,7 @@ struct VictimSearch {
 
     private func fits(_ chosen: [Candidate], _ start: NodeTrial) -> Bool {
         var trial = start
-        for candidate in chosen { trial.remove(view.records[Int(candidate.record)]) }
+        for candidate in chosen { trial.remove(candidate.record, in: view) }
         return trial.fits(compiled, seed: seed)
     }
 
@@ -176,7 +180,7 @@ struct VictimSearch {
                 if trial.fits(compiled, seed: seed) { return thinned(chosen, start) }
                 for next in takeNearest(share, to: trial.ask(compiled) - trial.free, of: &group) {
                     chosen.append(next)
-                    trial.remove(view.records[Int(next.record)])
+                    trial.remove(next.record, in: view)
                 }
             }
         }
@@ -219,7 +223,7 @@ struct VictimSearch {
             let left = spare - sorted[index].size
             guard left.covers(Capacity()) else { continue }
             isKept[index] = false
-            if sorted[index].hasExtras, compiled.hasExtras {
+            if compiled.hasExtras, view.records[Int(sorted[index].record)].hasExtras {
                 let without = sorted.indices.filter { isKept[$0] }.map { sorted[$0] }
                 guard fits(without, start) else {
                     isKept[index] = true
@@ -239,7 +243,7 @@ struct VictimSearch {
             key.count += 1
             key.prioritySum += candidate.priority
             if candidate.isOverLimit { key.overLimit += 1 }
-            after.remove(view.records[Int(candidate.record)])
+            after.remove(candidate.record, in: view)
         }
         let ask = trial.ask(compiled)
         key.surplus = Self.surplus(after.free - ask, ask)
