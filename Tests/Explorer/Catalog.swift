@@ -133,7 +133,7 @@ final class Catalog {
         case .campaign: server.input(.ticked, after: timing.electionTimeout * 2)
         case .heartbeat: server.input(.ticked, after: timing.heartbeat)
         case .lateHeartbeat: server.input(.ticked, after: timing.electionTimeout)
-        case .isolate: server.input(.ticked, after: timing.checkQuorum)
+        case .isolate: server.input(.ticked, after: timing.checkQuorum * 2)
         case .propose(let number): server.input(.proposed([[number]]))
         case .read(let number): server.input(.readRequestedHere(id: UInt64(number)))
         case .transfer(let target): server.input(.transferRequested(to: Scope.id(target)))
