@@ -10,7 +10,7 @@ public struct WriteSequence: Hashable, Comparable, Sendable {
     public static func < (left: Self, right: Self) -> Bool { left.number < right.number }
 }
 
-/// Something that happened. The instant at which it did comes with it (``RaftCore/step(_:at:into:)``).
+/// Something that happened. The instant at which it did comes with it (``RaftCore/step(_:at:handingOut:into:)``).
 public enum Input: Equatable, Sendable {
     /// Time passed; nothing else happened. Due whenever ``RaftCore/deadline`` has come.
     case ticked
