@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What happened. The shell gives each to ``Gossip/step(_:at:handingOut:into:)`` as it comes.
+/// What happened. The shell gives each to ``Gossip/step(_:at:into:)`` as it comes.
 package enum GossipInput: Sendable, Equatable {
     /// Time passed: ``Gossip/nextDeadline`` came.
     case tick
