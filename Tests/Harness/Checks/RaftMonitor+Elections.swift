@@ -25,10 +25,10 @@ extension RaftMonitor {
     /// sound cluster innocent is that a leader of a later term has the entry: who has entries of a
     /// later term has them from there, and who has not is behind one of those that hold the entry, of
     /// whom there is one in every majority.
-    func checkHeirs(of entry: Entry) {
+    func checkHeirs(of index: LogIndex, _ term: Term) {
         guard let canVote else { return }
         for (id, server) in servers.sorted(by: { $0.id < $1.id }) {
-            guard !server.holds(entry), server.configuration.isVoter(id), canVote(id) else {
+            guard !server.holds(index, term), server.configuration.isVoter(id), canVote(id) else {
                 continue
             }
             let isElectable = server.isElected { voter in
@@ -39,7 +39,7 @@ extension RaftMonitor {
             if isElectable {
                 return fail(
                     "I3",
-                    "\(entry.index) of \(entry.term) is committed, and \(id) could be elected "
+                    "\(index) of \(term) is committed, and \(id) could be elected "
                         + "without it, with a log to \(server.lastIndex) of \(server.lastTerm) and "
                         + "\(server.configuration)")
             }
@@ -87,8 +87,8 @@ extension ObservedServer {
     /// What votes compare (Raft §5.4.1).
     var position: Position { Position(term: lastTerm, index: lastIndex) }
 
-    func holds(_ entry: Entry) -> Bool {
-        entry.index <= baseIndex || term(at: entry.index) == entry.term
+    func holds(_ index: LogIndex, _ term: Term) -> Bool {
+        index <= baseIndex || self.term(at: index) == term
     }
 
     /// A log that ends with a recovery's entry leads with every vote only (ADR 0016).

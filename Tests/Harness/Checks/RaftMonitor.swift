@@ -51,7 +51,10 @@ package final class RaftMonitor: ReplicaObserver {
     var ballots: [Term: [ServerID: ServerID]] = [:]
     private var known = KnownEntries()
     private var committed: [CommittedEntry] = []
-    private var committedCount = 0
+    /// The greatest commit index that was seen: entries are handed out later, in pieces.
+    private var newestCommit = LogIndex.zero
+    /// By entry up to there, the term in which it was first seen to be committed.
+    private var commitTerms: [Term] = []
 
     package init() {}
 
@@ -59,7 +62,8 @@ package final class RaftMonitor: ReplicaObserver {
     package func successor(after kept: LogIndex) -> RaftMonitor {
         let next = RaftMonitor()
         next.committed = Array(committed.prefix(Int(kept.number)))
-        next.committedCount = next.committed.count
+        next.newestCommit = LogIndex(UInt64(next.committed.count))
+        next.commitTerms = next.committed.map(\.committedIn)
         return next
     }
 
@@ -110,7 +114,8 @@ package final class RaftMonitor: ReplicaObserver {
     package func replica(_ id: ServerID, stepped view: ReplicaView, effects: [Effect]) {
         guard found == nil, let server = observed(id) else { return }
         count += 1
-        let before = committedCount
+        let before = newestCommit
+        noteCommit(view)
         // Looked at where they stand: to copy one costs more than to see it.
         for position in effects.indices {
             switch isReadClosely ? .other : effects.span[position].glance {
@@ -121,7 +126,7 @@ package final class RaftMonitor: ReplicaObserver {
         }
         checkConfiguration(of: server, id)
         checkRecovery(of: server, id)
-        if committedCount > before { checkMajority(server, id) }
+        if newestCommit > before { checkMajority(server, id) }
         check(view, of: server, id)
         server.view = view
     }
@@ -290,23 +295,30 @@ package final class RaftMonitor: ReplicaObserver {
                 )
             }
         } else if position == committed.count {
-            committed.append(CommittedEntry(entry: entry, committedIn: term))
-            committedCount += 1
+            let first = position < commitTerms.count ? commitTerms[position] : term
+            committed.append(CommittedEntry(entry: entry, committedIn: first))
         } else {
             fail("I4", "\(id) commits \(entry.index), and nobody \(committed.count + 1)")
         }
     }
 
+    private func noteCommit(_ view: ReplicaView) {
+        guard view.commitIndex > newestCommit else { return }
+        newestCommit = view.commitIndex
+        while commitTerms.count < Int(newestCommit.number) { commitTerms.append(view.status.term) }
+    }
+
     /// Who holds the last entry holds all before it, by I2.
     private func checkMajority(_ server: ObservedServer, _ id: ServerID) {
-        guard let last = committed.last?.entry else { return }
-        checkHeirs(of: last)
+        let index = newestCommit
+        guard let term = server.term(at: index) else { return }
+        checkHeirs(of: index, term)
         guard let isOnDisk else { return }
         let configuration = server.configuration
-        if !configuration.hasMajority({ isOnDisk($0, last.index, last.term) }) {
+        if !configuration.hasMajority({ isOnDisk($0, index, term) }) {
             fail(
                 "I7",
-                "\(id) commits \(last.index) of \(last.term), which is not on the disks of a "
+                "\(id) commits \(index) of \(term), which is not on the disks of a "
                     + "majority of \(configuration)")
         }
     }
