@@ -17,7 +17,7 @@ struct Leadership: Sendable {
     var heartbeatDeadline = Duration.zero
     /// How long this leader did not run although it should have.
     var pause = Duration.zero
-    /// Of the entries that this leader appended and that are not committed.
+    /// Of the entries that this leader appended and that have not been handed out.
     var uncommittedBytes = 0
     var reads = ReadQueue()
     var lease = Lease()

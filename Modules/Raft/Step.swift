@@ -374,7 +374,7 @@ public struct Limits: Equatable, Sendable {
     public var inflightMessagesMax = 64
     /// Unanswered bytes to one follower.
     public var inflightBytesMax = 4 << 20
-    /// Proposed and not committed, in bytes.
+    /// Proposed and not handed out (``RaftCore/handedOutIndex``), in bytes.
     public var uncommittedBytesMax = 64 << 20
     /// Entries that wait for the own disk, in bytes: beyond, a leader refuses proposals and a
     /// follower takes no more. More than ``inflightBytesMax`` and one message, or a healthy follower
