@@ -19,48 +19,29 @@ enum SnapshotFile {
     /// Beyond every bound of the tables, a restore under way included.
     static let sizeBytesMax: UInt64 = 16 << 30
 
-    /// In two passes, unless one piece is all of it: what a snapshot is known by, length and checksum
-    /// included, comes first.
+    /// In one pass: length and checksum are known at its end.
     static func write(
         _ state: State, at position: SnapshotPosition, to store: any SnapshotStore,
         unless halt: Halt = Halt()
     ) -> Result<SnapshotMetadata, StoreError> {
-        guard let measure = StateEncoder.measure(state, while: { !halt.isSet })
-        else { return .failure(halted) }
-        let metadata = SnapshotMetadata(
+        var metadata = SnapshotMetadata(
             lastIndex: position.lastIndex, lastTerm: position.lastTerm,
             configuration: position.configuration,
-            configurationIndex: position.configurationIndex, sizeBytes: measure.bytes,
-            checksum: measure.checksum)
+            configurationIndex: position.configurationIndex, sizeBytes: 0, checksum: 0)
         do {
-            try store.begin(metadata)
-            let partial = try store.partialBytes(of: metadata)
-            if let whole = measure.whole {
-                try write(whole, at: 0, to: store, knowing: partial)
-            } else {
-                var encoder = StateEncoder(state)
-                var offset: UInt64 = 0
-                while let piece = encoder.next(bytes: chunkBytes) {
-                    guard !halt.isSet else { return .failure(halted) }
-                    try write(piece, at: offset, to: store, knowing: partial)
-                    offset += UInt64(piece.count)
-                }
+            try store.begin(metadata.unmeasured)
+            var encoder = StateEncoder(state)
+            while let piece = encoder.next(bytes: chunkBytes) {
+                guard !halt.isSet else { return .failure(halted) }
+                try store.write(piece, at: metadata.sizeBytes)
+                metadata.sizeBytes += UInt64(piece.count)
+                metadata.checksum = CRC32C.update(metadata.checksum, with: piece)
             }
-            try store.commit()
+            try store.commit(metadata)
             return .success(metadata)
         } catch {
             return .failure(error)
         }
-    }
-
-    /// What the store does not have yet of a piece.
-    private static func write(
-        _ piece: [UInt8], at offset: UInt64, to store: any SnapshotStore, knowing partial: UInt64
-    ) throws(StoreError) {
-        guard offset + UInt64(piece.count) > partial else { return }
-        let known = partial > offset ? Int(partial - offset) : 0
-        try store.write(
-            known == 0 ? piece : Array(piece.dropFirst(known)), at: offset + UInt64(known))
     }
 
     private static let halted = StoreError.mismatch("the server is stopping")

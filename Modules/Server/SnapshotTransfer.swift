@@ -279,7 +279,7 @@ final class SnapshotReceiver {
         onLane(
             offer,
             { () throws(StoreError) -> State in
-                try store.commit()
+                try store.commit(offer.metadata)
                 return try SnapshotFile.read(offer.metadata, from: store)
             }
         ) { receiver, state in

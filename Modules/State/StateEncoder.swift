@@ -48,32 +48,4 @@ package struct StateEncoder {
         writeElement = section.elementWriter(state)
         return true
     }
-
-    /// What a snapshot is known by.
-    package struct Measure {
-        package private(set) var bytes: UInt64 = 0
-        /// CRC-32C of all of it.
-        package private(set) var checksum: UInt32 = 0
-        /// All of it, if it is no more than a piece: then there is no need to make it again.
-        package private(set) var whole: [UInt8]?
-
-        fileprivate mutating func add(_ piece: [UInt8]) {
-            whole = bytes == 0 ? piece : nil
-            bytes += UInt64(piece.count)
-            checksum = CRC32C.update(checksum, with: piece)
-        }
-    }
-
-    /// Costs a pass. nil if it is given up between two pieces.
-    package static func measure(
-        _ state: State, while isWanted: () -> Bool = { true }
-    ) -> Measure? {
-        var encoder = StateEncoder(state)
-        var measure = Measure()
-        while let piece = encoder.next() {
-            guard isWanted() else { return nil }
-            measure.add(piece)
-        }
-        return measure
-    }
 }

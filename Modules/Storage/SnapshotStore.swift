@@ -13,6 +13,9 @@ public protocol SnapshotStore: AnyObject, Sendable {
     func partialBytes(of metadata: SnapshotMetadata) throws(StoreError) -> UInt64
 
     /// Starts or resumes the write of a snapshot. At most one is partial: another one is dropped.
+    ///
+    /// Of one that is being made, length and checksum are not known yet: it is begun with
+    /// ``MartletRaft/SnapshotMetadata/unmeasured``, always from its first byte.
     func begin(_ metadata: SnapshotMetadata) throws(StoreError)
 
     /// Adds the next bytes of the snapshot begun last. Need not be durable yet.
@@ -23,9 +26,10 @@ public protocol SnapshotStore: AnyObject, Sendable {
     /// Verifies length and CRC-32C, makes the snapshot durable and lists it; older ones may be
     /// dropped from then on, the newest two are kept.
     ///
-    /// - Throws: ``StoreError/mismatch(_:)`` when length or checksum are not those of the metadata;
-    ///   the partial snapshot is dropped.
-    func commit() throws(StoreError)
+    /// - Parameter metadata: what it was begun with, or what that lacked.
+    /// - Throws: ``StoreError/mismatch(_:)`` when another snapshot was begun, or length or checksum are
+    ///   not those of the metadata; the partial snapshot is dropped.
+    func commit(_ metadata: SnapshotMetadata) throws(StoreError)
 
     /// Drops what was begun.
     func abort() throws(StoreError)
@@ -35,4 +39,16 @@ public protocol SnapshotStore: AnyObject, Sendable {
         throws(StoreError) -> [UInt8]
 
     func delete(_ metadata: SnapshotMetadata) throws(StoreError)
+}
+
+extension SnapshotMetadata {
+    /// The same snapshot before its length and checksum are known.
+    public var unmeasured: SnapshotMetadata {
+        var metadata = self
+        (metadata.sizeBytes, metadata.checksum) = (.max, 0)
+        return metadata
+    }
+
+    /// Whether length and checksum are known.
+    public var isMeasured: Bool { sizeBytes != .max }
 }

@@ -40,7 +40,7 @@ package final class LMDBSnapshotStore: SnapshotStore {
         try database.write { (transaction) throws(Fault) in
             let items = try self.items(transaction)
             if let old = items.first(where: { !$0.isComplete }) {
-                if old.metadata == metadata { return }
+                if old.metadata == metadata, metadata.isMeasured { return }
                 try drop(old, transaction)
             }
             let number = (items.map(\.number).max() ?? 0) + 1
@@ -70,8 +70,13 @@ package final class LMDBSnapshotStore: SnapshotStore {
         }
     }
 
-    package func commit() throws(StoreError) {
+    package func commit(_ metadata: SnapshotMetadata) throws(StoreError) {
         guard var item = try partial() else { throw .mismatch("no snapshot was begun") }
+        guard [metadata, metadata.unmeasured].contains(item.metadata) else {
+            try abort()
+            throw .mismatch("the snapshot at \(item.metadata.lastIndex) was begun")
+        }
+        item.metadata = metadata
         let found = try checksum(item)
         guard item.bytes == item.metadata.sizeBytes, found == item.metadata.checksum else {
             try abort()

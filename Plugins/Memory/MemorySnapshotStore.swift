@@ -22,7 +22,7 @@ package final class MemorySnapshotStore: SnapshotStore {
 
     package func begin(_ metadata: SnapshotMetadata) throws(StoreError) {
         try session.write { (contents) throws(StoreError) in
-            if contents.partial?.metadata != metadata {
+            if contents.partial?.metadata != metadata || !metadata.isMeasured {
                 contents.partial = MemoryDisk.Snapshot(metadata: metadata, content: [])
             }
         }
@@ -44,12 +44,14 @@ package final class MemorySnapshotStore: SnapshotStore {
         }
     }
 
-    package func commit() throws(StoreError) {
+    package func commit(_ metadata: SnapshotMetadata) throws(StoreError) {
         var isWrong = false
         try session.write { (contents) throws(StoreError) in
-            guard let partial = contents.partial else { throw .mismatch("no snapshot was begun") }
+            guard var partial = contents.partial else { throw .mismatch("no snapshot was begun") }
             contents.partial = nil
-            guard UInt64(partial.content.count) == partial.metadata.sizeBytes,
+            let isThis = [metadata, metadata.unmeasured].contains(partial.metadata)
+            partial.metadata = metadata
+            guard isThis, UInt64(partial.content.count) == partial.metadata.sizeBytes,
                 CRC32C.checksum(partial.content) == partial.metadata.checksum
             else {
                 isWrong = true
@@ -63,7 +65,7 @@ package final class MemorySnapshotStore: SnapshotStore {
             contents.snapshots.insert(partial, at: place)
             contents.snapshots.removeFirst(max(0, contents.snapshots.count - 2))
         }
-        if isWrong { throw .mismatch("length or checksum are not those announced") }
+        if isWrong { throw .mismatch("snapshot, length or checksum are not those announced") }
     }
 
     package func abort() throws(StoreError) {

@@ -406,7 +406,9 @@ final class SimulatedSnapshotStore: SimulatedStore, SnapshotStore, @unchecked Se
 
     func begin(_ metadata: SnapshotMetadata) throws(StoreError) {
         try check()
-        if disk.partial?.metadata != metadata { disk.partial = (metadata, []) }
+        if disk.partial?.metadata != metadata || !metadata.isMeasured {
+            disk.partial = (metadata, [])
+        }
         hasBegun = true
     }
 
@@ -419,15 +421,17 @@ final class SimulatedSnapshotStore: SimulatedStore, SnapshotStore, @unchecked Se
         disk.partial?.bytes += chunk
     }
 
-    func commit() throws(StoreError) {
+    func commit(_ metadata: SnapshotMetadata) throws(StoreError) {
         try check()
-        guard hasBegun, let partial = disk.partial else { throw .mismatch("nothing was begun") }
-        guard partial.metadata.sizeBytes == UInt64(partial.bytes.count),
+        guard hasBegun, var partial = disk.partial else { throw .mismatch("nothing was begun") }
+        let isThis = [metadata, metadata.unmeasured].contains(partial.metadata)
+        partial.metadata = metadata
+        guard isThis, partial.metadata.sizeBytes == UInt64(partial.bytes.count),
             partial.metadata.checksum == CRC32C.checksum(partial.bytes)
         else {
             disk.partial = nil
             hasBegun = false
-            throw .mismatch("length or checksum are not those of the snapshot")
+            throw .mismatch("snapshot, length or checksum are not those that were begun")
         }
         try admit()
         disk.partial = nil

@@ -165,18 +165,36 @@ public enum StoreContract {
             try stores.snapshots.begin(this)
             #expect(throws: StoreError.self) { try stores.snapshots.write([1], at: 0) }
             try stores.snapshots.write(Array(content[half...]), at: UInt64(half))
-            try stores.snapshots.commit()
+            try stores.snapshots.commit(this)
         }
-        let kept = [metadata(2, checksum), metadata(3, checksum)]
+        var kept = [metadata(2, checksum), metadata(3, checksum)]
         #expect(try stores.snapshots.list() == kept)
 
-        try stores.snapshots.begin(metadata(4, ~checksum))
-        try stores.snapshots.write(content, at: 0)
-        #expect(throws: StoreError.self) { try stores.snapshots.commit() }
-        #expect(try stores.snapshots.partialBytes(of: metadata(4, ~checksum)) == 0)
+        // One that is being made begins anew each time.
+        let made = metadata(4, checksum)
+        for part in [content[..<half], content[...]] {
+            try stores.snapshots.begin(made.unmeasured)
+            try stores.snapshots.write(Array(part), at: 0)
+        }
+        try stores.snapshots.commit(made)
+        kept = [metadata(3, checksum), made]
+        #expect(try stores.snapshots.list() == kept)
+
+        // What a snapshot is begun with is what it ends with, but for what was not known.
+        for (begun, ended) in [
+            (metadata(5, ~checksum), metadata(5, ~checksum)),
+            (metadata(5, checksum).unmeasured, metadata(5, ~checksum)),
+            (metadata(5, checksum), metadata(6, checksum)),
+            (metadata(5, checksum).unmeasured, metadata(6, checksum)),
+        ] {
+            try stores.snapshots.begin(begun)
+            try stores.snapshots.write(content, at: 0)
+            #expect(throws: StoreError.self) { try stores.snapshots.commit(ended) }
+            #expect(try stores.snapshots.partialBytes(of: begun) == 0)
+        }
         try stores.snapshots.begin(metadata(5, checksum))
         try stores.snapshots.abort()
-        #expect(throws: StoreError.self) { try stores.snapshots.commit() }
+        #expect(throws: StoreError.self) { try stores.snapshots.commit(metadata(5, checksum)) }
 
         stores = try factory.reopen()
         #expect(try stores.snapshots.list() == kept)

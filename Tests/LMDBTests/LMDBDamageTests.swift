@@ -75,7 +75,7 @@ import Testing
         let metadata = StoreSnapshotContent.metadata
         try snapshots.begin(metadata)
         try snapshots.write(content, at: 0)
-        try snapshots.commit()
+        try snapshots.commit(metadata)
         factory.close()
         let name = "snapshots/data.mdb"
         let sound = try factory.file(name)
@@ -126,7 +126,7 @@ import Testing
                 entries: StoreContract.entries(1...60, bytes: 700)))
         try stores.snapshots.begin(StoreSnapshotContent.metadata)
         try stores.snapshots.write(Array(StoreSnapshotContent.bytes), at: 0)
-        try stores.snapshots.commit()
+        try stores.snapshots.commit(StoreSnapshotContent.metadata)
         factory.close()
         let names = LMDBFactory.files + ["FORMAT"]
         let sound = try names.map { try factory.file($0) }

@@ -227,7 +227,7 @@ import Testing
         let store = fixture.disk.openSnapshotStore()
         try store.begin(snapshot)
         try store.write([9], at: 0)
-        try store.commit()
+        try store.commit(snapshot)
         let opened = try fixture.folder().open()
         guard case .corrupt = opened.replica.damage else {
             Issue.record("\(String(describing: opened.replica.damage))")

@@ -142,17 +142,4 @@ import Testing
         role.hash = hash
         #expect(size(role) == ACLRole.bytesMax)
     }
-
-    @Test("Length and checksum are those of the whole")
-    func measure() throws {
-        let state = try Self.large()
-        let whole = state.encoded()
-        let measure = try #require(StateEncoder.measure(state))
-        #expect(measure.bytes == UInt64(whole.count))
-        #expect(measure.checksum == CRC32C.checksum(whole))
-        #expect(whole.count > StateEncoder.pieceBytes && measure.whole == nil)
-        #expect(StateEncoder.measure(state, while: { false }) == nil)
-        let small = try #require(StateEncoder.measure(State()))
-        #expect(small.whole == State().encoded())
-    }
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
+
 struct Finding: Equatable, CustomStringConvertible {
     let path: String
     let line: Int
@@ -179,9 +181,19 @@ func importedModules(in code: [UInt8]) -> [String] {
 
 private func occurrences(of text: String, in code: [UInt8]) -> [Int] {
     let wanted = Array(text.utf8)
-    guard let first = wanted.first, code.count >= wanted.count else { return [] }
-    return (0...(code.count - wanted.count)).filter { start in
-        code[start] == first && code[start..<(start + wanted.count)].elementsEqual(wanted)
+    guard let first = wanted.first else { return [] }
+    return code.withUnsafeBytes { code in
+        guard let base = code.baseAddress else { return [] }
+        var found: [Int] = []
+        var start = 0
+        while code.count - start >= wanted.count,
+            let match = memchr(base + start, Int32(first), code.count - start - wanted.count + 1)
+        {
+            let here = base.distance(to: UnsafeRawPointer(match))
+            if memcmp(match, wanted, wanted.count) == 0 { found.append(here) }
+            start = here + 1
+        }
+        return found
     }
 }
 

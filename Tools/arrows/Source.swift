@@ -52,9 +52,14 @@ private struct Blanker {
     }
 
     private func has(_ text: StaticString, at index: Int) -> Bool {
-        let wanted = Array("\(text)".utf8)
-        return index + wanted.count <= bytes.count
-            && wanted.indices.allSatisfy { bytes[index + $0] == wanted[$0] }
+        let count = text.utf8CodeUnitCount
+        guard index + count <= bytes.count else { return false }
+        var offset = 0
+        while offset < count {
+            guard bytes[index + offset] == text.utf8Start[offset] else { return false }
+            offset += 1
+        }
+        return true
     }
 
     private func pounds(at index: Int) -> Int {

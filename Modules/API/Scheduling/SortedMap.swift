@@ -7,66 +7,67 @@ package struct SortedMap<Value: Sendable>: Sendable {
         package let key: String
         package var value: Value
 
-        @inlinable package init(key: String, value: Value) {
+        package init(key: String, value: Value) {
             self.key = key
             self.value = value
         }
     }
 
-    @usableFromInline var stored: [Element] = []
+    /// In the order of the names. Stored, not computed: what another module asks of these it does where it
+    /// stands, where anything of a generic type would be found by its metadata first.
+    package private(set) var elements: [Element] = []
 
-    @inlinable package init() {}
+    package init() {}
 
-    @inlinable package var elements: [Element] { stored }
-    @inlinable package var isEmpty: Bool { stored.isEmpty }
-    @inlinable package var count: Int { stored.count }
+    package var isEmpty: Bool { elements.isEmpty }
+    package var count: Int { elements.count }
     package var keys: [String] { elements.map(\.key) }
     package var values: [Value] { elements.map(\.value) }
 
-    @inlinable package subscript(key: String) -> Value? {
+    package subscript(key: String) -> Value? {
         get {
             let (position, isFound) = find(key)
-            return isFound ? stored[position].value : nil
+            return isFound ? elements[position].value : nil
         }
         set {
             let (position, isFound) = find(key)
             switch (newValue, isFound) {
-            case (let value?, true): stored[position].value = value
+            case (let value?, true): elements[position].value = value
             case (let value?, false):
-                stored.insert(Element(key: key, value: value), at: position)
-            case (nil, true): stored.remove(at: position)
+                elements.insert(Element(key: key, value: value), at: position)
+            case (nil, true): elements.remove(at: position)
             case (nil, false): break
             }
         }
     }
 
-    @inlinable package subscript(key: String, default fallback: Value) -> Value {
+    package subscript(key: String, default fallback: Value) -> Value {
         get { self[key] ?? fallback }
         set { self[key] = newValue }
     }
 
     /// The first element whose key is not less than `key`, and whether it is `key`'s.
-    @inlinable func find(_ key: String) -> (position: Int, isFound: Bool) {
+    func find(_ key: String) -> (position: Int, isFound: Bool) {
         // What is built in order is never searched.
-        if let last = stored.last, last.key < key { return (stored.count, false) }
+        if let last = elements.last, last.key < key { return (elements.count, false) }
         var low = 0
-        var high = stored.count
+        var high = elements.count
         while low < high {
             let middle = (low + high) / 2
-            if stored[middle].key < key { low = middle + 1 } else { high = middle }
+            if elements[middle].key < key { low = middle + 1 } else { high = middle }
         }
-        return (low, low < stored.count && stored[low].key == key)
+        return (low, low < elements.count && elements[low].key == key)
     }
 }
 
 extension SortedMap: ExpressibleByDictionaryLiteral {
     /// Of two with one name the later counts.
-    @inlinable package init(dictionaryLiteral elements: (String, Value)...) {
+    package init(dictionaryLiteral elements: (String, Value)...) {
         self.init(elements)
     }
 
     /// Of two with one name the later counts.
-    @inlinable package init(_ elements: some Sequence<(String, Value)>) {
+    package init(_ elements: some Sequence<(String, Value)>) {
         for (key, value) in elements { self[key] = value }
     }
 }
@@ -76,15 +77,15 @@ extension SortedMap where Value == Int {
     package init(counts: [Int], names: [String]) {
         for (number, count) in counts.enumerated() where count > 0 {
             let name = names[number]
-            var place = stored.count
-            while place > 0, name < stored[place - 1].key { place -= 1 }
-            stored.insert(Element(key: name, value: count), at: place)
+            var place = elements.count
+            while place > 0, name < elements[place - 1].key { place -= 1 }
+            elements.insert(Element(key: name, value: count), at: place)
         }
     }
 }
 
 extension SortedMap: Sequence {
-    @inlinable package func makeIterator() -> IndexingIterator<[Element]> { stored.makeIterator() }
+    package func makeIterator() -> IndexingIterator<[Element]> { elements.makeIterator() }
 }
 
 extension SortedMap.Element: Equatable where Value: Equatable {}

@@ -30,9 +30,14 @@ extension Dispatcher {
 extension PlanResult {
     /// Instances that were there before: those that stop, are evicted, or change where they are.
     fileprivate var changed: [UniqueID] {
-        nodes.flatMap { part in
-            part.stops.map(\.allocation.value.id) + part.evictions.map(\.allocation.value.id)
-                + part.placements.lazy.filter { $0.createIndex != 0 }.map(\.id)
+        var changed: [UniqueID] = []
+        for part in nodes {
+            changed += part.stops.lazy.map(\.allocation.value.id)
+            changed += part.evictions.lazy.map(\.allocation.value.id)
+            for placement in part.placements where placement.createIndex != 0 {
+                changed.append(placement.id)
+            }
         }
+        return changed
     }
 }

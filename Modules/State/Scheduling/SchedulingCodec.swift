@@ -58,8 +58,8 @@ extension ByteWriter {
     mutating func write<Value>(
         map: SortedMap<Value>, _ body: (inout ByteWriter, Value) -> Void
     ) {
-        write(UInt32(clamping: map.count))
-        for element in map {
+        write(UInt32(clamping: map.elements.count))
+        for element in map.elements {
             write(string: element.key)
             body(&self, element.value)
         }
