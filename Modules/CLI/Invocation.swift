@@ -96,7 +96,8 @@ package final class Invocation {
     func refusal(_ response: ClientResponse, failing: String) -> CLIFailure {
         let reason = Text.reason(response.body)
         var text = "\(failing): Unexpected response code: \(response.status) (\(reason))"
-        if response.status == 403 {
+        // That a token is unknown or has expired says enough.
+        if response.status == 403, !reason.hasPrefix("ACL token") {
             let hasToken = values.text("token") ?? environment.setting("TOKEN")
             text +=
                 hasToken == nil

@@ -131,6 +131,7 @@ import Testing
         ]
         let whole = [
             "job revert": ["job", "revert", "x", "1"], "job scale": ["job", "scale", "x", "1"],
+            "eval delete": ["eval", "delete", "x0"],
         ]
         // The file of the one is checked first; the other goes on for ever.
         guard !["operator snapshot restore", "operator snapshot agent"].contains(name) else {

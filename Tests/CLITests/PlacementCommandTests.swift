@@ -31,10 +31,45 @@ import Testing
         #expect(desk.errors.contains("eval broker must be paused"))
     }
 
+    @Test("Evaluations that a filter chooses are counted, and removed when that is meant")
+    func deleteChosen() {
+        let desk = Desk()
+        let list = "GET /v1/evaluations?filter=Status%3D%3Dblocked&per_page=1000"
+        let other = "5cbf23a1-0000-0000-0000-000000000009"
+        desk.replies[list] = .answer(
+            200, "[\(Self.blocked)]", headers: ["X-Nomad-NextToken: t2"])
+        desk.replies[list.replacing("&", with: "&next_token=t2&")] = .ok(#"[{"ID":"\#(other)"}]"#)
+        desk.replies["DELETE /v1/evaluations"] = .ok(#"{"Count":2,"Index":9}"#)
+        #expect(desk.run("eval delete -filter Status==blocked") == 2)
+        #expect(desk.errors.hasSuffix("2 evaluation(s) are chosen: add -yes if they are meant\n"))
+        #expect(desk.requests.allSatisfy { $0.hasPrefix("GET ") })
+        #expect(desk.run("eval delete -filter Status==blocked -yes") == 0)
+        #expect(desk.text == "2 evaluation(s) deleted\n")
+        #expect(
+            desk.requests.last
+                == #"DELETE /v1/evaluations {"EvalIDs":["\#(Self.evaluation)","\#(other)"]}"#)
+        desk.replies["\(list)"] = .ok("[]")
+        #expect(desk.run("eval delete -filter Status==blocked") == 0)
+        #expect(desk.text == "No evals found\n")
+        #expect(desk.run("eval delete") == 2)
+        #expect(desk.errors.contains("either EVALUATION or -filter is needed"))
+        #expect(desk.run("eval delete -filter Status==blocked \(Self.evaluation)") == 2)
+    }
+
+    @Test("What is longer than an id names nothing, and nobody is asked")
+    func tooLong() {
+        let desk = Desk()
+        for command in ["node status", "eval status", "alloc status", "deployment status"] {
+            #expect(desk.run("\(command) \(Self.evaluation)00") == 2)
+            #expect(desk.errors.contains("(s) with prefix or id \"\(Self.evaluation)00\" found"))
+        }
+        #expect(desk.requests.isEmpty)
+    }
+
     @Test(
         "Lists choose and end where they are asked to",
         arguments: [
-            ("node status", "nodes", "No nodes registered\n"),
+            ("node status", "nodes", "No nodes found\n"),
             ("eval list", "evaluations", "No evals found\n"),
             ("deployment list", "deployments", "No deployments found\n"),
             ("node pool list", "node/pools", "No node pools\n"),

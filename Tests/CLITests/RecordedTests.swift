@@ -340,6 +340,9 @@ import Testing
         #expect(desk.run("server members") == 2)
         #expect(desk.errors.hasSuffix("the token that was given does not allow it\n"))
         #expect(desk.seen[0].head.contains("X-Nomad-Token: 5cb79502"))
+        desk.replies["GET /v1/agent/members"] = .answer(403, "ACL token not found")
+        #expect(desk.run("server members") == 2)
+        #expect(desk.errors.hasSuffix("code: 403 (ACL token not found)\n"))
         desk.run("server members -token=other")
         #expect(desk.seen[0].head.contains("X-Nomad-Token: other"))
     }

@@ -112,4 +112,58 @@ import Testing
         #expect(tables.jobCount == 0 && tables.allocationCount == 0 && tables.evaluationCount == 0)
         #expect(tables.nodeCount == 3)
     }
+
+    /// Three nodes; half an hour is nothing here.
+    private static func patientCluster(
+        seed: UInt64, crowd: @escaping (inout SchedulingOptions.Crowd) -> Void
+    ) -> SimulatedCluster? {
+        SimulatedCluster.scheduling(seed: seed, nodes: 3) { options in
+            options.scheduling.heartbeats.afterFailover = .seconds(100_000)
+            options.scheduling.heartbeats.shortest = .seconds(10_000)
+            crowd(&options.scheduling.garbage.crowd)
+        }
+    }
+
+    /// A node that comes and goes leaves an evaluation of each system job every time: their table was full for an
+    /// hour, and no job could be registered.
+    @Test("Where there are too many evaluations, those that have ended go before their time")
+    func crowdedEvaluations() throws {
+        let cluster = try #require(Self.patientCluster(seed: 65) { $0.evaluations = 6 })
+        let job = serviceJob("kept", count: 2)
+        cluster.register(job, 1)
+        report(cluster, .running)
+        for number in 2...5 {
+            cluster.scheduleSurely(.upsertEvaluations([evaluation(number, of: job)]))
+        }
+        #expect(cluster.turn { $0.isSettled && $0.live("kept").count == 2 })
+        cluster.world.run(for: .seconds(200))
+        #expect(cluster.tables?.evaluationCount == 5)
+        for number in 6...8 {
+            cluster.scheduleSurely(.upsertEvaluations([evaluation(number, of: job)]))
+        }
+        #expect(cluster.turn { $0.isSettled })
+        cluster.world.run(for: .seconds(60))
+        // What runs was made by the first; the last may have come behind the round.
+        let left = try #require(cluster.tables)
+        #expect(left.evaluation(evaluationID(1)) != nil && left.evaluationCount < 5)
+        #expect((2...5).allSatisfy { left.evaluation(evaluationID($0)) == nil })
+        #expect(cluster.tables?.live("kept").count == 2)
+        #expect(cluster.tables?.brokenInvariant() == nil)
+    }
+
+    @Test("Where there are too many nodes, one that is down goes before its time")
+    func crowdedNodes() throws {
+        let cluster = try #require(Self.patientCluster(seed: 66) { $0.nodes = 2 })
+        func down(_ number: Int) {
+            cluster.scheduleSurely(
+                .setNodeStatus(
+                    [NodeStatusChange(id: nodeID(number), status: .down, unixSeconds: 1)],
+                    evaluations: []))
+            cluster.world.run(for: .seconds(200))
+        }
+        down(3)
+        #expect(cluster.tables?.nodeCount == 2 && cluster.tables?.node(nodeID(3)) == nil)
+        down(2)
+        #expect(cluster.tables?.nodeCount == 2)
+    }
 }

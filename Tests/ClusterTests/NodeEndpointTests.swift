@@ -19,8 +19,10 @@ private let wrongSecret = "20000000-0000-4000-8000-000000000009"
         let leader: SimulatedCluster.Node
         let follower: SimulatedCluster.Node
 
-        init(seed: UInt64) throws {
-            let cluster = SimulatedCluster(seed: seed, count: 3) { _ in }
+        init(
+            seed: UInt64, configure: @escaping (inout ServerOptions) -> Void = { _ in }
+        ) throws {
+            let cluster = SimulatedCluster(seed: seed, count: 3, configure: configure)
             cluster.startAll()
             let leader = try #require(cluster.settle())
             self.cluster = cluster
@@ -271,6 +273,84 @@ private let wrongSecret = "20000000-0000-4000-8000-000000000009"
         #expect(text.contains("event-2-"))
         #expect(!text.contains("event-1-"))
         #expect(servers.ask(.post, path, #"{"Events":[]}"#, secret: secret).status == 400)
+    }
+
+    /// A node made states of tasks up, a megabyte for each instance: two hundred requests took half a
+    /// gigabyte of every server, and came back with every start.
+    @Test("What a node tells of an instance is kept of its tasks, and is no longer than they need")
+    func boundedUpdates() throws {
+        let servers = try Servers(seed: 99)
+        #expect(servers.register().status == 200)
+        try servers.place()
+        let cluster = servers.cluster
+        let id = try #require(cluster.tables?.live("web").first?.id)
+        let long = String(repeating: "m", count: 4000)
+        let events = (0..<10).map { #"{"Type":"e\#($0)","DisplayMessage":"\#(long)"}"# }
+            .joined(separator: ",")
+        let states = ["web", "other", "more"].map {
+            #""\#($0)":{"State":"running","Events":[\#(events)]}"#
+        }.joined(separator: ",")
+        let body = """
+            {"Alloc":[{"ID":"\(id)","ClientStatus":"running","TaskStates":{\(states)}}]}
+            """
+        let told = servers.ask(
+            .put, "/v1/martlet/node/\(nodeID)/allocations", body, secret: secret)
+        #expect(told.status == 200, "\(told.text)")
+        let kept = try #require(cluster.tables?.allocation(id)?.value)
+        #expect(kept.clientStatus == .running)
+        let known = try #require(kept.taskStates?.value)
+        #expect(known.keys == ["web"] && known["web"]?.state == .running)
+        // The newest.
+        #expect(known["web"]?.events.map(\.type) == ["e6", "e7", "e8", "e9"])
+    }
+
+    /// Two thousand registrations of a quarter of a megabyte each, by somebody without a token, took the memory of
+    /// all servers.
+    @Test("All nodes together say no more of themselves than there is room for")
+    func boundedNodes() throws {
+        let servers = try Servers(seed: 100) { $0.scheduling.nodeBytesMax = 4000 }
+        let large = String(repeating: "v", count: 3000)
+        func fat(_ id: String) -> String {
+            Self.node(id, secret: secret).replacing(
+                "\"Name\":\"n\"", with: "\"Name\":\"n\",\"Meta\":{\"k\":\"\(large)\"}")
+        }
+        func register(_ id: String, _ body: String) -> Int? {
+            servers.ask(.put, "/v1/martlet/node/\(id)", body, secret: secret).status
+        }
+        #expect(servers.register().status == 200)
+        #expect(register(nodeID, fat(nodeID)) == 200)
+        let refused = servers.ask(
+            .put, "/v1/martlet/node/\(otherID)", fat(otherID), secret: secret)
+        #expect(refused.status == 503 && refused.text.contains("no room for more"))
+        let event = #"{"Events":[{"Message":"\#(large)","Subsystem":"s"}]}"#
+        let path = "/v1/martlet/node/\(nodeID)/events"
+        #expect(servers.ask(.post, path, event, secret: secret).status == 503)
+        // Who is there may register again, and with less there is room for the other.
+        #expect(register(nodeID, fat(nodeID)) == 200)
+        #expect(register(nodeID, Self.node(nodeID, secret: secret)) == 200)
+        #expect(servers.register(otherID).status == 200)
+        let tables = try #require(servers.cluster.tables)
+        #expect(tables.brokenInvariant() == nil && tables.counts.nodeBytes < 4000)
+        #expect(servers.ask(.put, "/v1/node/\(otherID)/purge").status == 200)
+        #expect(try #require(servers.cluster.tables).counts.nodeBytes < tables.counts.nodeBytes)
+    }
+
+    /// Ten thousand names, and no operator could make a pool until he had removed one.
+    @Test("Nodes bring pools with them, and leave room for those that people make")
+    func boundedPools() throws {
+        let servers = try Servers(seed: 101) { $0.scheduling.poolsOfNodesMax = 2 }
+        func register(_ number: Int, _ pool: String) -> Result<ClientResponse, ClientError> {
+            let id = "10000000-0000-4000-8000-00000000001\(number)"
+            let body = Self.node(id, secret: secret).replacing(
+                "\"Name\":\"n\"", with: "\"Name\":\"n\",\"NodePool\":\"\(pool)\"")
+            return servers.ask(.put, "/v1/martlet/node/\(id)", body, secret: secret)
+        }
+        #expect(register(1, "a").status == 200 && register(2, "b").status == 200)
+        let refused = register(3, "c")
+        #expect(refused.status == 503 && refused.text.contains("make it first"))
+        #expect(register(3, "a").status == 200 && register(4, "default").status == 200)
+        #expect(servers.ask(.put, "/v1/node/pools", #"{"Name":"c"}"#).status == 200)
+        #expect(register(5, "c").status == 200)
     }
 
     @Test("A server whose protocol carries no secret says so, and not that the node is another")

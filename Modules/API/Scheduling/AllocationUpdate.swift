@@ -33,6 +33,20 @@ package struct AllocationUpdate: Equatable, Sendable {
         }
     }
 
+    /// Without what it tells of tasks that the group does not have: what is kept of an instance is bounded by
+    /// its job, whoever tells.
+    package func telling(of group: TaskGroup?) -> AllocationUpdate {
+        guard let told = taskStates?.value, let group else { return self }
+        var states = SortedMap<TaskState>()
+        for task in group.tasks {
+            if let state = told[task.name] { states[task.name] = state }
+        }
+        guard states.count < told.count else { return self }
+        var update = self
+        update.taskStates = Shared(states)
+        return update
+    }
+
     /// Reads a node's body, `{"Alloc": […]}`.
     ///
     /// - Throws: 400 that names the field.
@@ -79,10 +93,15 @@ extension TaskState {
         lastRestartUnixNanoseconds = try fields.time("LastRestart") ?? 0
         startedUnixNanoseconds = try fields.time("StartedAt") ?? 0
         finishedUnixNanoseconds = try fields.time("FinishedAt") ?? 0
-        // The newest are the last.
-        for event in try fields.objects("Events", max: 1024).suffix(Self.eventsMax) {
-            events.append(try TaskEvent(event))
+        // The newest are the last, and those that are kept.
+        var bytes = 0
+        for event in try fields.objects("Events", max: 1024).suffix(Self.eventsMax).reversed() {
+            let event = try TaskEvent(event)
+            bytes += event.bytes
+            guard bytes <= Self.eventBytesMax else { break }
+            events.append(event)
         }
+        events.reverse()
     }
 }
 

@@ -19,6 +19,8 @@ package struct TaskState: Hashable, Sendable {
     package var events: [TaskEvent] = []
 
     package static let eventsMax = 10
+    /// Of the texts of all of them: far above what drivers say.
+    package static let eventBytesMax = 16 << 10
 
     package init(state: State = .pending, isFailed: Bool = false) {
         self.state = state
@@ -35,6 +37,12 @@ package struct TaskEvent: Hashable, Sendable {
     package var failsTask = false
     package var exitCode = 0
     package var signal = 0
+
+    /// Of its texts.
+    package var bytes: Int {
+        type.utf8.count + displayMessage.utf8.count
+            + details.reduce(0) { $0 + $1.key.utf8.count + $1.value.utf8.count }
+    }
 
     package init(
         type: String, unixNanoseconds: Int64, displayMessage: String = "",

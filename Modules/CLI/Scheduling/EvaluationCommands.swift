@@ -24,10 +24,19 @@ enum EvaluationCommands {
                 Invocation.verbose,
             ] + Reading.flags, run: status),
         Command(
-            "eval delete", "removes an evaluation",
-            detail: "Removes an evaluation, also one that nobody has looked at yet. The broker "
-                + "must be paused meanwhile: operator scheduler set-config -pause-eval-broker.",
-            operands: .exactly("EVALUATION"), flags: [JobCommands.yes], run: delete),
+            "eval delete", "removes evaluations",
+            detail: "Removes an evaluation, or all that a filter chooses, also those that "
+                + "nobody has looked at yet. The broker must be paused meanwhile: operator "
+                + "scheduler set-config -pause-eval-broker.",
+            operands: Operands(["EVALUATION"], 0...1),
+            flags: [
+                Flag(
+                    "filter", .text("EXPRESSION"),
+                    "All for which it is true, such as 'Status == \"blocked\"'; with -yes."),
+                Flag(
+                    "yes", .onOff,
+                    "Do it even if only the beginning of the id was given, or a filter."),
+            ], run: delete),
     ]
 
     private static let list: Command.Run = { (invocation) throws(CLIFailure) in
@@ -67,15 +76,56 @@ enum EvaluationCommands {
     }
 
     private static let delete: Command.Run = { (invocation) throws(CLIFailure) in
-        let typed = invocation.values.operands[0]
-        let id = try invocation.completed(.evaluation, typed)
-        try invocation.confirm(typed, is: id, "evaluation \(id)")
+        switch (invocation.values.operands.first, invocation.values.text("filter")) {
+        case (let typed?, nil):
+            let id = try invocation.completed(.evaluation, typed)
+            try invocation.confirm(typed, is: id, "evaluation \(id)")
+            try delete([id], invocation)
+            invocation.line("Evaluation \"\(Text.line(id))\" deleted")
+            return .fine
+        case (nil, let filter?): return try deleteAll(filter, invocation)
+        case (nil, nil), (_?, _?): throw .usage("either EVALUATION or -filter is needed")
+        }
+    }
+
+    /// As many as servers take in one request.
+    private static let deletedMax = 1000
+    private static let pagesMax = 10_000
+
+    /// Chosen first, and only then removed: what was counted is what goes.
+    private static func deleteAll(
+        _ filter: String, _ invocation: Invocation
+    ) throws(CLIFailure) -> ExitCode {
+        let failing = "Error querying evaluations"
+        let query = [("filter", filter), ("per_page", "\(deletedMax)")]
+        var ids: [String] = []
+        var page: [(String, String)] = []
+        for _ in 0..<pagesMax {
+            let response = try invocation.success(
+                .get, "/v1/evaluations", query: query + page, failing: failing)
+            ids += try Answer(response, failing: failing).elements().map { $0.text("ID") }
+            guard let token = response.header("X-Nomad-NextToken"), !token.isEmpty else { break }
+            page = [("next_token", token)]
+        }
+        guard !ids.isEmpty else {
+            invocation.line("No evals found")
+            return .fine
+        }
+        guard invocation.values.isOn("yes") else {
+            throw .usage("\(ids.count) evaluation(s) are chosen: add -yes if they are meant")
+        }
+        for start in stride(from: 0, to: ids.count, by: deletedMax) {
+            try delete(Array(ids[start..<min(ids.count, start + deletedMax)]), invocation)
+        }
+        invocation.line("\(ids.count) evaluation(s) deleted")
+        return .fine
+    }
+
+    private static func delete(_ ids: [String], _ invocation: Invocation) throws(CLIFailure) {
         _ = try invocation.success(
             .delete, "/v1/evaluations",
-            body: JobChanges.body { $0.member("EvalIDs", [id]) },
+            body: JobChanges.body { $0.member("EvalIDs", ids) },
             failing: "Error deleting evaluation")
-        invocation.line("Evaluation \"\(Text.line(id))\" deleted")
-        return .fine
     }
 }
 

@@ -22,7 +22,13 @@ enum NodeStatus {
         let answer = try Answer(response, failing: failing)
         try invocation.show(answer) { () throws(CLIFailure) in
             let nodes = try answer.elements()
-            guard !nodes.isEmpty else { return "No nodes registered\n" }
+            guard !nodes.isEmpty else {
+                // There may be others than those that were asked for.
+                let isPart = ["filter", "page-token"].contains {
+                    invocation.values.text($0) != nil
+                }
+                return isPart ? "No nodes found\n" : "No nodes registered\n"
+            }
             let counts = try invocation.values.isOn("allocs") ? runningByNode(invocation) : nil
             return table(nodes, counts, invocation).text(invocation.style)
         }

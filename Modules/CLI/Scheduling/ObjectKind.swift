@@ -36,8 +36,7 @@ extension Invocation {
         guard typed.utf8.count >= 2 else {
             throw .usage("an id must have at least two characters")
         }
-        var id = typed
-        if typed.utf8.count < 36 { id = try completed(kind, typed) }
+        let id = try completed(kind, typed)
         let response = try response(.get, kind.path(id), failing: kind.failing)
         guard response.status != 404 else { throw noneBegins(kind, typed) }
         guard response.status == 200 else { throw refusal(response, failing: kind.failing) }
@@ -46,7 +45,8 @@ extension Invocation {
 
     /// The id of that object, where no more is needed of it.
     func completed(_ kind: ObjectKind, _ typed: String) throws(CLIFailure) -> String {
-        guard typed.utf8.count < 36 else { return typed }
+        guard typed.utf8.count <= Self.idLength else { throw noneBegins(kind, typed) }
+        guard typed.utf8.count < Self.idLength else { return typed }
         let found = try answer(
             kind.list, query: [("prefix", typed)], failing: kind.failing
         ).elements()
@@ -54,6 +54,9 @@ extension Invocation {
         guard found.count == 1 else { throw severalBegin(kind, found) }
         return first.text("ID")
     }
+
+    /// Of a UUID, as text.
+    private static let idLength = 36
 
     private func noneBegins(_ kind: ObjectKind, _ typed: String) -> CLIFailure {
         CLIFailure(

@@ -9,7 +9,8 @@ package import MartletAPI
 /// A deadline is a time of the day that another server may have written, by another clock. One that is
 /// over when it is first seen, or further off than a deployment may take without progress, is counted
 /// anew from there: a server whose clock is ahead fails nothing by taking over, at the price of one more
-/// span after a change of leader that came too late.
+/// span after a change of leader that came too late. So is that of a deployment that was paused, from
+/// where it goes on.
 ///
 ///     running ──(healthy canaries, automatic)──▶ promoted ──(healthy)──▶ successful, by the scheduler
 ///        │ unhealthy without a deadline, or no progress in time
@@ -53,16 +54,20 @@ package struct DeploymentWatcher: Sendable {
         var healthy: Set<UniqueID> = []
         var rescheduled: Set<UniqueID> = []
         var isClosed = false
+        /// No progress was to be made: what is due begins again when the deployment goes on.
+        var isPaused = false
         private var written: Int64 = 0
         private var due: Int64 = 0
 
         /// When a deadline passes by the clock of this server.
         mutating func due(of deadline: Deadline, at now: Int64) -> Int64 {
-            if written != deadline.unixNanoseconds {
-                written = deadline.unixNanoseconds
-                let latest = now.saturatingAdd(deadline.spanNanoseconds)
-                due = now < written ? min(written, latest) : latest
+            let latest = now.saturatingAdd(deadline.spanNanoseconds)
+            let isKnown = written == deadline.unixNanoseconds
+            written = deadline.unixNanoseconds
+            if isPaused || !isKnown {
+                due = now < written && !isPaused ? min(written, latest) : latest
             }
+            isPaused = false
             return due
         }
     }
@@ -109,6 +114,7 @@ package struct DeploymentWatcher: Sendable {
         defer { memories[id] = memory }
         if memory.isClosed { return [] }
         let look = DeploymentLook(view: view, now: now)
+        if view.deployment.status == .paused { memory.isPaused = true }
         let due = look.nextDeadline.map { memory.due(of: $0, at: now) }
         deadlines[id] = due
         if let reason = look.failure(due: due) {

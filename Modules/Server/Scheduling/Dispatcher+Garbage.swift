@@ -47,7 +47,7 @@ extension Dispatcher {
     /// Begins a round that is due.
     func collectGarbage() {
         if garbage.nextAt == nil { putOffGarbage() }
-        let isDue = garbage.nextAt.map { $0 <= loop.now } ?? false
+        let isDue = garbage.nextAt.map { $0 <= loop.now + haste } ?? false
         let isAsked = !garbage.waiting.isEmpty
         guard isDue || isAsked, !garbage.isUnderWay else { return }
         let bounds = isAsked ? .all : garbageBounds
@@ -55,6 +55,20 @@ extension Dispatcher {
         putOffGarbage()
         search(bounds, on: garbageLane, lastIndex: 0)
     }
+
+    /// When to look whether a round begins.
+    var garbageDueAt: Duration? { garbage.dueAt.map { $0 - haste } }
+
+    /// By how much a round comes before its time, while there are too many rows.
+    private var haste: Duration {
+        guard crowded.isAny else { return .zero }
+        return max(.zero, server.options.scheduling.garbage.interval - Self.crowdedPause)
+    }
+
+    private var crowded: Crowded { Crowded(tables, by: server.options.scheduling.garbage.crowd) }
+
+    /// Between two rounds.
+    private static let crowdedPause: Duration = .seconds(30)
 
     /// A worker's, where there is one.
     private var garbageLane: any Lane { workers.first?.lane ?? server.archiveLane }
@@ -105,11 +119,13 @@ extension Dispatcher {
         // What nothing has followed since is as old as it is.
         server.logClock.note(replica.state.lastAppliedIndex, at: loop.now)
         let (now, clock) = (loop.now, server.logClock)
-        return GarbageBounds(
+        var bounds = GarbageBounds(
             evaluations: clock.index(at: now - ages.evaluations),
             batchEvaluations: clock.index(at: now - ages.batchEvaluations),
             jobs: clock.index(at: now - ages.jobs),
             deployments: clock.index(at: now - ages.deployments),
             nodes: clock.index(at: now - ages.nodes))
+        bounds.widen(for: crowded)
+        return bounds
     }
 }

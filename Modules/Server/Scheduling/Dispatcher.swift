@@ -275,7 +275,7 @@ final class Dispatcher {
         let wall = [deployments.nextEventAt, drains.nextEventAt].compactMap(\.self).min()
         let instants = [
             broker.nextEventAt, blocked.nextEventAt, heartbeats.nextEventAt, retryAt,
-            garbage.dueAt, lent.nextEventAt, retryAt == nil ? drains.dueAt : nil,
+            garbageDueAt, lent.nextEventAt, retryAt == nil ? drains.dueAt : nil,
             retryAt == nil && !dirtyDeployments.isEmpty ? deploymentsRestUntil : nil,
             wall.map { loop.now + Self.wait(until: $0, from: unixNanoseconds) },
         ]

@@ -13,6 +13,29 @@ struct GarbageBounds: Equatable, Sendable {
     /// Everything is old.
     static let all = GarbageBounds(
         evaluations: .max, batchEvaluations: .max, jobs: .max, deployments: .max, nodes: .max)
+
+    /// Where there are too many rows, of these nothing is too young.
+    mutating func widen(for crowded: Crowded) {
+        if crowded.evaluations { evaluations = .max }
+        if crowded.nodes { nodes = .max }
+    }
+}
+
+/// Of which rows there are so many that their table may soon be full.
+struct Crowded: Equatable {
+    /// Or allocations, which go with them.
+    let evaluations: Bool
+    let nodes: Bool
+
+    init(_ tables: SchedulerTables, by crowd: SchedulingOptions.Crowd) {
+        evaluations =
+            tables.evaluationCount > crowd.evaluations
+            || tables.allocationCount > crowd.allocations
+        nodes =
+            tables.nodeCount > crowd.nodes || tables.counts.nodeBytes > crowd.nodeBytes
+    }
+
+    var isAny: Bool { evaluations || nodes }
 }
 
 /// Finds in a snapshot what has ended, is old, and is needed by nobody: neither by what runs nor by the

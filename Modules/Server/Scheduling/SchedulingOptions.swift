@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import MartletScheduler
+import MartletState
 
 /// What a server does about nodes and evaluations while it leads.
 package struct SchedulingOptions: Equatable, Sendable {
@@ -29,6 +30,19 @@ package struct SchedulingOptions: Equatable, Sendable {
         package var deployments: Duration = .seconds(3_600)
         /// That are down and have nothing to run.
         package var nodes: Duration = .seconds(86_400)
+        /// Where there are more rows than these, what has ended goes whatever its age, before a table is full
+        /// and nobody can register anything.
+        package var crowd = Crowd()
+
+        package init() {}
+    }
+
+    /// Of rows: half of what there may be.
+    package struct Crowd: Equatable, Sendable {
+        package var evaluations = SchedulerTables.evaluationsMax / 2
+        package var allocations = SchedulerTables.allocationsMax / 2
+        package var nodes = SchedulerTables.nodesMax / 2
+        package var nodeBytes = SchedulerTables.nodeBytesMax / 2
 
         package init() {}
     }
@@ -42,6 +56,10 @@ package struct SchedulingOptions: Equatable, Sendable {
     package var lentLookMin: Duration = .milliseconds(5)
     package var heartbeats = Heartbeats()
     package var garbage = GarbageAges()
+    /// What nodes say of themselves: beyond, no node is registered, nor does one say more.
+    package var nodeBytesMax = SchedulerTables.nodeBytesMax
+    /// Where there are so many, nodes bring no others: the rest is for people to make.
+    package var poolsOfNodesMax = SchedulerTables.poolsMax / 2
 
     package static let workersMax = 64
 

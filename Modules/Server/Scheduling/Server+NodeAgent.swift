@@ -18,10 +18,12 @@ extension Server {
         let seals = sealsSecrets(tables)
         var nodes = given
         var changed: [UniqueID] = []
+        var growth = 0
         for position in nodes.indices {
             try proof.check(nodes[position])
             let known = tables.node(nodes[position].id)?.value
             if let known { try proof.check(known) }
+            growth += nodes[position].bytes - (known?.bytes ?? 0)
             if seals, let digest = proof.presented { nodes[position].seal(digest) }
             guard nodes[position].status != .disconnected else {
                 throw APIError(
@@ -35,6 +37,8 @@ extension Server {
                 changed.append(nodes[position].id)
             }
         }
+        try checkRoom(forNodes: growth)
+        try checkPools(of: nodes)
         let evaluations = try nodeEvaluations.ofNodes(changed)
         let ids = nodes.map(\.id)
         let command = SchedulerCommand.registerNodes(
@@ -42,6 +46,28 @@ extension Server {
         propose(.scheduling(command), for: call, done) { server, result, index in
             if let refusal = result.nodeRefusal { return refusal }
             return server.told(ids, evaluations, index: index, call)
+        }
+    }
+
+    /// Nodes have no token, and what they say of themselves stays in every server's memory.
+    func checkRoom(forNodes growth: Int) throws(APIError) {
+        let most = options.scheduling.nodeBytesMax
+        guard growth <= 0 || replica.state.scheduling.counts.nodeBytes + growth <= most else {
+            throw APIError(
+                status: 503,
+                message: "there is no room for more than \(most >> 20) MB of nodes")
+        }
+    }
+
+    private func checkPools(of nodes: [Node]) throws(APIError) {
+        let tables = replica.state.scheduling
+        let new = Set(nodes.lazy.map(\.nodePool).filter { tables.pool($0) == nil })
+        let most = options.scheduling.poolsOfNodesMax
+        guard new.isEmpty || tables.poolCount + new.count <= most else {
+            throw APIError(
+                status: 503,
+                message: "nodes bring no node pool that is not there once there are \(most): "
+                    + "make it first")
         }
     }
 
@@ -165,7 +191,7 @@ extension Server {
             try proof.check(owner)
             // What has ended does not begin again, whatever a node says of it.
             if allocation.isClientTerminal, !update.isTerminal { continue }
-            known.append(update)
+            known.append(update.telling(of: allocation.job.value.lookup(group: allocation.group)))
         }
         guard !known.isEmpty else {
             return done(

@@ -55,6 +55,7 @@ extension Server {
         case .update(let updates, let node): try update(updates, of: node, call, done)
         case .addEvents(let id, let events):
             try prove(call, [id], replica.state.scheduling)
+            try checkRoom(forNodes: events.reduce(0) { $0 + $1.bytes })
             change(id, .addNodeEvents(id, events), [], call, done)
         case .list, .show, .allocations, .watch, .pull:
             preconditionFailure("\(call.endpoint) changes nothing")

@@ -7,6 +7,8 @@ package struct SchedulerCounts: Equatable, Sendable {
     private var nodesByStatus = [Int](repeating: 0, count: NodeStatus.allCases.count)
     /// Nodes of whose secret only the digest is kept.
     package private(set) var sealed = 0
+    /// What all nodes take, with their events: see ``Node/bytes``.
+    package private(set) var nodeBytes = 0
     /// Instances whose node says that they run.
     package private(set) var running = 0
     /// Evaluations that wait for room.
@@ -23,6 +25,11 @@ package struct SchedulerCounts: Equatable, Sendable {
         if let old { nodesByStatus[Self.place(of: old.status)] -= 1 }
         if let new { nodesByStatus[Self.place(of: new.status)] += 1 }
         sealed += (new?.secretDigest == nil ? 0 : 1) - (old?.secretDigest == nil ? 0 : 1)
+        nodeBytes += Self.bytes(of: new) - Self.bytes(of: old)
+    }
+
+    private static func bytes(of node: Node?) -> Int {
+        node.map { $0.bytes + $0.eventBytes } ?? 0
     }
 
     mutating func count(allocation new: Allocation?, insteadOf old: Allocation?) {

@@ -18,6 +18,9 @@ extension SchedulerTables {
         poolTable[name] ?? NodePool.builtIn(named: name)
     }
 
+    /// Of those that are not built in, nearly.
+    package var poolCount: Int { poolTable.count }
+
     /// Those whose name begins so, from the first that is not less than `first`; in the order of names.
     package func pools(namePrefix prefix: String = "", from first: String = "") -> [NodePool] {
         var pools = poolTable.suffix(from: max(prefix, first))

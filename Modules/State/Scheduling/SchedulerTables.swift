@@ -8,6 +8,8 @@ import MartletAPI
 /// - Invariant: what is counted and indexed says what the rows say; ``checkInvariants()``.
 package struct SchedulerTables: Sendable {
     package static let nodesMax = 100_000
+    /// Of all nodes together, by ``Node/bytes``: 5 KB of each if there are as many as may be.
+    package static let nodeBytesMax = 512 << 20
     package static let jobsMax = 100_000
     package static let evaluationsMax = 1_000_000
     package static let allocationsMax = 2_000_000

@@ -125,6 +125,22 @@ private struct Watched {
         #expect(watched.observe(at: 601).isEmpty && watched.watcher.nextEventAt == nil)
     }
 
+    /// One that was paused for longer than its deadline failed at the moment when it went on.
+    @Test("A pause takes nothing of the time for progress", arguments: [false, true])
+    func pause(isNewLeader: Bool) {
+        var watched = Watched()
+        #expect(watched.observe().isEmpty)
+        watched.view.deployment.status = .paused
+        #expect(watched.observe(at: 100).isEmpty && watched.watcher.nextEventAt == nil)
+        #expect(watched.observe(at: 5000).isEmpty)
+        watched.view.deployment.status = .running
+        if isNewLeader { watched.watcher = DeploymentWatcher() }
+        #expect(watched.observe(at: 5000).isEmpty)
+        #expect(watched.watcher.nextEventAt == 5600 * second)
+        #expect(watched.observe(at: 5599).isEmpty && watched.watcher.nextEventAt == 5600 * second)
+        #expect(watched.observe(at: 5600) == ["failed: Failed due to progress deadline"])
+    }
+
     @Test(
         "A server whose clock is ahead, or behind, fails nothing by taking over",
         arguments: [190_000, 10_000])
