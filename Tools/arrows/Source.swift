@@ -51,13 +51,11 @@ private struct Blanker {
         index < bytes.count ? bytes[index] : 0
     }
 
-    private func has(_ text: StaticString, at index: Int) -> Bool {
-        let count = text.utf8CodeUnitCount
-        guard index + count <= bytes.count else { return false }
-        var offset = 0
-        while offset < count {
-            guard bytes[index + offset] == text.utf8Start[offset] else { return false }
-            offset += 1
+    private func has(_ text: String, at index: Int) -> Bool {
+        var index = index
+        for wanted in text.utf8 {
+            guard at(index) == wanted else { return false }
+            index += 1
         }
         return true
     }

@@ -179,3 +179,10 @@ package struct RescheduleEvent: Hashable, Sendable {
         self.delay = delay
     }
 }
+
+/// Asked where it stands: another module would copy an allocation to ask it.
+extension Shared where Value == Allocation {
+    package var isTerminal: Bool { value.isTerminal }
+    package var isHealthy: Bool { value.isHealthy }
+    package var isUnhealthy: Bool { value.isUnhealthy }
+}

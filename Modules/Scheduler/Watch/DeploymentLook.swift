@@ -9,7 +9,7 @@ struct DeploymentLook {
     private var deployment: Deployment { view.deployment }
 
     var healthy: Set<UniqueID> {
-        Set(view.allocations.lazy.filter { $0.value.isHealthy }.map { $0.value.id })
+        Set(view.allocations.lazy.filter { $0.isHealthy }.map { $0.value.id })
     }
 
     // MARK: Failure
@@ -29,7 +29,7 @@ struct DeploymentLook {
     /// - Parameter due: when the next deadline passes; nil: none does.
     func failure(due: Int64?) -> Failure? {
         let isUnhealthy = view.allocations.contains { allocation in
-            guard allocation.value.isUnhealthy else { return false }
+            guard allocation.isUnhealthy else { return false }
             return deployment.groups[allocation.value.group].map { $0.progressDeadline <= .zero }
                 ?? false
         }
@@ -61,8 +61,8 @@ struct DeploymentLook {
     private func healthyCanaryCount(_ group: String, _ state: DeploymentGroupState) -> Int {
         let canaries = Set(state.placedCanaries)
         return view.allocations.count {
-            $0.value.group == group && canaries.contains($0.value.id) && $0.value.isHealthy
-                && !$0.value.isTerminal
+            $0.value.group == group && canaries.contains($0.value.id) && $0.isHealthy
+                && !$0.isTerminal
         }
     }
 
@@ -117,7 +117,7 @@ struct DeploymentLook {
         if isAllHealthy { return true }
         var settled: [String: Int] = [:]
         for allocation in view.allocations
-        where !allocation.value.isTerminal && allocation.value.transition.migrate != true {
+        where !allocation.isTerminal && allocation.value.transition.migrate != true {
             settled[allocation.value.group, default: 0] += 1
         }
         return deployment.groups.contains { settled[$0.key, default: 0] < $0.value.desiredTotal }

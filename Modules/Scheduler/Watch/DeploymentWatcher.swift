@@ -135,8 +135,10 @@ package struct DeploymentWatcher: Sendable {
             memory.healthy = look.healthy
             return [.allowRescheduling(retries.sorted(), look.evaluation(ids.next()))]
         }
-        guard look.mayGoOn, !look.healthy.subtracting(memory.healthy).isEmpty else { return [] }
-        memory.healthy = look.healthy
+        guard look.mayGoOn else { return [] }
+        let healthy = look.healthy
+        guard !healthy.isSubset(of: memory.healthy) else { return [] }
+        memory.healthy = healthy
         return [.evaluate(look.evaluation(ids.next()))]
     }
 }

@@ -196,12 +196,10 @@ extension Dispatcher {
 
     private func view(of deployment: Deployment) -> DeploymentWatcher.View {
         guard deployment.isActive else { return DeploymentWatcher.View(deployment) }
-        let versions = tables.versions(of: deployment.job)
         return DeploymentWatcher.View(
             deployment, allocations: tables.allocations(ofDeployment: deployment.id),
-            job: versions.first { $0.version == deployment.jobVersion }.map { Shared($0) },
-            stableJob: versions.first { $0.isStable && $0.version < deployment.jobVersion }
-                .map { Shared($0) })
+            job: tables.sharedVersion(deployment.jobVersion, of: deployment.job),
+            stableJob: tables.stableVersion(before: deployment.jobVersion, of: deployment.job))
     }
 
     private func carryOut(_ command: DeploymentWatcher.Command, of id: UniqueID) {

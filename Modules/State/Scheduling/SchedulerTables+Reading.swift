@@ -58,6 +58,30 @@ extension SchedulerTables {
         }
     }
 
+    /// The newest version before this one that is stable.
+    package func stableVersion(before version: UInt64, of key: JobKey) -> Shared<Job>? {
+        self.version(of: key) { $0.isStable && $0.version < version }
+    }
+
+    /// Of this number; the newest is not copied.
+    package func sharedVersion(_ version: UInt64, of key: JobKey) -> Shared<Job>? {
+        self.version(of: key) { $0.version == version }
+    }
+
+    private func version(
+        of key: JobKey, where isWanted: (JobRow.Version) -> Bool
+    ) -> Shared<Job>? {
+        guard let row = jobTable[key], let version = row.versions.first(where: isWanted) else {
+            return nil
+        }
+        let modifyIndex = version.jobModifyIndex
+        if modifyIndex == row.job.value.jobModifyIndex { return row.job }
+        let spec = specTable[JobVersionKey(job: key, jobModifyIndex: modifyIndex)]
+        guard var job = spec?.job.value else { return nil }
+        job.isStable = version.isStable
+        return Shared(job)
+    }
+
     package func version(_ version: UInt64, of key: JobKey) -> Job? {
         versions(of: key).first { $0.version == version }
     }
