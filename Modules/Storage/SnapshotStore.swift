@@ -15,7 +15,7 @@ public protocol SnapshotStore: AnyObject, Sendable {
     /// Starts or resumes the write of a snapshot. At most one is partial: another one is dropped.
     ///
     /// Of one that is being made, length and checksum are not known yet: it is begun with
-    /// ``MartletRaft/SnapshotMetadata/unmeasured``, always from its first byte.
+    /// `SnapshotMetadata.unmeasured`, always from its first byte.
     func begin(_ metadata: SnapshotMetadata) throws(StoreError)
 
     /// Adds the next bytes of the snapshot begun last. Need not be durable yet.
