@@ -194,11 +194,16 @@ class Outage(ProcessTest):
         return desk
 
     def settle(self, servers):
-        """Until all are healthy and vote."""
+        """Until all are healthy and vote: those that are there, not who had the name of one before."""
+        def own_id(server):
+            answer = server.try_request("GET", "/v1/agent/self")
+            return answer and answer.json["member"]["Tags"]["id"]
+
         def healthy():
             answer = servers[0].try_request("GET", processes.HEALTH)
-            return answer is not None and answer.status == 200 and sum(
-                s["Voter"] for s in answer.json["Servers"]) == len(servers)
+            return answer is not None and answer.status == 200 and sorted(
+                s["ID"] for s in answer.json["Servers"] if s["Voter"]) == sorted(
+                    own_id(server) or "" for server in servers)
         wait_until("%d healthy voters" % len(servers), healthy, 20)
 
     def test_servers_and_majorities(self):
