@@ -4,7 +4,7 @@
 
     openapi.py --binary PATH [--only NAME] [--examples N] [--request-seed N] [--install] [--keep]
 
---examples      requests that chance makes for each operation (default 4)
+--examples      requests that chance makes for each operation (default 8)
 --request-seed  for these (default 1: the same requests each time)
 --install       a missing schemathesis is an error
 
@@ -131,7 +131,7 @@ def main():
         return 0
 
     def add_arguments(parser):
-        parser.add_argument("--examples", type=int, default=4)
+        parser.add_argument("--examples", type=int, default=8)
         parser.add_argument("--request-seed", type=int, default=1)
         parser.add_argument("--install", action="store_true")
         parser.set_defaults(schemathesis=program)
