@@ -7,26 +7,47 @@ import MartletJSON
 struct BodyFields {
     let node: JSONNode
     let kind: ConfigurationKind
+    private let place: Place
+
+    /// Of an object within the body: put into words only where something is wrong with it.
+    private indirect enum Place {
+        case body
+        case field(String, of: Place)
+        case element(Int, field: String, of: Place)
+        case member(String, field: String, of: Place)
+
+        var path: String {
+            switch self {
+            case .body: ""
+            case .field(let name, let outer): "\(outer.path)\(name)."
+            case .element(let position, let name, let outer):
+                "\(outer.path)\(name)[\(position)]."
+            case .member(let key, let name, let outer): "\(outer.path)\(name).\(key)."
+            }
+        }
+    }
+
     /// Names of the objects around, each with a point after it, as Go prints them.
-    let path: String
+    var path: String { place.path }
 
     /// - Throws: 400 unless the body is an object or `null`.
     init(_ node: JSONNode, of kind: ConfigurationKind) throws(APIError) {
-        try self.init(node, kind, path: "")
+        try self.init(node, kind, .body)
     }
 
-    init(
-        _ node: JSONNode, _ kind: ConfigurationKind, path: String
+    private init(
+        _ node: JSONNode, _ kind: ConfigurationKind, _ place: Place
     ) throws(APIError) {
         switch node.value {
         case .object, .null: break
         case .bool, .number, .string, .array:
-            let place = path.isEmpty ? "request body" : "field \(path.dropLast())"
-            throw kind.malformed("cannot read \(node.value.kind) into \(place) of type object")
+            let path = place.path
+            let object = path.isEmpty ? "request body" : "field \(path.dropLast())"
+            throw kind.malformed("cannot read \(node.value.kind) into \(object) of type object")
         }
         self.node = node
         self.kind = kind
-        self.path = path
+        self.place = place
     }
 
     func bool(_ name: String, default fallback: Bool) throws(APIError) -> Bool {
@@ -76,7 +97,8 @@ struct BodyFields {
     func objects(_ name: String, max: Int) throws(APIError) -> [BodyFields] {
         var objects: [BodyFields] = []
         for (position, element) in try elements(name, max: max).enumerated() {
-            objects.append(try BodyFields(element, kind, path: "\(path)\(name)[\(position)]."))
+            objects.append(
+                try BodyFields(element, kind, .element(position, field: name, of: place)))
         }
         return objects
     }
@@ -109,13 +131,18 @@ struct BodyFields {
         return nanoseconds
     }
 
+    /// The fields of an object in the one at `name`.
+    func fields(of member: JSONMember, in name: String) throws(APIError) -> BodyFields {
+        try BodyFields(member.node, kind, .member(member.name, field: name, of: place))
+    }
+
     /// Whether there is anything but `null`.
     func has(_ name: String) -> Bool { value(name) != nil }
 
     /// The fields of the object at `name`; none if it is absent.
     func object(_ name: String) throws(APIError) -> BodyFields {
         let inner = node.member(name) ?? JSONNode(value: .null, offset: node.offset)
-        return try BodyFields(inner, kind, path: "\(path)\(name).")
+        return try BodyFields(inner, kind, .field(name, of: place))
     }
 
     /// A 400 about what the field's value means.

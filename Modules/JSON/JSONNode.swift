@@ -59,16 +59,50 @@ package struct JSONMember: Sendable {
 
 /// A number as it was written: nothing is rounded before someone asks for a type.
 package struct JSONNumber: Equatable, Sendable {
-    /// Follows the grammar of RFC 8259 §6.
-    package let text: String
+    private enum Form: Equatable {
+        /// Of at most 19 digits and nothing else: the text is its decimal form, since none begins with a
+        /// needless zero.
+        case digits(UInt64)
+        case text(String)
+    }
+
+    private let form: Form
+
+    /// - Parameter text: follows the grammar of RFC 8259 §6.
+    init(_ text: ArraySlice<UInt8>) {
+        guard text.count <= 19, text.allSatisfy(isDigit) else {
+            form = .text(String(decoding: text, as: UTF8.self))
+            return
+        }
+        form = .digits(text.reduce(0) { $0 * 10 + UInt64($1 - UInt8(ascii: "0")) })
+    }
+
+    /// As it was written.
+    package var text: String {
+        switch form {
+        case .digits(let value): String(value)
+        case .text(let text): text
+        }
+    }
 
     /// nil unless written as an integer, that is without fraction and exponent, and in range.
-    package var int64: Int64? { isInteger ? Int64(text) : nil }
+    package var int64: Int64? {
+        switch form {
+        case .digits(let value): Int64(exactly: value)
+        case .text(let text): Self.isInteger(text) ? Int64(text) : nil
+        }
+    }
 
     /// nil unless written as an integer without a sign, and in range.
-    package var uint64: UInt64? { isInteger && text.utf8.first != minus ? UInt64(text) : nil }
+    package var uint64: UInt64? {
+        switch form {
+        case .digits(let value): value
+        case .text(let text):
+            Self.isInteger(text) && text.utf8.first != minus ? UInt64(text) : nil
+        }
+    }
 
-    private var isInteger: Bool {
+    private static func isInteger(_ text: String) -> Bool {
         text.utf8.allSatisfy { $0 == minus || isDigit($0) }
     }
 }

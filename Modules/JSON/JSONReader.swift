@@ -174,9 +174,10 @@ package struct JSONReader {
     // MARK: Scalars
 
     private mutating func literal(_ word: String) throws(JSONError) {
-        for expected in word.unicodeScalars {
-            guard UInt32(try current()) == expected.value else {
-                throw invalid("in literal \(word) (expecting '\(expected)')")
+        for expected in word.utf8 {
+            guard try current() == expected else {
+                throw invalid(
+                    "in literal \(word) (expecting '\(Unicode.Scalar(expected))')")
             }
             position += 1
         }
@@ -191,7 +192,7 @@ package struct JSONReader {
             if !skip(UInt8(ascii: "+")) { skip(minus) }
             try digits("in exponent of numeric literal")
         }
-        return JSONNumber(text: String(decoding: bytes[start..<position], as: UTF8.self))
+        return JSONNumber(bytes[start..<position])
     }
 
     private mutating func digits(_ context: String) throws(JSONError) {
@@ -201,6 +202,28 @@ package struct JSONReader {
 
     private mutating func string() throws(JSONError) -> String {
         position += 1
+        if let text = plainString() { return text }
+        return try anyString()
+    }
+
+    /// A string in ASCII without a backslash, which is what most are: it is UTF-8 as it stands. Otherwise nil,
+    /// and nothing is read.
+    private mutating func plainString() -> String? {
+        var end = position
+        while end < bytes.count {
+            switch bytes[end] {
+            case UInt8(ascii: "\""):
+                let text = String(decoding: bytes[position..<end], as: UTF8.self)
+                position = end + 1
+                return text
+            case UInt8(ascii: "\\"), 0..<0x20, 0x80...: return nil
+            default: end += 1
+            }
+        }
+        return nil
+    }
+
+    private mutating func anyString() throws(JSONError) -> String {
         let start = position
         var unescaped: [UInt8] = []
         var copied = start

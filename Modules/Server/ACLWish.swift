@@ -28,7 +28,7 @@ extension Server {
         case .deleteACLPolicy:
             let name = call.parameters[0]
             guard ACLBounds.isName(name) else {
-                throw APIError(status: 400, message: "no policy can be called \(shown(name))")
+                throw APIError(status: 404, message: "ACL policy not found")
             }
             return .acl(.deletePolicy(name: name))
         case .createACLToken:

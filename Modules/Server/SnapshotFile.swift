@@ -19,7 +19,8 @@ enum SnapshotFile {
     /// Beyond every bound of the tables, a restore under way included.
     static let sizeBytesMax: UInt64 = 16 << 30
 
-    /// In one pass: length and checksum are known at its end.
+    /// In one pass: length and checksum are known at its end. What is not whole then can never be continued,
+    /// and gives back the room that it took.
     static func write(
         _ state: State, at position: SnapshotPosition, to store: any SnapshotStore,
         unless halt: Halt = Halt()
@@ -28,19 +29,24 @@ enum SnapshotFile {
             lastIndex: position.lastIndex, lastTerm: position.lastTerm,
             configuration: position.configuration,
             configurationIndex: position.configurationIndex, sizeBytes: 0, checksum: 0)
-        do {
+        do throws(StoreError) {
             try store.begin(metadata.unmeasured)
             var encoder = StateEncoder(state)
             while let piece = encoder.next(bytes: chunkBytes) {
-                guard !halt.isSet else { return .failure(halted) }
+                guard !halt.isSet else { throw halted }
                 try store.write(piece, at: metadata.sizeBytes)
                 metadata.sizeBytes += UInt64(piece.count)
                 metadata.checksum = CRC32C.update(metadata.checksum, with: piece)
             }
             try store.commit(metadata)
             return .success(metadata)
-        } catch {
-            return .failure(error)
+        } catch let first {
+            do throws(StoreError) {
+                try store.abort()
+            } catch {
+                return .failure(first)  // It says more than the second.
+            }
+            return .failure(first)
         }
     }
 

@@ -51,4 +51,14 @@ extension SnapshotMetadata {
 
     /// Whether length and checksum are known.
     public var isMeasured: Bool { sizeBytes != .max }
+
+    /// Whether a partial snapshot that was begun with `earlier` goes on where it ended when it is begun
+    /// with this.
+    public func resumes(_ earlier: SnapshotMetadata?) -> Bool { isMeasured && self == earlier }
+
+    /// Whether a snapshot that was begun with this may be committed as `whole`: nothing is another, but
+    /// for what was not known.
+    public func mayEnd(as whole: SnapshotMetadata) -> Bool {
+        self == whole || self == whole.unmeasured
+    }
 }

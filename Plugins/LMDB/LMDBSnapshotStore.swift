@@ -40,7 +40,7 @@ package final class LMDBSnapshotStore: SnapshotStore {
         try database.write { (transaction) throws(Fault) in
             let items = try self.items(transaction)
             if let old = items.first(where: { !$0.isComplete }) {
-                if old.metadata == metadata, metadata.isMeasured { return }
+                if metadata.resumes(old.metadata) { return }
                 try drop(old, transaction)
             }
             let number = (items.map(\.number).max() ?? 0) + 1
@@ -72,7 +72,7 @@ package final class LMDBSnapshotStore: SnapshotStore {
 
     package func commit(_ metadata: SnapshotMetadata) throws(StoreError) {
         guard var item = try partial() else { throw .mismatch("no snapshot was begun") }
-        guard [metadata, metadata.unmeasured].contains(item.metadata) else {
+        guard item.metadata.mayEnd(as: metadata) else {
             try abort()
             throw .mismatch("the snapshot at \(item.metadata.lastIndex) was begun")
         }

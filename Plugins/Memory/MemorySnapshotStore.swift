@@ -22,7 +22,7 @@ package final class MemorySnapshotStore: SnapshotStore {
 
     package func begin(_ metadata: SnapshotMetadata) throws(StoreError) {
         try session.write { (contents) throws(StoreError) in
-            if contents.partial?.metadata != metadata || !metadata.isMeasured {
+            if !metadata.resumes(contents.partial?.metadata) {
                 contents.partial = MemoryDisk.Snapshot(metadata: metadata, content: [])
             }
         }
@@ -49,7 +49,7 @@ package final class MemorySnapshotStore: SnapshotStore {
         try session.write { (contents) throws(StoreError) in
             guard var partial = contents.partial else { throw .mismatch("no snapshot was begun") }
             contents.partial = nil
-            let isThis = [metadata, metadata.unmeasured].contains(partial.metadata)
+            let isThis = partial.metadata.mayEnd(as: metadata)
             partial.metadata = metadata
             guard isThis, UInt64(partial.content.count) == partial.metadata.sizeBytes,
                 CRC32C.checksum(partial.content) == partial.metadata.checksum

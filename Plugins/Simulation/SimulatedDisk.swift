@@ -406,9 +406,7 @@ final class SimulatedSnapshotStore: SimulatedStore, SnapshotStore, @unchecked Se
 
     func begin(_ metadata: SnapshotMetadata) throws(StoreError) {
         try check()
-        if disk.partial?.metadata != metadata || !metadata.isMeasured {
-            disk.partial = (metadata, [])
-        }
+        if !metadata.resumes(disk.partial?.metadata) { disk.partial = (metadata, []) }
         hasBegun = true
     }
 
@@ -424,7 +422,7 @@ final class SimulatedSnapshotStore: SimulatedStore, SnapshotStore, @unchecked Se
     func commit(_ metadata: SnapshotMetadata) throws(StoreError) {
         try check()
         guard hasBegun, var partial = disk.partial else { throw .mismatch("nothing was begun") }
-        let isThis = [metadata, metadata.unmeasured].contains(partial.metadata)
+        let isThis = partial.metadata.mayEnd(as: metadata)
         partial.metadata = metadata
         guard isThis, partial.metadata.sizeBytes == UInt64(partial.bytes.count),
             partial.metadata.checksum == CRC32C.checksum(partial.bytes)

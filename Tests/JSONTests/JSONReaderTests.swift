@@ -182,6 +182,10 @@ func fault(_ text: String, limits: JSONLimits = JSONLimits()) -> JSONError? {
         arguments: [
             ("0", 0, 0), ("-1", -1, nil), ("-0", 0, nil), ("1.0", nil, nil), ("1e3", nil, nil),
             ("9007199254740993", 9_007_199_254_740_993, 9_007_199_254_740_993),
+            ("9223372036854775807", .max, 9_223_372_036_854_775_807),
+            ("9223372036854775808", nil, 9_223_372_036_854_775_808),
+            ("9999999999999999999", nil, 9_999_999_999_999_999_999),
+            ("10000000000000000000", nil, 10_000_000_000_000_000_000),
             ("18446744073709551615", nil, .max), ("18446744073709551616", nil, nil),
             ("-9223372036854775808", .min, nil), ("-9223372036854775809", nil, nil),
         ] as [(String, Int64?, UInt64?)])
@@ -193,5 +197,6 @@ func fault(_ text: String, limits: JSONLimits = JSONLimits()) -> JSONError? {
 
         #expect(number.int64 == signed)
         #expect(number.uint64 == unsigned)
+        #expect(number.text == text)
     }
 }

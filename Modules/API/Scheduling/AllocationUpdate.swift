@@ -36,12 +36,13 @@ package struct AllocationUpdate: Equatable, Sendable {
     /// Without what it tells of tasks that the group does not have: what is kept of an instance is bounded by
     /// its job, whoever tells.
     package func telling(of group: TaskGroup?) -> AllocationUpdate {
-        guard let told = taskStates?.value, let group else { return self }
+        guard let told = taskStates?.value, let group,
+            !told.elements.allSatisfy({ state in group.tasks.contains { $0.name == state.key } })
+        else { return self }
         var states = SortedMap<TaskState>()
         for task in group.tasks {
             if let state = told[task.name] { states[task.name] = state }
         }
-        guard states.count < told.count else { return self }
         var update = self
         update.taskStates = Shared(states)
         return update

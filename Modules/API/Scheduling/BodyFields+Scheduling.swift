@@ -56,14 +56,20 @@ extension BodyFields {
     func choice<Choice: RawRepresentable & CaseIterable>(
         _ name: String, default fallback: Choice
     ) throws(APIError) -> Choice where Choice.RawValue == String {
-        try string(name, default: "").isEmpty ? fallback : try requiredChoice(name)
+        let text = try string(name, default: "")
+        return text.isEmpty ? fallback : try choice(name, text)
     }
 
     /// One of the names of an enumeration.
     func requiredChoice<Choice: RawRepresentable & CaseIterable>(
         _ name: String
     ) throws(APIError) -> Choice where Choice.RawValue == String {
-        let text = try string(name, default: "")
+        try choice(name, try string(name, default: ""))
+    }
+
+    private func choice<Choice: RawRepresentable & CaseIterable>(
+        _ name: String, _ text: String
+    ) throws(APIError) -> Choice where Choice.RawValue == String {
         guard let choice = Choice(rawValue: text) else {
             let names = Choice.allCases.map(\.rawValue).joined(separator: ", ")
             throw refusal(name, "\(Self.shown(text)) is none of \(names)")
@@ -89,11 +95,7 @@ extension BodyFields {
         var objects: [(key: String, fields: BodyFields)] = []
         for member in try members(name, max: max) {
             if case .null = member.node.value { continue }
-            objects.append(
-                (
-                    member.name,
-                    try BodyFields(member.node, kind, path: "\(path)\(name).\(member.name).")
-                ))
+            objects.append((member.name, try fields(of: member, in: name)))
         }
         return objects
     }

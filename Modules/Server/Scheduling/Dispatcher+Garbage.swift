@@ -47,7 +47,7 @@ extension Dispatcher {
     /// Begins a round that is due.
     func collectGarbage() {
         if garbage.nextAt == nil { putOffGarbage() }
-        let isDue = garbage.nextAt.map { $0 <= loop.now + haste } ?? false
+        let isDue = garbageDueAt.map { $0 <= loop.now } ?? false
         let isAsked = !garbage.waiting.isEmpty
         guard isDue || isAsked, !garbage.isUnderWay else { return }
         let bounds = isAsked ? .all : garbageBounds

@@ -83,7 +83,7 @@ extension SchedulerTables {
     }
 
     package func version(_ version: UInt64, of key: JobKey) -> Job? {
-        versions(of: key).first { $0.version == version }
+        sharedVersion(version, of: key)?.value
     }
 
     // MARK: Evaluations
