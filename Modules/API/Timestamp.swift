@@ -6,15 +6,78 @@ package enum Timestamp {
     ///
     /// - Parameter nanoseconds: since the start of 1970, leap seconds not counted; may be negative.
     package static func rfc3339(unixNanoseconds nanoseconds: Int64) -> String {
-        wholeSeconds(nanoseconds) + "Z"
+        Text(nanoseconds).string
     }
 
     /// The same with as many digits behind the point as are not zero, up to nine: Go's RFC3339Nano.
     package static func rfc3339Nano(unixNanoseconds nanoseconds: Int64) -> String {
-        let fraction = padded(floored(nanoseconds, by: 1_000_000_000).remainder, 9)
-        let zeros = fraction.utf8.reversed().prefix { $0 == UInt8(ascii: "0") }.count
-        let digits = fraction.dropLast(zeros)
-        return wholeSeconds(nanoseconds) + (digits.isEmpty ? "Z" : ".\(digits)Z")
+        Text(nano: nanoseconds).string
+    }
+
+    /// An instant's text in ASCII, without memory of its own: answers are full of them.
+    struct Text {
+        /// `1678-01-01T00:00:00.123456789Z`
+        private var bytes = InlineArray<30, UInt8>(repeating: 0)
+        private var count = 0
+
+        /// As ``Timestamp/rfc3339(unixNanoseconds:)`` has it.
+        init(_ nanoseconds: Int64) {
+            writeWholeSeconds(of: nanoseconds)
+            write("Z")
+        }
+
+        /// As ``Timestamp/rfc3339Nano(unixNanoseconds:)`` has it.
+        init(nano nanoseconds: Int64) {
+            writeWholeSeconds(of: nanoseconds)
+            var (fraction, digits) = (floored(nanoseconds, by: 1_000_000_000).remainder, 9)
+            if fraction > 0 {
+                while fraction % 10 == 0 { (fraction, digits) = (fraction / 10, digits - 1) }
+                write(".")
+                write(fraction, digits: digits)
+            }
+            write("Z")
+        }
+
+        var span: Span<UInt8> {
+            @_lifetime(borrow self) get { bytes.span.extracting(..<count) }
+        }
+
+        var string: String {
+            // SAFETY: the buffer is read while it is lent.
+            unsafe span.withUnsafeBufferPointer { unsafe String(decoding: $0, as: UTF8.self) }
+        }
+
+        private mutating func writeWholeSeconds(of nanoseconds: Int64) {
+            let seconds = floored(nanoseconds, by: 1_000_000_000).quotient
+            let (days, second) = floored(seconds, by: 86_400)
+            let (year, month, day) = date(daysSince1970: days)
+            write(year, digits: 4)
+            write("-")
+            write(month, digits: 2)
+            write("-")
+            write(day, digits: 2)
+            write("T")
+            write(second / 3600, digits: 2)
+            write(":")
+            write(second / 60 % 60, digits: 2)
+            write(":")
+            write(second % 60, digits: 2)
+        }
+
+        private mutating func write(_ character: Unicode.Scalar) {
+            bytes[count] = UInt8(ascii: character)
+            count += 1
+        }
+
+        /// - Precondition: `value` is not negative, and has no more digits.
+        private mutating func write(_ value: Int64, digits: Int) {
+            var rest = value
+            for place in (count..<count + digits).reversed() {
+                bytes[place] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+                rest /= 10
+            }
+            count += digits
+        }
     }
 
     /// How Go writes the instant that stands for none.
@@ -26,17 +89,13 @@ package enum Timestamp {
     /// - Returns: nanoseconds since the start of 1970; nil for another form, for a date that does not
     ///   exist, and for years outside 1678 to 2261, which do not fit. Leap seconds do not count.
     package static func unixNanoseconds(rfc3339 text: String) -> Int64? {
-        var reader = TimestampReader(text)
-        return reader.unixNanoseconds()
+        unixNanoseconds(rfc3339: Array(text.utf8)[...])
     }
 
-    private static func wholeSeconds(_ nanoseconds: Int64) -> String {
-        let seconds = floored(nanoseconds, by: 1_000_000_000)
-        let (year, month, day) = date(daysSince1970: floored(seconds.quotient, by: 86_400).quotient)
-        let second = floored(seconds.quotient, by: 86_400).remainder
-        return padded(year, 4) + "-" + padded(month, 2) + "-" + padded(day, 2) + "T"
-            + padded(second / 3600, 2) + ":" + padded(second / 60 % 60, 2) + ":"
-            + padded(second % 60, 2)
+    /// The same for a text of ASCII.
+    static func unixNanoseconds(rfc3339 text: ArraySlice<UInt8>) -> Int64? {
+        var reader = TimestampReader(text)
+        return reader.unixNanoseconds()
     }
 
     /// The Gregorian date. Years are counted from March, so that a leap day ends its year; 400 of
@@ -59,10 +118,5 @@ package enum Timestamp {
     ) -> (quotient: Int64, remainder: Int64) {
         let (quotient, remainder) = value.quotientAndRemainder(dividingBy: divisor)
         return remainder < 0 ? (quotient - 1, remainder + divisor) : (quotient, remainder)
-    }
-
-    private static func padded(_ value: Int64, _ width: Int) -> String {
-        let digits = String(value)
-        return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
     }
 }

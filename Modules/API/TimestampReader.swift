@@ -2,9 +2,13 @@
 
 /// Reads one instant in the form of RFC 3339 §5.6.
 struct TimestampReader {
-    private var rest: Substring.UTF8View
+    private let text: ArraySlice<UInt8>
+    private var position: Int
 
-    init(_ text: String) { rest = text.utf8[...] }
+    init(_ text: ArraySlice<UInt8>) {
+        self.text = text
+        position = text.startIndex
+    }
 
     /// The years 1678 to 2261 in UTC, in seconds since 1970: an offset may lead out of them, to an
     /// instant that is written as one that cannot be read.
@@ -13,7 +17,8 @@ struct TimestampReader {
     mutating func unixNanoseconds() -> Int64? {
         guard let days = date(), take("T") || take("t"), let second = clock() else { return nil }
         let nanoseconds = fraction()
-        guard let nanoseconds, let offset = offset(), rest.isEmpty else { return nil }
+        guard let nanoseconds, let offset = offset(), position == text.endIndex
+        else { return nil }
         let seconds = Int64(days * 86_400 + second - offset)
         guard Self.instants.contains(seconds) else { return nil }
         let (scaled, isTooLarge) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
@@ -85,16 +90,18 @@ struct TimestampReader {
     }
 
     private mutating func digit() -> Int? {
-        guard let byte = rest.first, UInt8(ascii: "0") <= byte, byte <= UInt8(ascii: "9") else {
-            return nil
-        }
-        rest.removeFirst()
+        guard position < text.endIndex else { return nil }
+        let byte = text[position]
+        guard UInt8(ascii: "0") <= byte, byte <= UInt8(ascii: "9") else { return nil }
+        position += 1
         return Int(byte - UInt8(ascii: "0"))
     }
 
     private mutating func take(_ character: Unicode.Scalar) -> Bool {
-        guard rest.first == UInt8(ascii: character) else { return false }
-        rest.removeFirst()
+        guard position < text.endIndex, text[position] == UInt8(ascii: character) else {
+            return false
+        }
+        position += 1
         return true
     }
 }

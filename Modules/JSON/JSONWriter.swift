@@ -13,7 +13,7 @@ package protocol JSONWritable {
 /// - Precondition: calls nest properly: in an object, a key before each value.
 package struct JSONWriter {
     package private(set) var bytes: [UInt8] = []
-    private let isPretty: Bool
+    package let isPretty: Bool
     /// For each open container, whether something is in it.
     private var open: [Bool] = []
     private var followsKey = false
@@ -42,6 +42,16 @@ package struct JSONWriter {
 
     package mutating func endArray() { end(UInt8(ascii: "]")) }
 
+    /// An array of elements that were written already, with commas between them.
+    ///
+    /// - Precondition: this writer is not pretty.
+    package mutating func array(compact elements: [UInt8]) {
+        precondition(!isPretty, "written elements have no lines")
+        beginArray()
+        bytes += elements
+        endArray()
+    }
+
     package mutating func key(_ name: String) {
         precondition(!followsKey, "two keys in a row: \(name)")
         separate()
@@ -58,14 +68,23 @@ package struct JSONWriter {
         quote(value)
     }
 
+    /// A text of ASCII of which nothing is escaped: `"`, `&`, `<`, `>`, the backslash and what is no text
+    /// are not in it.
+    package mutating func string(plain text: Span<UInt8>) {
+        separate()
+        bytes.append(UInt8(ascii: "\""))
+        append(text)
+        bytes.append(UInt8(ascii: "\""))
+    }
+
     package mutating func int(_ value: Int64) {
         separate()
-        append(String(value))
+        append(decimal: value.magnitude, isNegative: value < 0)
     }
 
     package mutating func uint(_ value: UInt64) {
         separate()
-        append(String(value))
+        append(decimal: value, isNegative: false)
     }
 
     package mutating func bool(_ value: Bool) {
@@ -167,6 +186,27 @@ package struct JSONWriter {
 
     private mutating func append(_ text: String) {
         bytes.append(contentsOf: text.utf8)
+    }
+
+    private mutating func append(_ text: Span<UInt8>) {
+        // SAFETY: the buffer is read while it is lent.
+        unsafe text.withUnsafeBufferPointer { unsafe bytes.append(contentsOf: $0) }
+    }
+
+    /// Digit by digit from the end, without memory for each number.
+    private mutating func append(decimal value: UInt64, isNegative: Bool) {
+        var digits = InlineArray<21, UInt8>(repeating: 0)
+        var (start, rest) = (digits.count, value)
+        repeat {
+            start -= 1
+            digits[start] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+            rest /= 10
+        } while rest > 0
+        if isNegative {
+            start -= 1
+            digits[start] = minus
+        }
+        append(digits.span.extracting(start...))
     }
 
     private mutating func quote(_ text: String) {

@@ -54,6 +54,14 @@ package struct AllocationUpdate: Equatable, Sendable {
     package static func parse(
         body: [UInt8], limits: JSONLimits = SchedulingBounds.updateLimits
     ) throws(APIError) -> [AllocationUpdate] {
+        if let updates = scan(body, limits: limits) { return updates }
+        return try readTree(of: body, limits: limits)
+    }
+
+    /// The same for any body, whether it is plain or not.
+    package static func readTree(
+        of body: [UInt8], limits: JSONLimits = SchedulingBounds.updateLimits
+    ) throws(APIError) -> [AllocationUpdate] {
         let fields = try BodyFields(
             try ConfigurationKind.allocations.parse(body: body, limits: limits), of: .allocations)
         var updates: [AllocationUpdate] = []
@@ -94,15 +102,11 @@ extension TaskState {
         lastRestartUnixNanoseconds = try fields.time("LastRestart") ?? 0
         startedUnixNanoseconds = try fields.time("StartedAt") ?? 0
         finishedUnixNanoseconds = try fields.time("FinishedAt") ?? 0
-        // The newest are the last, and those that are kept.
-        var bytes = 0
-        for event in try fields.objects("Events", max: 1024).suffix(Self.eventsMax).reversed() {
-            let event = try TaskEvent(event)
-            bytes += event.bytes
-            guard bytes <= Self.eventBytesMax else { break }
-            events.append(event)
+        var told: [TaskEvent] = []
+        for event in try fields.objects("Events", max: Self.eventsReadMax).suffix(Self.eventsMax) {
+            told.append(try TaskEvent(event))
         }
-        events.reverse()
+        keep(newestOf: told)
     }
 }
 

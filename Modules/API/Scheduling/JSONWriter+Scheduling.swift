@@ -6,10 +6,14 @@ import MartletJSON
 extension JSONWriter {
     mutating func member(_ name: String, _ value: Int) { member(name, Int64(value)) }
 
-    mutating func member(_ name: String, _ value: UniqueID) { member(name, value.description) }
+    mutating func member(_ name: String, _ value: UniqueID) {
+        key(name)
+        string(plain: value.text.span)
+    }
 
     mutating func member(_ name: String, _ value: UniqueID?) {
-        member(name, value?.description ?? "")
+        guard let value else { return member(name, "") }
+        member(name, value)
     }
 
     /// In nanoseconds.
@@ -22,10 +26,9 @@ extension JSONWriter {
 
     /// RFC 3339; 0 stands for no instant.
     mutating func member(instant name: String, _ unixNanoseconds: Int64) {
-        member(
-            name,
-            unixNanoseconds == 0
-                ? Timestamp.goZero : Timestamp.rfc3339Nano(unixNanoseconds: unixNanoseconds))
+        guard unixNanoseconds != 0 else { return member(name, Timestamp.goZero) }
+        key(name)
+        string(plain: Timestamp.Text(nano: unixNanoseconds).span)
     }
 
     mutating func nullMember(_ name: String) {
@@ -54,7 +57,15 @@ extension JSONWriter {
     }
 
     mutating func member(_ name: String, orNull ids: [UniqueID]) {
-        member(name, orNull: ids.map(\.description))
+        guard !ids.isEmpty else { return nullMember(name) }
+        member(name, ids)
+    }
+
+    mutating func member(_ name: String, _ ids: [UniqueID]) {
+        key(name)
+        beginArray()
+        for id in ids { string(plain: id.text.span) }
+        endArray()
     }
 
     mutating func member(_ name: String, orNull numbers: [UInt16]) {

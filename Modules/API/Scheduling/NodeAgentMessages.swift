@@ -67,7 +67,7 @@ package enum NodeAgentBody {
 
         func write(to writer: inout JSONWriter) {
             writer.beginObject()
-            writer.member(name, ids.map(\.description))
+            writer.member(name, ids)
             if isBrief { writer.member("Brief", true) }
             if let status { writer.member("Status", status.rawValue) }
             writer.endObject()

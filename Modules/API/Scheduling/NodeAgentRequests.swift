@@ -82,6 +82,7 @@ package struct IDListRequest: Equatable, Sendable {
     private static func parse(
         _ body: [UInt8], _ kind: ConfigurationKind, _ name: String, max: Int
     ) throws(APIError) -> IDListRequest {
+        if let request = scan(body, name, max: max) { return request }
         let fields = try BodyFields(
             try kind.parse(body: body, limits: NodeAgentBounds.listLimits), of: kind)
         // One that is named many times is meant once.
@@ -89,6 +90,28 @@ package struct IDListRequest: Equatable, Sendable {
         return IDListRequest(
             ids: try fields.uniqueIDs(name, max: max).filter { known.insert($0).inserted },
             isBrief: try fields.bool("Brief", default: false))
+    }
+
+    /// What nodes send all the time, read in one pass; nil for what is not plain and right.
+    private static func scan(_ body: [UInt8], _ name: String, max: Int) -> IDListRequest? {
+        var scanner = JSONScanner(body, limits: NodeAgentBounds.listLimits)
+        var request = IDListRequest(ids: [])
+        guard scanner.beginObject() else { return nil }
+        var members = JSONScanner.Members(of: JSONScanner.Names(name, "Brief"))
+        while let place = scanner.next(&members) {
+            guard place == 0 else {
+                request.isBrief = scanner.bool() ?? false
+                continue
+            }
+            var (known, count) = (Set<UniqueID>(), 0)
+            guard scanner.beginArray() else { continue }
+            while scanner.nextElement() {
+                count += 1
+                guard count <= max, let id = UniqueID(ascii: scanner.ascii()) else { return nil }
+                if known.insert(id).inserted { request.ids.append(id) }
+            }
+        }
+        return scanner.isAtEnd() ? request : nil
     }
 }
 

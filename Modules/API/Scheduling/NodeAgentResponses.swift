@@ -106,6 +106,9 @@ package struct BriefAllocationsResponse: Equatable, Sendable, JSONWritable {
     /// What it takes as JSON, but for a few bytes.
     package private(set) var sizeBytes = 0
     private var positions: [ObjectIdentifier: Int] = [:]
+    /// Both lists in the compact form: what was written to see how large it is need not be written again.
+    private var allocationsText: [UInt8] = []
+    private var jobsText: [UInt8] = []
 
     package init(index: UInt64) { self.index = index }
 
@@ -114,13 +117,17 @@ package struct BriefAllocationsResponse: Equatable, Sendable, JSONWritable {
         let job = allocation.value.job
         let known = positions[ObjectIdentifier(job)]
         let brief = BriefAllocation(allocation, jobPosition: known ?? jobs.count)
-        let size =
-            JSONWriter.encode(brief).count
-            + (known == nil ? JSONWriter.encode(job.value).count : 0)
+        let text = JSONWriter.encode(brief)
+        let jobText = known == nil ? JSONWriter.encode(job.value) : []
+        let size = text.count + jobText.count
         guard allocations.isEmpty || sizeBytes + size <= bytesMax else { return false }
         sizeBytes += size
+        if !allocations.isEmpty { allocationsText.append(UInt8(ascii: ",")) }
+        allocationsText += text
         allocations.append(brief)
         if known == nil {
+            if !jobs.isEmpty { jobsText.append(UInt8(ascii: ",")) }
+            jobsText += jobText
             positions[ObjectIdentifier(job)] = jobs.count
             jobs.append(job)
         }
@@ -129,9 +136,17 @@ package struct BriefAllocationsResponse: Equatable, Sendable, JSONWritable {
 
     package func write(to writer: inout JSONWriter) {
         writer.beginObject()
-        writer.member("Allocs", allocations)
+        guard !writer.isPretty else {
+            writer.member("Allocs", allocations)
+            writer.member("Index", index)
+            writer.member("Jobs", jobs.map(\.value))
+            return writer.endObject()
+        }
+        writer.key("Allocs")
+        writer.array(compact: allocationsText)
         writer.member("Index", index)
-        writer.member("Jobs", jobs.map(\.value))
+        writer.key("Jobs")
+        writer.array(compact: jobsText)
         writer.endObject()
     }
 }

@@ -19,12 +19,21 @@ package struct TaskState: Hashable, Sendable {
     package var events: [TaskEvent] = []
 
     package static let eventsMax = 10
+    /// Of one request; of more it is refused.
+    static let eventsReadMax = 1024
     /// Of the texts of all of them: far above what drivers say.
     package static let eventBytesMax = 16 << 10
 
     package init(state: State = .pending, isFailed: Bool = false) {
         self.state = state
         self.isFailed = isFailed
+    }
+
+    /// - Parameter told: oldest first, as they are kept.
+    mutating func keep(newestOf told: [TaskEvent]) {
+        events = told.suffix(Self.eventsMax)
+        var bytes = events.reduce(0) { $0 + $1.bytes }
+        while bytes > Self.eventBytesMax { bytes -= events.removeFirst().bytes }
     }
 }
 

@@ -37,11 +37,16 @@ extension UniqueID: Comparable {
 
 extension UniqueID: LosslessStringConvertible {
     /// Digits may be of either case; nil for any other form.
-    package init?(_ text: String) {
+    package init?(_ text: String) { self.init(digits: text.utf8) }
+
+    /// The same for a text of ASCII.
+    init?(ascii text: ArraySlice<UInt8>) { self.init(digits: text) }
+
+    private init?(digits: some Sequence<UInt8>) {
         var high: UInt64 = 0
         var low: UInt64 = 0
         var position = 0
-        for byte in text.utf8 {
+        for byte in digits {
             defer { position += 1 }
             guard position < 36 else { return nil }
             if Self.isDash(position) {
@@ -57,8 +62,17 @@ extension UniqueID: LosslessStringConvertible {
     }
 
     package var description: String {
+        let text = text
+        // SAFETY: the buffer is read while it is lent.
+        return unsafe text.span.withUnsafeBufferPointer {
+            unsafe String(decoding: $0, as: UTF8.self)
+        }
+    }
+
+    /// In ASCII.
+    var text: InlineArray<36, UInt8> {
         var digits = (high, low)
-        var text = [UInt8](repeating: UInt8(ascii: "-"), count: 36)
+        var text = InlineArray<36, UInt8>(repeating: UInt8(ascii: "-"))
         // From the last digit to the first.
         for position in stride(from: 35, through: 0, by: -1) where !Self.isDash(position) {
             if position < 18 {
@@ -69,7 +83,7 @@ extension UniqueID: LosslessStringConvertible {
                 digits.1 >>= 4
             }
         }
-        return String(decoding: text, as: UTF8.self)
+        return text
     }
 
     /// The first eight digits: enough for people to tell a few apart.

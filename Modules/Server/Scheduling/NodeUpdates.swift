@@ -22,15 +22,17 @@ struct NodeUpdates {
     /// Of the requests that wait.
     var count: Int { waiting.count }
 
-    /// What they take in the log, with the evaluations of jobs of which an instance has failed.
+    /// What they take in the log at most, with the evaluations of jobs of which an instance has failed.
     static func sizeBytes(of updates: [AllocationUpdate], in tables: SchedulerTables) -> Int {
-        let command = Command.scheduling(
-            .updateAllocations(updates, unixNanoseconds: 0, evaluations: []))
         let failed = Set(
             updates.lazy.filter { $0.clientStatus == .failed }
                 .compactMap { tables.allocation($0.id)?.value.jobKey })
-        return command.encoded().count + failed.reduce(0) { $0 + Evaluation.logBytes(of: $1) }
+        return updates.reduce(commandBytes) { $0 + $1.logBytes }
+            + failed.reduce(0) { $0 + Evaluation.logBytes(of: $1) }
     }
+
+    /// Of a command, but for what is in it.
+    private static let commandBytes = 32
 
     func hasRoom(for count: Int, bytes sizeBytes: Int) -> Bool {
         bytes + sizeBytes <= Self.bytesMax && updates.count + count <= Self.updatesMax

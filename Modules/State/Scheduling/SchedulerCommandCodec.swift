@@ -134,6 +134,18 @@ extension ByteWriter {
     }
 }
 
+extension AllocationUpdate {
+    /// What it takes in a command, without writing it: as `write(_:)` above has it.
+    package var logBytes: Int {
+        let own = 16 + 1 + 4 + clientDescription.utf8.count + 1 + (isHealthy == nil ? 1 : 2) + 8
+        guard let states = taskStates?.value.elements else { return own }
+        return states.reduce(own + 4) { bytes, state in
+            let events = state.value.events.reduce(0) { $0 + 37 + $1.bytes + 8 * $1.details.count }
+            return bytes + 4 + state.key.utf8.count + 38 + events
+        }
+    }
+}
+
 extension StateReader {
     /// - Precondition: the version has the kind.
     mutating func schedulerCommand(

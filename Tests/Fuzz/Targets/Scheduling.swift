@@ -114,17 +114,21 @@ extension FuzzTarget {
             "\"DeploymentStatus\":{\"Healthy\":true",
             "\"FinishedAt\":\"2026-11-23T07:59:08Z\"", "{", "}", "[", "]", ",", "\"", "null")
     ) { input throws(Finding) in
+        let scanned = AllocationUpdate.scan(input)
         let updates: [AllocationUpdate]
         do throws(APIError) {
-            updates = try AllocationUpdate.parse(body: input)
+            updates = try AllocationUpdate.readTree(of: input)
         } catch {
+            try demand(scanned == nil, "what is refused is read in one pass")
             return try features(of: error)
         }
+        try demand(scanned ?? updates == updates, "in one pass it is read as another")
         let command = Command.scheduling(
             .updateAllocations(updates, unixNanoseconds: 1, evaluations: []))
         let read = try must("its command") { try Command(decoding: command.encoded()) }
         try demand(read == command, "its command is read as another")
-        return Features.bits(2, UInt8(min(updates.count, 9)), size: input.count)
+        return Features.bits(
+            scanned == nil ? 2 : 3, UInt8(min(updates.count, 9)), size: input.count)
     }
 
     private static func features(of error: APIError) throws(Finding) -> UInt64 {
