@@ -108,7 +108,7 @@ private struct Generator: RandomNumberGenerator {
         return Bool.random(using: &random) ? time / 1_000_000_000 * 1_000_000_000 : time
     }
 
-    @Test("What nodes write is read in one pass, as it is from a tree", arguments: 0..<50)
+    @Test("What nodes write is read in one pass, as it is from a tree", arguments: 0..<20)
     func scanned(seed: UInt64) throws {
         var random = Generator(seed: seed)
         let updates = Self.updates(&random)
@@ -117,7 +117,7 @@ private struct Generator: RandomNumberGenerator {
         #expect(try AllocationUpdate.readTree(of: body) == updates)
     }
 
-    @Test("One pass reads what is changed as a tree does, or leaves it", arguments: 0..<50)
+    @Test("One pass reads what is changed as a tree does, or leaves it", arguments: 0..<10)
     func changed(seed: UInt64) throws {
         var random = Generator(seed: seed)
         let body = NodeAgentBody.updates(Self.updates(&random) + Self.updates(&random))

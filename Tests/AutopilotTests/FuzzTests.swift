@@ -12,7 +12,7 @@ import Testing
     /// In debug builds a few seconds; `MARTLET_AUTOPILOT_CLUSTERS=1000000` for the long run.
     static let clusters =
         ProcessInfo.processInfo.environment["MARTLET_AUTOPILOT_CLUSTERS"].flatMap(Int.init)
-        ?? 20_000
+        ?? 12_000
 
     /// Tests of their own, so that they run at the same time.
     static let shards: UInt64 = 8

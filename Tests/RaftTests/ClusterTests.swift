@@ -78,7 +78,7 @@ import Testing
         cluster.input(.changeProposed(change), to: leader)
     }
 
-    @Test("Safety under faults, and progress within 20 timeouts after them", arguments: 0..<12)
+    @Test("Safety under faults, and progress within 20 timeouts after them", arguments: 0..<8)
     func storms(group: Int) throws {
         var reads = 0
         var snapshots = 0

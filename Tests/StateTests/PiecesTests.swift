@@ -71,7 +71,8 @@ import Testing
             let count = Int.random(in: 0...most, using: &random)
             try decoder.receive(Array(rest.prefix(count)))
             rest = rest.dropFirst(count)
-            if seed == 0, rest.count > 300_000 {
+            // Nearly all of it is one long text: its end is cut as finely as what is before it.
+            if most < 100, rest.count > 30_000 {
                 try decoder.receive(Array(rest.prefix(1000)))
                 rest = rest.dropFirst(1000)
             }
