@@ -189,10 +189,10 @@ extension Dispatcher {
     }
 
     /// All instances of a deployment are looked at when one has changed: of large ones so many a turn, and
-    /// then not for so long that it takes the loop a tenth of its time, or less. What changes meanwhile is
+    /// then not for so long that it takes the loop a tenth of its time at most. What changes meanwhile is
     /// seen together.
     private static let instancesSeenMax = 4096
-    private static let restPerInstance: Duration = .microseconds(20)
+    private static let restPerInstance: Duration = .microseconds(50)
 
     private func view(of deployment: Deployment) -> DeploymentWatcher.View {
         guard deployment.isActive else { return DeploymentWatcher.View(deployment) }

@@ -162,12 +162,15 @@ extension SchedulerTables {
     mutating func countDeployment(
         of new: Allocation, replacing old: Allocation?, at index: UInt64
     ) {
-        guard let id = new.deploymentID, var deployment = deploymentTable[id]?.value,
-            var state = deployment.groups[new.group]
-        else { return }
+        guard let id = new.deploymentID else { return }
         let isPlaced = old?.deploymentID != id
         let before = isPlaced ? nil : old?.deploymentStatus?.isHealthy
         let after = new.deploymentStatus?.isHealthy
+        // Of most changes a deployment counts nothing.
+        guard isPlaced || before != after || new.isCanary,
+            var deployment = deploymentTable[id]?.value,
+            var state = deployment.groups[new.group]
+        else { return }
         let isNewCanary =
             new.isCanary && !state.placedCanaries.contains(new.id)
             && state.placedCanaries.count < SchedulingBounds.instancesMax
