@@ -257,11 +257,15 @@ extension Server {
                     ? "\(found) of \(options.bootstrapExpect) expected servers found"
                     : "it founds none (bootstrap_expect is 0) and \(found - 1) other servers have "
                         + "let it in")
+                + (network.refusalToJoin.map { "; \($0)" } ?? "")
         } else {
             let reachable = network.reachableCount(of: servers)
+            let needed = replica.outlook.configuration.quorum
             text =
                 "No cluster leader: \(reachable) of \(servers.count) servers reachable, "
-                + "\(replica.outlook.configuration.quorum) voters are needed"
+                + (needed == 1 ? "1 voter is needed" : "\(needed) voters are needed")
+                + (servers.contains(id) ? "" : "; this server is none of them")
+                + (network.refusal(by: servers).map { "; another refuses this one: \($0)" } ?? "")
                 + (replica.diskTrouble(of: "this server").map { "; \($0)" } ?? "")
         }
         return Self.notNow(text)
