@@ -29,6 +29,8 @@ final class Steward {
     private var isScheduled = false
     private(set) var isLeading = false
     private(set) var leadingSince: Duration = .zero
+    /// When this server's leadership ended; nil if it had none yet.
+    private(set) var ledUntil: Duration?
 
     /// Of this leadership; nil while another server leads.
     private(set) var picture: Picture?
@@ -115,6 +117,7 @@ final class Steward {
             timer.arm(at: loop.now + Self.interval)
             schedule()
         } else {
+            ledUntil = loop.now
             timer?.disarm()
             picture = nil
         }
