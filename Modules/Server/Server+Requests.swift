@@ -251,10 +251,13 @@ extension Server {
         let text: String
         if servers.isEmpty {
             let found = network.members.aliveCount
+            let founders = Founding.candidates(own: network.own, members: network.members.all)
+                .count { !$0.isNonVoter }
             text =
                 "No cluster leader: this server belongs to no cluster yet; "
                 + (options.bootstrapExpect > 0
-                    ? "\(found) of \(options.bootstrapExpect) expected servers found"
+                    ? "\(founders) of \(options.bootstrapExpect) expected servers found"
+                        + (otherExpectations.map { ", but \($0)" } ?? "")
                     : "it founds none (bootstrap_expect is 0) and \(found - 1) other servers have "
                         + "let it in")
                 + (network.refusalToJoin.map { "; \($0)" } ?? "")
