@@ -809,6 +809,48 @@ class Members(ProcessTest):
         self.assertNotIn("update-address", actions)
         self.done()
 
+    def test_an_older_copy_of_a_folder_is_filled_up(self):
+        servers = self.cluster()
+        self.start(servers)
+        leader = self.settle(servers)
+        renewed = next(s for s in servers if s is not leader)
+        renewed.terminate()
+        older = os.path.join(self.root, "older")
+        shutil.copytree(renewed.data, older)
+        renewed.start().wait_ready()
+        for value in range(1, 21):
+            self.write_until_acknowledged([leader], value)
+        wait_until("it has acknowledged all", lambda: (
+            renewed.request("GET", AUTOPILOT + "?stale").json["MaxTrailingLogs"] == 20), 20)
+        renewed.terminate()
+        shutil.rmtree(renewed.data)
+        shutil.copytree(older, renewed.data)
+        renewed.start().wait_ready()
+        self.assertEqual(renewed.request("GET", AUTOPILOT).json["MaxTrailingLogs"], 20)
+        self.assertEqual(renewed.request("GET", "/readyz").status, 200)
+        counters = {c["Name"]: c["Count"] for c in leader.request("GET", "/v1/metrics").json["Counters"]}
+        self.assertEqual(self.leader(servers), leader)
+        self.assertEqual(counters["nomad.raft.messages_refused.impossible_answer"], 1)
+        self.done()
+
+    def test_servers_of_different_expectations_say_so(self):
+        servers = self.cluster()
+        path = servers[2].arguments[1]
+        with open(path) as file:
+            settings = json.load(file)
+        settings["server"]["bootstrap_expect"] = 2
+        with open(path, "w") as file:
+            json.dump(settings, file)
+        for server in servers:
+            server.start()
+        for server, text in [(servers[0], "s3.global has bootstrap_expect 2"),
+                             (servers[2], "s1.global has bootstrap_expect 3")]:
+            wait_until(lambda: "%s says it\n%s" % (server.name, server.tail()), lambda: text in server.tail(), 20)
+            answer = server.request("GET", "/v1/status/leader")
+            self.assertEqual(answer.status, 503, answer)
+            self.assertIn(text, answer.body.decode())
+        self.done()
+
     def test_a_name_that_a_dead_server_had_means_the_dead(self):
         servers = self.cluster(more={"autopilot": {"cleanup_dead_servers": False}})
         self.start(servers)
