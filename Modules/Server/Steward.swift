@@ -49,6 +49,8 @@ final class Steward {
     private var isLeaderRecorded = false
     private var settingsIndex: UInt64 = 0
     /// Made of what the servers say of themselves, and kept until they say something else.
+    /// What each server of the configuration answered last: a change of its role does not undo that.
+    var answered: [ServerID: Progress] = [:]
     private var identities: [ServerID: (info: MemberInfo, identity: ServerIdentity)] = [:]
     /// Of the servers of the configuration, in its order, and what they were made of.
     var portraits: [Portrait] = []
@@ -109,6 +111,7 @@ final class Steward {
             isLeaderRecorded = false
             refused = []
             identities = [:]
+            answered = [:]
             recordedAt = nil
             sitting = nil
             let timer = loop.makeTimer { [weak self] in self?.tick() }
