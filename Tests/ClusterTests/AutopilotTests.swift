@@ -147,32 +147,6 @@ extension SimulatedCluster {
         #expect(cluster.configuration(leader).voterCount == 3)
     }
 
-    @Test("A healthy server that loses its vote is healthy all the while")
-    func demoted() throws {
-        let cluster = SimulatedCluster(seed: 35, count: 3, spares: 1)
-        cluster.startAll()
-        let leader = try #require(cluster.settle())
-        cluster.start(cluster.nodes[3])
-        cluster.world.run(for: .seconds(40))
-        #expect(cluster.configuration(leader).voterCount == 4)
-        let demoted = try #require(cluster.nodes.first { $0 !== leader })
-        cluster.stop(demoted, isLeaving: false)
-        demoted.options.isNonVoter = true
-        demoted.options.bootstrapExpect = 0
-        cluster.start(demoted)
-        cluster.world.run(for: .seconds(2))
-        for _ in 1...1000 where cluster.configuration(leader).voterCount == 4 {
-            cluster.world.run(for: .milliseconds(20))
-        }
-        #expect(cluster.configuration(leader).voterCount == 3)
-        for _ in 1...20 {
-            #expect(
-                cluster.text(leader, "/v1/operator/autopilot/health").contains(
-                    "\"Healthy\":true,\"L"))
-            cluster.world.run(for: .milliseconds(40))
-        }
-    }
-
     @Test("A read replica gets the log and never a vote")
     func readReplica() throws {
         let cluster = SimulatedCluster(seed: 34, count: 3, spares: 1)

@@ -809,6 +809,36 @@ class Members(ProcessTest):
         self.assertNotIn("update-address", actions)
         self.done()
 
+    def test_a_healthy_server_that_loses_its_vote_is_healthy_all_the_while(self):
+        servers = self.cluster(count=4, server={"bootstrap_expect": 4})
+        self.start(servers)
+        leader = self.settle(servers)
+        demoted = next(s for s in servers if s is not leader)
+        demoted.terminate()
+        with open(demoted.arguments[1]) as file:
+            settings = json.load(file)
+        settings["server"].update(non_voting_server=True)
+        settings["server"].pop("bootstrap_expect")
+        with open(demoted.arguments[1], "w") as file:
+            json.dump(settings, file)
+        demoted.start().wait_ready()
+        self.settle(servers)
+        reasons = []
+
+        def seen():
+            state = leader.request("GET", "/v1/operator/autopilot/state").json
+            one = next(s for s in state["Servers"] if s["Name"] == demoted.name + ".global")
+            reasons.append((one.get("UnhealthyReason") or {}).get("Code"))
+            return one["Status"]
+        wait_until("its vote is gone", lambda: seen() == "non-voter", 30)
+        # The next look at all servers comes after half a second.
+        index = leader.request("GET", RAFT).json["Index"]
+        end = time.monotonic() + 1
+        wait_until("two looks", lambda: seen() == "non-voter" and time.monotonic() > end, 10)
+        self.assertNotIn("never-contacted", reasons)
+        self.assertEqual(leader.request("GET", RAFT).json["Index"], index)
+        self.done()
+
     def test_an_older_copy_of_a_folder_is_filled_up(self):
         servers = self.cluster()
         self.start(servers)
