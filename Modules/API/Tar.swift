@@ -119,7 +119,7 @@ package enum Tar {
                 || header[257..<265].elementsEqual("ustar  \u{0}".utf8)
         else { throw ArchiveError("not an archive of the ustar format") }
         guard try octal(header[148..<156]) == sum(of: block[...]) else {
-            throw ArchiveError("a file's header has a wrong sum")
+            throw ArchiveError("damaged: a file's header has a wrong sum")
         }
         guard header[156] == 0 || header[156] == UInt8(ascii: "0") else {
             throw ArchiveError("something else than a plain file")
@@ -140,7 +140,7 @@ package enum Tar {
         let digits = field.drop { $0 == UInt8(ascii: " ") }.prefix { (0x30...0x37).contains($0) }
         let rest = field[digits.endIndex...]
         guard !digits.isEmpty, rest.allSatisfy({ $0 == 0 || $0 == UInt8(ascii: " ") }) else {
-            throw ArchiveError("a number that is not octal")
+            throw ArchiveError("damaged: a number in a file's header is not octal")
         }
         return digits.reduce(0) { $0 << 3 | UInt64($1 & 7) }
     }

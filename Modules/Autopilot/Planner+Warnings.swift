@@ -15,7 +15,8 @@ extension PlannedRound {
         if voters < view.bootstrapExpect {
             add(
                 .fewerVotersThanExpected,
-                "\(voters) voters, and the cluster was made for \(view.bootstrapExpect)")
+                "\(voters) voter\(voters == 1 ? "" : "s"), and the cluster was made for "
+                    + "\(view.bootstrapExpect)")
         }
         // Both sides of an upgrade vote for a while.
         if voters > 0, voters % 2 == 0, plan.status == .idle || plan.status == .disabled {

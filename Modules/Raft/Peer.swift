@@ -12,7 +12,8 @@
 ///             installed, failed, or no longer needed
 /// ```
 ///
-/// - Invariant: `match < next`, and everything up to `match` is durable at the follower.
+/// - Invariant: `match < next`, and everything up to `match` is durable at the follower, unless an
+///   older copy of its data was put in the place of that.
 struct Peer: Sendable {
     enum State: Equatable, Sendable {
         /// Where the logs part is being found: one message in each heartbeat interval.

@@ -241,7 +241,8 @@ extension RaftCore {
         after previous: LogIndex, hint: LogIndex, hintTerm: Term, by position: Int
     ) {
         let peer = leadership.peers[position]
-        guard previous > peer.match, hint <= previous, previous <= log.lastIndex else { return }
+        guard hint <= previous, previous <= log.lastIndex else { return }
+        guard previous > peer.match else { return loseMatch(after: previous, hint, by: position) }
         switch peer.state {
         case .probe: guard previous == peer.next.previous else { return }  // An earlier question.
         case .replicate: break
@@ -252,6 +253,21 @@ extension RaftCore {
             log.term(at: hint) == hintTerm || hint < log.previousIndex
             ? hint : log.lastIndex(atOrBefore: hint, termAtMost: hintTerm)
         leadership.peers[position].probe(from: min(shared, previous.previous).next)
+    }
+
+    /// It lacks what it has acknowledged. Such an answer is one of before, unless it is to what was asked
+    /// last, and its log ends earlier: then an older copy of its data was put in the place of that. It
+    /// is fed like one of which nothing is known, and what it acknowledged before counts no longer.
+    private mutating func loseMatch(
+        after previous: LogIndex, _ hint: LogIndex, by position: Int
+    ) {
+        let peer = leadership.peers[position]
+        guard case .probe = peer.state, previous == peer.next.previous, previous > .zero,
+            peer.lastIndex < peer.match
+        else { return }
+        refuse(.impossibleAnswer, from: peer.id)
+        leadership.peers[position].match = .zero
+        leadership.peers[position].probe(from: min(hint, previous.previous).next)
     }
 
     /// Messages to this server may be lost.

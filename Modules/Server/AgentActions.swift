@@ -82,9 +82,8 @@ extension Server {
     // MARK: Force-leave
 
     private func forceLeave(_ node: String, prune: Bool) -> APIResponse {
-        let found = network.members.all.filter {
-            $0.info.fullName == node || $0.info.name == node || $0.info.id.description == node
-        }
+        let found = Self.meant(
+            by: node, among: network.members.all, prune: prune)
         guard let member = found.first else {
             return .text(
                 404,
@@ -92,7 +91,13 @@ extension Server {
                     + "/v1/agent/members")
         }
         guard found.count == 1 else {
-            return .text(409, "\(found.count) members are called \"\(node)\": give the id of one")
+            let told = found.prefix(8).map {
+                "\($0.info.id) (\($0.status.rawValue), \($0.info.gossipAddress))"
+            }
+            return .text(
+                409,
+                "\(found.count) members are called \"\(node)\": give the id of one: "
+                    + told.joined(separator: ", "))
         }
         guard member.info.id != id else {
             return .text(400, "that is this server itself: stop it instead")
@@ -105,6 +110,19 @@ extension Server {
         if prune, isConfigured { pruning.insert(member.info.id) }
         network.gossip.forceLeave(member.info.id, prune: prune && !isConfigured)
         return .empty
+    }
+
+    /// Whom a name means, if several have it or had it: the dead before the living. Who has left
+    /// already comes last, or where it is to be erased, before the living.
+    static func meant(by node: String, among members: [Member], prune: Bool) -> [Member] {
+        let named = members.filter {
+            $0.info.fullName == node || $0.info.name == node || $0.info.id.description == node
+        }
+        let gone: [SerfStatus] = [.failed, .leaving]
+        let order: [[SerfStatus]] =
+            prune ? [gone, [.left], [.alive, .none]] : [gone, [.alive, .none], [.left]]
+        return order.lazy.map { statuses in named.filter { statuses.contains($0.status) } }
+            .first { !$0.isEmpty } ?? []
     }
 
     /// Erases whoever was to be erased, once it is out of the configuration.

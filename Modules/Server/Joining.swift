@@ -50,6 +50,12 @@ final class Joining {
         timer?.disarm()
     }
 
+    /// What the first of the addresses that refuses this server says; nil if none does.
+    var refusal: String? {
+        options.join.lazy.compactMap { target in self.refusals[target].map { "\(target): \($0)" } }
+            .first
+    }
+
     private var isEager: Bool { loop.now - startedAt < Self.eagerPeriod }
 
     private func attempt() {

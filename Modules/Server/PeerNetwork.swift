@@ -56,6 +56,8 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
     private static let forwardsMax = 16_384
     /// No forwarded request waits longer for its answer.
     private static let forwardTimeout: Duration = .seconds(5)
+    /// Whoever is connected and answered that lately is there: two pings.
+    private static let presence: Duration = .seconds(2)
 
     init(
         own: MemberInfo, options: ServerOptions, environment: ServerEnvironment,
@@ -156,10 +158,33 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
 
     /// - Returns: whether it was news.
     private func takeUp(_ info: MemberInfo) -> Bool {
+        // What is only told of is checked when it calls: it may be what was true before a restart.
+        guard imposture(of: info) == nil else { return false }
         if !members.contains(info.id) { makeRoom() }
         let isNews = members.learn(info, at: loop.now)
         if isNews || links[info.id] == nil { connect(to: info.id, at: info.peerAddress) }
         return isNews
+    }
+
+    /// Why this is not the server that has its id: that one is there, and is another process. One of
+    /// the two runs on a copy of the other's data, and both would vote and acknowledge as one.
+    ///
+    /// - Returns: nil for a server of which no other life is there.
+    private func imposture(of info: MemberInfo) -> String? {
+        guard let known = members[info.id], known.info.incarnation != info.incarnation,
+            isConnected(to: info.id), loop.now - known.lastContact < Self.presence
+        else { return nil }
+        return
+            "\(known.info.fullName) at \(known.info.peerAddress) has its id and is there: one of "
+            + "the two runs on a copy of the other's data: stop that one, and empty its data folder"
+    }
+
+    /// To what was connected as this server in another life nobody listens any longer.
+    private func endOtherLives(of info: MemberInfo) {
+        let others = sessions.values.filter {
+            $0.peerID == info.id && $0.peer?.incarnation != info.incarnation
+        }
+        for session in others.sorted(by: { $0.number < $1.number }) { session.stream.reset() }
     }
 
     /// A server of before the start: known by name and looked for, and not there until it answers.
@@ -420,13 +445,15 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
 
     func greet(_ hello: Hello, from session: PeerSession) -> HelloReply {
         var verdict = HelloReply.Verdict.welcome
-        if let reason = Admission.refusal(of: hello.sender, by: own) {
+        if let reason = Admission.refusal(of: hello.sender, by: own) ?? imposture(of: hello.sender)
+        {
             verdict = .refused(reason)
             if !Admission.isSameProcess(hello.sender, own) {
                 refuse(.unwelcome, from: hello.sender.fullName, reason)
             }
         } else {
             met(hello.sender, at: session.stream.remoteAddress.host)
+            endOtherLives(of: hello.sender)
         }
         return HelloReply(
             verdict: verdict, sender: own, agreedProtocol: min(protocolMax, hello.protocolMax))
@@ -471,6 +498,14 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
 
     /// Said once per reason and server: a stranger tries again every second.
     private var refusals: [ServerID: String] = [:]
+
+    /// What one of these servers says for not letting this one in; nil if none does.
+    func refusal(by servers: [ServerID]) -> String? {
+        servers.lazy.filter { !self.isConnected(to: $0) }.compactMap { self.refusals[$0] }.first
+    }
+
+    /// The same of an address of `retry_join`.
+    var refusalToJoin: String? { joining?.refusal }
 
     private func logRefusal(of link: PeerLink, _ reason: String) {
         guard refusals[link.id] != reason else { return }

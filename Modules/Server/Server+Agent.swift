@@ -122,9 +122,8 @@ extension Server {
     }
 
     private var lastContactText: String {
-        let core = replica.core
-        if core.status.role == .leader { return "0" }
-        guard let contact = core.lastLeaderContact else { return "never" }
+        if replica.core.status.role == .leader { return "0" }
+        guard let contact = lastLeadership else { return "never" }
         return GoDuration(max(.zero, loop.now - contact)).description
     }
 

@@ -196,10 +196,16 @@ extension Server {
             lastContactMilliseconds: isLeader ? 0 : lastContact.milliseconds)
     }
 
-    /// How old this server's picture may be: since it heard of a leader, or since it started.
+    /// How old this server's picture may be: since it heard of a leader or was one, or since it started.
     var lastContact: Duration {
         if replica.outlook.status.role == .leader { return .zero }
-        return max(.zero, loop.now - (replica.core.lastLeaderContact ?? startedAt))
+        return max(.zero, loop.now - (lastLeadership ?? startedAt))
+    }
+
+    /// When it last heard of a leader, or was one; nil for never.
+    var lastLeadership: Duration? {
+        guard let heard = replica.core.lastLeaderContact else { return steward.ledUntil }
+        return max(heard, steward.ledUntil ?? heard)
     }
 
     private func raftConfiguration() -> RaftConfigurationResponse {

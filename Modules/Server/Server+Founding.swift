@@ -9,8 +9,32 @@ import MartletTransport
 
 /// The shell of ``Founding``: what is agreed is durable before it is said.
 extension Server {
+    /// Who has another bootstrap_expect than this server, and which; nil if nobody has. With them no
+    /// cluster is founded.
+    var otherExpectations: String? {
+        let others = network.members.all.filter { member in
+            member.status == .alive && member.info.region == options.region
+                && member.info.clusterID == nil && member.info.bootstrapExpect > 0
+                && member.info.bootstrapExpect != options.bootstrapExpect
+        }
+        guard options.bootstrapExpect > 0, !others.isEmpty else { return nil }
+        return others.map { "\($0.info.fullName) has bootstrap_expect \($0.info.bootstrapExpect)" }
+            .joined(separator: ", ")
+    }
+
+    private func tellExpectations() {
+        let others = otherExpectations
+        guard others != expectationsTold else { return }
+        expectationsTold = others
+        guard let others else { return }
+        logger.warning(
+            "no cluster is founded with servers of another bootstrap_expect",
+            metadata: ["own": "\(options.bootstrapExpect)", "others": "\(others)"])
+    }
+
     func considerFounding() {
         guard metadata.clusterID == nil, !isSavingMetadata, !isStopped else { return }
+        tellExpectations()
         for member in network.members.all
         where member.status == .alive && member.info.region == options.region {
             guard let clusterID = member.info.clusterID else { continue }

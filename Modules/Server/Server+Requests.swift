@@ -251,17 +251,24 @@ extension Server {
         let text: String
         if servers.isEmpty {
             let found = network.members.aliveCount
+            let founders = Founding.candidates(own: network.own, members: network.members.all)
+                .count { !$0.isNonVoter }
             text =
                 "No cluster leader: this server belongs to no cluster yet; "
                 + (options.bootstrapExpect > 0
-                    ? "\(found) of \(options.bootstrapExpect) expected servers found"
+                    ? "\(founders) of \(options.bootstrapExpect) expected servers found"
+                        + (otherExpectations.map { ", but \($0)" } ?? "")
                     : "it founds none (bootstrap_expect is 0) and \(found - 1) other servers have "
                         + "let it in")
+                + (network.refusalToJoin.map { "; \($0)" } ?? "")
         } else {
             let reachable = network.reachableCount(of: servers)
+            let needed = replica.outlook.configuration.quorum
             text =
                 "No cluster leader: \(reachable) of \(servers.count) servers reachable, "
-                + "\(replica.outlook.configuration.quorum) voters are needed"
+                + (needed == 1 ? "1 voter is needed" : "\(needed) voters are needed")
+                + (servers.contains(id) ? "" : "; this server is none of them")
+                + (network.refusal(by: servers).map { "; another refuses this one: \($0)" } ?? "")
                 + (replica.diskTrouble(of: "this server").map { "; \($0)" } ?? "")
         }
         return Self.notNow(text)

@@ -43,6 +43,8 @@ final class Server {
     var isLeaderTimerArmed = false
     var snapshotSenders: [ServerID: SnapshotSender] = [:]
     var foundingAccepted: Set<ServerID> = []
+    /// What was logged last of who expects another number of servers.
+    var expectationsTold: String?
     /// Members that an operator wants erased, and that are in the configuration still.
     var pruning: Set<ServerID> = []
     var isSavingMetadata = false

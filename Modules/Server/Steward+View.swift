@@ -65,6 +65,7 @@ extension Steward {
         guard sitting != self.sitting else { return }
         self.sitting = sitting
         portraits = configuration.members.map(portrait)
+        answered = answered.filter { configuration.contains($0.key) }
     }
 
     private func portrait(of server: Configuration.Server) -> Portrait {
@@ -89,6 +90,7 @@ extension Steward {
         _ position: Int, _ progress: Progress?, _ leader: LeaderView
     ) -> ServerObservation {
         let id = portraits[position].id
+        let progress = remembered(progress, of: id)
         var seen = portraits[position].seen
         if portraits[position].isStopping, let since = network.gossip.since(id) {
             seen.stoppedFor = loop.now - since
@@ -105,6 +107,21 @@ extension Steward {
         }
         seen.isReceivingSnapshot = progress?.isReceivingSnapshot ?? false
         return seen
+    }
+
+    /// With another role a server begins anew for Raft, and nothing is known of it for a heartbeat: what it
+    /// answered before holds on, with its age.
+    private func remembered(_ progress: Progress?, of id: ServerID) -> Progress? {
+        guard var now = progress, id != server.id else { return progress }
+        guard now.lastContact == nil else {
+            answered[id] = now
+            return now
+        }
+        guard let before = answered[id] else { return now }
+        now.lastContact = before.lastContact
+        now.lastTerm = before.lastTerm
+        now.lastIndex = before.lastIndex
+        return now
     }
 
     /// Age of the last answer. What leads since a moment ago has not had the time to be answered.

@@ -29,6 +29,8 @@ final class Steward {
     private var isScheduled = false
     private(set) var isLeading = false
     private(set) var leadingSince: Duration = .zero
+    /// When this server's leadership ended; nil if it had none yet.
+    private(set) var ledUntil: Duration?
 
     /// Of this leadership; nil while another server leads.
     private(set) var picture: Picture?
@@ -47,6 +49,8 @@ final class Steward {
     private var isLeaderRecorded = false
     private var settingsIndex: UInt64 = 0
     /// Made of what the servers say of themselves, and kept until they say something else.
+    /// What each server of the configuration answered last: a change of its role does not undo that.
+    var answered: [ServerID: Progress] = [:]
     private var identities: [ServerID: (info: MemberInfo, identity: ServerIdentity)] = [:]
     /// Of the servers of the configuration, in its order, and what they were made of.
     var portraits: [Portrait] = []
@@ -107,6 +111,7 @@ final class Steward {
             isLeaderRecorded = false
             refused = []
             identities = [:]
+            answered = [:]
             recordedAt = nil
             sitting = nil
             let timer = loop.makeTimer { [weak self] in self?.tick() }
@@ -115,6 +120,7 @@ final class Steward {
             timer.arm(at: loop.now + Self.interval)
             schedule()
         } else {
+            ledUntil = loop.now
             timer?.disarm()
             picture = nil
         }

@@ -145,8 +145,8 @@ import Testing
             picture.servers[place].isLeader = false
         }
         picture.ports = [
-            PortPicture(server: "s1", kind: "rpc", address: "10.0.0.1:4647", failure: nil),
-            PortPicture(server: "s2", kind: "rpc", address: "10.0.0.2:4647", failure: nil),
+            PortPicture(server: "s1", id: "a", kind: "rpc", address: "10.0.0.1:4647", failure: nil),
+            PortPicture(server: "s2", id: "b", kind: "rpc", address: "10.0.0.2:4647", failure: nil),
         ]
         let complaints = complaints(picture)
         #expect(complaints[0].contains("QUORUM IS LOST: 1 of 3"))
@@ -161,7 +161,8 @@ import Testing
             picture.servers[place].isHanging = true
             picture.ports.append(
                 PortPicture(
-                    server: "s\(place + 1)", kind: "rpc", address: "x", failure: "timed out"))
+                    server: "s\(place + 1)", id: Self.ids[place], kind: "rpc", address: "x",
+                    failure: "timed out"))
         }
         #expect(complaints(picture).allSatisfy { $0.hasPrefix("warning answers") })
         picture.servers[0].isLeader = false
@@ -179,7 +180,8 @@ import Testing
         var picture = Self.cluster(3)
         picture.servers[1].failure = "x: connection refused"
         picture.ports = [
-            PortPicture(server: "s2", kind: "rpc", address: "10.0.0.2:4647", failure: nil)
+            PortPicture(
+                server: "s2", id: "b", kind: "rpc", address: "10.0.0.2:4647", failure: nil)
         ]
         let complaints = complaints(picture)
         #expect(complaints.count == 1)
@@ -332,7 +334,10 @@ import Testing
         let partial = changed { $0.servers[1].members[2].status = "failed" }
         #expect(complaints(partial) == ["warning contact: s2 alone sees s3 as failed"])
         let closed = changed {
-            $0.ports = [PortPicture(server: "s2", kind: "serf", address: "h:1", failure: "refused")]
+            $0.ports = [
+                PortPicture(
+                    server: "s2", id: "b", kind: "serf", address: "h:1", failure: "refused")
+            ]
         }
         #expect(
             complaints(closed)
@@ -341,10 +346,156 @@ import Testing
                 ])
     }
 
+    // MARK: A name that two have
+
+    /// s3 was started again with an empty folder: it is d now, and c is nowhere.
+    private func renewed(
+        _ status: String, _ change: (inout ClusterPicture) -> Void = { _ in }
+    ) -> ClusterPicture {
+        changed { picture in
+            var anew = picture.servers[2]
+            anew.id = "d"
+            picture.servers[2] = anew
+            for place in 0..<3 {
+                picture.servers[place].members[2].status = status
+                picture.servers[place].members.append(
+                    MemberPicture(name: "s3", id: "d", status: "alive", version: "1.0.0"))
+            }
+            change(&picture)
+        }
+    }
+
+    @Test("A member that is gone is not started where another server has its name")
+    func replaced() {
+        let failed = renewed("failed")
+        #expect(
+            complaints(failed) == [
+                "warning contact: all who answer see s3 as failed (it is c; another server runs "
+                    + "under its name, with other data)"
+            ])
+        #expect(text(failed).contains("-> martlet server force-leave c\n"))
+        #expect(!text(failed).contains("start it"))
+        let left = renewed("left")
+        #expect(text(left).contains("-> martlet operator raft remove-peer -peer-id c\n"))
+        let silent = renewed("alive") { $0.servers[0].contacts = [("c", "s3", 4100)] }
+        #expect(
+            text(silent).contains(
+                "-> wait ten seconds and ask again; then martlet server force-leave c\n"))
+        #expect(!text(silent).contains("nc -vz"))
+        let gone = renewed("left") { picture in
+            for place in 0..<3 { picture.servers[place].configuration.removeLast() }
+        }
+        #expect(!text(gone).contains("force-leave"), "out of the configuration it is no matter")
+    }
+
+    @Test("A lost quorum is not brought back by starting a server that runs")
+    func replacedWithoutQuorum() {
+        let picture = renewed("failed") { picture in
+            picture.autopilot = nil
+            picture.servers[0].isLeader = false
+            picture.servers[1].failure = "x: connection refused"
+            for place in [0, 2] { picture.servers[place].members[1].status = "failed" }
+        }
+        #expect(complaints(picture)[0].contains("QUORUM IS LOST: 1 of 3"))
+        #expect(
+            text(picture).contains(
+                "-> start s2; s3 runs, with other data than it had: stop it, and start it with "
+                    + "its former data_dir, if that is left. If they are lost"))
+        #expect(!text(picture).contains("force-leave"), "with its data it would count again")
+    }
+
+    @Test("Who is told to leave is named as it may be typed")
+    func typed() {
+        for (name, told) in [("s3", "s3"), ("$(reboot)", "NODE"), ("-x", "NODE")] {
+            let picture = changed { picture in
+                for place in 0..<3 {
+                    picture.servers[place].members[2].name = name
+                    picture.servers[place].members[2].status = "failed"
+                    picture.servers[place].configuration[2].name = name
+                }
+            }
+            #expect(text(picture).contains("martlet server force-leave \(told)\n"))
+        }
+    }
+
+    @Test("Who is cut off, or was taken out while it was away, is no proof of a lost quorum")
+    func cutOff() {
+        func alone(_ failure: String?) -> ClusterPicture {
+            changed { picture in
+                picture.autopilot = nil
+                picture.servers = [picture.servers[2]]
+                picture.servers[0].members = [
+                    MemberPicture(name: "s3", id: "c", status: "alive", version: "1.0.0")
+                ]
+                for place in 0..<2 {
+                    var port = PortPicture(
+                        server: "s\(place + 1)", id: Self.ids[place], kind: "rpc",
+                        address: "10.0.0.\(place + 1):4647", failure: failure)
+                    port.isOnlyConfigured = true
+                    picture.ports.append(port)
+                }
+            }
+        }
+        #expect(
+            complaints(alone(nil)) == [
+                "critical quorum: nobody leads here, and s1, s2 could not be asked, but take connections "
+                    + "at 10.0.0.1:4647, 10.0.0.2:4647: the cluster may be well without s3"
+            ])
+        #expect(!text(alone(nil)).contains("raft recover"))
+        #expect(complaints(alone("connection refused"))[0].contains("QUORUM IS LOST: 1 of 3"))
+        #expect(
+            complaints(alone("connection refused")).count == 1, "the port is no finding of its own")
+    }
+
+    @Test("Another region than was asked for")
+    func region() {
+        let picture = changed { picture in
+            picture.region = "eu"
+            for place in 0..<3 { picture.servers[place].name += ".global" }
+        }
+        #expect(
+            complaints(picture) == [
+                "critical answers: no server of region eu was asked: s1.global, s2.global, s3.global answered"
+            ])
+        #expect(
+            complaints(
+                changed { picture in
+                    picture.region = "global"
+                    for place in 0..<3 { picture.servers[place].name += ".global" }
+                }) == [])
+    }
+
+    @Test("Two processes that answer with one id")
+    func copies() {
+        var one = ServerPicture(address: "http://h1:1")
+        one.name = "s2"
+        one.gossipAddress = "h1:4648"
+        var other = one
+        other.address = "http://h2:1"
+        #expect(!one.isOtherProcess(than: other), "by another of its addresses")
+        other.name = "s8"
+        #expect(one.isOtherProcess(than: other))
+        other.name = "s2"
+        other.gossipAddress = "h2:4648"
+        #expect(one.isOtherProcess(than: other))
+        let picture = changed { $0.copies = [(one, other)] }
+        #expect(
+            complaints(picture) == [
+                "critical kinship: s2 at http://h1:1 and s2 at http://h2:1 run with one id: one has a "
+                    + "copy of the other's data"
+            ])
+    }
+
     @Test("Servers of another cluster, or of an older life")
     func kinship() {
         let foreign = changed { $0.servers[2].cluster = "Y" }
         #expect(complaints(foreign)[0].contains("different clusters: X (s1, s2), Y (s3)"))
+        let two = changed {
+            $0.servers[2].cluster = "Y"
+            $0.servers[2].isLeader = true
+            $0.servers[2].term = 3
+        }
+        #expect(!text(two).contains("still believes to lead"), "each leads its own")
         let older = changed { $0.servers[0].epoch = "1-8a91f03c" }
         #expect(complaints(older)[0].contains("missed a recovery"))
     }

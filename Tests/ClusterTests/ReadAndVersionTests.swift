@@ -55,6 +55,35 @@ extension SimulatedCluster {
         #expect(answers[1].header("X-Nomad-LastContact") == "0")
     }
 
+    @Test("Servers that expect different numbers found nothing, and say why")
+    func expectations() throws {
+        let cluster = SimulatedCluster(seed: 23, count: 3)
+        cluster.nodes[2].options.bootstrapExpect = 2
+        cluster.startAll()
+        cluster.world.run(for: .seconds(5))
+        let first = cluster.text(cluster.nodes[0], .get, "/v1/status/leader")
+        #expect(first.contains("2 of 3 expected servers found, but "))
+        #expect(first.contains(" has bootstrap_expect 2"))
+        let last = cluster.text(cluster.nodes[2], .get, "/v1/status/leader")
+        #expect(last.contains("1 of 2 expected servers found, but "))
+    }
+
+    @Test("A leader that lost its majority is as old as its leadership's end, not as its start")
+    func deposed() throws {
+        let cluster = SimulatedCluster(seed: 22, count: 3)
+        cluster.startAll()
+        let leader = try #require(cluster.settle())
+        cluster.world.run(for: .seconds(60))
+        for node in cluster.nodes where node !== leader { cluster.kill(node) }
+        cluster.world.run(for: .seconds(3))
+        let answer = try cluster.ask(leader, .get, autopilot + "?stale").get()
+        #expect(answer.header("X-Nomad-KnownLeader") == "false")
+        let age = try #require(answer.header("X-Nomad-LastContact").flatMap { Int($0) })
+        #expect((1000...4000).contains(age))
+        #expect(
+            !cluster.text(leader, .get, "/v1/agent/self").contains("\"last_contact\":\"never\""))
+    }
+
     @Test("A follower that is cut off answers no default read", arguments: 1...3)
     func cutOff(seed: UInt64) throws {
         let cluster = SimulatedCluster(seed: seed, count: 3)

@@ -766,6 +766,171 @@ class Members(ProcessTest):
         self.assertNotIn(self.KEY, keys)
         self.done()
 
+    def settle(self, servers, seconds=60):
+        """Until all vote and are well; returns who leads."""
+        def healthy():
+            answer = servers[0].try_request("GET", HEALTH)
+            return answer is not None and answer.status == 200 and len(answer.json["Servers"]) == len(servers)
+        wait_until("a healthy cluster", healthy, seconds)
+        return self.leader(servers)
+
+    def doctor(self, server):
+        result = subprocess.run(
+            [OPTIONS.binary, "operator", "doctor", "-address=http://127.0.0.1:%d" % server.http_port],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+        return result.stdout.decode(errors="replace")
+
+    def test_a_copy_of_a_servers_data_stays_outside(self):
+        servers = self.cluster()
+        self.start(servers)
+        leader = self.settle(servers)
+        original = next(s for s in servers if s is not leader)
+        original.terminate()
+        copy = Server(self.root, "copy", free_ports(3), ["-config", os.path.join(self.root, "copy.json")])
+        shutil.copytree(original.data, copy.data)
+        with open(original.arguments[1]) as file:
+            settings = json.load(file)
+        settings.update(name="copy", data_dir=copy.data)
+        settings["ports"] = {"http": copy.http_port, "rpc": copy.rpc_port, "serf": copy.serf_port}
+        with open(copy.arguments[1], "w") as file:
+            json.dump(settings, file)
+        original.start().wait_ready()
+        self.settle(servers)
+        before = leader.request("GET", RAFT).json
+        self.servers.append(copy)
+        copy.start()
+        for one in (copy, leader):
+            wait_until(lambda: "%s says why\n%s" % (one.name, one.tail()), lambda: (
+                "copy of the other's data" in one.tail()), 20)
+        self.write_until_acknowledged(servers, 41)
+        self.assertIn("another refuses this one", copy.request("GET", "/v1/status/leader").body.decode())
+        self.assertEqual(leader.request("GET", RAFT).json["Servers"], before["Servers"])
+        actions = [e["Action"] for e in leader.request("GET", "/v1/operator/raft/history").json["Events"]]
+        self.assertNotIn("update-address", actions)
+        self.done()
+
+    def test_a_healthy_server_that_loses_its_vote_is_healthy_all_the_while(self):
+        servers = self.cluster(count=4, server={"bootstrap_expect": 4})
+        self.start(servers)
+        leader = self.settle(servers)
+        demoted = next(s for s in servers if s is not leader)
+        demoted.terminate()
+        with open(demoted.arguments[1]) as file:
+            settings = json.load(file)
+        settings["server"].update(non_voting_server=True)
+        settings["server"].pop("bootstrap_expect")
+        with open(demoted.arguments[1], "w") as file:
+            json.dump(settings, file)
+        demoted.start().wait_ready()
+        self.settle(servers)
+        reasons = []
+
+        def seen():
+            state = leader.request("GET", "/v1/operator/autopilot/state").json
+            one = next(s for s in state["Servers"] if s["Name"] == demoted.name + ".global")
+            reasons.append((one.get("UnhealthyReason") or {}).get("Code"))
+            return one["Status"]
+        wait_until("its vote is gone", lambda: seen() == "non-voter", 30)
+        # The next look at all servers comes after half a second.
+        index = leader.request("GET", RAFT).json["Index"]
+        end = time.monotonic() + 1
+        wait_until("two looks", lambda: seen() == "non-voter" and time.monotonic() > end, 10)
+        self.assertNotIn("never-contacted", reasons)
+        self.assertEqual(leader.request("GET", RAFT).json["Index"], index)
+        self.done()
+
+    def test_an_older_copy_of_a_folder_is_filled_up(self):
+        servers = self.cluster()
+        self.start(servers)
+        leader = self.settle(servers)
+        renewed = next(s for s in servers if s is not leader)
+        renewed.terminate()
+        older = os.path.join(self.root, "older")
+        shutil.copytree(renewed.data, older)
+        renewed.start().wait_ready()
+        for value in range(1, 21):
+            self.write_until_acknowledged([leader], value)
+        wait_until("it has acknowledged all", lambda: (
+            renewed.request("GET", AUTOPILOT + "?stale").json["MaxTrailingLogs"] == 20), 20)
+        renewed.terminate()
+        shutil.rmtree(renewed.data)
+        shutil.copytree(older, renewed.data)
+        renewed.start().wait_ready()
+        self.assertEqual(renewed.request("GET", AUTOPILOT).json["MaxTrailingLogs"], 20)
+        self.assertEqual(renewed.request("GET", "/readyz").status, 200)
+        counters = {c["Name"]: c["Count"] for c in leader.request("GET", "/v1/metrics").json["Counters"]}
+        self.assertEqual(self.leader(servers), leader)
+        self.assertEqual(counters["nomad.raft.messages_refused.impossible_answer"], 1)
+        self.done()
+
+    def test_servers_of_different_expectations_say_so(self):
+        servers = self.cluster()
+        path = servers[2].arguments[1]
+        with open(path) as file:
+            settings = json.load(file)
+        settings["server"]["bootstrap_expect"] = 2
+        with open(path, "w") as file:
+            json.dump(settings, file)
+        for server in servers:
+            server.start()
+        for server, text in [(servers[0], "s3.global has bootstrap_expect 2"),
+                             (servers[2], "s1.global has bootstrap_expect 3")]:
+            wait_until(lambda: "%s says it\n%s" % (server.name, server.tail()), lambda: text in server.tail(), 20)
+            answer = server.request("GET", "/v1/status/leader")
+            self.assertEqual(answer.status, 503, answer)
+            self.assertIn(text, answer.body.decode())
+        self.done()
+
+    def test_a_name_that_a_dead_server_had_means_the_dead(self):
+        servers = self.cluster(more={"autopilot": {"cleanup_dead_servers": False}})
+        self.start(servers)
+        leader = self.settle(servers)
+        renewed = next(s for s in servers if s is not leader)
+        ids = {s["Node"]: s["ID"] for s in leader.request("GET", RAFT).json["Servers"]}
+        former = ids["%s.global" % renewed.name]
+        renewed.kill()
+        wait_until("it is failed", lambda: self.statuses(leader).get(renewed.name) == "failed", 30)
+        shutil.rmtree(renewed.data)
+        renewed.start().wait_ready()
+
+        def status():
+            members = leader.request("GET", "/v1/agent/members").json["Members"]
+            return sorted(m["Status"] for m in members if m["Name"].startswith(renewed.name + "."))
+        wait_until("two of one name", lambda: status() == ["alive", "failed"], 30)
+        told = self.doctor(leader)
+        self.assertIn("martlet server force-leave %s" % former, told)
+        self.assertNotIn("start it", told)
+        path = "/v1/agent/force-leave?node=%s" % renewed.name
+        answer = leader.request("PUT", path)
+        self.assertEqual(answer.status, 200, answer)
+        wait_until("the dead one has left", lambda: status() == ["alive", "left"], 30)
+        wait_until("the doctor is content with names", lambda: former not in self.doctor(leader), 30)
+        renewed.kill()
+        wait_until("the living one has failed", lambda: status() == ["failed", "left"], 30)
+        self.assertEqual(leader.request("PUT", path).status, 200)
+        wait_until("both have left", lambda: status() == ["left", "left"], 30)
+        answer = leader.request("PUT", path)
+        self.assertEqual(answer.status, 409, answer)
+        self.assertIn(former, answer.body.decode())
+        self.done()
+
+    def test_who_was_left_behind_is_told_no_lost_quorum(self):
+        servers = self.cluster(server={"encrypt": self.KEY})
+        self.start(servers)
+        leader = self.settle(servers)
+        behind = next(s for s in servers if s is not leader)
+        behind.kill()
+        wait_until("it is out", lambda: behind.name not in (self.configured(leader) or {behind.name: 1}), 30)
+        for verb, key in [("install", self.OTHER_KEY), ("use", self.OTHER_KEY), ("remove", self.KEY)]:
+            answer = leader.request("PUT", "/v1/agent/keyring/" + verb, {"Key": key})
+            self.assertEqual(answer.status, 200, answer)
+        behind.start()
+        told = wait_until("the doctor has a word", lambda: (
+            lambda t: t if "quorum" in t and "nobody leads" in t else None)(self.doctor(behind)), 30)
+        self.assertIn("the cluster may be well without %s" % behind.name, told)
+        self.assertNotIn("raft recover", told)
+        self.done()
+
     def test_what_autopilot_did_is_remembered_by_all(self):
         servers = self.cluster()
         self.start(servers)

@@ -300,6 +300,35 @@ import Testing
         #expect(voter.voteResponses.isEmpty)
     }
 
+    /// B was started again with an older copy of its folder.
+    @Test("Who lacks what it acknowledged is fed again, and counts for it no longer")
+    func olderCopy() throws {
+        var leader = Subject.leader(terms: [1, 1, 1])
+        let end = leader.core.lastIndex
+        func rejection(_ previous: LogIndex, last: UInt64) -> Message {
+            .appendResponse(
+                AppendResponse(
+                    term: Term(2),
+                    outcome: .rejected(
+                        previousIndex: previous, hintIndex: LogIndex(last), hintTerm: Term(1)),
+                    round: 0, session: LogIndex(1), lastIndex: LogIndex(last), lastTerm: Term(1)))
+        }
+        // While entries are streamed it is an answer of before.
+        leader.receive(rejection(end, last: 2), from: B)
+        #expect(leader.core.progress.first { $0.id == B }?.match == end)
+        leader.step(.unreachable(B))
+        leader.timeOut()
+        let question = try #require(leader.appends(to: B).first)
+        #expect(question.previousIndex == end)
+        leader.receive(rejection(end, last: 2), from: B)
+        #expect(leader.core.progress.first { $0.id == B }?.match == .zero)
+        let answer = try #require(leader.appends(to: B).first)
+        #expect(answer.previousIndex == LogIndex(2) && answer.entries.last?.index == end)
+        leader.accept(from: B, match: end.number)
+        #expect(leader.core.progress.first { $0.id == B }?.match == end)
+        #expect(leader.role == .leader && leader.core.commitIndex == end)
+    }
+
     @Test("A hostile message changes nothing and stops nothing")
     func hostile() {
         var follower = Subject(terms: [1, 1], commit: 2)

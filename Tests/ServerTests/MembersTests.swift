@@ -41,6 +41,27 @@ import Testing
         #expect(!isSet, "nobody is made up")
     }
 
+    @Test("A name that several have means the dead before the living, an id only its own")
+    func meant() {
+        func told(_ statuses: [SerfStatus], _ node: String = "s", prune: Bool = false) -> [Int] {
+            let members = statuses.enumerated().map { place, status in
+                Member(
+                    info: Self.info(UInt64(place), name: "s"), status: status, lastContact: .zero)
+            }
+            let found = Server.meant(by: node, among: members, prune: prune)
+            return found.map { Int($0.info.id.low) }
+        }
+        #expect(told([.left, .alive, .failed]) == [2])
+        #expect(told([.left, .alive, .failed], "s.global") == [2])
+        #expect(told([.alive, .left]) == [0])
+        #expect(told([.alive, .left], prune: true) == [1])
+        #expect(told([.left, .left]) == [0, 1])
+        #expect(told([.failed, .leaving, .alive]) == [0, 1])
+        #expect(told([.alive, .alive, .left]) == [0, 1])
+        #expect(told([.alive, .failed], "\(ServerID(high: 0, low: 0))") == [0])
+        #expect(told([.alive], "t") == [])
+    }
+
     @Test("Of one life the latest word counts, by whatever way it came; another life is believed")
     func revisions() {
         var members = Members()

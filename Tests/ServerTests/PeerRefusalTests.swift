@@ -127,6 +127,45 @@ private let lateVote = Message.voteResponse(
         }
     }
 
+    @Test("Another process with the id of a server that is there: it has a copy of the data")
+    func copy() throws {
+        try check("unwelcome") { visited in
+            var copy = try visited.member()
+            copy.incarnation += 1
+            copy.name = "copy"
+            copy.peerAddress = "10.9.9.9:4647"
+            return Raw.hello(copy) + Raw.raft(lateVote)
+        }
+    }
+
+    @Test("A copy takes no place, neither of one that is there nor by being told of")
+    func copyIsNoMove() throws {
+        let visited = try Visited()
+        let member = try visited.member()
+        var copy = member
+        copy.incarnation += 1
+        copy.peerAddress = "10.9.9.9:4647"
+        visited.raw.say(Raw.hello(copy), to: visited.leader)
+        visited.cluster.world.run(for: .seconds(3))
+        let configuration = visited.cluster.overview(of: visited.leader)?.configuration
+        #expect(configuration?[member.id]?.address == member.peerAddress)
+        #expect(configuration?.isVoter(member.id) == true)
+    }
+
+    @Test("A server that is started again is no copy of itself, at a new address neither")
+    func movedIsNoCopy() throws {
+        let visited = try Visited()
+        let id = try visited.member().id
+        visited.cluster.kill(visited.follower)
+        visited.follower.options.peerAddress = visited.follower.host.address(port: 5647)
+        visited.cluster.start(visited.follower)
+        visited.cluster.world.run(for: .seconds(4))
+        #expect(visited.linesOfRefusals("unwelcome") == 0)
+        let configuration = visited.cluster.overview(of: visited.leader)?.configuration
+        #expect(
+            configuration?[id]?.address == "\(visited.follower.options.peerAddress)")
+    }
+
     @Test("A host that greets as many servers is believed a few, and known servers are met")
     func manyAddresses() throws {
         let visited = try Visited()

@@ -6,11 +6,15 @@ struct ClusterPicture {
     var servers: [ServerPicture] = []
     /// Members that live and could not be asked, by name.
     var unasked: [String] = []
+    /// Pairs of processes that answered with one id.
+    var copies: [(ServerPicture, ServerPicture)] = []
     /// Of the leader, or of whoever had an answer.
     var autopilot: AutopilotPicture?
     /// Ports of the servers, as far as they were tried from here.
     var ports: [PortPicture] = []
     var access = Access.unknown
+    /// The region that was asked for; nil for whichever it is.
+    var region: String?
     /// This machine's folder and files, where they were given.
     var machine: MachinePicture?
 
@@ -33,7 +37,26 @@ struct ClusterPicture {
     /// Those that were asked in vain.
     var silent: [ServerPicture] { servers.filter { $0.failure != nil } }
 
-    func isSilent(_ name: String) -> Bool { silent.contains { $0.name == name } }
+    func isSilent(_ id: String) -> Bool { silent.contains { $0.id == id && !id.isEmpty } }
+
+    /// All that have this name or had it, as anybody knows them.
+    func ids(named name: String) -> [String] {
+        guard !name.isEmpty, name != Self.nameUnknown else { return [] }
+        var ids: [String] = []
+        let members = telling.flatMap(\.members).map { (name: $0.name, id: $0.id) }
+        let peers = telling.flatMap(\.configuration).map { (name: $0.name, id: $0.id) }
+        for known in members + peers where known.name == name && !ids.contains(known.id) {
+            ids.append(known.id)
+        }
+        return ids
+    }
+
+    private static let nameUnknown = "(unknown)"
+
+    /// Whether a server that runs has this one's name: it was started with another data folder.
+    func isReplaced(_ id: String, named name: String) -> Bool {
+        ids(named: name).contains { $0 != id && isThere($0) }
+    }
 
     /// Seen alive by anybody who answers.
     func isSeenAlive(_ id: String) -> Bool {
@@ -53,12 +76,17 @@ struct ClusterPicture {
         {
             return true
         }
-        let port = ports.first { $0.server == server?.name && $0.kind == "rpc" }
+        let port = ports.first { $0.id == id && $0.kind == "rpc" }
         if let server, let port {
             if port.failure == nil, server.isHanging { return false }
             if port.failure?.contains("refused") == true { return false }
         }
         return isSeenAlive(id)
+    }
+
+    /// One whom nobody who answers has met, and whose peer port takes connections all the same.
+    func isUnheard(_ id: String) -> Bool {
+        ports.contains { $0.id == id && $0.isOnlyConfigured && $0.failure == nil }
     }
 
     private static let contactMilliseconds = 1000.0
@@ -82,6 +110,7 @@ struct ServerPicture {
     /// What was known of it before it was asked, and then what it says itself; empty without either.
     var name = ""
     var id = ""
+    var gossipAddress = ""
     var version = ""
     /// How far its wall clock is ahead of ours, in seconds: between these, for a header says whole
     /// seconds and the answer took its time.
@@ -110,7 +139,14 @@ struct ServerPicture {
         self = later
         if name.isEmpty { name = former.name }
         if id.isEmpty { id = former.id }
+        if gossipAddress.isEmpty { gossipAddress = former.gossipAddress }
         clockWentBack = clockWentBack || former.clockWentBack
+    }
+
+    /// Of two that say the same id.
+    func isOtherProcess(than other: ServerPicture) -> Bool {
+        !gossipAddress.isEmpty && !other.gossipAddress.isEmpty
+            && (name != other.name || gossipAddress != other.gossipAddress)
     }
 
     /// As findings name it.
@@ -141,8 +177,8 @@ struct PeerPicture {
 
 struct AutopilotPicture {
     var failureTolerance = 0
-    /// Names and reasons of those that are not healthy.
-    var unhealthy: [(name: String, reason: String)] = []
+    /// Those that are not healthy, and why.
+    var unhealthy: [(id: String, name: String, reason: String)] = []
     var refused: [String] = []
     var warnings: [String] = []
     /// Voters by zone; without those that have none.
@@ -151,7 +187,11 @@ struct AutopilotPicture {
 
 /// A port that was tried from here.
 struct PortPicture {
+    /// Name and id of whose it is.
     var server: String
+    var id = ""
+    /// Only a Raft configuration tells of it; nobody who answered has met that server.
+    var isOnlyConfigured = false
     /// `rpc` or `serf`.
     var kind: String
     var address: String

@@ -26,6 +26,7 @@ struct Enquiry {
 
     func picture() -> ClusterPicture {
         var picture = ClusterPicture()
+        picture.region = settings.region
         ask(settings.addresses.map { ServerToAsk(address: $0) }, &picture)
         if !invocation.values.isOn("only") {
             // Those that are found may know of more; and then it is enough.
@@ -67,11 +68,15 @@ struct Enquiry {
         for (server, replies) in zip(servers, replies(of: servers.map(\.address))) {
             var answers = ServerAnswers(server.address, replies)
             if let known = server.known { answers.know(known) }
-            // The same server by another address is no second one.
-            guard
-                answers.server.id.isEmpty
-                    || !picture.telling.contains(where: { $0.id == answers.server.id })
-            else { continue }
+            // The same server by another address is no second one, unless it is another process.
+            if let known = picture.telling.first(where: { $0.id == answers.server.id }),
+                !answers.server.id.isEmpty
+            {
+                if known.isOtherProcess(than: answers.server) {
+                    picture.copies.append((known, answers.server))
+                }
+                continue
+            }
             picture.servers.append(answers.server)
             picture.autopilot = picture.autopilot ?? answers.autopilot
             note(answers.access(hasToken: settings.token != nil), &picture)
@@ -117,7 +122,9 @@ struct Enquiry {
         var names: [String] = []
         for member in picture.telling.flatMap(\.members)
         where member.status == "alive" && !names.contains(member.name) {
-            let isAsked = picture.servers.contains { $0.id == member.id }
+            // Where another has answered, this one is no more.
+            let place = address(of: member)?.description
+            let isAsked = picture.servers.contains { $0.id == member.id || $0.address == place }
             if !isAsked { names.append(member.name) }
         }
         return names
@@ -149,8 +156,22 @@ struct Enquiry {
             for (kind, text) in [("rpc", member.peerAddress), ("serf", member.gossipAddress)] {
                 guard let address = SocketAddress(text) else { continue }
                 ports.append(
-                    (PortPicture(server: member.name, kind: kind, address: text), address))
+                    (
+                        PortPicture(
+                            server: member.name, id: member.id, kind: kind, address: text),
+                        address
+                    ))
             }
+        }
+        for peer in picture.telling.flatMap(\.configuration) where !seen.contains(peer.id) {
+            seen.append(peer.id)
+            guard !picture.servers.contains(where: { $0.id == peer.id }),
+                let address = SocketAddress(peer.address)
+            else { continue }
+            var made = PortPicture(
+                server: peer.name, id: peer.id, kind: "rpc", address: peer.address)
+            made.isOnlyConfigured = true
+            ports.append((made, address))
         }
         let outcomes = invocation.connection(settings)
             .reach(ports.prefix(64).map(\.address), timeout: timeout)

@@ -10,11 +10,21 @@ extension Examination {
         var findings: [Finding] = []
         for contact in picture.leader?.contacts ?? []
         where contact.milliseconds >= Self.contactWarning || contact.milliseconds < 0 {
-            guard !picture.isSilent(contact.name) else { continue }
+            guard !picture.isSilent(contact.id) else { continue }
             let since =
                 contact.milliseconds < 0
                 ? "at all" : "for \(Int64(min(contact.milliseconds, 1e12)) / 1000) s"
-            let command = trial(of: peerAddresses(of: contact.name), port: "4647")
+            guard !picture.isReplaced(contact.id, named: contact.name) else {
+                findings.append(
+                    .warning(
+                        "contact",
+                        "the leader has not heard from \(contact.name) \(since)"
+                            + Self.replaced(contact.id),
+                        fix: "wait ten seconds and ask again; then "
+                            + leaving(contact.id, contact.name)))
+                continue
+            }
+            let command = trial(of: peerAddresses(of: contact.id), port: "4647")
             findings.append(
                 .warning(
                     "contact",
@@ -27,9 +37,9 @@ extension Examination {
             findings.append(
                 .warning(
                     "contact",
-                    "gossip of \(server.label) is late: its machine has too much to do, or it "
-                        + "loses packets",
-                    fix: "top and ip -s link on its machine"))
+                    "gossip of \(server.label) is late: it waited for servers that are gone, its "
+                        + "machine has too much to do, or it loses packets",
+                    fix: "again in a minute; then top and ip -s link on its machine"))
         }
         for server in picture.telling where server.isRecovering {
             findings.append(
@@ -47,18 +57,18 @@ extension Examination {
 
     /// Who is seen dead by whom.
     private func views() -> [Finding] {
-        var seen: [(name: String, status: String, by: [String])] = []
+        var seen: [(member: MemberPicture, by: [String])] = []
         for viewer in picture.telling {
             for member in viewer.members
-            where member.status != "alive" && !picture.isSilent(member.name)
+            where member.status != "alive" && !picture.isSilent(member.id)
                 && (member.status != "left" || isConfigured(member.id))
             {
                 if let place = seen.firstIndex(where: {
-                    $0.name == member.name && $0.status == member.status
+                    $0.member.id == member.id && $0.member.status == member.status
                 }) {
                     seen[place].by.append(viewer.label)
                 } else {
-                    seen.append((member.name, member.status, [viewer.label]))
+                    seen.append((member, [viewer.label]))
                 }
             }
         }
@@ -66,25 +76,35 @@ extension Examination {
             let all = view.by.count == picture.telling.count
             let alone = view.by.count == 1 ? "alone sees" : "alone see"
             let by = all ? "all who answer see" : "\(view.by.joined(separator: ", ")) \(alone)"
-            let command = trial(of: gossipAddresses(of: view.name), port: "4648")
-            let fix =
-                view.status == "left"
-                ? "start it, or: martlet operator raft remove-peer -peer-id ID"
-                : all
-                    ? "start it; if it is gone for good: martlet server force-leave \(view.name)"
-                    : "\(command) and nc -u for UDP between them, both ways"
+            let (id, name) = (view.member.id, view.member.name)
+            let isReplaced = picture.isReplaced(id, named: name)
+            let fix: String
+            if view.member.status == "left" {
+                let removing =
+                    "martlet operator raft remove-peer -peer-id \(Self.typed(id, or: "ID"))"
+                fix = isReplaced ? once(removing) : "start it, or: \(removing)"
+            } else if isReplaced {
+                fix = once(leaving(id, name))
+            } else if all {
+                fix = "start it; if it is gone for good: \(leaving(id, name))"
+            } else {
+                let command = trial(of: gossipAddresses(of: id), port: "4648")
+                fix = "\(command) and nc -u for UDP between them, both ways"
+            }
             return .warning(
-                "contact", "\(by) \(view.name) as \(view.status)", fix: fix)
+                "contact",
+                "\(by) \(name) as \(view.member.status)" + (isReplaced ? Self.replaced(id) : ""),
+                fix: fix)
         }
     }
 
-    private func peerAddresses(of name: String) -> [String] {
-        picture.telling.flatMap(\.members).filter { $0.name == name }.map(\.peerAddress)
-            + picture.telling.flatMap(\.configuration).filter { $0.name == name }.map(\.address)
+    private func peerAddresses(of id: String) -> [String] {
+        picture.telling.flatMap(\.members).filter { $0.id == id }.map(\.peerAddress)
+            + picture.telling.flatMap(\.configuration).filter { $0.id == id }.map(\.address)
     }
 
-    private func gossipAddresses(of name: String) -> [String] {
-        picture.telling.flatMap(\.members).filter { $0.name == name }.map(\.gossipAddress)
+    private func gossipAddresses(of id: String) -> [String] {
+        picture.telling.flatMap(\.members).filter { $0.id == id }.map(\.gossipAddress)
     }
 
     /// What tries a connection there. It may be typed as it stands: what servers say is in it only if
@@ -103,7 +123,9 @@ extension Examination {
 
     private func ports() -> [Finding] {
         picture.ports.compactMap { port in
-            guard let failure = port.failure, !picture.isSilent(port.server) else { return nil }
+            guard let failure = port.failure, !port.isOnlyConfigured,
+                !picture.isSilent(port.id)
+            else { return nil }
             let what = port.kind == "rpc" ? "peer port" : "gossip port"
             return .warning(
                 "ports",

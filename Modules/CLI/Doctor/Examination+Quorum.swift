@@ -16,7 +16,9 @@ extension Examination {
             return noLeader(voters, needed)
         }
         var findings: [Finding] = []
-        let rivals = picture.telling.filter { $0.isLeader && $0.id != leader.id }
+        let rivals = picture.telling.filter {
+            $0.isLeader && $0.id != leader.id && $0.cluster == leader.cluster
+        }
         if !rivals.isEmpty {
             findings.append(
                 .warning(
@@ -74,7 +76,6 @@ extension Examination {
         }
         let alive = able(voters)
         let dead = voters.filter { voter in !alive.contains { $0.id == voter.id } }
-        let names = dead.map { $0.name.isEmpty ? $0.address : $0.name }.joined(separator: ", ")
         guard alive.count < needed else {
             return [
                 .critical(
@@ -86,17 +87,53 @@ extension Examination {
                         + "disks, and at journalctl -u martlet")
             ]
         }
-        let missing = needed - alive.count
+        let unheard = dead.filter { picture.isUnheard($0.id) }
+        guard alive.count + unheard.count < needed else { return [cutOff(from: unheard)] }
         return [
             .critical(
                 "quorum",
                 "QUORUM IS LOST: \(alive.count) of \(voters.count) voters are there with their data, "
                     + "\(needed) are needed: nothing can be written",
                 fix:
-                    "start \(missing == dead.count ? names : "\(missing) of \(names)"). If they are lost "
+                    "\(returning(dead, needed - alive.count)). If they are lost "
                     + "for good: stop all servers, then martlet operator raft recover -dry-run -data-dir "
                     + "DIR on one that is left")
         ]
+    }
+
+    /// Nobody leads here, which is no proof that nobody leads: others are there who were not asked.
+    private func cutOff(from unheard: [PeerPicture]) -> Finding {
+        let names = unheard.map { $0.name.isEmpty ? $0.address : $0.name }
+        let places = unheard.map(\.address).joined(separator: ", ")
+        return .critical(
+            "quorum",
+            "nobody leads here, and \(names.joined(separator: ", ")) could not be asked, but "
+                + "\(unheard.count == 1 ? "takes" : "take") connections at \(places): the cluster may be "
+                + "well without \(Self.names(picture.telling))",
+            fix:
+                "run this there, and recover nothing before; then: journalctl -u martlet -n 50 here "
+                + "says who lets whom not in")
+    }
+
+    /// How so many of the dead come back. One whose name another server has by now is not started:
+    /// that other one would have to give way to its data.
+    private func returning(_ dead: [PeerPicture], _ missing: Int) -> String {
+        func names(_ peers: [PeerPicture]) -> String {
+            peers.map { $0.name.isEmpty ? $0.address : $0.name }.joined(separator: ", ")
+        }
+        let replaced = dead.filter { picture.isReplaced($0.id, named: $0.name) }
+        let away = dead.filter { peer in !replaced.contains { $0.id == peer.id } }
+        var ways: [String] = []
+        if !away.isEmpty {
+            let count = missing == away.count ? "" : "\(min(missing, away.count)) of "
+            ways.append("start \(count)\(names(away))")
+        }
+        if !replaced.isEmpty {
+            ways.append(
+                "\(names(replaced)) runs, with other data than it had: stop it, and start it with its "
+                    + "former data_dir, if that is left")
+        }
+        return ways.joined(separator: "; ")
     }
 
     private func alive(_ voters: [PeerPicture]) -> [PeerPicture] {

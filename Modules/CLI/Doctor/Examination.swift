@@ -39,10 +39,23 @@ struct Examination {
                     "no HTTP address is known by which \(unasked) can be asked from here",
                     fix: "-address names several servers, with commas between; or run this there")
             ]
-        guard picture.silent.isEmpty else { return picture.silent.map(silence) + blind }
-        guard blind.isEmpty else { return blind }
+        let complaints = picture.silent.map(silence) + blind + strayed()
+        guard complaints.isEmpty else { return complaints }
         let count = picture.servers.count
         return [.fine("answers", count == 1 ? "the server answers" : "all \(count) servers answer")]
+    }
+
+    /// Servers answer for their own region, whichever is asked for.
+    private func strayed() -> [Finding] {
+        guard let region = picture.region, !region.isEmpty, !picture.telling.isEmpty,
+            !picture.telling.contains(where: { $0.name.hasSuffix(".\(region)") })
+        else { return [] }
+        return [
+            .critical(
+                "answers",
+                "no server of region \(region) was asked: \(Self.names(picture.telling)) answered",
+                fix: "-address names a server of that region")
+        ]
     }
 
     private func silence(of server: ServerPicture) -> Finding {
@@ -66,12 +79,57 @@ struct Examination {
                 "answers", text + ": it hangs, or packets to it are lost",
                 fix: "on its machine: top; journalctl -u martlet -n 50; systemctl restart martlet")
         }
-        let leaving =
+        if picture.isReplaced(server.id, named: server.name) {
+            return .warning(
+                "answers", text + Self.replaced(server.id),
+                fix: once(leaving(server.id, server.name)))
+        }
+        let farewell =
             server.name.isEmpty || picture.leader == nil
-            ? "" : "; gone for good: martlet server force-leave \(server.name)"
+            ? "" : "; gone for good: \(leaving(server.id, server.name))"
         return .critical(
             "answers", text,
-            fix: "on its machine: systemctl start martlet; journalctl -u martlet -n 50\(leaving)")
+            fix: "on its machine: systemctl start martlet; journalctl -u martlet -n 50\(farewell)")
+    }
+
+    // MARK: Who has another's name
+
+    /// Behind the name of one that is gone, where a server that runs has its name.
+    static func replaced(_ id: String) -> String {
+        " (it is \(id); another server runs under its name, with other data)"
+    }
+
+    /// What takes a server out is nothing for a time without a leader: with its data it would count again.
+    func once(_ command: String) -> String {
+        picture.leader == nil ? "nothing, until somebody leads" : command
+    }
+
+    /// With its id, where several have its name.
+    private func named(_ id: String, _ name: String) -> String {
+        isAmbiguous(id, name) ? "\(name) (\(id))" : name
+    }
+
+    /// What takes a server out: by its id, where several have its name.
+    func leaving(_ id: String, _ name: String) -> String {
+        "martlet server force-leave \(Self.typed(isAmbiguous(id, name) ? id : name, or: "NODE"))"
+    }
+
+    private func isAmbiguous(_ id: String, _ name: String) -> Bool {
+        picture.ids(named: name).contains { $0 != id }
+    }
+
+    /// May be typed as it stands, though a server said it: only if it is nothing but a name or an id.
+    static func typed(_ text: String, or placeholder: String) -> String {
+        let isPlain = text.utf8.allSatisfy {
+            switch $0 {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"),
+                UInt8(ascii: "-"):
+                true
+            default: false
+            }
+        }
+        return isPlain && !text.isEmpty && !text.hasPrefix("-") ? text : placeholder
     }
 
     private func access() -> [Finding] {
@@ -105,6 +163,20 @@ struct Examination {
     // MARK: One cluster
 
     private func kinship() -> [Finding] {
+        copies() + clusters()
+    }
+
+    private func copies() -> [Finding] {
+        picture.copies.map { one, other in
+            .critical(
+                "kinship",
+                "\(one.label) at \(one.address) and \(other.label) at \(other.address) run with one "
+                    + "id: one has a copy of the other's data",
+                fix: "the copy: stop, empty data_dir, start")
+        }
+    }
+
+    private func clusters() -> [Finding] {
         let known = picture.telling.filter { !$0.cluster.isEmpty }
         let clusters = Self.groups(known, by: \.cluster)
         if clusters.count > 1 {
@@ -112,7 +184,9 @@ struct Examination {
                 .critical(
                     "kinship",
                     "the servers are of different clusters: " + Self.told(clusters),
-                    fix: "those of the wrong one: stop, empty data_dir, start")
+                    fix:
+                        "if that is meant so, ask one at a time: -address; else those of the wrong one: "
+                        + "stop, put data_dir aside, start")
             ]
         }
         let epochs = Self.groups(known, by: \.epoch)
@@ -150,9 +224,9 @@ struct Examination {
 
     private func autopilot() -> [Finding] {
         guard let autopilot = picture.autopilot else { return [] }
-        var findings: [Finding] = autopilot.unhealthy.filter { !picture.isSilent($0.name) }.map {
+        var findings: [Finding] = autopilot.unhealthy.filter { !picture.isSilent($0.id) }.map {
             .warning(
-                "health", "\($0.name) is not healthy: \($0.reason)",
+                "health", "\(named($0.id, $0.name)) is not healthy: \($0.reason)",
                 fix: "martlet operator autopilot health")
         }
         findings += autopilot.refused.map {

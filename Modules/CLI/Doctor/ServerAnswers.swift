@@ -89,6 +89,7 @@ struct ServerAnswers {
     private mutating func readSelf(_ answer: Answer) throws(CLIFailure) {
         let member = try answer.required("member")
         server.name = member.text("Name")
+        server.gossipAddress = Self.joined(member.text("Addr"), member.text("Port"))
         server.id = member["Tags"]?.text("id") ?? ""
         server.version = member["Tags"]?.text("build") ?? ""
         let stats = try answer.required("stats")
@@ -160,7 +161,7 @@ struct ServerAnswers {
         for server in try answer.list("Servers") {
             if !server.isTrue("Healthy") {
                 let reason = server["UnhealthyReason"]?.text("Text") ?? server.text("SerfStatus")
-                made.unhealthy.append((server.text("Name"), reason))
+                made.unhealthy.append((server.text("ID"), server.text("Name"), reason))
             }
             let zone = server.text("Zone")
             guard !zone.isEmpty, voters.contains(server.text("ID")) else { continue }
