@@ -158,3 +158,17 @@ let minus = UInt8(ascii: "-")
 func isDigit(_ byte: UInt8) -> Bool {
     UInt8(ascii: "0") <= byte && byte <= UInt8(ascii: "9")
 }
+
+/// Where the quotation mark stands that ends the string begun before `start`; nil if it is not in ASCII, has
+/// a backslash or what is no text, or does not end.
+func endOfPlainString(in bytes: [UInt8], from start: Int) -> Int? {
+    var end = start
+    while end < bytes.count {
+        switch bytes[end] {
+        case UInt8(ascii: "\""): return end
+        case UInt8(ascii: "\\"), 0..<0x20, 0x80...: return nil
+        default: end += 1
+        }
+    }
+    return nil
+}

@@ -209,18 +209,10 @@ package struct JSONReader {
     /// A string in ASCII without a backslash, which is what most are: it is UTF-8 as it stands. Otherwise nil,
     /// and nothing is read.
     private mutating func plainString() -> String? {
-        var end = position
-        while end < bytes.count {
-            switch bytes[end] {
-            case UInt8(ascii: "\""):
-                let text = String(decoding: bytes[position..<end], as: UTF8.self)
-                position = end + 1
-                return text
-            case UInt8(ascii: "\\"), 0..<0x20, 0x80...: return nil
-            default: end += 1
-            }
-        }
-        return nil
+        guard let end = endOfPlainString(in: bytes, from: position) else { return nil }
+        let text = String(decoding: bytes[position..<end], as: UTF8.self)
+        position = end + 1
+        return text
     }
 
     private mutating func anyString() throws(JSONError) -> String {

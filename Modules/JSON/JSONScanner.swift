@@ -202,7 +202,6 @@ package struct JSONScanner {
         if byte == minus { position += 1 }
         let start = position
         var value: Int64 = 0
-        // What has 18 digits cannot be out of range; of more, times are the most frequent ones.
         while position < bytes.count, isDigit(bytes[position]) {
             let digit = Int64(bytes[position] - UInt8(ascii: "0"))
             let (tens, isTooLarge) = value.multipliedReportingOverflow(by: 10)
@@ -283,17 +282,9 @@ package struct JSONScanner {
     /// Where the text of the string stands that begins here; nil if it is not plain.
     private mutating func quoted() -> Range<Int>? {
         let start = position + 1
-        var end = start
-        while end < bytes.count {
-            switch bytes[end] {
-            case UInt8(ascii: "\""):
-                position = end + 1
-                return start..<end
-            case UInt8(ascii: "\\"), 0..<0x20, 0x80...: return nil
-            default: end += 1
-            }
-        }
-        return nil
+        guard let end = endOfPlainString(in: bytes, from: start) else { return nil }
+        position = end + 1
+        return start..<end
     }
 
     private func isSame(_ name: [UInt8], _ range: Range<Int>) -> Bool {

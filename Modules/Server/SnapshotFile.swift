@@ -44,7 +44,7 @@ enum SnapshotFile {
             do throws(StoreError) {
                 try store.abort()
             } catch {
-                return .failure(first)  // It says more than the second.
+                // The first says more.
             }
             return .failure(first)
         }

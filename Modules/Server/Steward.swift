@@ -48,9 +48,9 @@ final class Steward {
     private var recording: Set<String> = []
     private var isLeaderRecorded = false
     private var settingsIndex: UInt64 = 0
-    /// Made of what the servers say of themselves, and kept until they say something else.
     /// What each server of the configuration answered last: a change of its role does not undo that.
     var answered: [ServerID: Progress] = [:]
+    /// Made of what the servers say of themselves, and kept until they say something else.
     private var identities: [ServerID: (info: MemberInfo, identity: ServerIdentity)] = [:]
     /// Of the servers of the configuration, in its order, and what they were made of.
     var portraits: [Portrait] = []

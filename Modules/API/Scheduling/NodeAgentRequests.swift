@@ -71,18 +71,23 @@ package struct IDListRequest: Equatable, Sendable {
 
     /// - Throws: 400 that names the field.
     package static func parse(nodes body: [UInt8]) throws(APIError) -> IDListRequest {
-        try parse(body, .node, "NodeIDs", max: NodeAgentBounds.watchedMax)
+        try parse(body, .node, "NodeIDs", nodeNames, max: NodeAgentBounds.watchedMax)
     }
+
+    private static let nodeNames = JSONScanner.Names("NodeIDs", "Brief")
+    private static let allocationNames = JSONScanner.Names("AllocIDs", "Brief")
 
     /// - Throws: 400 that names the field.
     package static func parse(allocations body: [UInt8]) throws(APIError) -> IDListRequest {
-        try parse(body, .allocations, "AllocIDs", max: NodeAgentBounds.allocationsMax)
+        try parse(
+            body, .allocations, "AllocIDs", allocationNames, max: NodeAgentBounds.allocationsMax)
     }
 
     private static func parse(
-        _ body: [UInt8], _ kind: ConfigurationKind, _ name: String, max: Int
+        _ body: [UInt8], _ kind: ConfigurationKind, _ name: String, _ names: JSONScanner.Names,
+        max: Int
     ) throws(APIError) -> IDListRequest {
-        if let request = scan(body, name, max: max) { return request }
+        if let request = scan(body, names, max: max) { return request }
         let fields = try BodyFields(
             try kind.parse(body: body, limits: NodeAgentBounds.listLimits), of: kind)
         // One that is named many times is meant once.
@@ -93,11 +98,13 @@ package struct IDListRequest: Equatable, Sendable {
     }
 
     /// What nodes send all the time, read in one pass; nil for what is not plain and right.
-    private static func scan(_ body: [UInt8], _ name: String, max: Int) -> IDListRequest? {
+    private static func scan(
+        _ body: [UInt8], _ names: JSONScanner.Names, max: Int
+    ) -> IDListRequest? {
         var scanner = JSONScanner(body, limits: NodeAgentBounds.listLimits)
         var request = IDListRequest(ids: [])
         guard scanner.beginObject() else { return nil }
-        var members = JSONScanner.Members(of: JSONScanner.Names(name, "Brief"))
+        var members = JSONScanner.Members(of: names)
         while let place = scanner.next(&members) {
             guard place == 0 else {
                 request.isBrief = scanner.bool() ?? false

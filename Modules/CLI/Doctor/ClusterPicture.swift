@@ -173,6 +173,9 @@ struct PeerPicture {
     var name: String
     var address: String
     var isVoter: Bool
+
+    /// As findings name it.
+    var label: String { name.isEmpty ? address : name }
 }
 
 struct AutopilotPicture {

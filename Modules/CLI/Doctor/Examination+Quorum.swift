@@ -103,7 +103,7 @@ extension Examination {
 
     /// Nobody leads here, which is no proof that nobody leads: others are there who were not asked.
     private func cutOff(from unheard: [PeerPicture]) -> Finding {
-        let names = unheard.map { $0.name.isEmpty ? $0.address : $0.name }
+        let names = unheard.map(\.label)
         let places = unheard.map(\.address).joined(separator: ", ")
         return .critical(
             "quorum",
@@ -119,7 +119,7 @@ extension Examination {
     /// that other one would have to give way to its data.
     private func returning(_ dead: [PeerPicture], _ missing: Int) -> String {
         func names(_ peers: [PeerPicture]) -> String {
-            peers.map { $0.name.isEmpty ? $0.address : $0.name }.joined(separator: ", ")
+            peers.map(\.label).joined(separator: ", ")
         }
         let replaced = dead.filter { picture.isReplaced($0.id, named: $0.name) }
         let away = dead.filter { peer in !replaced.contains { $0.id == peer.id } }
