@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Why bytes are not the message that was expected.
-package struct ByteError: Error, Equatable, Sendable, CustomStringConvertible {
+public struct ByteError: Error, Equatable, Sendable, CustomStringConvertible {
     /// Where in the reader's bytes, counted from 0.
     package let offset: Int
     package let reason: String
@@ -11,13 +11,13 @@ package struct ByteError: Error, Equatable, Sendable, CustomStringConvertible {
         self.reason = reason
     }
 
-    package var description: String { "byte \(offset): \(reason)" }
+    public var description: String { "byte \(offset): \(reason)" }
 }
 
 /// Reads what ``ByteWriter`` wrote. Its input may be hostile: every length is checked against what
 /// is left and against the caller's bound before anything is allocated, and nothing traps. A read
 /// that throws leaves the position where it was.
-package struct ByteReader: Sendable {
+public struct ByteReader: Sendable {
     @usableFromInline let bytes: [UInt8]
     /// What is read lies between these two.
     @usableFromInline let start: Int
@@ -43,15 +43,15 @@ package struct ByteReader: Sendable {
 
     // Most of what servers say to each other is words: reading one is part of whoever reads it.
 
-    @inlinable package mutating func readUInt8() throws(ByteError) -> UInt8 { try readInteger() }
+    @inlinable public mutating func readUInt8() throws(ByteError) -> UInt8 { try readInteger() }
 
-    @inlinable package mutating func readUInt16() throws(ByteError) -> UInt16 { try readInteger() }
+    @inlinable public mutating func readUInt16() throws(ByteError) -> UInt16 { try readInteger() }
 
-    @inlinable package mutating func readUInt32() throws(ByteError) -> UInt32 { try readInteger() }
+    @inlinable public mutating func readUInt32() throws(ByteError) -> UInt32 { try readInteger() }
 
-    @inlinable package mutating func readUInt64() throws(ByteError) -> UInt64 { try readInteger() }
+    @inlinable public mutating func readUInt64() throws(ByteError) -> UInt64 { try readInteger() }
 
-    @inlinable package mutating func readInt64() throws(ByteError) -> Int64 {
+    @inlinable public mutating func readInt64() throws(ByteError) -> Int64 {
         Int64(bitPattern: try readInteger())
     }
 

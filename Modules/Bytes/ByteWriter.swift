@@ -11,15 +11,15 @@
 /// | raw              | the bytes alone; the reader knows how many      |
 ///
 /// ``clear()`` keeps the memory, so that one writer serves many messages.
-package struct ByteWriter: Sendable {
+public struct ByteWriter: Sendable {
     /// What is written, then room for more.
     @usableFromInline var storage: [UInt8]
     @usableFromInline var written = 0
 
     /// Bytes that are written.
-    @inlinable package var count: Int { written }
+    @inlinable public var count: Int { written }
 
-    @inlinable package init(reservingBytes: Int = 0) {
+    @inlinable public init(reservingBytes: Int = 0) {
         storage = []
         // Most writers begin with nothing, or are put in another's place.
         if reservingBytes > 0 { storage.append(zeros: reservingBytes) }
@@ -41,32 +41,32 @@ package struct ByteWriter: Sendable {
 
     /// Replaces four bytes that are written already: a length or checksum that follows from what
     /// came after it.
-    @inlinable package mutating func patch(_ value: UInt32, at offset: Int) {
+    @inlinable public mutating func patch(_ value: UInt32, at offset: Int) {
         precondition(offset >= 0 && offset + 4 <= count, "patch at \(offset) of \(count)")
         store(value, at: offset)
     }
 
     package mutating func clear() { written = 0 }
 
-    @inlinable package mutating func write(_ value: UInt8) { append(value) }
+    @inlinable public mutating func write(_ value: UInt8) { append(value) }
 
-    @inlinable package mutating func write(_ value: UInt16) { append(value) }
+    @inlinable public mutating func write(_ value: UInt16) { append(value) }
 
-    @inlinable package mutating func write(_ value: UInt32) { append(value) }
+    @inlinable public mutating func write(_ value: UInt32) { append(value) }
 
-    @inlinable package mutating func write(_ value: UInt64) { append(value) }
+    @inlinable public mutating func write(_ value: UInt64) { append(value) }
 
     /// The one, then the other: most of a message is words.
-    @inlinable package mutating func write(_ first: UInt64, _ second: UInt64) {
+    @inlinable public mutating func write(_ first: UInt64, _ second: UInt64) {
         if storage.count - written < 16 { makeRoom(for: 16) }
         store(first, at: written)
         store(second, at: written + 8)
         written += 16
     }
 
-    @inlinable package mutating func write(_ value: Int64) { append(UInt64(bitPattern: value)) }
+    @inlinable public mutating func write(_ value: Int64) { append(UInt64(bitPattern: value)) }
 
-    @inlinable package mutating func write(_ value: Bool) { append(value ? 1 : 0 as UInt8) }
+    @inlinable public mutating func write(_ value: Bool) { append(value ? 1 : 0 as UInt8) }
 
     /// - Precondition: fewer than 2^32 bytes.
     package mutating func write(bytes content: [UInt8]) {

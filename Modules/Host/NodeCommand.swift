@@ -73,6 +73,8 @@ private final class NodeProcess {
     /// Ends what was started, and calls back; nil before that.
     private var end: ((_ done: @escaping () -> Void) -> Void)?
     private var isEnding = false
+    /// Held to the end: while its lock is, no other process works in it.
+    private var folder: NodeFolder?
 
     init(_ options: NodeOptions, _ plugins: HostPlugins, _ ending: Ending) {
         self.options = options
@@ -104,6 +106,7 @@ private final class NodeProcess {
         _ node: Node, _ folder: NodeFolder, _ supervisor: [String], _ machine: NodeMachine,
         _ streams: any Streams, _ processes: any Processes
     ) {
+        self.folder = folder
         let driver = SupervisedDriver(
             loop: plugins.loop,
             machine: .init(

@@ -12,11 +12,12 @@ extension TaskLaunch {
         let task = assignment.group.tasks[run.position]
         try Self.check(task)
         let settings = try ExecSettings(task.config)
-        let variables = TaskVariables(task, assignment, node, folders)
+        let variables = TaskVariables(
+            task, assignment, node, folders, inherited: inherited)
         self.init(
             run: run, taskName: task.name, command: variables.expanded(settings.command),
             arguments: settings.arguments.map(variables.expanded),
-            environment: variables.environment(over: inherited),
+            environment: variables.environment,
             folder: settings.folder.isEmpty ? nil : variables.expanded(settings.folder),
             logs: task.logs)
     }
@@ -46,11 +47,15 @@ struct TaskVariables {
     private var named: [String: String] = [:]
     private let node: Node
     private let own: StringMap
+    /// Of the agent's own environment, what every task finds in its own.
+    private let inherited: [String: String]
 
     init(
-        _ task: JobTask, _ assignment: Assignment, _ node: Node, _ folders: AllocationFolders
+        _ task: JobTask, _ assignment: Assignment, _ node: Node, _ folders: AllocationFolders,
+        inherited: [String: String]
     ) {
         self.node = node
+        self.inherited = inherited
         own = task.environment
         let job = assignment.job.value
         named = [
@@ -105,7 +110,7 @@ struct TaskVariables {
     }
 
     /// The task's own settings go before everything but what it is told of itself.
-    func environment(over inherited: [String: String]) -> [String: String] {
+    var environment: [String: String] {
         var environment = inherited
         for pair in own where !pair.key.isEmpty && !pair.key.utf8.contains(UInt8(ascii: "=")) {
             environment[pair.key] = expanded(pair.value)
@@ -144,7 +149,7 @@ struct TaskVariables {
         if name.hasPrefix("meta.") { return node.meta[String(name.dropFirst(5))] }
         if name.hasPrefix("env[\""), name.hasSuffix("\"]") {
             let key = String(name.dropFirst(5).dropLast(2))
-            return named[key] ?? own[key]
+            return named[key] ?? own[key] ?? inherited[key]
         }
         return own[String(name)]
     }

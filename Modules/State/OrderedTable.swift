@@ -232,11 +232,24 @@ extension OrderedTable {
             return (low, low < elements.count && elements[low].key == key)
         }
 
-        /// Nodes are looked at where they stand: to hold each on the way down would cost more than the search.
+        /// Nodes are looked at where they stand: to hold each on the way down costs as much as the search.
         func value(at key: Key) -> Value? {
             let (position, isFound) = find(key)
             if isFound { return elements[position].value }
-            return isLeaf ? nil : children.span[position].value(at: key)
+            // SAFETY: this node holds its children and they theirs, and nothing changes while it is borrowed.
+            return unsafe children.withUnsafeBufferPointer { children in
+                guard var node = children.baseAddress, !children.isEmpty else { return nil }
+                unsafe node += position
+                while true {
+                    let (position, isFound) = unsafe node.pointee.find(key)
+                    if isFound { return unsafe node.pointee.elements[position].value }
+                    let below = unsafe node.pointee.children.withUnsafeBufferPointer {
+                        $0.isEmpty ? nil : $0.baseAddress
+                    }
+                    guard let below = unsafe below else { return nil }
+                    unsafe node = below + position
+                }
+            }
         }
 
         mutating func update<Result>(

@@ -340,11 +340,11 @@ import Testing
             Self.task(
                 "t",
                 #"{"command":"${NOMAD_TASK_DIR}/x","args":["${node.class}-${attr.cpu.arch}","#
-                    + #""${NOMAD_PORT_ht_tp}","${nothing}","${open","$${A}"]}"#,
+                    + #""${NOMAD_PORT_ht_tp}","${nothing}","${open","$${A}","${env[\"PATH\"]}"]}"#,
                 more: #","Env":{"A":"2","B":"${NOMAD_ALLOC_INDEX}","=":"x"}"#))
         let launch = try #require(desk.driver.launches.first)
         #expect(launch.command == "/a/t/local/x")
-        #expect(launch.arguments == ["big-amd64", "80", "${nothing}", "${open", "$2"])
+        #expect(launch.arguments == ["big-amd64", "80", "${nothing}", "${open", "$2", "/bin"])
         #expect(launch.environment["A"] == "2")
         #expect(launch.environment["B"] == "3")
         #expect(launch.environment["PATH"] == "/bin")

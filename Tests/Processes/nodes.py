@@ -131,6 +131,13 @@ class Nodes(ProcessTest):
         agent = Agent(self, "exec", [
             "-raw-exec", "-data-dir", folder, "-servers", "127.0.0.1:%d" % server.http_port]).start()
         wait_until("the node", lambda: self.node_statuses(server)["ready"] == 1, 10)
+        # A second one in the same folder would start everything a second time.
+        other = subprocess.run(
+            [processes.OPTIONS.binary, "node", "run", "-raw-exec", "-data-dir", folder,
+             "-servers", "127.0.0.1:%d" % server.http_port],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=10)
+        self.assertEqual(other.returncode, 1, other.stdout)
+        self.assertIn("%s: in use" % folder, other.stdout.decode())
         script = ("echo $$ > $NOMAD_ALLOC_DIR/pid; echo hello $FOO; echo oh >&2; trap 'echo bye; exit 0' TERM; "
                   "while true; do sleep 0.05; done")
         self.register(server, job(

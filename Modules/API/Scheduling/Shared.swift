@@ -4,14 +4,14 @@
 /// value is. Allocations share their version of a job with it, tables their rows with snapshots.
 ///
 /// Equal values are equal, wherever they stand; the same one is so at once.
-package final class Shared<Value: Sendable>: Sendable {
-    package let value: Value
+public final class Shared<Value: Sendable>: Sendable {
+    public let value: Value
 
-    @inlinable package init(_ value: Value) { self.value = value }
+    @inlinable public init(_ value: Value) { self.value = value }
 }
 
 extension Shared: Equatable where Value: Equatable {
-    @inlinable package static func == (left: Shared, right: Shared) -> Bool {
+    @inlinable public static func == (left: Shared, right: Shared) -> Bool {
         left === right || left.value == right.value
     }
 }

@@ -2,90 +2,113 @@
 
 /// Values by name, always in the order of the names, so that equal maps are met, written and hashed
 /// alike on every machine. Lookup takes O(log n), insertion O(n): it is for some hundred names.
-package struct SortedMap<Value: Sendable>: Sendable {
-    package struct Element: Sendable {
-        package let key: String
-        package var value: Value
+///
+/// All of it is open to other modules' compilers: what they ask of it they do where they stand, where anything
+/// of a generic type would be found by its metadata first, at several times the price of the search.
+public struct SortedMap<Value: Sendable>: Sendable {
+    public struct Element: Sendable {
+        public let key: String
+        public var value: Value
 
-        package init(key: String, value: Value) {
+        @inlinable public init(key: String, value: Value) {
             self.key = key
             self.value = value
         }
     }
 
-    /// In the order of the names. Stored, not computed: what another module asks of these it does where it
-    /// stands, where anything of a generic type would be found by its metadata first.
-    package private(set) var elements: [Element] = []
+    @usableFromInline var stored: [Element] = []
 
-    package init() {}
+    @inlinable public init() {}
 
-    package var isEmpty: Bool { elements.isEmpty }
-    package var count: Int { elements.count }
-    package var keys: [String] { elements.map(\.key) }
-    package var values: [Value] { elements.map(\.value) }
+    /// In the order of the names.
+    @inlinable public var elements: [Element] { stored }
+    @inlinable public var isEmpty: Bool { stored.isEmpty }
+    @inlinable public var count: Int { stored.count }
+    @inlinable public var keys: [String] { stored.map(\.key) }
+    @inlinable public var values: [Value] { stored.map(\.value) }
 
-    package subscript(key: String) -> Value? {
+    @inlinable public subscript(key: String) -> Value? {
         get {
             let (position, isFound) = find(key)
-            return isFound ? elements[position].value : nil
+            return isFound ? stored[position].value : nil
         }
         set {
             let (position, isFound) = find(key)
             switch (newValue, isFound) {
-            case (let value?, true): elements[position].value = value
+            case (let value?, true): stored[position].value = value
             case (let value?, false):
-                elements.insert(Element(key: key, value: value), at: position)
-            case (nil, true): elements.remove(at: position)
+                stored.insert(Element(key: key, value: value), at: position)
+            case (nil, true): stored.remove(at: position)
             case (nil, false): break
             }
         }
     }
 
-    package subscript(key: String, default fallback: Value) -> Value {
+    @inlinable public subscript(key: String, default fallback: Value) -> Value {
         get { self[key] ?? fallback }
         set { self[key] = newValue }
     }
 
+    /// Adds what comes in order already, as in what was written of a map.
+    ///
+    /// - Returns: false, and nothing is added, if `key` does not follow all the others.
+    @inlinable public mutating func append(_ value: Value, at key: String) -> Bool {
+        if let last = stored.last, last.key >= key { return false }
+        stored.append(Element(key: key, value: value))
+        return true
+    }
+
+    /// Edits the value of `key` where it stands.
+    ///
+    /// - Returns: what `body` gives; nil if there is no value.
+    @inlinable @discardableResult
+    public mutating func update<Result>(
+        _ key: String, _ body: (inout Value) -> Result
+    ) -> Result? {
+        let (position, isFound) = find(key)
+        return isFound ? body(&stored[position].value) : nil
+    }
+
     /// The first element whose key is not less than `key`, and whether it is `key`'s.
-    func find(_ key: String) -> (position: Int, isFound: Bool) {
+    @inlinable func find(_ key: String) -> (position: Int, isFound: Bool) {
         // What is built in order is never searched.
-        if let last = elements.last, last.key < key { return (elements.count, false) }
+        if let last = stored.last, last.key < key { return (stored.count, false) }
         var low = 0
-        var high = elements.count
+        var high = stored.count
         while low < high {
             let middle = (low + high) / 2
-            if elements[middle].key < key { low = middle + 1 } else { high = middle }
+            if stored[middle].key < key { low = middle + 1 } else { high = middle }
         }
-        return (low, low < elements.count && elements[low].key == key)
+        return (low, low < stored.count && stored[low].key == key)
     }
 }
 
 extension SortedMap: ExpressibleByDictionaryLiteral {
     /// Of two with one name the later counts.
-    package init(dictionaryLiteral elements: (String, Value)...) {
+    @inlinable public init(dictionaryLiteral elements: (String, Value)...) {
         self.init(elements)
     }
 
     /// Of two with one name the later counts.
-    package init(_ elements: some Sequence<(String, Value)>) {
+    @inlinable public init(_ elements: some Sequence<(String, Value)>) {
         for (key, value) in elements { self[key] = value }
     }
 }
 
 extension SortedMap where Value == Int {
     /// The counts above 0, by the names of the same numbers, which are different.
-    package init(counts: [Int], names: [String]) {
+    @inlinable public init(counts: [Int], names: [String]) {
         for (number, count) in counts.enumerated() where count > 0 {
             let name = names[number]
-            var place = elements.count
-            while place > 0, name < elements[place - 1].key { place -= 1 }
-            elements.insert(Element(key: name, value: count), at: place)
+            var place = stored.count
+            while place > 0, name < stored[place - 1].key { place -= 1 }
+            stored.insert(Element(key: name, value: count), at: place)
         }
     }
 }
 
 extension SortedMap: Sequence {
-    package func makeIterator() -> IndexingIterator<[Element]> { elements.makeIterator() }
+    @inlinable public func makeIterator() -> IndexingIterator<[Element]> { stored.makeIterator() }
 }
 
 extension SortedMap.Element: Equatable where Value: Equatable {}

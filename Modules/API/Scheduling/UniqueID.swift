@@ -4,13 +4,13 @@
 /// hexadecimal digits in lower case, in groups of 8, 4, 4, 4 and 12.
 ///
 /// Whoever makes one takes its bits from a source that is given to it; nothing here draws any.
-package struct UniqueID: Hashable, Sendable {
+public struct UniqueID: Hashable, Sendable {
     /// The first 16 digits.
-    package let high: UInt64
+    public let high: UInt64
     /// The last 16 digits.
-    package let low: UInt64
+    public let low: UInt64
 
-    @inlinable package init(high: UInt64, low: UInt64) {
+    @inlinable public init(high: UInt64, low: UInt64) {
         self.high = high
         self.low = low
     }
@@ -18,11 +18,11 @@ package struct UniqueID: Hashable, Sendable {
 
 // Compared and hashed at every step through a table.
 extension UniqueID {
-    @inlinable package static func == (left: Self, right: Self) -> Bool {
+    @inlinable public static func == (left: Self, right: Self) -> Bool {
         left.high == right.high && left.low == right.low
     }
 
-    @inlinable package func hash(into hasher: inout Hasher) {
+    @inlinable public func hash(into hasher: inout Hasher) {
         hasher.combine(high)
         hasher.combine(low)
     }
@@ -30,14 +30,14 @@ extension UniqueID {
 
 extension UniqueID: Comparable {
     /// The order of the texts.
-    @inlinable package static func < (left: Self, right: Self) -> Bool {
+    @inlinable public static func < (left: Self, right: Self) -> Bool {
         left.high != right.high ? left.high < right.high : left.low < right.low
     }
 }
 
 extension UniqueID: LosslessStringConvertible {
     /// Digits may be of either case; nil for any other form.
-    package init?(_ text: String) { self.init(digits: text.utf8) }
+    public init?(_ text: String) { self.init(digits: text.utf8) }
 
     /// The same for a text of ASCII.
     init?(ascii text: ArraySlice<UInt8>) { self.init(digits: text) }
@@ -61,7 +61,7 @@ extension UniqueID: LosslessStringConvertible {
         self.init(high: high, low: low)
     }
 
-    package var description: String {
+    public var description: String {
         let text = text
         // SAFETY: the buffer is read while it is lent.
         return unsafe text.span.withUnsafeBufferPointer {

@@ -16,15 +16,15 @@ package enum Rescheduling {
 
     /// - Parameters:
     ///   - policy: that of the allocation's group, in the allocation's version of the job.
-    ///   - now: when it has failed at the latest: the clock that said when may be ahead of this one.
+    ///   - now: of the wall clock here. Its node's may go otherwise: it failed after it was made, and before now.
     package static func verdict(
         on allocation: Allocation, policy: ReschedulePolicy?, at now: Int64 = .max
     ) -> Verdict {
         guard let policy, policy.isEnabled, allocation.clientStatus == .failed else {
             return .never
         }
-        let failed = min(allocation.endedUnixNanoseconds, now)
-        let delay = nextDelay(after: allocation, policy: policy)
+        let failed = allocation.ended(by: now)
+        let delay = nextDelay(after: allocation, policy: policy, at: now)
         let next = Verdict.at(unixNanoseconds: failed.saturatingAdd(delay))
         if policy.unlimited { return next }
         let recent = events(of: allocation, within: policy, at: failed).count
@@ -36,7 +36,7 @@ package enum Rescheduling {
     /// Nanoseconds between the failure and the next attempt: the policy's delay, grown with each
     /// attempt so far, and back at its start once an instance outlived the longest delay.
     package static func nextDelay(
-        after allocation: Allocation, policy: ReschedulePolicy
+        after allocation: Allocation, policy: ReschedulePolicy, at now: Int64 = .max
     ) -> Int64 {
         let initial = max(0, policy.delay.nanoseconds)
         guard let last = allocation.reschedules.last else { return initial }
@@ -48,7 +48,7 @@ package enum Rescheduling {
         }
         let longest = policy.maxDelay.nanoseconds
         guard longest > 0, grown >= longest else { return max(0, grown) }
-        let lived = allocation.endedUnixNanoseconds.saturatingSubtract(last.unixNanoseconds)
+        let lived = allocation.ended(by: now).saturatingSubtract(last.unixNanoseconds)
         return lived > longest ? initial : longest
     }
 
@@ -69,7 +69,8 @@ package enum Rescheduling {
         var kept: [RescheduleEvent] = []
         var delay = GoDuration.zero
         if let policy {
-            delay = GoDuration(nanoseconds: nextDelay(after: allocation, policy: policy))
+            delay = GoDuration(
+                nanoseconds: nextDelay(after: allocation, policy: policy, at: unixNanoseconds))
             kept =
                 policy.unlimited
                 ? Array(allocation.reschedules.suffix(eventsMax - 1))
@@ -95,12 +96,15 @@ extension Allocation {
     /// Its group in its own version of the job.
     var ownGroup: TaskGroup? { job.value.lookup(group: group) }
 
-    /// When it ended, as its node told; else when it was last changed.
-    var endedUnixNanoseconds: Int64 {
-        let finished = (taskStates?.value).map { states in
-            states.map(\.value.finishedUnixNanoseconds).max() ?? 0
+    /// When it ended, as its node told, else when it was last changed; but not before the servers made it, and
+    /// not after `now`, which are by their clocks. A node whose clock is behind would else have each instance
+    /// fail long ago, and be replaced at once; one whose clock is ahead, have it live long.
+    func ended(by now: Int64) -> Int64 {
+        let finished = (taskStates?.value).flatMap { states in
+            states.map(\.value.finishedUnixNanoseconds).max()
         }
-        return finished.flatMap { $0 > 0 ? $0 : nil } ?? modifyUnixNanoseconds
+        let told = finished.flatMap { $0 > 0 ? $0 : nil } ?? modifyUnixNanoseconds
+        return min(max(told, createUnixNanoseconds), now)
     }
 }
 

@@ -4,6 +4,7 @@ import MartletAPI
 /// One deployment at one instant.
 struct DeploymentLook {
     let view: DeploymentWatcher.View
+    /// Of the wall clock.
     let now: Int64
 
     private var deployment: Deployment { view.deployment }
@@ -26,16 +27,15 @@ struct DeploymentLook {
         }
     }
 
-    /// - Parameter due: when the next deadline passes; nil: none does.
-    func failure(due: Int64?) -> Failure? {
+    /// - Parameter isOverdue: a deadline has passed.
+    func failure(isOverdue: Bool) -> Failure? {
         let isUnhealthy = view.allocations.contains { allocation in
             guard allocation.isUnhealthy else { return false }
             return deployment.groups[allocation.value.group].map { $0.progressDeadline <= .zero }
                 ?? false
         }
         if isUnhealthy { return .unhealthy }
-        guard let due, due <= now else { return nil }
-        return .deadline
+        return isOverdue ? .deadline : nil
     }
 
     /// Of the groups that are not done, the first to be out of time. Canaries that are all healthy

@@ -6,9 +6,10 @@ package import MartletAPI
 /// The scheduler replaces instances; this decides when it may go on. Lives on the leader; what it
 /// remembers is only what it has asked for already, so a new leader asks once more.
 ///
-/// A deadline is a time of the day that another server may have written, by another clock. One that is
-/// over when it is first seen, or further off than a deployment may take without progress, is counted
-/// anew from there: a server whose clock is ahead fails nothing by taking over, at the price of one more
+/// A deadline is a time of the day that another server may have written, by another clock. What is left until
+/// then is taken when it is first seen, and waited for by a clock that never jumps. One that is over by then, or
+/// further off than a deployment may take without progress, is counted anew from there: a server whose clock
+/// is ahead fails nothing by taking over, nor does one whose clock is set, at the price of one more
 /// span after a change of leader that came too late. So is that of a deployment that was paused, from
 /// where it goes on.
 ///
@@ -57,15 +58,16 @@ package struct DeploymentWatcher: Sendable {
         /// No progress was to be made: what is due begins again when the deployment goes on.
         var isPaused = false
         private var written: Int64 = 0
-        private var due: Int64 = 0
+        private var due: Duration = .zero
 
-        /// When a deadline passes by the clock of this server.
-        mutating func due(of deadline: Deadline, at now: Int64) -> Int64 {
-            let latest = now.saturatingAdd(deadline.spanNanoseconds)
+        /// When a deadline passes by the clock of this server that never jumps.
+        mutating func due(of deadline: Deadline, at now: Duration, wall: Int64) -> Duration {
             let isKnown = written == deadline.unixNanoseconds
             written = deadline.unixNanoseconds
             if isPaused || !isKnown {
-                due = now < written && !isPaused ? min(written, latest) : latest
+                let span = deadline.spanNanoseconds
+                let left = written.saturatingSubtract(wall)
+                due = now + .nanoseconds(left > 0 && !isPaused ? min(left, span) : span)
             }
             isPaused = false
             return due
@@ -80,7 +82,7 @@ package struct DeploymentWatcher: Sendable {
     }
 
     private var memories: [UniqueID: Memory] = [:]
-    private var deadlines: [UniqueID: Int64] = [:]
+    private var deadlines: [UniqueID: Duration] = [:]
 
     package init() {}
 
@@ -90,20 +92,24 @@ package struct DeploymentWatcher: Sendable {
         deadlines[id] = nil
     }
 
-    /// When the earliest progress deadline passes, in nanoseconds of the wall clock; nil: none does.
-    package var nextEventAt: Int64? { deadlines.values.min() }
+    /// When the earliest progress deadline passes, by the monotonic clock of ``observe(_:unixNanoseconds:at:ids:)``;
+    /// nil: none does.
+    package var nextEventAt: Duration? { deadlines.values.min() }
 
     /// Those whose progress deadline has passed, ascending.
-    package func due(at now: Int64) -> [UniqueID] {
+    package func due(at now: Duration) -> [UniqueID] {
         deadlines.lazy.filter { $0.value <= now }.map(\.key).sorted()
     }
 
     /// Looks at one deployment: after each change of it or of its allocations, and when it is
     /// ``due(at:)``.
     ///
-    /// - Parameter ids: for evaluations.
+    /// - Parameters:
+    ///   - wall: the time of the day, which may jump.
+    ///   - now: of the monotonic clock.
+    ///   - ids: for evaluations.
     package mutating func observe(
-        _ view: View, unixNanoseconds now: Int64, ids: inout IDSource
+        _ view: View, unixNanoseconds wall: Int64, at now: Duration, ids: inout IDSource
     ) -> [Command] {
         let id = view.deployment.id
         guard view.deployment.isActive else {
@@ -113,11 +119,11 @@ package struct DeploymentWatcher: Sendable {
         var memory = memories[id] ?? Memory()
         defer { memories[id] = memory }
         if memory.isClosed { return [] }
-        let look = DeploymentLook(view: view, now: now)
+        let look = DeploymentLook(view: view, now: wall)
         if view.deployment.status == .paused { memory.isPaused = true }
-        let due = look.nextDeadline.map { memory.due(of: $0, at: now) }
+        let due = look.nextDeadline.map { memory.due(of: $0, at: now, wall: wall) }
         deadlines[id] = due
-        if let reason = look.failure(due: due) {
+        if let reason = look.failure(isOverdue: due.map { $0 <= now } ?? false) {
             memory.isClosed = true
             deadlines[id] = nil
             return [look.fail(reason, ids.next())]

@@ -3,7 +3,8 @@ package import MartletAPI
 
 /// Empties nodes: which instances leave now, and which node is done (H9).
 ///
-/// Pure: everything is in the view. Services leave as fast as their migrate strategy allows, batch
+/// Pure: everything is in the view. Services leave as fast as their migrate strategy allows: the next when
+/// who took the last one's place has run for its time (`min_healthy_time`). Batch
 /// work may end until the deadline, system jobs leave last; at the deadline everything leaves.
 package enum NodeDrainer {
     /// A group with instances on a node that is drained.
@@ -60,7 +61,8 @@ package enum NodeDrainer {
             decision.evaluations.append(evaluation(ids.next(), job, nodeID, now: now))
         }
         decision.drained = look.drained
-        decision.nextEventAt = look.nextDeadline
+        let nextHealthy = view.groups.lazy.compactMap(look.nextHealthy).min()
+        decision.nextEventAt = [look.nextDeadline, nextHealthy].compactMap(\.self).min()
         return decision
     }
 
@@ -153,14 +155,43 @@ private struct DrainLook {
     /// The group keeps all but `maxParallel` of its count healthy.
     private func allowance(for view: NodeDrainer.GroupView, forced: Int) -> Int {
         guard let group = view.job.value.lookup(group: view.group) else { return .max }
-        let healthy = view.allocations.count { Self.isHealthy($0.value) }
-        let parallel = max(1, (group.migrate ?? MigrateStrategy()).maxParallel)
-        return max(0, healthy - forced - (group.count - parallel))
+        let strategy = group.migrate ?? MigrateStrategy()
+        let healthy = view.allocations.count {
+            Self.runsWell($0.value) && untilHealthy($0.value, strategy) == nil
+        }
+        return max(0, healthy - forced - (group.count - max(1, strategy.maxParallel)))
+    }
+
+    /// When the next instance of a group that something has to leave for counts as healthy; nil if none will
+    /// by waiting.
+    func nextHealthy(of view: NodeDrainer.GroupView) -> Int64? {
+        guard view.job.value.type == .service,
+            let group = view.job.value.lookup(group: view.group)
+        else { return nil }
+        let isWaiting = view.allocations.contains {
+            drains[$0.value.nodeID] != nil && !$0.value.isTerminal
+                && !$0.value.transition.shouldMigrate
+        }
+        guard isWaiting else { return nil }
+        let strategy = group.migrate ?? MigrateStrategy()
+        return view.allocations.lazy.map(\.value).filter(Self.runsWell)
+            .compactMap { untilHealthy($0, strategy) }.min()
     }
 
     /// Runs, nobody said that it does not do well, and it is not about to leave.
-    private static func isHealthy(_ allocation: Allocation) -> Bool {
+    private static func runsWell(_ allocation: Allocation) -> Bool {
         allocation.clientStatus == .running && allocation.desiredStatus == .run
             && !allocation.isUnhealthy && !allocation.transition.shouldMigrate
+    }
+
+    /// Where no deployment has judged it, an instance is healthy when nothing has changed about it for long enough.
+    ///
+    /// - Returns: when that will be; nil: it is. So it is where its last change is ahead of the clock, which was
+    ///   set back since.
+    private func untilHealthy(_ allocation: Allocation, _ strategy: MigrateStrategy) -> Int64? {
+        let began = allocation.modifyUnixNanoseconds
+        guard !allocation.isHealthy, began <= now else { return nil }
+        let due = began.saturatingAdd(strategy.minHealthyTime.nanoseconds)
+        return due > now ? due : nil
     }
 }

@@ -114,14 +114,14 @@ extension Dispatcher {
     // MARK: Allocations
 
     private func follow(allocation id: UniqueID, in tables: SchedulerTables) {
-        guard let allocation = tables.allocation(id)?.value else {
+        guard let row = tables.allocation(id) else {
             return ledger.remove(allocation: id, at: tables.allocationIndex)
         }
-        let isFreeing = allocation.isTerminal && ledger.isLive(id)
-        takeIntoLedger(allocation)
-        if let deployment = allocation.deploymentID { dirtyDeployments.insert(deployment) }
-        drains.note(allocation)
-        if isFreeing { wake(node: allocation.nodeID, at: allocation.modifyIndex) }
+        let isFreeing = row.value.isTerminal && ledger.isLive(id)
+        takeIntoLedger(row.value)
+        if let deployment = row.value.deploymentID { dirtyDeployments.insert(deployment) }
+        drains.note(row.value)
+        if isFreeing { wake(node: row.value.nodeID, at: row.value.modifyIndex) }
     }
 
     /// There is room on the node that was not there before.

@@ -171,7 +171,7 @@ extension Dispatcher {
 
     private func watchDeployments() {
         let now = unixNanoseconds
-        for id in deployments.due(at: now) { dirtyDeployments.insert(id) }
+        for id in deployments.due(at: loop.now) { dirtyDeployments.insert(id) }
         guard deploymentsRestUntil <= loop.now else { return }
         var seenCount = 0
         while seenCount < Self.instancesSeenMax, let id = dirtyDeployments.removeFirst() {
@@ -181,9 +181,9 @@ extension Dispatcher {
             }
             let view = view(of: deployment)
             seenCount += view.allocations.count
-            for command in deployments.observe(view, unixNanoseconds: now, ids: &ids) {
-                carryOut(command, of: id)
-            }
+            let commands = deployments.observe(
+                view, unixNanoseconds: now, at: loop.now, ids: &ids)
+            for command in commands { carryOut(command, of: id) }
         }
         if seenCount > 0 { deploymentsRestUntil = loop.now + Self.restPerInstance * seenCount }
     }

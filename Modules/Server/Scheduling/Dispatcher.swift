@@ -272,12 +272,12 @@ final class Dispatcher {
     }
 
     private func arm() {
-        let wall = [deployments.nextEventAt, drains.nextEventAt].compactMap(\.self).min()
         let instants = [
             broker.nextEventAt, blocked.nextEventAt, heartbeats.nextEventAt, retryAt,
             garbageDueAt, lent.nextEventAt, retryAt == nil ? drains.dueAt : nil,
             retryAt == nil && !dirtyDeployments.isEmpty ? deploymentsRestUntil : nil,
-            wall.map { loop.now + Self.wait(until: $0, from: unixNanoseconds) },
+            deployments.nextEventAt.map { $0 > loop.now ? $0 : loop.now + DrainWatch.rest },
+            drains.nextEventAt.map { loop.now + Self.wait(until: $0, from: unixNanoseconds) },
         ]
         guard let next = instants.compactMap(\.self).min() else {
             timer?.disarm()

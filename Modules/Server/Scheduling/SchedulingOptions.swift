@@ -53,7 +53,7 @@ package struct SchedulingOptions: Equatable, Sendable {
     /// Followers are asked only where looks take this much of a processor's time on the leader's own lanes. What they find
     /// comes later than what the leader finds itself, by a round trip and a write to the disk; short looks
     /// would only collide with what was placed meanwhile (ADR 0042).
-    package var lentLookMin: Duration = .milliseconds(5)
+    package var lentLookMin: Duration = .milliseconds(10)
     package var heartbeats = Heartbeats()
     package var garbage = GarbageAges()
     /// What nodes say of themselves: beyond, no node is registered, nor does one say more.

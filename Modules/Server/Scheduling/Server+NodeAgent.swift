@@ -181,17 +181,18 @@ extension Server {
         if let node { try proof.check([node], in: tables) }
         var known: [AllocationUpdate] = []
         for update in updates {
-            guard let allocation = tables.allocation(update.id)?.value else { continue }
-            guard node == nil || allocation.nodeID == node else {
+            guard let row = tables.allocation(update.id) else { continue }
+            guard node == nil || row.value.nodeID == node else {
                 throw APIError(
                     status: 403, message: "allocation \(update.id) is not of this node")
             }
             // Of a node that is gone there is nothing to tell.
-            guard let owner = tables.node(allocation.nodeID)?.value else { continue }
-            try proof.check(owner)
+            guard let owner = tables.node(row.value.nodeID) else { continue }
+            try proof.check(owner.value)
             // What has ended does not begin again, whatever a node says of it.
-            if allocation.isClientTerminal, !update.isTerminal { continue }
-            known.append(update.telling(of: allocation.job.value.lookup(group: allocation.group)))
+            if row.value.isClientTerminal, !update.isTerminal { continue }
+            let job = row.value.job
+            known.append(update.telling(of: job.value.lookup(group: row.value.group)))
         }
         guard !known.isEmpty else {
             return done(

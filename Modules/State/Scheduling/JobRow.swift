@@ -99,22 +99,29 @@ struct JobRow: Equatable, Sendable {
         _ group: String, from old: Allocation.ClientStatus?, to new: Allocation.ClientStatus,
         at index: UInt64
     ) {
-        guard old != new, var counts = summary.groups[group] else { return }
+        guard old != new else { return }
+        let isKnown: Void? = summary.groups.update(group) { $0.move(from: old, to: new) }
+        if isKnown != nil { summary.modifyIndex = index }
+    }
+}
+
+extension JobSummary.Group {
+    fileprivate mutating func move(
+        from old: Allocation.ClientStatus?, to new: Allocation.ClientStatus
+    ) {
         switch new {
-        case .pending: counts.starting += 1
-        case .running: counts.running += 1
-        case .complete: counts.complete += 1
-        case .failed: counts.failed += 1
-        case .lost: counts.lost += 1
+        case .pending: starting += 1
+        case .running: running += 1
+        case .complete: complete += 1
+        case .failed: failed += 1
+        case .lost: lost += 1
         }
         switch old {
-        case nil: counts.queued = max(0, counts.queued - 1)
-        case .pending: counts.starting = max(0, counts.starting - 1)
-        case .running: counts.running = max(0, counts.running - 1)
-        case .lost: counts.lost = max(0, counts.lost - 1)
+        case nil: queued = max(0, queued - 1)
+        case .pending: starting = max(0, starting - 1)
+        case .running: running = max(0, running - 1)
+        case .lost: lost = max(0, lost - 1)
         case .complete, .failed: break  // They stay counted, as what has happened.
         }
-        summary.groups[group] = counts
-        summary.modifyIndex = index
     }
 }

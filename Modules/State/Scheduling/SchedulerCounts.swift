@@ -32,8 +32,9 @@ package struct SchedulerCounts: Equatable, Sendable {
         node.map { $0.bytes + $0.eventBytes } ?? 0
     }
 
-    mutating func count(allocation new: Allocation?, insteadOf old: Allocation?) {
-        running += (new?.clientStatus == .running ? 1 : 0) - (old?.clientStatus == .running ? 1 : 0)
+    /// An allocation went from one state to another; nil stands for there being none.
+    mutating func count(from old: Allocation.ClientStatus?, to new: Allocation.ClientStatus?) {
+        running += (new == .running ? 1 : 0) - (old == .running ? 1 : 0)
     }
 
     mutating func count(evaluation new: Evaluation?, insteadOf old: Evaluation?) {

@@ -7,10 +7,9 @@ extension SchedulerTables {
         _ updates: [AllocationUpdate], unixNanoseconds: Int64, at index: UInt64
     ) {
         for update in updates {
-            guard let old = allocationTable[update.id]?.value else { continue }
-            var new = old
-            new.take(update, at: index)
-            guard new != old else { continue }
+            guard let old = allocationTable[update.id],
+                var new = old.value.taking(update, at: index)
+            else { continue }
             new.modifyUnixNanoseconds = unixNanoseconds
             store(new, replacing: old, at: index)
         }
@@ -24,47 +23,53 @@ extension SchedulerTables {
             throw .unknownAllocation(change.allocation)
         }
         for change in changes {
-            guard let old = allocationTable[change.allocation]?.value else { continue }
-            let transition = change.transition
-            var new = old
-            new.transition.migrate = transition.migrate ?? old.transition.migrate
-            new.transition.reschedule = transition.reschedule ?? old.transition.reschedule
-            new.transition.forceReschedule =
-                transition.forceReschedule ?? old.transition.forceReschedule
+            guard let old = allocationTable[change.allocation] else { continue }
+            let (transition, before) = (change.transition, old.value.transition)
+            var new = old.value
+            new.transition.migrate = transition.migrate ?? before.migrate
+            new.transition.reschedule = transition.reschedule ?? before.reschedule
+            new.transition.forceReschedule = transition.forceReschedule ?? before.forceReschedule
             store(new, replacing: old, at: index)
         }
     }
 
     /// The one place where an allocation is written: what follows from it is kept in step.
-    mutating func store(_ given: Allocation, replacing old: Allocation?, at index: UInt64) {
-        var new = given
-        new.modifyIndex = index
-        let version = JobVersionKey(of: new.job.value)
+    mutating func store(
+        _ given: consuming Allocation, replacing old: Shared<Allocation>?, at index: UInt64
+    ) {
+        given.modifyIndex = index
+        let new = Shared(given)
+        let id = new.value.id
+        let version = JobVersionKey(of: new.value.job.value)
         if let old {
-            let oldVersion = JobVersionKey(of: old.job.value)
-            if oldVersion != version {
-                retain(version)
-                release(oldVersion)
+            if old.value.job !== new.value.job {
+                let oldVersion = JobVersionKey(of: old.value.job.value)
+                if oldVersion != version {
+                    retain(version)
+                    release(oldVersion)
+                }
             }
-            if old.evaluationID != new.evaluationID {
-                Self.remove(old.id, at: old.evaluationID, in: &allocationsOfEvaluation)
-                Self.insert(new.id, at: new.evaluationID, in: &allocationsOfEvaluation)
+            if old.value.evaluationID != new.value.evaluationID {
+                Self.remove(id, at: old.value.evaluationID, in: &allocationsOfEvaluation)
+                Self.insert(id, at: new.value.evaluationID, in: &allocationsOfEvaluation)
             }
         } else {
             retain(version)
-            Self.insert(new.id, at: new.nodeID, in: &allocationsOfNode)
-            Self.insert(new.id, at: new.jobKey, in: &allocationsOfJob)
-            Self.insert(new.id, at: new.evaluationID, in: &allocationsOfEvaluation)
+            Self.insert(id, at: new.value.nodeID, in: &allocationsOfNode)
+            Self.insert(id, at: version.job, in: &allocationsOfJob)
+            Self.insert(id, at: new.value.evaluationID, in: &allocationsOfEvaluation)
         }
-        allocationTable.insert(Shared(new), at: new.id)
-        counts.count(allocation: new, insteadOf: old)
+        allocationTable.insert(new, at: id)
+        counts.count(from: old?.value.clientStatus, to: new.value.clientStatus)
         allocationIndex = index
-        feed.note(.allocation(new.id), at: index)
-        updateRow(new.jobKey, at: index) { row in
+        feed.note(.allocation(id), at: index)
+        updateRow(version.job, at: index) { row in
             row.hadWork = true
             row.liveAllocations +=
-                (new.isTerminal ? 0 : 1) - (old.map { $0.isTerminal ? 0 : 1 } ?? 0)
-            row.count(new.group, from: old?.clientStatus, to: new.clientStatus, at: index)
+                (new.value.isTerminal ? 0 : 1) - (old.map { $0.value.isTerminal ? 0 : 1 } ?? 0)
+            row.count(
+                new.value.group, from: old?.value.clientStatus, to: new.value.clientStatus,
+                at: index)
         }
         countDeployment(of: new, replacing: old, at: index)
     }
@@ -76,7 +81,7 @@ extension SchedulerTables {
                 continue
             }
             allocationTable.remove(id)
-            counts.count(allocation: nil, insteadOf: allocation)
+            counts.count(from: allocation.clientStatus, to: nil)
             Self.remove(id, at: allocation.nodeID, in: &allocationsOfNode)
             Self.remove(id, at: allocation.jobKey, in: &allocationsOfJob)
             Self.remove(id, at: allocation.evaluationID, in: &allocationsOfEvaluation)
@@ -88,17 +93,26 @@ extension SchedulerTables {
 }
 
 extension Allocation {
-    /// What has ended stays as it was: a node that repeats itself changes nothing.
-    fileprivate mutating func take(_ update: AllocationUpdate, at index: UInt64) {
-        guard !isClientTerminal else { return }
-        clientStatus = update.clientStatus
-        clientDescription = update.clientDescription
-        if let states = update.taskStates, states != taskStates { taskStates = states }
-        guard let isHealthy = update.isHealthy, deploymentID != nil,
-            deploymentStatus?.isHealthy != isHealthy
-        else { return }
-        deploymentStatus = AllocationHealth(
-            isHealthy: isHealthy, isCanary: isCanary,
-            unixNanoseconds: update.healthUnixNanoseconds, modifyIndex: index)
+    /// - Returns: nil if the update changes nothing. What has ended stays as it was: so does what a node repeats.
+    fileprivate func taking(_ update: AllocationUpdate, at index: UInt64) -> Allocation? {
+        guard !isClientTerminal else { return nil }
+        let states = update.taskStates.flatMap { $0 == taskStates ? nil : $0 }
+        let isHealthy = update.isHealthy.flatMap {
+            deploymentID == nil || deploymentStatus?.isHealthy == $0 ? nil : $0
+        }
+        guard
+            states != nil || isHealthy != nil || clientStatus != update.clientStatus
+                || clientDescription != update.clientDescription
+        else { return nil }
+        var new = self
+        new.clientStatus = update.clientStatus
+        new.clientDescription = update.clientDescription
+        if let states { new.taskStates = states }
+        if let isHealthy {
+            new.deploymentStatus = AllocationHealth(
+                isHealthy: isHealthy, isCanary: isCanary,
+                unixNanoseconds: update.healthUnixNanoseconds, modifyIndex: index)
+        }
+        return new
     }
 }

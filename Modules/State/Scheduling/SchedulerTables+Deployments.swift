@@ -89,10 +89,10 @@ extension SchedulerTables {
                 && (groups?.contains(group.key) ?? true)
         }
         guard !chosen.isEmpty else { throw .notPromotable(id, "no canaries to promote") }
-        var canaries: [Allocation] = []
+        var canaries: [Shared<Allocation>] = []
         for (name, state) in chosen.map({ ($0.key, $0.value) }) {
-            let healthy = state.placedCanaries.compactMap { allocationTable[$0]?.value }.filter {
-                $0.isHealthy && !$0.isTerminal
+            let healthy = state.placedCanaries.compactMap { allocationTable[$0] }.filter {
+                $0.value.isHealthy && !$0.value.isTerminal
             }
             guard healthy.count >= state.desiredCanaries else {
                 throw .notPromotable(
@@ -106,7 +106,7 @@ extension SchedulerTables {
         deployment.statusDescription = Deployment.runningDescription
         store(deployment, at: index)
         for old in canaries {
-            var new = old
+            var new = old.value
             new.deploymentStatus?.isCanary = false
             new.deploymentStatus?.modifyIndex = index
             new.allocModifyIndex = index
@@ -125,10 +125,10 @@ extension SchedulerTables {
             throw .unknownAllocation(allocation)
         }
         for (ids, isHealthy) in [(change.healthy, true), (change.unhealthy, false)] {
-            for old in ids.compactMap({ allocationTable[$0]?.value }) {
-                var new = old
+            for old in ids.compactMap({ allocationTable[$0] }) {
+                var new = old.value
                 new.deploymentStatus = AllocationHealth(
-                    isHealthy: isHealthy, isCanary: old.isCanary,
+                    isHealthy: isHealthy, isCanary: new.isCanary,
                     unixNanoseconds: change.unixNanoseconds, modifyIndex: index)
                 new.modifyUnixNanoseconds = change.unixNanoseconds
                 store(new, replacing: old, at: index)
@@ -160,23 +160,23 @@ extension SchedulerTables {
     /// Keeps the numbers of the allocation's deployment in step with it, and its deadline: that begins
     /// with the first instance, and is put off by each that becomes healthy.
     mutating func countDeployment(
-        of new: Allocation, replacing old: Allocation?, at index: UInt64
+        of row: Shared<Allocation>, replacing old: Shared<Allocation>?, at index: UInt64
     ) {
-        guard let id = new.deploymentID else { return }
-        let isPlaced = old?.deploymentID != id
-        let before = isPlaced ? nil : old?.deploymentStatus?.isHealthy
-        let after = new.deploymentStatus?.isHealthy
+        guard let id = row.value.deploymentID else { return }
+        let isPlaced = old?.value.deploymentID != id
+        let before = isPlaced ? nil : old?.value.deploymentStatus?.isHealthy
+        let after = row.value.deploymentStatus?.isHealthy
         // Of most changes a deployment counts nothing.
-        guard isPlaced || before != after || new.isCanary,
+        guard isPlaced || before != after || row.value.isCanary,
             var deployment = deploymentTable[id]?.value,
-            var state = deployment.groups[new.group]
+            var state = deployment.groups[row.value.group]
         else { return }
         let isNewCanary =
-            new.isCanary && !state.placedCanaries.contains(new.id)
+            row.value.isCanary && !state.placedCanaries.contains(row.value.id)
             && state.placedCanaries.count < SchedulingBounds.instancesMax
         guard isPlaced || before != after || isNewCanary else { return }
         if isPlaced { state.placedAllocations += 1 }
-        if isNewCanary { state.placedCanaries.append(new.id) }
+        if isNewCanary { state.placedCanaries.append(row.value.id) }
         // An instance may have been judged before the deployment was there.
         state.healthyAllocations = max(
             0, state.healthyAllocations + (after == true ? 1 : 0) - (before == true ? 1 : 0))
@@ -184,12 +184,12 @@ extension SchedulerTables {
             0, state.unhealthyAllocations + (after == false ? 1 : 0) - (before == false ? 1 : 0))
         if state.progressDeadline > .zero {
             if isPlaced, state.requireProgressByUnixNanoseconds == 0 {
-                state.requireProgress(after: new.modifyUnixNanoseconds)
+                state.requireProgress(after: row.value.modifyUnixNanoseconds)
             } else if after == true, before != true {
-                state.requireProgress(after: new.deploymentStatus?.unixNanoseconds ?? 0)
+                state.requireProgress(after: row.value.deploymentStatus?.unixNanoseconds ?? 0)
             }
         }
-        deployment.groups[new.group] = state
+        deployment.groups[row.value.group] = state
         store(deployment, at: index)
     }
 }

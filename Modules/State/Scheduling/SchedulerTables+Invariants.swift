@@ -11,7 +11,7 @@ extension SchedulerTables {
     private func brokenCounts() -> String? {
         var counted = SchedulerCounts()
         for node in nodes { counted.count(node: node.value, insteadOf: nil) }
-        for row in allocations { counted.count(allocation: row.value, insteadOf: nil) }
+        for row in allocations { counted.count(from: nil, to: row.value.clientStatus) }
         for row in evaluations { counted.count(evaluation: row.value, insteadOf: nil) }
         return counted == counts ? nil : "\(counts) is counted, and there are \(counted)"
     }

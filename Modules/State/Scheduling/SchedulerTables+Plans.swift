@@ -6,9 +6,12 @@ extension SchedulerTables {
     /// evictions of what is gone or has ended, and instances of jobs that were forgotten, with whom
     /// they would have evicted.
     mutating func apply(_ entry: PlanEntry, at index: UInt64) throws(SchedulerRefusal) {
-        let new = entry.placements.count { allocationTable[$0.id] == nil }
-        guard allocationTable.count + new <= Self.allocationsMax else {
-            throw .full("allocations", max: Self.allocationsMax)
+        // Most are new, and there is room: then none has to be looked up.
+        if allocationTable.count + entry.placements.count > Self.allocationsMax {
+            let new = entry.placements.count { allocationTable[$0.id] == nil }
+            guard allocationTable.count + new <= Self.allocationsMax else {
+                throw .full("allocations", max: Self.allocationsMax)
+            }
         }
         try checkRoom(evaluations: entry.evaluations)
         if let deployment = entry.deployment { try checkRoom(for: deployment) }
@@ -16,8 +19,7 @@ extension SchedulerTables {
         if let deployment = entry.deployment { upsert(deployment, at: index) }
         for update in entry.deploymentUpdates { takeOver(update, at: index) }
         for stop in entry.stops { apply(stop, of: entry, at: index) }
-        let placed = entry.placements.filter { specTable[$0.job] != nil }
-        let missing = Set(entry.placements.filter { specTable[$0.job] == nil }.map(\.id))
+        let (placed, missing) = parted(entry.placements)
         for eviction in entry.evictions where !missing.contains(eviction.by) {
             apply(eviction, of: entry, at: index)
         }
@@ -28,16 +30,34 @@ extension SchedulerTables {
         }
     }
 
+    /// Those whose job is there, and the ids of those whose job is forgotten. Neighbours are of one version
+    /// mostly: it is looked up once.
+    private func parted(
+        _ placements: [PlanEntry.Placement]
+    ) -> (placed: [PlanEntry.Placement], missing: Set<UniqueID>) {
+        var missing: Set<UniqueID> = []
+        var last: (version: JobVersionKey, isKnown: Bool)?
+        let placed = placements.filter { placement in
+            if last?.version != placement.job {
+                last = (placement.job, specTable[placement.job] != nil)
+            }
+            if last?.isKnown == true { return true }
+            missing.insert(placement.id)
+            return false
+        }
+        return (placed, missing)
+    }
+
     private mutating func apply(_ stop: PlanEntry.Stop, of entry: PlanEntry, at index: UInt64) {
-        guard let old = allocationTable[stop.id]?.value else { return }
-        var new = old
+        guard let old = allocationTable[stop.id] else { return }
+        var new = old.value
         // Who was evicted is not said to have been stopped.
-        if old.desiredStatus != .evict {
+        if new.desiredStatus != .evict {
             new.desiredStatus = .stop
             new.desiredDescription = stop.description
         }
-        if let status = stop.clientStatus, !old.isClientTerminal { new.clientStatus = status }
-        new.followUpEvaluationID = stop.followUpEvaluationID ?? old.followUpEvaluationID
+        if let status = stop.clientStatus, !new.isClientTerminal { new.clientStatus = status }
+        new.followUpEvaluationID = stop.followUpEvaluationID ?? new.followUpEvaluationID
         new.allocModifyIndex = index
         new.modifyUnixNanoseconds = entry.unixNanoseconds
         store(new, replacing: old, at: index)
@@ -46,8 +66,8 @@ extension SchedulerTables {
     private mutating func apply(
         _ eviction: PlanEntry.Eviction, of entry: PlanEntry, at index: UInt64
     ) {
-        guard let old = allocationTable[eviction.id]?.value, !old.isTerminal else { return }
-        var new = old
+        guard let old = allocationTable[eviction.id], !old.value.isTerminal else { return }
+        var new = old.value
         new.desiredStatus = .evict
         new.desiredDescription = "Preempted by alloc ID \(eviction.by)"
         new.preemptedBy = eviction.by
@@ -60,11 +80,13 @@ extension SchedulerTables {
         _ placement: PlanEntry.Placement, of entry: PlanEntry, at index: UInt64
     ) {
         guard let job = specTable[placement.job]?.job else { return }
-        let old = allocationTable[placement.id]?.value
+        let old = allocationTable[placement.id]
         // An id belongs to one instance of one job on one node for good.
-        if let old, old.jobKey != job.value.key || old.nodeID != placement.nodeID { return }
+        if let old, old.value.jobKey != job.value.key || old.value.nodeID != placement.nodeID {
+            return
+        }
         var new =
-            old
+            old?.value
             ?? Allocation(
                 id: placement.id, evaluationID: entry.evaluationID, nodeID: placement.nodeID,
                 job: job, group: placement.group, index: placement.index,
@@ -86,7 +108,7 @@ extension SchedulerTables {
         new.desiredDescription = placement.description
         new.deploymentID = placement.deploymentID
         // A plan is older than what was told of an instance's health since.
-        if old == nil || old?.deploymentID != placement.deploymentID {
+        if old == nil || old?.value.deploymentID != placement.deploymentID {
             new.deploymentStatus = placement.deploymentStatus
         }
         new.followUpEvaluationID = placement.followUpEvaluationID
@@ -99,8 +121,8 @@ extension SchedulerTables {
     }
 
     private mutating func link(_ previous: UniqueID, to next: UniqueID, at index: UInt64) {
-        guard let old = allocationTable[previous]?.value, old.nextAllocation != next else { return }
-        var new = old
+        guard let old = allocationTable[previous], old.value.nextAllocation != next else { return }
+        var new = old.value
         new.nextAllocation = next
         store(new, replacing: old, at: index)
     }

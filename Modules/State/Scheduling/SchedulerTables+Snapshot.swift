@@ -186,7 +186,7 @@ extension SchedulerTables {
     }
 
     mutating func addRead(_ allocation: Allocation) {
-        counts.count(allocation: allocation, insteadOf: nil)
+        counts.count(from: nil, to: allocation.clientStatus)
         allocationTable.insert(Shared(allocation), at: allocation.id)
         Self.insert(allocation.id, at: allocation.nodeID, in: &allocationsOfNode)
         Self.insert(allocation.id, at: allocation.jobKey, in: &allocationsOfJob)

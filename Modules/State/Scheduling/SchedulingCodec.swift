@@ -133,12 +133,11 @@ extension StateReader {
         let count = try uint32()
         guard count <= max else { throw .malformed("\(count) elements, at most \(max)") }
         var map = SortedMap<Value>()
-        var previous: String?
         for _ in 0..<count {
             let key = try string()
-            if let previous, previous >= key { throw .malformed("keys out of order") }
-            previous = key
-            map[key] = try body(&self)
+            guard map.append(try body(&self), at: key) else {
+                throw .malformed("keys out of order")
+            }
         }
         return map
     }

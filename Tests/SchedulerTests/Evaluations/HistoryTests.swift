@@ -208,7 +208,7 @@ import Testing
         var ids = IDSource(evaluationID: .id(3), snapshotIndex: world.index, attempt: 1)
         let own = world.allocations.values.filter { $0.value.deploymentID == deployment.id }
         let view = DeploymentWatcher.View(deployment, allocations: own)
-        for command in watcher.observe(view, unixNanoseconds: 0, ids: &ids) {
+        for command in watcher.observe(view, unixNanoseconds: 0, at: .zero, ids: &ids) {
             guard case .allowRescheduling(let allowed, _) = command else { continue }
             for id in allowed { world.update(id) { $0.transition.reschedule = true } }
         }

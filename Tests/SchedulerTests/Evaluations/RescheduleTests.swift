@@ -93,6 +93,30 @@ import Testing
                 == .at(unixNanoseconds: 5030 * second))
     }
 
+    /// 88 instances in ten seconds came of a node whose clock was two minutes behind.
+    @Test("H5: a failure told by a clock that is behind counts from when the instance was made")
+    func clockBehind() {
+        let policy = Self.policy(.constant)
+        var allocation = failed(policy, delays: [], ended: 1000)
+        allocation.createUnixNanoseconds = 5000 * second
+        #expect(
+            Rescheduling.verdict(on: allocation, policy: policy, at: 5001 * second)
+                == .at(unixNanoseconds: 5030 * second))
+    }
+
+    @Test("H5: one that failed at once did not live long, whatever its node's clock says")
+    func growsUnderOtherClocks() {
+        let policy = Self.policy(.exponential)
+        var allocation = failed(policy, delays: [3600], gap: 1, ended: 5000)
+        #expect(
+            Rescheduling.verdict(on: allocation, policy: policy, at: 5001 * second)
+                == .at(unixNanoseconds: 8600 * second))
+        allocation.modifyUnixNanoseconds = 57_000 * second
+        #expect(
+            Rescheduling.verdict(on: allocation, policy: policy, at: 5001 * second)
+                == .at(unixNanoseconds: 8601 * second))
+    }
+
     @Test("H6: what is remembered: all within the interval, or the last five")
     func history() {
         let unlimited = Self.policy(.constant)

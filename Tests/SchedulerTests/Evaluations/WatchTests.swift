@@ -53,8 +53,11 @@ private struct Watched {
         group { $0.healthyAllocations += 1 }
     }
 
-    mutating func observe(at now: Int64 = 0) -> [String] {
-        watcher.observe(view, unixNanoseconds: now * second, ids: &ids).map { command in
+    /// - Parameter wall: what the clock on the wall shows; nil: the same.
+    mutating func observe(at now: Int64 = 0, wall: Int64? = nil) -> [String] {
+        watcher.observe(
+            view, unixNanoseconds: (wall ?? now) * second, at: .seconds(now), ids: &ids
+        ).map { command in
             switch command {
             case .promote(_, let groups, _): "promote \(groups.joined(separator: ","))"
             case .fail(let update, let target, _):
@@ -119,7 +122,7 @@ private struct Watched {
     func deadline() {
         var watched = Watched()
         _ = watched.observe()
-        #expect(watched.watcher.nextEventAt == 600 * second)
+        #expect(watched.watcher.nextEventAt == .seconds(600))
         #expect(watched.observe(at: 599).isEmpty)
         #expect(watched.observe(at: 600) == ["failed: Failed due to progress deadline"])
         #expect(watched.observe(at: 601).isEmpty && watched.watcher.nextEventAt == nil)
@@ -136,8 +139,8 @@ private struct Watched {
         watched.view.deployment.status = .running
         if isNewLeader { watched.watcher = DeploymentWatcher() }
         #expect(watched.observe(at: 5000).isEmpty)
-        #expect(watched.watcher.nextEventAt == 5600 * second)
-        #expect(watched.observe(at: 5599).isEmpty && watched.watcher.nextEventAt == 5600 * second)
+        #expect(watched.watcher.nextEventAt == .seconds(5600))
+        #expect(watched.observe(at: 5599).isEmpty && watched.watcher.nextEventAt == .seconds(5600))
         #expect(watched.observe(at: 5600) == ["failed: Failed due to progress deadline"])
     }
 
@@ -148,12 +151,29 @@ private struct Watched {
         var watched = Watched()
         watched.group { $0.requireProgressByUnixNanoseconds = 100_600 * second }
         #expect(watched.observe(at: now).isEmpty)
-        #expect(watched.watcher.nextEventAt == (now + 600) * second)
+        #expect(watched.watcher.nextEventAt == .seconds(now + 600))
         #expect(watched.observe(at: now + 599).isEmpty)
         watched.group { $0.requireProgressByUnixNanoseconds = (now + 800) * second }
         #expect(watched.observe(at: now + 600).isEmpty, "there was progress meanwhile")
         #expect(
             watched.observe(at: now + 800) == ["failed: Failed due to progress deadline"])
+    }
+
+    @Test("A clock that is set fails nothing, and puts nothing off", arguments: [-300, 3600])
+    func clockIsSet(by jump: Int64) {
+        var watched = Watched()
+        #expect(watched.observe().isEmpty)
+        #expect(watched.observe(at: 5, wall: 5 + jump).isEmpty)
+        #expect(watched.watcher.due(at: .seconds(599)).isEmpty)
+        #expect(watched.observe(at: 599, wall: 599 + jump).isEmpty)
+        // What makes progress after that is written by the new clock.
+        watched.group { $0.requireProgressByUnixNanoseconds = (599 + jump + 600) * second }
+        #expect(watched.observe(at: 600, wall: 600 + jump).isEmpty)
+        #expect(watched.observe(at: 1198, wall: 1198 + jump).isEmpty)
+        #expect(watched.watcher.due(at: .seconds(1199)) == [.id(50)])
+        #expect(
+            watched.observe(at: 1199, wall: 1199 + jump)
+                == ["failed: Failed due to progress deadline"])
     }
 
     @Test("Canaries that are healthy wait for a person without a deadline")
@@ -244,6 +264,7 @@ private struct Watched {
                 id: .id(index, kind: kind), evaluationID: .id(1), nodeID: .node(node), job: shared,
                 group: "g", index: index, resources: Shared(AllocatedResources()))
             allocation.clientStatus = .running
+            allocation.modifyUnixNanoseconds = -3600 * second
             change(index, &allocation)
             return Shared(allocation)
         }
@@ -287,6 +308,33 @@ private struct Watched {
             decision { $0.deploymentStatus = AllocationHealth(isHealthy: false) }
                 .migrations.isEmpty)
         #expect(decision { _ in }.migrations.count == 1)
+    }
+
+    @Test("A replacement is healthy when it has run for its time, or was judged")
+    func time() {
+        func decision(
+            at now: Int64, replacement: @escaping (inout Allocation) -> Void = { _ in }
+        ) -> NodeDrainer.Decision {
+            let group = group(.service, nodes: [1, 1, 2], count: 2) { index, allocation in
+                if index == 0 {
+                    allocation.desiredStatus = .stop
+                    allocation.clientStatus = .complete
+                }
+                guard index == 2 else { return }
+                allocation.modifyUnixNanoseconds = 100 * second
+                replacement(&allocation)
+            }
+            return decide([node(1)], [group], at: now)
+        }
+        #expect(decision(at: 109).migrations.isEmpty)
+        #expect(decision(at: 109).nextEventAt == 110 * second)
+        #expect(decision(at: 110).migrations.count == 1)
+        #expect(decision(at: 110).nextEventAt == nil)
+        let judged = decision(at: 101) { $0.deploymentStatus = AllocationHealth(isHealthy: true) }
+        #expect(judged.migrations.count == 1)
+        #expect(decision(at: 99).migrations.count == 1, "the clock was set back")
+        let pending = decision(at: 101) { $0.clientStatus = .pending }
+        #expect(pending.migrations.isEmpty && pending.nextEventAt == nil, "no wait ends by itself")
     }
 
     @Test("One that is marked already is not counted as healthy, and not marked again")
