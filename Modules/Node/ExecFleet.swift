@@ -18,6 +18,8 @@ package final class ExecFleet: Fleet {
     private var left: [UniqueID: SavedAllocation]
     /// Of each allocation the newest index that was taken in.
     private var known: [UniqueID: UInt64] = [:]
+    /// Those that ended because the servers said so to this process, and had not by themselves.
+    private var stopped: Set<UniqueID> = []
     private var queue = UpdateQueue()
 
     package init(
@@ -54,12 +56,24 @@ package final class ExecFleet: Fleet {
             instances[id] = nil
             driver.remove(id)
         }
+        stopped.formIntersection(listed)
         queue.forget { !listed.contains($0) }
+    }
+
+    /// Servers of which the state was restored want again what they had stopped since: it runs again, in folders of
+    /// its own, where what had ended by itself is only told once more.
+    private func beginAnew(_ id: UniqueID) {
+        guard stopped.contains(id), instances[id]?.hasEnded ?? true else { return }
+        stopped.remove(id)
+        instances[id] = nil
+        queue.forget { $0 == id }
+        driver.remove(id)
     }
 
     package func assign(_ assignments: [Assignment], at instant: NodeInstant) {
         for assignment in assignments {
             let id = assignment.id
+            if assignment.isWanted { beginAnew(id) }
             // One that was lost before it came here may be wanted again after a restore.
             let isNew = instances[id] == nil && !queue.isOver(id)
             known[id] = max(known[id] ?? 0, assignment.allocModifyIndex)
@@ -73,6 +87,7 @@ package final class ExecFleet: Fleet {
                 if !isNew { change(id) { $0.follow(assignment, at: instant) } }
                 continue
             }
+            if !assignment.isToRun, instances[id]?.hasEnded == false { stopped.insert(id) }
             change(id) { $0.stop(at: instant) }
         }
     }
@@ -89,8 +104,7 @@ package final class ExecFleet: Fleet {
         }
         change(id) { instance in
             // What was stopped before it began never begins.
-            let isToRun = assignment.isToRun && !assignment.hasEnded
-            return isToRun || saved?.runs.isEmpty == false
+            assignment.isWanted || saved?.runs.isEmpty == false
                 ? instance.begin(at: instant) : instance.stop(at: instant)
         }
         queue.add(id)

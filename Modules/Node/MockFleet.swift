@@ -7,6 +7,8 @@ package struct MockFleet: Fleet, Sendable {
     private var instances: [UniqueID: MockInstance] = [:]
     /// Of each allocation the newest index that was taken in.
     private var known: [UniqueID: UInt64] = [:]
+    /// Those that ended because the servers said so, and had not by themselves.
+    private var stopped: Set<UniqueID> = []
     private var due = DueHeap()
     private var changed = UpdateQueue()
 
@@ -25,6 +27,7 @@ package struct MockFleet: Fleet, Sendable {
             let listed = Set(indexes.indexes.map(\.id))
             known = known.filter { listed.contains($0.key) }
             instances = instances.filter { listed.contains($0.key) }
+            stopped.formIntersection(listed)
             changed.forget { !listed.contains($0) }
         }
         return indexes.indexes.filter { $0.index > known[$0.id] ?? 0 }.map(\.id)
@@ -34,8 +37,10 @@ package struct MockFleet: Fleet, Sendable {
         for assignment in assignments {
             let id = assignment.id
             known[id] = max(known[id] ?? 0, assignment.allocModifyIndex)
+            if assignment.isWanted { beginAnew(id) }
             if var instance = instances[id] {
                 if !assignment.isToRun {
+                    if !instance.hasEnded { stopped.insert(id) }
                     instance.stop(at: instant)
                 } else if !instance.follow(assignment, at: instant) {
                     // What servers have of it may be older than what they were told.
@@ -50,11 +55,23 @@ package struct MockFleet: Fleet, Sendable {
             } else {
                 var instance = MockInstance(assignment, at: instant)
                 // What was stopped before it began is told to have ended.
-                if !assignment.isToRun { instance.stop(at: instant) }
+                if !assignment.isToRun {
+                    stopped.insert(id)
+                    instance.stop(at: instant)
+                }
                 keep(instance)
             }
         }
         advance(to: instant)
+    }
+
+    /// Servers of which the state was restored want again what they had stopped since: it runs again, where what had
+    /// ended by itself is only told once more.
+    private mutating func beginAnew(_ id: UniqueID) {
+        guard stopped.contains(id), instances[id]?.hasEnded ?? true else { return }
+        stopped.remove(id)
+        instances[id] = nil
+        changed.forget { $0 == id }
     }
 
     package mutating func advance(to instant: NodeInstant) {

@@ -87,7 +87,8 @@ extension NodeAgent {
     private func heardOfNodes(_ modified: UInt64) {
         guard modified != nodesIndex else { return }
         nodesIndex = modified
-        watchAnew()
+        // Of one node everything is asked for each time.
+        if ids.count > 1 { watchAnew() }
     }
 
     /// All of them: which one is not known does not matter, and the others change nothing.

@@ -37,9 +37,9 @@ extension NodeAgent {
         }
     }
 
-    /// Everything is asked for: no change tells of an allocation that the servers have forgotten.
+    /// Everything is asked for, and at once: the question that waits may be one for the news of a cluster that is no
+    /// more, and no change tells of an allocation that the servers have forgotten.
     func watchAnew() {
-        guard ids.count > 1 else { return }
         watchedIndex = 0
         links.cutOff(.news)
     }

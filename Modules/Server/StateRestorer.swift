@@ -25,12 +25,15 @@ package enum RestoreOutcome: Equatable, Sendable {
 /// between. Before the end is proposed, giving up leaves the state as it is. The chunks come from a
 /// file, one at a time.
 ///
-///     begin ──applied──▶ chunks ──last applied──▶ end ──applied──▶ restored
-///       └────────────────────┴── lost, refused ────┴──▶ finished
+///     begin ──applied──▶ chunks ──last applied──▶ (filling) ──▶ end ──applied──▶ restored
+///       └────────────────────┴────── lost, refused ──────┴───────┴──▶ finished
+///
+/// A new cluster's log may be shorter than a job has versions: it is filled with entries that change nothing.
 final class StateRestorer {
     private enum Step {
         case begin
         case chunk(Int, of: UInt64)
+        case filling(UInt64, endMin: UInt64)
         case end(UInt64)
     }
 
@@ -70,6 +73,8 @@ final class StateRestorer {
         server.replica.propose(command) { outcome in
             switch outcome {
             case .applied(.applied(let index), _): self.go(on: step, index)
+            case .applied(.unchanged, let at) where self.isFilling(step):
+                self.go(on: step, at.number)
             case .applied(.refused(let reason), _): self.done(.refused(reason))
             case .applied(.casFailed, _), .applied(.unchanged, _), .applied(.aclRefused, _),
                 .applied(.schedulerRefused, _):
@@ -88,6 +93,10 @@ final class StateRestorer {
         if case .end = step { true } else { false }
     }
 
+    private func isFilling(_ step: Step) -> Bool {
+        if case .filling = step { true } else { false }
+    }
+
     private func go(on step: Step, _ index: UInt64) {
         switch step {
         case .begin: propose(chunk: 0, of: index)
@@ -95,13 +104,21 @@ final class StateRestorer {
             guard number + 1 == StateRestore.chunkCount(ofBytes: state.sizeBytes) else {
                 return propose(chunk: number + 1, of: restore)
             }
-            server.archiveWork.lastStepTerm = server.replica.outlook.status.term
-            propose(
-                .end(restore),
-                .restoreEnd(
-                    restore: restore, hasACL: StateRestore.hasACL(version: state.version)))
+            end(restore, after: index, endMin: server.replica.ask { $0.restoreEndMin })
+        case .filling(let restore, let endMin): end(restore, after: index, endMin: endMin)
         case .end: done(.restored(at: index))
         }
+    }
+
+    private func end(_ restore: UInt64, after index: UInt64, endMin: UInt64) {
+        guard index + 1 >= endMin else {
+            return propose(
+                .filling(restore, endMin: endMin), .scheduling(.upsertEvaluations([])))
+        }
+        server.archiveWork.lastStepTerm = server.replica.outlook.status.term
+        propose(
+            .end(restore),
+            .restoreEnd(restore: restore, hasACL: StateRestore.hasACL(version: state.version)))
     }
 
     private func propose(chunk number: Int, of restore: UInt64) {

@@ -246,6 +246,12 @@ extension State {
         return .applied(modifyIndex: index)
     }
 
+    /// The log index that the end of the restore under way must have at least: in the log of another cluster each
+    /// version of a job had an entry of its own, and needs one in this.
+    package var restoreEndMin: UInt64 {
+        UInt64(pendingRestore?.staged?.scheduling.mostVersions ?? 0)
+    }
+
     private func notUnderWay(_ restore: UInt64) -> StateError {
         .malformed(
             "restore \(restore) is not under way: another took its place, or it took too long")

@@ -47,6 +47,34 @@ private func savedState(chunks: Int = 1) throws -> [UInt8] {
     return bytes
 }
 
+/// A state with a job that has so many versions: of each an instance ran.
+private func savedVersions(_ count: Int) -> [UInt8] {
+    func id(_ number: Int) -> UniqueID { UniqueID(high: 3, low: UInt64(number)) }
+    var state = State()
+    func apply(_ command: SchedulerCommand) {
+        _ = state.apply(Command.scheduling(command).encoded(), at: state.lastAppliedIndex + 1)
+    }
+    for number in 1...count {
+        var task = JobTask(name: "t", driver: "mock")
+        task.resources.cpu = number
+        let job = Job(id: "j", groups: [TaskGroup(name: "g", count: 1, tasks: [task])])
+        apply(.registerJob(job, expected: nil, evaluations: []))
+        guard let version = state.scheduling.job(job.key) else { continue }
+        var part = PlacementPlan.NodePart(nodeID: id(1))
+        var instance = Allocation(
+            id: id(100 + number), evaluationID: id(2), nodeID: id(1), job: version, group: "g",
+            index: 0, resources: Shared(AllocatedResources()))
+        instance.nodeName = "n"
+        part.placements = [instance]
+        var result = PlanResult()
+        result.nodes = [part]
+        apply(
+            .applyPlan(
+                PlanEntry(result, evaluationID: id(2), evaluations: [], unixNanoseconds: 1)))
+    }
+    return state.archived()
+}
+
 extension SimulatedCluster {
     /// Begins a restore at a server; the box gets what becomes of it.
     fileprivate func beginRestore(
@@ -161,6 +189,20 @@ private func compactOften(_ options: inout ServerOptions) {
             #expect(String(decoding: text, as: UTF8.self).contains(":\(savedLogs),"))
         }
         #expect(cluster.converge())
+    }
+
+    /// It was refused where the log had fewer entries than the job had versions: just after all was lost.
+    @Test("A new cluster takes a job with more versions than its log has entries")
+    func longerThanTheLog() throws {
+        let cluster = try makeCluster(seed: 14)
+        guard case .restored(let index)? = cluster.restore(savedVersions(80)) else {
+            Issue.record("not restored")
+            return
+        }
+        #expect(index == 80, "no entry more than there must be")
+        #expect(cluster.converge())
+        let tables = try cluster.state(of: cluster.nodes[0]).scheduling
+        #expect(tables.allocationCount == 80 && tables.brokenInvariant() == nil)
     }
 
     @Test("A stale snapshot is what a server has, also without a leader")

@@ -293,6 +293,23 @@ import Testing
         #expect(over.driver.takeAsked() == ["start 0.1"])
     }
 
+    @Test("What servers had stopped runs again when a restore wants it, once it has ended")
+    func wantedAgain() throws {
+        let desk = Desk()
+        try desk.assign(Self.task())
+        desk.tell("0.1", .started)
+        try desk.assign(Self.task(), isToRun: false)
+        _ = desk.driver.takeAsked()
+        try desk.assign(Self.task())
+        #expect(desk.driver.takeAsked() == [], "it is still there")
+        desk.tell("0.1", .ended(.code(0)))
+        #expect(desk.story().hasPrefix("complete dead"))
+        try desk.assign(Self.task())
+        #expect(desk.driver.takeAsked() == ["remove", "start 0.1"])
+        desk.tell("0.1", .started)
+        #expect(desk.story().hasPrefix("running running"))
+    }
+
     @Test("What the servers list no more ends and is removed, also of an earlier life")
     func forgotten() throws {
         let desk = Desk()

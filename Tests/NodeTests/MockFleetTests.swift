@@ -177,14 +177,28 @@ import Testing
         #expect(ended.map(\.clientStatus) == [.complete])
         fleet.told(ended)
         #expect(fleet.count == 0)
-        // An ended one does not begin again.
+        // What servers had stopped runs again when a restore wants it.
         fleet.assign([try Self.assignment("{}", index: 7)], at: Self.instant(2))
-        #expect(fleet.count == 0)
-        // Servers that were restored are told once more how it ended.
+        #expect(fleet.count == 1)
         let again = fleet.takeUpdates(max: 10)
-        #expect(again.map(\.clientStatus) == [.complete])
-        fleet.told(again)
-        #expect(fleet.updateCount == 0)
+        #expect(again.map(\.clientStatus) == [.running])
+        #expect(again[0].taskStates?.value["t"]?.state == .running)
+    }
+
+    @Test("What has ended by itself does not begin again: restored servers are told once more")
+    func toldAgain() throws {
+        var fleet = MockFleet()
+        let short = #"{"run_for":"1s"}"#
+        fleet.assign([try Self.assignment(short)], at: Self.instant(0))
+        fleet.advance(to: Self.instant(2))
+        let ended = fleet.takeUpdates(max: 10)
+        #expect(ended.map(\.clientStatus) == [.complete])
+        fleet.told(ended)
+        // The word of servers comes after its end, or does not count.
+        fleet.assign([try Self.assignment(short, isToRun: false, index: 6)], at: Self.instant(3))
+        fleet.told(fleet.takeUpdates(max: 10))
+        fleet.assign([try Self.assignment(short, index: 7)], at: Self.instant(4))
+        #expect(fleet.takeUpdates(max: 10).map(\.clientStatus) == [.complete])
     }
 
     @Test("What was lost before it came here begins when a restore wants it again")

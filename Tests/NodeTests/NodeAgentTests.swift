@@ -87,6 +87,9 @@ import Testing
 
         /// Requests that wait for an answer: which words of how many allocations.
         private(set) var waiting: [(connection: Connection, words: [String])] = []
+        /// What a lone node asks for news with, and heartbeats that are answered with 404.
+        private(set) var questions: [(connection: Connection, path: String)] = []
+        var unknownHeartbeats = 0
         private var connections: [Connection] = []
 
         func accept(_ stream: any ByteStream) {
@@ -98,6 +101,11 @@ import Testing
 
         func heard(_ path: String, _ body: String, on connection: Connection) {
             switch path {
+            case "/v1/martlet/nodes/heartbeat" where unknownHeartbeats > 0:
+                unknownHeartbeats -= 1
+                connection.answer(404, "node not found")
+            case let path where path.hasPrefix("/v1/martlet/node/"):
+                questions.append((connection, path))
             case "/v1/martlet/nodes", "/v1/martlet/nodes/heartbeat":
                 connection.answer(
                     200,
@@ -126,14 +134,14 @@ import Testing
         private let node: SimulatedHost
         private let listener: any Listener
 
-        init() throws {
+        init(nodes count: UInt64 = 2) throws {
             let machine = world.makeHost("server")
             node = world.makeHost("node")
             let server = server
             listener = try machine.streams.listen(on: machine.address(port: 4646)) {
                 server.accept($0)
             }
-            let nodes = (1...2).map { Node(id: UniqueID(high: 1, low: $0), name: "n\($0)") }
+            let nodes = (1...count).map { Node(id: UniqueID(high: 1, low: $0), name: "n\($0)") }
             agent = NodeAgent(
                 loop: node.loop, streams: node.streams,
                 settings: .init(servers: [machine.address(port: 4646)], nodes: nodes), fleet: words)
@@ -168,6 +176,22 @@ import Testing
         #expect(stage.server.waiting.count == 4)
         while !stage.server.waiting.isEmpty { stage.answerFirst() }
         #expect(stage.words.updateCount == 0)
+    }
+
+    /// It heard nothing for up to a minute: its question waited for an index that was of the cluster before.
+    @Test("A lone node that servers know no more asks anew for everything")
+    func begunAnew() throws {
+        let stage = try Stage(nodes: 1)
+        let first = try #require(stage.server.questions.last)
+        #expect(first.path.hasSuffix("index=0"))
+        first.connection.answer(200, #"{"Index":90,"Allocs":{}}"#)
+        stage.run()
+        #expect(stage.server.questions.last?.path.hasSuffix("index=90") == true)
+
+        stage.server.unknownHeartbeats = 1
+        stage.run(for: .seconds(12))
+        #expect(stage.server.questions.count == 3)
+        #expect(stage.server.questions.last?.path.hasSuffix("index=0") == true)
     }
 
     @Test("Where there is little, it waits for what is on its way, and is told together")

@@ -280,6 +280,7 @@ private struct Commands {
         for count in 1...5 {
             world.apply(.registerJob(job("j", count: count), expected: nil, evaluations: []))
         }
+        world.apply(.registerJob(job("k"), expected: nil, evaluations: []))
         let bytes = world.state.archived()
         var state = State()
         let begin = Command.restoreBegin(
@@ -287,6 +288,13 @@ private struct Commands {
         _ = state.apply(begin.encoded(), at: 1)
         _ = state.apply(
             Command.restoreChunk(restore: 1, number: 0, bytes: bytes).encoded(), at: 2)
+        #expect(state.restoreEndMin == 5, "of one job")
+        var filled = state
+        for index in 3...4 as ClosedRange<UInt64> {
+            _ = filled.apply(Command.scheduling(.upsertEvaluations([])).encoded(), at: index)
+        }
+        _ = filled.apply(Command.restoreEnd(restore: 1, hasACL: true).encoded(), at: 5)
+        #expect(filled.scheduling.jobCount == 2 && filled.scheduling.brokenInvariant() == nil)
         let result = state.apply(Command.restoreEnd(restore: 1, hasACL: true).encoded(), at: 3)
         #expect(
             result

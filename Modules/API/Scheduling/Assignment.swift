@@ -20,6 +20,8 @@ package struct Assignment: Equatable, Sendable {
     package var deploymentID: UniqueID?
 
     package var jobType: JobType { job.value.type }
+    /// Whether it is to run, and has not ended.
+    package var isWanted: Bool { isToRun && !hasEnded }
 
     package static let limits = JSONLimits(depthMax: 64, bytesMax: 16 << 20, valuesMax: 1 << 20)
 

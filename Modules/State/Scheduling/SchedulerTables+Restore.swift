@@ -47,6 +47,18 @@ extension SchedulerTables {
         return restored
     }
 
+    /// How many versions the job with the most has: so many entries the log must have.
+    var mostVersions: Int {
+        var most = 0
+        var (job, count): (JobKey?, Int) = (nil, 0)
+        for (key, _) in specTable.map({ ($0.key, $0.value) }) {
+            if key.job != job { (job, count) = (key.job, 0) }
+            count += 1
+            most = max(most, count)
+        }
+        return most
+    }
+
     /// By what they were. The newest of a job is of `index` at the latest, each other before the next.
     private func restoredVersions(
         at index: UInt64
