@@ -249,7 +249,12 @@ extension State {
     /// The log index that the end of the restore under way must have at least: in the log of another cluster each
     /// version of a job had an entry of its own, and needs one in this.
     package var restoreEndMin: UInt64 {
-        UInt64(pendingRestore?.staged?.scheduling.mostVersions ?? 0)
+        guard let pendingRestore else { return 0 }
+        do throws(StateError) {
+            return UInt64(try pendingRestore.state(hasACL: true).scheduling.mostVersions)
+        } catch {
+            return 0  // The end itself says what is wrong.
+        }
     }
 
     private func notUnderWay(_ restore: UInt64) -> StateError {
