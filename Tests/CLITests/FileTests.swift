@@ -126,6 +126,34 @@ import Testing
         #expect(desk.text.hasSuffix("snapshot agent: ended\n"))
     }
 
+    /// Each new file was removed at once, for as long as the clock had been ahead.
+    @Test("What a clock that was ahead has named goes first, and never what was saved just now")
+    func agentAhead() throws {
+        let bytes = try archive()
+        desk.replies["GET /v1/operator/snapshot"] = .bytes(bytes, headers: [try digest(bytes)])
+        let ahead = ["01", "02", "03"].map { "/s/martlet-agent-20270101T0000\($0)Z.snap" }
+        let before = "/s/martlet-agent-20260101T000001Z.snap"
+        try desk.host.files.makeDirectory("/s")
+        for path in ahead + [before] { desk.put(path, path) }
+        let line = "operator snapshot agent -local-path=/s -interval=10s -retain=3 -count=1"
+        #expect(desk.run(line) == 0, "\(desk.errors)")
+        #expect(desk.file("/s/martlet-agent-20261123T075908Z.snap") == bytes)
+        #expect(ahead.map { desk.file($0) != nil } == [false, false, true])
+        #expect(desk.file(before) != nil)
+    }
+
+    @Test("After the last state it ends, and waits for no next one", arguments: [1, 3])
+    func agentEnds(count: Int) throws {
+        let bytes = try archive()
+        desk.replies["GET /v1/operator/snapshot"] = .bytes(bytes, headers: [try digest(bytes)])
+        try desk.host.files.makeDirectory("/s")
+        let begun = desk.world.now
+        let line = "operator snapshot agent -local-path=/s -interval=1h -count=\(count)"
+        #expect(desk.run(line) == 0, "\(desk.errors)")
+        let hours = Double((desk.world.now - begun).components.seconds) / 3600
+        #expect(Int(hours.rounded(.down)) == count - 1)
+    }
+
     @Test("The agent says in a line what failed, tries again, and ends when it is told to")
     func agentErrors() throws {
         let bytes = try archive()

@@ -25,7 +25,8 @@ enum SnapshotAgentCommand {
         var agent = try SnapshotAgent(invocation)
         try agent.listen()
         while !agent.isDone {
-            agent.wait(for: agent.saveOnce() ? agent.interval : min(agent.interval, retryDelay))
+            let isSaved = agent.saveOnce()
+            agent.wait(for: isSaved ? agent.interval : min(agent.interval, retryDelay))
         }
         agent.tell("INFO", "ended")
         return .fine
@@ -98,16 +99,18 @@ enum SnapshotAgentCommand {
                 if !stop.isAsked { tell("ERROR", Text.line(error.text)) }
                 return false
             }
-            removeOld()
+            removeOld(behind: name)
             return true
         }
 
-        /// The oldest of those that have a name of its own, and nothing else.
-        private func removeOld() {
+        /// The oldest of those that have a name of its own, and nothing else. Names that come behind that of the
+        /// newest are of a clock that was ahead: these go first, never what was saved just now.
+        private func removeOld(behind newest: String) {
             let files = invocation.environment.files
             do throws(FileError) {
                 let own = try files.list(folder).filter(isOwn)
-                for name in own.dropLast(retain) {
+                let ahead = own.filter { $0 > newest }
+                for name in (ahead + own.filter { $0 <= newest }).dropLast(retain) {
                     try files.remove("\(folder)/\(name)")
                     tell("INFO", "removed \(Text.line(name))")
                 }
