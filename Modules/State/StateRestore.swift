@@ -249,7 +249,8 @@ extension State {
     /// The log index that the end of the restore under way must have at least: in the log of another cluster each
     /// version of a job had an entry of its own, and needs one in this.
     package var restoreEndMin: UInt64 {
-        guard let pendingRestore else { return 0 }
+        // Jobs come in staged restores only; another would be read as a whole for nothing.
+        guard let pendingRestore, pendingRestore.decoder != nil else { return 0 }
         do throws(StateError) {
             return UInt64(try pendingRestore.state(hasACL: true).scheduling.mostVersions)
         } catch {

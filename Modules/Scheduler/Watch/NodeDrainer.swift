@@ -131,9 +131,7 @@ private struct DrainLook {
     /// By number, so that the same ones leave whoever asks.
     func leaving(of view: NodeDrainer.GroupView) -> [Allocation] {
         let type = view.job.value.type
-        let candidates = Reconciler.ordered(view.allocations).map(\.value).filter {
-            drains[$0.nodeID] != nil && !$0.isTerminal && !$0.transition.shouldMigrate
-        }
+        let candidates = Reconciler.ordered(view.allocations).map(\.value).filter(isToLeave)
         let forced = candidates.filter { allocation in
             let drain = drains[allocation.nodeID]
             let isIgnored = type.isSystem && drain?.strategy.ignoresSystemJobs == true
@@ -152,6 +150,12 @@ private struct DrainLook {
         }
     }
 
+    /// It is on a node that is drained, and was not told to go yet.
+    private func isToLeave(_ allocation: Allocation) -> Bool {
+        drains[allocation.nodeID] != nil && !allocation.isTerminal
+            && !allocation.transition.shouldMigrate
+    }
+
     /// The group keeps all but `maxParallel` of its count healthy.
     private func allowance(for view: NodeDrainer.GroupView, forced: Int) -> Int {
         guard let group = view.job.value.lookup(group: view.group) else { return .max }
@@ -168,11 +172,7 @@ private struct DrainLook {
         guard view.job.value.type == .service,
             let group = view.job.value.lookup(group: view.group)
         else { return nil }
-        let isWaiting = view.allocations.contains {
-            drains[$0.value.nodeID] != nil && !$0.value.isTerminal
-                && !$0.value.transition.shouldMigrate
-        }
-        guard isWaiting else { return nil }
+        guard view.allocations.contains(where: { isToLeave($0.value) }) else { return nil }
         let strategy = group.migrate ?? MigrateStrategy()
         return view.allocations.lazy.map(\.value).filter(Self.runsWell)
             .compactMap { untilHealthy($0, strategy) }.min()

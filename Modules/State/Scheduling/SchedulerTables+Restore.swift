@@ -51,8 +51,8 @@ extension SchedulerTables {
     var mostVersions: Int {
         var most = 0
         var (job, count): (JobKey?, Int) = (nil, 0)
-        for (key, _) in specTable.map({ ($0.key, $0.value) }) {
-            if key.job != job { (job, count) = (key.job, 0) }
+        for element in specTable {
+            if element.key.job != job { (job, count) = (element.key.job, 0) }
             count += 1
             most = max(most, count)
         }
