@@ -15,6 +15,10 @@ let settings: [SwiftSetting] = [
     .strictMemorySafety(),
 ]
 
+/// An optimised build leaves the tests' own code as it is: what they test is optimised, and to optimise
+/// thousands of expectations takes longer than to run them.
+let testSettings = settings + [.unsafeFlags(["-Onone"], .when(configuration: .release))]
+
 let tracing = Target.Dependency.product(name: "Tracing", package: "swift-distributed-tracing")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
@@ -52,13 +56,13 @@ func tests(
     .testTarget(
         name: "Martlet\(name)Tests",
         dependencies: uses.map { .init(stringLiteral: "Martlet\($0)") } + others,
-        path: "Tests/\(name)Tests", exclude: exclude, swiftSettings: settings)
+        path: "Tests/\(name)Tests", exclude: exclude, swiftSettings: testSettings)
 }
 
-func tool(_ name: String, uses: [String]) -> Target {
+func tool(_ name: String, uses: [String], linked: [LinkerSetting] = []) -> Target {
     .executableTarget(
         name: name, dependencies: uses.map { .init(stringLiteral: "Martlet\($0)") },
-        path: "Tools/\(name)", swiftSettings: settings)
+        path: "Tools/\(name)", swiftSettings: settings, linkerSettings: linked)
 }
 
 let package = Package(
@@ -191,13 +195,20 @@ let package = Package(
                 "MartletClient", "MartletAPI", "MartletRaft", "MartletState", "MartletTransport",
                 "MartletTLS",
             ],
-            path: "Tests/ClusterTests", swiftSettings: settings),
+            path: "Tests/ClusterTests", swiftSettings: testSettings),
 
         tool(
             "martlet",
             uses: [
                 "Host", "CLI", "Storage", "Transport", "UV", "Exec", "TLS", "Zlib", "LMDB",
                 "Memory",
+            ],
+            // What is shipped has Swift's libraries inside, and nothing left to bind when it runs. As a setting
+            // of this one program: so tests, which Swift's testing library needs as others, share its objects.
+            linked: [
+                .unsafeFlags(
+                    ["-static-stdlib", "-Xlinker", "-z", "-Xlinker", "now"],
+                    .when(configuration: .release))
             ]),
         tool("arrows", uses: []),
         tool("simulate", uses: ["Harness", "Simulation"]),

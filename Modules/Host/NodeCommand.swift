@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Logging
 import MartletAPI
 import MartletNode
 import MartletServer
@@ -133,9 +134,13 @@ private final class NodeProcess {
         return NodeAgent(loop: plugins.loop, streams: streams, settings: settings, fleet: fleet)
     }
 
+    /// As servers write theirs.
     private var log: (String) -> Void {
-        let writeError = plugins.writeError
-        return { writeError("\($0)\n") }
+        let (writeError, loop) = (plugins.writeError, plugins.loop)
+        return { text in
+            let now = loop.wallClockNanoseconds
+            writeError(LogLine(.info, text, label: "node", unixNanoseconds: now).text)
+        }
     }
 
     private func streams(_ material: SecurityMaterial?) throws(ConfigurationFailure) -> any Streams

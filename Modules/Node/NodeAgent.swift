@@ -134,15 +134,16 @@ package final class NodeAgent<Running: Fleet> {
                     self.worked(purpose, at: server)
                     done(self, answer.body, 200)
                 case .success(let answer):
-                    let text = String(decoding: answer.body.prefix(256), as: UTF8.self)
-                    self.failed(purpose, at: server, "\(answer.status) \(firstLine(of: text))")
+                    let body = String(decoding: answer.body.prefix(256), as: UTF8.self)
+                    let text = "\(answer.status) \(firstLine(of: body))"
+                    self.failed(purpose, at: server, text, text)
                     if answer.status >= 500 || answer.status == 429 {
                         self.links.turn(from: server)
                     }
                     done(self, nil, answer.status)
                 case .failure(let error):
                     if error.code != .closed {
-                        self.failed(purpose, at: server, "\(error)")
+                        self.failed(purpose, at: server, "\(error)", "\(error.code)")
                         self.links.turn(from: server)
                     }
                     done(self, nil, 0)
@@ -162,10 +163,12 @@ package final class NodeAgent<Running: Fleet> {
         settings.refused(text)
     }
 
-    private func failed(_ purpose: Purpose, at server: SocketAddress, _ text: String) {
-        let line = "\(server): \(purpose): \(text)"
-        guard troubles.updateValue(line, forKey: purpose) != line else { return }
-        say(line)
+    /// - Parameter trouble: what is wrong, whichever server was asked: it is told of once.
+    private func failed(
+        _ purpose: Purpose, at server: SocketAddress, _ text: String, _ trouble: String
+    ) {
+        guard troubles.updateValue(trouble, forKey: purpose) != trouble else { return }
+        say("\(server): \(purpose): \(text)")
     }
 
     private func worked(_ purpose: Purpose, at server: SocketAddress) {

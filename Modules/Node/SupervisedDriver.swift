@@ -56,8 +56,8 @@ package final class SupervisedDriver: TaskDriver {
     var watched: [TaskRun: Watched] = [:]
     /// Of each allocation what is on its way to the disk, the newest.
     private var saving: [UniqueID: [UInt8]] = [:]
-    /// Those of which the newest could not be kept.
-    private var unsaved: Set<UniqueID> = []
+    /// The newest of those of which it could not be kept.
+    private var unsaved: [UniqueID: [UInt8]] = [:]
     private let log: (String) -> Void
 
     package init(
@@ -137,7 +137,7 @@ package final class SupervisedDriver: TaskDriver {
             if let error { self.log("\(error)") }
             guard self.saving[id] == bytes else { return }
             self.saving[id] = nil
-            if error == nil { self.unsaved.remove(id) } else { self.unsaved.insert(id) }
+            self.unsaved[id] = error == nil ? nil : bytes
         }
     }
 
@@ -153,22 +153,15 @@ package final class SupervisedDriver: TaskDriver {
                 "\(stateFolder(of: launch.run.allocation))/\(launch.run.position)"
             ]
         let files = machine.files
-        let kept = "\(stateFolder(of: launch.run.allocation))/allocation"
-        let expected = saving[launch.run.allocation]
-        let isUnsaved = expected == nil && unsaved.contains(launch.run.allocation)
+        let allocation = launch.run.allocation
+        let folder = stateFolder(of: allocation)
+        let expected = saving[allocation] ?? unsaved[allocation]
         var former = launch.run
         former.number -= 1
         let formerFiles = runFiles(former)
         lane.submit { () -> FileError? in
             do throws(FileError) {
-                var isNoted = !isUnsaved
-                if let expected {
-                    let found = try files.read(kept, limitBytes: SavedAllocation.bytesMax)
-                    isNoted = found == expected
-                }
-                guard isNoted else {
-                    throw .failed(path: kept, reason: "the run could not be noted there")
-                }
+                if let expected { try Self.keep(expected, in: folder, files) }
                 for folder in needed { try files.makeDirectory(folder) }
                 // What came of it is kept with the allocation.
                 try formerFiles.remove()
@@ -179,8 +172,21 @@ package final class SupervisedDriver: TaskDriver {
         } then: { [weak self] error in
             guard let self, self.watched[launch.run] === watch else { return }
             if let error { return self.end(launch.run, .refused("\(error)")) }
+            if self.unsaved[allocation] == expected { self.unsaved[allocation] = nil }
             self.spawn(launch, folders, watch)
         }
+    }
+
+    /// What was submitted before may have failed; the disk may have room by now, or say why it has not.
+    private static func keep(
+        _ bytes: [UInt8], in folder: String, _ files: any Files
+    ) throws(FileError) {
+        let path = "\(folder)/allocation"
+        if files.exists(path), try files.read(path, limitBytes: SavedAllocation.bytesMax) == bytes {
+            return
+        }
+        try files.makeDirectory(folder)
+        try files.replace(path, with: bytes)
     }
 
     private func spawn(_ launch: TaskLaunch, _ folders: AllocationFolders, _ watch: Watched) {
@@ -204,7 +210,7 @@ package final class SupervisedDriver: TaskDriver {
             }
             look(run)
         } catch {
-            end(run, .refused("\(error)"))
+            end(run, .refused("no supervisor can be started: \(error)"))
         }
     }
 
@@ -328,7 +334,7 @@ package final class SupervisedDriver: TaskDriver {
     package func remove(_ allocation: UniqueID) {
         for run in watched.keys where run.allocation == allocation { watched[run] = nil }
         saving[allocation] = nil
-        unsaved.remove(allocation)
+        unsaved[allocation] = nil
         let state = stateFolder(of: allocation)
         let shown = folders(of: allocation).root
         let (files, machine, log) = (machine.files, machine.machine, log)

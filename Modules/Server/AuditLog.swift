@@ -9,6 +9,9 @@ import MartletTransport
 ///   received ──▶ waiting ──▶ with the disk ──▶ durable: the request goes on
 ///                   └── full, or the disk refuses ──▶ enforced: refused · best effort: counted
 /// ```
+///
+/// While the disk refuses it is tried again each second, so that what asks whether all is well, and sends
+/// nothing while it is not, learns when it is.
 final class AuditLog {
     private struct Line {
         let object: [UInt8]
@@ -35,7 +38,9 @@ final class AuditLog {
     private var waitingBytes = 0
     private var isWriting = false
     private var isScheduled = false
-    private var failure: FileError?
+    /// Why the last write did not succeed; nil if it did.
+    private(set) var failure: FileError?
+    private var retry: (any LoopTimer)?
     private var endings: [() -> Void] = []
     private(set) var counters = Counters()
 
@@ -46,6 +51,7 @@ final class AuditLog {
     /// Beyond, the disk does not keep up: a line more is refused.
     static let waitingBytesMax = 4 << 20
     private static let refusalsPerSecondMax = 100
+    private static let retryInterval: Duration = .seconds(1)
 
     init(
         _ options: AuditOptions, node: String, files: any Files, crypto: any Crypto,
@@ -56,7 +62,11 @@ final class AuditLog {
         self.logger = logger
         lane = loop.makeLane(named: "audit")
         file = AuditFile(options, node: node, files: files, crypto: crypto)
+        retry = loop.makeTimer { [weak self] in self?.tryAgain() }
     }
+
+    /// Whether a change is refused, as far as is known.
+    var refusesChanges: Bool { failure != nil && options.guarantee == .enforced }
 
     /// Before a change is begun. `go` is called once: with nil when it may be begun.
     func received(_ record: AuditRecord, go: @escaping (FileError?) -> Void) {
@@ -124,7 +134,16 @@ final class AuditLog {
     }
 
     private func flush() {
-        guard !isWriting, !waiting.isEmpty else { return }
+        if !isWriting, !waiting.isEmpty { write() }
+    }
+
+    /// After a failure what is there is looked at anew, and the log's own line says that it goes on: even
+    /// without another line, something is written.
+    private func tryAgain() {
+        if !isWriting, failure != nil { write() }
+    }
+
+    private func write() {
         isWriting = true
         let batch = waiting
         waiting = []
@@ -156,6 +175,7 @@ final class AuditLog {
             if failure != nil { logger.notice("the audit log is written again") }
         }
         failure = error
+        if error != nil { retry?.arm(at: loop.now + Self.retryInterval) }
         for line in batch { line.written?(error) }
         flush()
         guard !isWriting, waiting.isEmpty else { return }

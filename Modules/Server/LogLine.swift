@@ -34,7 +34,7 @@ package struct LogLine {
     }
 
     /// What a program says of itself, without an event.
-    init(_ level: Logger.Level, _ message: String, label: String, unixNanoseconds: Int64) {
+    package init(_ level: Logger.Level, _ message: String, label: String, unixNanoseconds: Int64) {
         self.level = level
         self.message = message
         self.label = label

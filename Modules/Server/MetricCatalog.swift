@@ -82,6 +82,7 @@ struct MetricCatalog {
         "nomad.agent.tls.plaintext": "Connections without TLS that were taken.",
         "nomad.agent.tls.refused": "TLS connections refused, by reason.",
         "nomad.audit.changes_refused": "Changes refused because the audit log cannot be written.",
+        "nomad.audit.failing": "1 while the audit log cannot be written.",
         "nomad.audit.lines_lost": "Audit lines that could not be written.",
         "nomad.audit.lines_written": "Audit lines written.",
         "nomad.audit.refusals_unwritten": "Refused requests that the audit log had no room for.",

@@ -91,6 +91,7 @@ extension Server {
         gauges += autopilotGauges
         gauges += contactGauges
         gauges += dispatcher.gauges
+        if let audit { gauges.append(("nomad.audit.failing", audit.failure == nil ? 0 : 1)) }
         gauges += environment.meters?.gauges ?? []
         let own = gauges.map { MetricsSummary.Gauge(name: $0.0, value: $0.1) }
         return (own + peerGauges + workGauges).sorted { $0.name < $1.name }

@@ -45,7 +45,7 @@ extension Server {
             ProbeCheck("storage", problem: storageProblem),
             ProbeCheck("leader", problem: leaderProblem),
             ProbeCheck("replica", problem: replicaProblem),
-        ]
+        ] + auditCheck
     }
 
     private var isStopping: Bool { isStopped || !stopCompletions.isEmpty }
@@ -56,6 +56,13 @@ extension Server {
         if replica.isDiskFull { return "the disk is full" }
         if replica.core.isDiskStalled { return "the disk does not answer" }
         return nil
+    }
+
+    /// Where no change is taken without its line, those who ask send it to another server.
+    private var auditCheck: [ProbeCheck] {
+        guard let audit else { return [] }
+        let problem = audit.refusesChanges ? audit.failure.map { "cannot be written: \($0)" } : nil
+        return [ProbeCheck("audit log", problem: problem)]
     }
 
     private var leaderProblem: String? {

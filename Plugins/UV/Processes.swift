@@ -160,7 +160,10 @@ private final class Child: Handle, RunningProcess {
         }
         // Initialising the handle does not keep what it was given before.
         unsafe base.pointee.data = data
-        try code.throwingTransportError()
+        // Of a path it is no peer that is missing.
+        guard code >= 0 else {
+            throw .other(unsafe "\(executable): \(String(cString: uv_strerror(code)))")
+        }
         processID = unsafe process.pointee.pid
         held = descriptors.takeHeld()
     }

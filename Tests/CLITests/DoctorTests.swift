@@ -286,6 +286,17 @@ import Testing
             #expect(complaints(picture).count == 1)
             #expect(complaints(picture)[0].contains(text))
         }
+        let full = changed {
+            $0.servers[1].gauges["nomad.raft.disk_full"] = 1
+            $0.servers[1].gauges["nomad.raft.disk_stalled"] = 1
+            $0.servers[0].contacts = [(id: $0.servers[1].id, name: "s2", milliseconds: -1)]
+        }
+        #expect(
+            complaints(full) == ["critical disks: the disk of s2 is full"],
+            "what it keeps it from is no finding of its own")
+        let unaudited = changed { $0.servers[2].gauges["nomad.audit.failing"] = 1 }
+        #expect(complaints(unaudited).count == 1)
+        #expect(complaints(unaudited)[0].hasPrefix("critical disks: the audit log of s3 cannot"))
         let unsaved = changed {
             $0.servers[2].gauges["nomad.raft.last_index"] = 90_000
             $0.servers[2].gauges["nomad.raft.snapshot_index"] = 8_192

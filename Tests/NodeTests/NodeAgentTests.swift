@@ -120,6 +120,10 @@ import Testing
             }
         }
 
+        func dropAll() {
+            for connection in connections { connection.stream.reset() }
+        }
+
         /// Answers the one that has waited longest.
         func answerFirst(_ status: Int = 200) {
             waiting.removeFirst().connection.answer(status, #"{"Index":2}"#)
@@ -131,20 +135,28 @@ import Testing
         let server = Server()
         let words = Words()
         let agent: NodeAgent<Words>
+        private(set) var lines: [String] = []
+        private let machine: SimulatedHost
         private let node: SimulatedHost
         private let listener: any Listener
 
-        init(nodes count: UInt64 = 2) throws {
+        /// - Parameter absent: servers that are tried besides, and are not there.
+        init(nodes count: UInt64 = 2, absent: Int = 0) throws {
             let machine = world.makeHost("server")
+            self.machine = machine
             node = world.makeHost("node")
             let server = server
             listener = try machine.streams.listen(on: machine.address(port: 4646)) {
                 server.accept($0)
             }
             let nodes = (1...count).map { Node(id: UniqueID(high: 1, low: $0), name: "n\($0)") }
+            let servers = (0...UInt16(absent)).map { machine.address(port: 4646 + $0) }
+            var settings = NodeAgent<Words>.Settings(servers: servers, nodes: nodes)
+            var said: (String) -> Void = { _ in }
+            settings.log = { said($0) }
             agent = NodeAgent(
-                loop: node.loop, streams: node.streams,
-                settings: .init(servers: [machine.address(port: 4646)], nodes: nodes), fleet: words)
+                loop: node.loop, streams: node.streams, settings: settings, fleet: words)
+            said = { [unowned self] in lines.append($0) }
             let agent = agent
             node.perform { agent.start() }
             run()
@@ -162,7 +174,27 @@ import Testing
             run()
         }
 
+        /// The server is gone, with all its connections.
+        func endServer() {
+            let (server, listener) = (server, listener)
+            machine.perform {
+                listener.close()
+                server.dropAll()
+            }
+        }
+
         func run(for duration: Duration = .milliseconds(200)) { world.run(for: duration) }
+    }
+
+    @Test("One trouble is told of once, whichever server is tried")
+    func troubles() throws {
+        let stage = try Stage(absent: 2)
+        #expect(stage.lines.contains("2 nodes are registered"))
+        let count = stage.lines.count
+        stage.endServer()
+        stage.run(for: .seconds(60))
+        let told = stage.lines.dropFirst(count).filter { $0.contains(": heartbeat: ") }
+        #expect((1...2).contains(told.count), "reset, and then refused: \(told)")
     }
 
     @Test("Where there is much to tell, four requests are on their way at once")

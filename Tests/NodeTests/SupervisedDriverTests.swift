@@ -226,9 +226,9 @@ import Testing
         }
         #expect(desk.launcher.arguments.isEmpty)
         try desk.host.files.remove(kept)
-        desk.host.perform { desk.driver.save(saved) }
         desk.start()
         #expect(desk.launcher.arguments.contains(Self.prefix))
+        #expect(try desk.host.files.read(kept, limitBytes: 1 << 20) == saved.bytes)
     }
 
     @Test("When a supervisor is gone without a word, its command is killed")

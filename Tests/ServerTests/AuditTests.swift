@@ -213,7 +213,17 @@ extension JSONNode {
         #expect(try stage.counters().changesRefused == 1)
         let read = stage.open("GET \(configurationPath) HTTP/1.1\r\nHost: a\r\n\r\n")
         #expect(read.statuses == ["200"], "reads go on")
+        let unready = stage.open("GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n")
+        #expect(unready.statuses == ["503"])
+        #expect(unready.text.contains("[-]audit log failed: cannot be written: "))
+        let metrics = "GET /v1/metrics HTTP/1.1\r\nHost: a\r\n\r\n"
+        #expect(stage.open(metrics).text.contains(#""Name":"nomad.audit.failing","Value":1"#))
         try stage.node.host.files.remove(logPath)
+        stage.cluster.world.run(for: .milliseconds(1500))
+        #expect(
+            stage.open("GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n").statuses == ["200"],
+            "it finds out by itself")
+        #expect(stage.open(metrics).text.contains(#""Name":"nomad.audit.failing","Value":0"#))
         let done = stage.open(request)
         stage.cluster.world.run(for: .milliseconds(50))
         #expect(done.statuses == ["200"])

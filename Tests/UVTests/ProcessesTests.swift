@@ -119,7 +119,7 @@ import Testing
     @Test("What cannot be started is an error")
     func missing() {
         let processes = UVProcesses(loop: test.loop)
-        #expect(throws: TransportError.self) {
+        #expect(throws: TransportError.other("/nonexistent: no such file or directory")) {
             _ = try processes.start("/nonexistent", arguments: [], environment: nil) { _ in
                 Issue.record("nothing was started")
             }

@@ -149,6 +149,15 @@ struct ServerPicture {
             && (name != other.name || gossipAddress != other.gossipAddress)
     }
 
+    func isSet(_ gauge: String) -> Bool { (gauges[gauge] ?? 0) > 0 }
+
+    var isDiskFull: Bool { isSet("nomad.raft.disk_full") }
+
+    /// Its own disk keeps it from answering the leader.
+    var isHeldByDisk: Bool {
+        isDiskFull || isSet("nomad.raft.disk_stalled") || isSet("nomad.raft.storage_failed")
+    }
+
     /// As findings name it.
     var label: String { name.isEmpty ? address : name }
 }

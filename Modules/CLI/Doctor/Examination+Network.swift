@@ -10,7 +10,9 @@ extension Examination {
         var findings: [Finding] = []
         for contact in picture.leader?.contacts ?? []
         where contact.milliseconds >= Self.contactWarning || contact.milliseconds < 0 {
-            guard !picture.isSilent(contact.id) else { continue }
+            guard !picture.isSilent(contact.id),
+                !picture.telling.contains(where: { $0.id == contact.id && $0.isHeldByDisk })
+            else { continue }
             let since =
                 contact.milliseconds < 0
                 ? "at all" : "for \(Int64(min(contact.milliseconds, 1e12)) / 1000) s"

@@ -81,25 +81,32 @@ extension Examination {
         var findings: [Finding] = []
         var told = 0
         for server in picture.telling {
-            func isSet(_ name: String) -> Bool { (server.gauges[name] ?? 0) > 0 }
             let name = server.label
-            if isSet("nomad.raft.storage_failed") {
+            if server.isSet("nomad.raft.storage_failed") {
                 findings.append(
                     .critical(
                         "disks", "the storage of \(name) failed: it is out of service",
                         fix: "look at the disk (dmesg), then: systemctl restart martlet"))
             }
-            if isSet("nomad.raft.disk_full") {
+            if server.isDiskFull {
                 findings.append(
                     .critical(
                         "disks", "the disk of \(name) is full",
                         fix: "df -h DATA_DIR on its machine, and make space: it goes on by itself"))
             }
-            if isSet("nomad.raft.disk_stalled") {
+            // A full one was tried in vain, too.
+            if server.isSet("nomad.raft.disk_stalled"), !server.isDiskFull {
                 findings.append(
                     .critical(
                         "disks", "the disk of \(name) does not answer",
                         fix: "look at the disk (dmesg, iostat -x 1) on its machine"))
+            }
+            if server.isSet("nomad.audit.failing") {
+                findings.append(
+                    .critical(
+                        "disks",
+                        "the audit log of \(name) cannot be written: if enforced, no change is taken",
+                        fix: "df -h where its sink is, on its machine: it goes on by itself"))
             }
             findings += snapshots(of: server)
             guard let sync = server.sync else { continue }
