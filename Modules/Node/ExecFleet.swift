@@ -61,9 +61,11 @@ package final class ExecFleet: Fleet {
     }
 
     /// Servers of which the state was restored want again what they had stopped since: it runs again, in folders of
-    /// its own, where what had ended by itself is only told once more.
+    /// its own, where what had ended by itself is only told once more. So is one whose end is on its way: where that
+    /// comes after the restore servers take it as its end, and what ran on then nobody would know of.
     private func beginAnew(_ id: UniqueID) {
-        guard stopped.contains(id), instances[id]?.hasEnded ?? true else { return }
+        guard stopped.contains(id), instances[id]?.hasEnded ?? true, !queue.isOnItsWay(id)
+        else { return }
         stopped.remove(id)
         instances[id] = nil
         queue.forget { $0 == id }

@@ -66,9 +66,11 @@ package struct MockFleet: Fleet, Sendable {
     }
 
     /// Servers of which the state was restored want again what they had stopped since: it runs again, where what had
-    /// ended by itself is only told once more.
+    /// ended by itself is only told once more. So is one whose end is on its way: where that comes after the restore
+    /// servers take it as its end, and what ran on then nobody would know of.
     private mutating func beginAnew(_ id: UniqueID) {
-        guard stopped.contains(id), instances[id]?.hasEnded ?? true else { return }
+        guard stopped.contains(id), instances[id]?.hasEnded ?? true, !changed.isOnItsWay(id)
+        else { return }
         stopped.remove(id)
         instances[id] = nil
         changed.forget { $0 == id }

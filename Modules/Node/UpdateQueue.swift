@@ -24,6 +24,9 @@ struct UpdateQueue: Sendable {
     /// Whether something has happened to it that nobody was told of, and that is not on its way.
     func contains(_ id: UniqueID) -> Bool { waiting.contains(id) || onTheirWay[id] == true }
 
+    /// Whether word of it was sent, and no answer has come.
+    func isOnItsWay(_ id: UniqueID) -> Bool { onTheirWay[id] != nil }
+
     mutating func add(_ id: UniqueID) {
         guard onTheirWay[id] == nil else { return onTheirWay[id] = true }
         if waiting.insert(id).inserted { order.append(id) }

@@ -310,6 +310,23 @@ import Testing
         #expect(desk.story().hasPrefix("running running"))
     }
 
+    @Test("What servers had stopped does not begin again while they are told that it has ended")
+    func toldMeanwhile() throws {
+        let desk = Desk()
+        try desk.assign(Self.task())
+        desk.tell("0.1", .started)
+        desk.fleet.told(desk.fleet.takeUpdates(max: 10))
+        try desk.assign(Self.task(), isToRun: false)
+        desk.tell("0.1", .ended(.code(0)))
+        _ = desk.driver.takeAsked()
+        let ended = desk.fleet.takeUpdates(max: 10)
+        #expect(ended.map(\.clientStatus) == [.complete])
+        try desk.assign(Self.task())
+        #expect(desk.driver.takeAsked() == [])
+        desk.fleet.told(ended)
+        #expect(desk.fleet.takeUpdates(max: 10).map(\.clientStatus) == [.complete])
+    }
+
     @Test("What the servers list no more ends and is removed, also of an earlier life")
     func forgotten() throws {
         let desk = Desk()

@@ -185,6 +185,24 @@ import Testing
         #expect(again[0].taskStates?.value["t"]?.state == .running)
     }
 
+    /// Servers that had restored took the word for its end, and did not know of the instance that ran on.
+    @Test("What servers had stopped does not begin again while they are told that it has ended")
+    func toldMeanwhile() throws {
+        var fleet = MockFleet()
+        fleet.assign([try Self.assignment("{}")], at: Self.instant(0))
+        fleet.told(fleet.takeUpdates(max: 10))
+        fleet.assign([try Self.assignment("{}", isToRun: false, index: 6)], at: Self.instant(1))
+        let ended = fleet.takeUpdates(max: 10)
+        #expect(ended.map(\.clientStatus) == [.complete])
+        fleet.assign([try Self.assignment("{}", index: 7)], at: Self.instant(2))
+        fleet.told(ended)
+        // Whether it came before the restore or after it, they hear of it once more.
+        let again = fleet.takeUpdates(max: 10)
+        #expect(again.map(\.clientStatus) == [.complete])
+        fleet.told(again)
+        #expect(fleet.count == 0)
+    }
+
     @Test("What has ended by itself does not begin again: restored servers are told once more")
     func toldAgain() throws {
         var fleet = MockFleet()
