@@ -18,8 +18,6 @@ package final class ExecFleet: Fleet {
     private var left: [UniqueID: SavedAllocation]
     /// Of each allocation the newest index that was taken in.
     private var known: [UniqueID: UInt64] = [:]
-    /// Those that ended because the servers said so to this process, and had not by themselves.
-    private var stopped: Set<UniqueID> = []
     private var queue = UpdateQueue()
 
     package init(
@@ -56,26 +54,19 @@ package final class ExecFleet: Fleet {
             instances[id] = nil
             driver.remove(id)
         }
-        stopped.formIntersection(listed)
-        queue.forget { !listed.contains($0) }
-    }
-
-    /// Servers of which the state was restored want again what they had stopped since: it runs again, in folders of
-    /// its own, where what had ended by itself is only told once more. So is one whose end is on its way: where that
-    /// comes after the restore servers take it as its end, and what ran on then nobody would know of.
-    private func beginAnew(_ id: UniqueID) {
-        guard stopped.contains(id), instances[id]?.hasEnded ?? true, !queue.isOnItsWay(id)
-        else { return }
-        stopped.remove(id)
-        instances[id] = nil
-        queue.forget { $0 == id }
-        driver.remove(id)
+        queue.forget(allBut: listed)
     }
 
     package func assign(_ assignments: [Assignment], at instant: NodeInstant) {
         for assignment in assignments {
             let id = assignment.id
-            if assignment.isWanted { beginAnew(id) }
+            if assignment.isWanted,
+                queue.beginsAnew(id, hasEnded: instances[id]?.hasEnded ?? true)
+            {
+                // In folders of its own.
+                instances[id] = nil
+                driver.remove(id)
+            }
             // One that was lost before it came here may be wanted again after a restore.
             let isNew = instances[id] == nil && !queue.isOver(id)
             known[id] = max(known[id] ?? 0, assignment.allocModifyIndex)
@@ -89,7 +80,7 @@ package final class ExecFleet: Fleet {
                 if !isNew { change(id) { $0.follow(assignment, at: instant) } }
                 continue
             }
-            if !assignment.isToRun, instances[id]?.hasEnded == false { stopped.insert(id) }
+            if !assignment.isToRun, instances[id]?.hasEnded == false { queue.noteStop(of: id) }
             change(id) { $0.stop(at: instant) }
         }
     }

@@ -7,8 +7,6 @@ package struct MockFleet: Fleet, Sendable {
     private var instances: [UniqueID: MockInstance] = [:]
     /// Of each allocation the newest index that was taken in.
     private var known: [UniqueID: UInt64] = [:]
-    /// Those that ended because the servers said so, and had not by themselves.
-    private var stopped: Set<UniqueID> = []
     private var due = DueHeap()
     private var changed = UpdateQueue()
 
@@ -27,8 +25,7 @@ package struct MockFleet: Fleet, Sendable {
             let listed = Set(indexes.indexes.map(\.id))
             known = known.filter { listed.contains($0.key) }
             instances = instances.filter { listed.contains($0.key) }
-            stopped.formIntersection(listed)
-            changed.forget { !listed.contains($0) }
+            changed.forget(allBut: listed)
         }
         return indexes.indexes.filter { $0.index > known[$0.id] ?? 0 }.map(\.id)
     }
@@ -37,10 +34,14 @@ package struct MockFleet: Fleet, Sendable {
         for assignment in assignments {
             let id = assignment.id
             known[id] = max(known[id] ?? 0, assignment.allocModifyIndex)
-            if assignment.isWanted { beginAnew(id) }
+            if assignment.isWanted,
+                changed.beginsAnew(id, hasEnded: instances[id]?.hasEnded ?? true)
+            {
+                instances[id] = nil
+            }
             if var instance = instances[id] {
                 if !assignment.isToRun {
-                    if !instance.hasEnded { stopped.insert(id) }
+                    if !instance.hasEnded { changed.noteStop(of: id) }
                     instance.stop(at: instant)
                 } else if !instance.follow(assignment, at: instant) {
                     // What servers have of it may be older than what they were told.
@@ -56,24 +57,13 @@ package struct MockFleet: Fleet, Sendable {
                 var instance = MockInstance(assignment, at: instant)
                 // What was stopped before it began is told to have ended.
                 if !assignment.isToRun {
-                    stopped.insert(id)
+                    changed.noteStop(of: id)
                     instance.stop(at: instant)
                 }
                 keep(instance)
             }
         }
         advance(to: instant)
-    }
-
-    /// Servers of which the state was restored want again what they had stopped since: it runs again, where what had
-    /// ended by itself is only told once more. So is one whose end is on its way: where that comes after the restore
-    /// servers take it as its end, and what ran on then nobody would know of.
-    private mutating func beginAnew(_ id: UniqueID) {
-        guard stopped.contains(id), instances[id]?.hasEnded ?? true, !changed.isOnItsWay(id)
-        else { return }
-        stopped.remove(id)
-        instances[id] = nil
-        changed.forget { $0 == id }
     }
 
     package mutating func advance(to instant: NodeInstant) {

@@ -18,14 +18,14 @@ struct UpdateQueue: Sendable {
     /// How those ended that are kept no longer: servers of which the state was restored have forgotten it.
     private var ended: [UniqueID: AllocationUpdate] = [:]
 
+    /// Those that ended because the servers said so, and had not by themselves.
+    private var stopped: Set<UniqueID> = []
+
     /// How many can be taken.
     var count: Int { order.count }
 
     /// Whether something has happened to it that nobody was told of, and that is not on its way.
     func contains(_ id: UniqueID) -> Bool { waiting.contains(id) || onTheirWay[id] == true }
-
-    /// Whether word of it was sent, and no answer has come.
-    func isOnItsWay(_ id: UniqueID) -> Bool { onTheirWay[id] != nil }
 
     mutating func add(_ id: UniqueID) {
         guard onTheirWay[id] == nil else { return onTheirWay[id] = true }
@@ -72,8 +72,24 @@ struct UpdateQueue: Sendable {
     func isOver(_ id: UniqueID) -> Bool { ended[id] != nil }
 
     /// The servers have no record of others any more.
-    mutating func forget(where isForgotten: (UniqueID) -> Bool) {
-        ended = ended.filter { !isForgotten($0.key) }
+    mutating func forget(allBut known: Set<UniqueID>) {
+        ended = ended.filter { known.contains($0.key) }
+        stopped.formIntersection(known)
+    }
+
+    /// It ends because the servers say so to this process.
+    mutating func noteStop(of id: UniqueID) { stopped.insert(id) }
+
+    /// Whether what is wanted begins anew, of which nothing is known here then: servers of which the state was
+    /// restored want again what they had stopped since. What had ended by itself is only told once more. So is one
+    /// whose end is on its way: where that comes after the restore servers take it as its end, and what ran on
+    /// then nobody would know of.
+    ///
+    /// - Parameter hasEnded: whether nothing of it runs.
+    mutating func beginsAnew(_ id: UniqueID, hasEnded: Bool) -> Bool {
+        guard hasEnded, onTheirWay[id] == nil, stopped.remove(id) != nil else { return false }
+        ended[id] = nil
+        return true
     }
 
     /// They are on their way no longer.
