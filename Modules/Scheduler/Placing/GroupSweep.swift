@@ -64,8 +64,9 @@ final class GroupSweep {
         if !isSystem { trackDeviceNodes() }
     }
 
-    /// Gives the nodes back to the index.
+    /// Gives the nodes back to the index, and lets go of the queue, which holds the sweep.
     func end() {
+        victims = nil
         for slot in tracked {
             view.rows[Int(slot)].isMasked = false
             view.rows[Int(slot)].collisions = 0
