@@ -11,7 +11,7 @@ extension HealthTracker {
         }
         if let broken = gossipRule(server) { return broken }
         guard let broken = raftRule(server, leader: leader, configuration) else { return nil }
-        return cause(of: broken, server)
+        return cause(of: broken, server, leader)
     }
 
     private static func gossipRule(_ server: ServerObservation) -> UnhealthyReason? {
@@ -43,6 +43,8 @@ extension HealthTracker {
         guard server.lastTerm == leader.lastTerm else {
             return reason(.lastTerm, .count(server.lastTerm), .count(leader.lastTerm))
         }
+        // What its disk does not take it cannot acknowledge, however well it answers.
+        if let stall = diskStall(of: server, leader) { return stall }
         // A server may be ahead of what was sampled at the leader; neither side may overflow.
         guard server.lastIndex < leader.lastIndex else { return nil }
         let behind = leader.lastIndex - server.lastIndex
@@ -53,16 +55,21 @@ extension HealthTracker {
     /// A reason that explains the broken rule better than the rule itself, where there is one. The
     /// rules alone decide who is healthy.
     private static func cause(
-        of broken: UnhealthyReason, _ server: ServerObservation
+        of broken: UnhealthyReason, _ server: ServerObservation, _ leader: LeaderView
     ) -> UnhealthyReason {
         if broken.code == .neverContacted { return broken }
         if server.isReceivingSnapshot {
             return reason(.installingSnapshot, .duration(.zero), .duration(snapshotGrace))
         }
-        if let stall = server.diskStall, broken.code != .lastTerm {
-            return reason(.diskStall, .duration(stall), broken.threshold)
-        }
+        if broken.code != .lastTerm, let stall = diskStall(of: server, leader) { return stall }
         return broken
+    }
+
+    private static func diskStall(
+        of server: ServerObservation, _ leader: LeaderView
+    ) -> UnhealthyReason? {
+        guard let waits = server.unwrittenFor, waits > leader.unwrittenMax else { return nil }
+        return reason(.diskStall, .duration(waits), .duration(leader.unwrittenMax))
     }
 
     private static func reason(

@@ -23,8 +23,8 @@ package struct ServerObservation: Equatable, Sendable {
     /// Age of `lastTerm` and `lastIndex`; nil if they came with the last answer.
     package var sampleAge: Duration?
     package var isReceivingSnapshot = false
-    /// How long its disk has kept it from answering, if it says so.
-    package var diskStall: Duration?
+    /// How long its disk has taken nothing of what it has received; nil if nothing waits for it.
+    package var unwrittenFor: Duration?
     /// What is new reaches it in time, and it has lost nothing: without this it gets no vote.
     package var isCaughtUp = true
 
@@ -86,14 +86,17 @@ package struct OutsiderObservation: Equatable, Sendable {
     }
 }
 
-/// The end of the leader's log; zeroes while it is not known.
+/// The end of the leader's log, zeroes while it is not known, and what it takes for a disk that hangs.
 package struct LeaderView: Equatable, Sendable {
     package var lastTerm: UInt64
     package var lastIndex: UInt64
+    /// A write that takes longer is one of a disk that hangs: two election timeouts, for leaders too.
+    package var unwrittenMax: Duration
 
-    package init(lastTerm: UInt64, lastIndex: UInt64) {
+    package init(lastTerm: UInt64, lastIndex: UInt64, unwrittenMax: Duration = .seconds(1)) {
         self.lastTerm = lastTerm
         self.lastIndex = lastIndex
+        self.unwrittenMax = unwrittenMax
     }
 }
 

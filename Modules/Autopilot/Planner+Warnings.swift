@@ -12,11 +12,11 @@ extension PlannedRound {
                 .minQuorumAboveVoters,
                 "MinQuorum is \(minQuorum), and there are \(voters) voters: no clean-up")
         }
-        if voters < view.bootstrapExpect {
+        if voters < votersExpected {
             add(
                 .fewerVotersThanExpected,
                 "\(voters) voter\(voters == 1 ? "" : "s"), and the cluster was made for "
-                    + "\(view.bootstrapExpect)")
+                    + "\(votersExpected)")
         }
         // Both sides of an upgrade vote for a while.
         if voters > 0, voters % 2 == 0, plan.status == .idle || plan.status == .disabled {
@@ -26,6 +26,12 @@ extension PlannedRound {
         }
         warnOfVersions()
         warnOfZones()
+    }
+
+    /// What the cluster was made for; with zones one of each votes, whatever the number of servers.
+    private var votersExpected: Int {
+        guard view.configuration.enableRedundancyZones else { return view.bootstrapExpect }
+        return min(view.bootstrapExpect, Set(initial.potential.map(\.zone)).count)
     }
 
     private mutating func warnOfVersions() {

@@ -19,7 +19,7 @@ package enum UnhealthyCode: String, Equatable, Sendable {
     case trailingLogs = "trailing-logs"
     /// It is late or behind because a snapshot is on its way to it.
     case installingSnapshot = "installing-snapshot"
-    /// It is late or behind because its disk does not answer.
+    /// Its disk takes nothing of what it has received: it acknowledges nothing.
     case diskStall = "disk-stall"
 }
 
@@ -63,7 +63,7 @@ package struct UnhealthyReason: Equatable, Sendable {
         case .lastTerm: "its log ends in term \(observed), the leader's in term \(threshold)"
         case .trailingLogs: "its log is \(observed) entries behind, above \(threshold)"
         case .installingSnapshot: "it is installing a snapshot, for \(observed)"
-        case .diskStall: "its disk has not answered for \(observed)"
+        case .diskStall: "its disk has taken nothing for \(observed)"
         }
     }
 }

@@ -50,6 +50,8 @@ struct Peer: Sendable {
     /// Its last log entry, as it said: durable or not.
     var lastIndex = LogIndex.zero
     var lastTerm = Term.zero
+    /// Since when, by its answers, it has entries of this log that its disk has not taken, none of them.
+    var unwrittenSince: Duration?
     /// The newest round of confirmation that it was told of, and that it echoed.
     var roundSent: UInt64 = 0
     var roundEchoed: UInt64 = 0
@@ -143,6 +145,13 @@ struct Peer: Sendable {
             answered += 1
         }
         inflight.removeFirst(answered)
+    }
+
+    /// How long its disk has taken nothing of what it has, from answer to answer: one that answers
+    /// no more says nothing of its disk.
+    var unwrittenFor: Duration? {
+        guard let unwrittenSince, let lastContact else { return nil }
+        return lastContact - unwrittenSince
     }
 
     private mutating func clearWindow() {

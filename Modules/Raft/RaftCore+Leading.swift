@@ -225,7 +225,8 @@ extension RaftCore {
         Progress(
             id: id, match: durableIndex, lastIndex: log.lastIndex, lastTerm: log.lastTerm,
             lastContact: now, isReceivingSnapshot: false, state: .replicate,
-            next: log.lastIndex.next, inflightMessages: 0, inflightBytes: 0)
+            next: log.lastIndex.next, inflightMessages: 0, inflightBytes: 0,
+            unwrittenFor: writes.oldestIssuedAt.map { now - $0 })
     }
 
     private func progress(of peer: Peer) -> Progress {
@@ -235,6 +236,6 @@ extension RaftCore {
             isReceivingSnapshot: peer.isReceivingSnapshot, state: peer.progressState,
             next: peer.next, inflightMessages: peer.inflight.count,
             inflightBytes: peer.inflightBytes, isRecovering: peer.isRecovering,
-            isCaughtUp: isCaughtUp(peer))
+            isCaughtUp: isCaughtUp(peer), unwrittenFor: peer.unwrittenFor)
     }
 }

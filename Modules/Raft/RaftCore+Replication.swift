@@ -170,11 +170,28 @@ extension RaftCore {
         }
         leadership.peers[position].lastIndex = response.lastIndex
         leadership.peers[position].lastTerm = response.lastTerm
+        let before = leadership.peers[position].match
         switch response.outcome {
         case .accepted(let match):
             accepted(match, by: position)
         case .rejected(let previous, let hint, let hintTerm):
             rejected(after: previous, hint: hint, hintTerm: hintTerm, by: position)
+        }
+        noteUnwritten(since: before, by: position)
+    }
+
+    /// - Parameter before: what it had acknowledged before this answer.
+    private mutating func noteUnwritten(since before: LogIndex, by position: Int) {
+        let peer = leadership.peers[position]
+        guard peer.lastIndex > peer.match, !peer.isReceivingSnapshot,
+            sharedIndex(of: peer) > peer.match
+        else {
+            leadership.peers[position].unwrittenSince = nil
+            return
+        }
+        guard peer.match == before, peer.unwrittenSince != nil else {
+            leadership.peers[position].unwrittenSince = now
+            return
         }
     }
 

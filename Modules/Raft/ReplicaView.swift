@@ -39,6 +39,11 @@ package struct Outlook: Sendable, Equatable {
     package fileprivate(set) var isConfigurationCommitted: Bool
     /// Of the history that the configuration is of.
     fileprivate var revision: UInt64
+
+    /// The core is stepped no more: it neither leads nor knows who does.
+    package mutating func standDown() {
+        status = Status(role: .follower, term: status.term, leader: nil)
+    }
 }
 
 extension RaftCore {

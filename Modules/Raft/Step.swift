@@ -318,12 +318,15 @@ public struct Progress: Equatable, Sendable {
     public var isRecovering: Bool
     /// It answers, and what is new reaches it within an election timeout.
     public var isCaughtUp: Bool
+    /// How long it has had entries of this log, as it says, of which its disk took none; nil if none wait.
+    /// It counts from answer to answer: it does not grow while the server is silent.
+    public var unwrittenFor: Duration?
 
     public init(
         id: ServerID, match: LogIndex, lastIndex: LogIndex, lastTerm: Term,
         lastContact: Duration?, isReceivingSnapshot: Bool, state: State, next: LogIndex,
         inflightMessages: Int, inflightBytes: Int, isRecovering: Bool = false,
-        isCaughtUp: Bool = true
+        isCaughtUp: Bool = true, unwrittenFor: Duration? = nil
     ) {
         self.id = id
         self.match = match
@@ -337,6 +340,7 @@ public struct Progress: Equatable, Sendable {
         self.inflightBytes = inflightBytes
         self.isRecovering = isRecovering
         self.isCaughtUp = isCaughtUp
+        self.unwrittenFor = unwrittenFor
     }
 }
 

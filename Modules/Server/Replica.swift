@@ -67,6 +67,8 @@ final class Replica {
     private(set) var failure: String?
     /// The last write found no space; it is tried again until there is some.
     private(set) var isDiskFull = false
+    /// It was said that the disk does not answer.
+    private var isDiskStalled = false
 
     private var timer: (any LoopTimer)?
     private var expiry: (any LoopTimer)?
@@ -303,6 +305,7 @@ final class Replica {
         isStepping = false
         guard failure == nil else { return }
         submitWrites()
+        noteStall()
         if let deadline = outlook.deadline { timer?.arm(at: deadline) } else { timer?.disarm() }
         let entries = outlook.entriesSinceSnapshot
         if entries > 0, outlook.isDurable,
@@ -531,6 +534,22 @@ final class Replica {
             metadata: ["detail": "\(detail)"])
     }
 
+    /// Said once when it begins and once when it ends. A full disk is told of as such.
+    private func noteStall() {
+        let stalls = core.isDiskStalled && !isDiskFull
+        guard stalls != isDiskStalled else { return }
+        isDiskStalled = stalls
+        if stalls {
+            logger.error(
+                """
+                the disk does not answer: this server acknowledges nothing until it does. Look at its \
+                kernel's log, and at who else works on that disk
+                """)
+        } else if !isDiskFull {
+            logger.info("the disk answers again: this server goes on")
+        }
+    }
+
     private func noteSpace() {
         guard isDiskFull else { return }
         isDiskFull = false
@@ -568,6 +587,8 @@ final class Replica {
     func fail(_ reason: String) {
         guard failure == nil else { return }
         failure = reason
+        // Whoever is asked who leads hears nothing of what was.
+        outlook.standDown()
         timer?.disarm()
         logger.critical(
             """

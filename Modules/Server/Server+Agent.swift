@@ -79,13 +79,14 @@ extension Server {
     /// Sections of text values, as `agent-info` prints them; sorted by name when written.
     private var statistics: [String: [String: String]] {
         let core = replica.core
+        let status = replica.outlook.status
         let voters = core.configuration.voterCount
         return [
             "nomad": [
                 "bootstrap": "\(options.bootstrapExpect == 1)",
                 "known_regions": "1",
-                "leader": "\(core.status.role == .leader)",
-                "leader_addr": core.status.leader.flatMap { core.configuration[$0]?.address } ?? "",
+                "leader": "\(status.role == .leader)",
+                "leader_addr": status.leader.flatMap { core.configuration[$0]?.address } ?? "",
                 "server": "true",
             ],
             "raft": [
@@ -103,8 +104,8 @@ extension Server {
                 "num_peers": "\(max(0, voters - (core.configuration.isVoter(id) ? 1 : 0)))",
                 "protocol_version": "3",
                 "recovery_epoch": RecoveryEpoch.text(network.own.recoveryEpoch),
-                "state": Self.title(of: core.status.role),
-                "term": "\(core.status.term.number)",
+                "state": Self.title(of: status.role),
+                "term": "\(status.term.number)",
             ],
             "serf": [
                 "encrypted": "\(seal.keyring != nil)",
@@ -122,7 +123,7 @@ extension Server {
     }
 
     private var lastContactText: String {
-        if replica.core.status.role == .leader { return "0" }
+        if replica.outlook.status.role == .leader { return "0" }
         guard let contact = lastLeadership else { return "never" }
         return GoDuration(max(.zero, loop.now - contact)).description
     }

@@ -26,7 +26,9 @@ extension Steward {
     func makeView() -> ClusterView {
         let core = replica.core
         let progress = core.progress
-        let leader = LeaderView(lastTerm: core.lastTerm.number, lastIndex: core.lastIndex.number)
+        let leader = LeaderView(
+            lastTerm: core.lastTerm.number, lastIndex: core.lastIndex.number,
+            unwrittenMax: options.timing.electionTimeout * 2)
         let configuration = replica.outlook.configuration
         refreshPortraits(of: configuration)
         var view = ClusterView(
@@ -106,6 +108,7 @@ extension Steward {
             seen.isCaughtUp = progress?.isCaughtUp ?? false
         }
         seen.isReceivingSnapshot = progress?.isReceivingSnapshot ?? false
+        seen.unwrittenFor = progress?.unwrittenFor
         return seen
     }
 

@@ -125,10 +125,25 @@ extension HealthTracker {
         },
         Row(id: "silent with a disk that stalls", reason: .diskStall) { server, _ in
             server.lastContact = .seconds(1)
-            server.diskStall = .milliseconds(900)
+            server.unwrittenFor = .milliseconds(1100)
         },
-        Row(id: "a disk that stalls and breaks no rule", reason: nil) { server, _ in
-            server.diskStall = .milliseconds(900)
+        Row(id: "silent with a disk that is slow", reason: .lastContact) { server, _ in
+            server.lastContact = .seconds(1)
+            server.unwrittenFor = .milliseconds(900)
+        },
+        Row(id: "in touch with a disk that stalls", reason: .diskStall) { server, _ in
+            server.unwrittenFor = .milliseconds(1100)
+        },
+        Row(id: "a disk that stalls and a snapshot", reason: .installingSnapshot) { server, _ in
+            server.unwrittenFor = .seconds(3)
+            server.isReceivingSnapshot = true
+        },
+        Row(id: "a disk that is slow", reason: nil) { server, _ in
+            server.unwrittenFor = .seconds(1)
+        },
+        Row(id: "slow timing takes longer for a stall", reason: nil) { server, leader in
+            server.unwrittenFor = .seconds(3)
+            leader.unwrittenMax = .seconds(5)
         },
         Row(id: "H16 a small index, no underflow", reason: nil) { server, leader in
             server.lastIndex = 0

@@ -66,6 +66,25 @@ extension SimulatedCluster {
         #expect(cluster.voters(leader).count == 3)
     }
 
+    @Test("Followers whose disks hang are unhealthy, and count for no tolerance, until they answer")
+    func hangingFollowers() throws {
+        let cluster = SimulatedCluster(seed: 3, count: 5)
+        cluster.startAll()
+        let leader = try #require(cluster.settle())
+        func health() -> String { cluster.text(leader, "/v1/operator/autopilot/health") }
+        #expect(cluster.wait(.seconds(20)) { health().contains("\"FailureTolerance\":2") })
+        for node in cluster.nodes.filter({ $0 !== leader }).prefix(2) {
+            node.host.disk.stall(until: cluster.world.now + .seconds(10))
+        }
+        #expect(cluster.ask(leader, .put, settings, body: "{}").text == "true")
+        cluster.world.run(for: .seconds(3))
+        #expect(health().contains("\"FailureTolerance\":0"), "\(health())")
+        let state = cluster.text(leader, "/v1/operator/autopilot/state")
+        #expect(state.contains("its disk has taken nothing for"), "\(state)")
+        cluster.world.run(for: .seconds(9))
+        #expect(health().contains("\"FailureTolerance\":2"), "\(health())")
+    }
+
     @Test(
         "Three newer servers replace three older ones: no write fails, and the old ones are named")
     func upgrade() throws {

@@ -328,6 +328,22 @@ extension SimulatedCluster {
         #expect(cluster.ask(next, .put, autopilot, body: body(13)).text == "true")
     }
 
+    @Test("A server whose storage failed says of itself that it neither leads nor knows who does")
+    func brokenLeader() throws {
+        let cluster = SimulatedCluster(seed: 2, count: 3)
+        cluster.startAll()
+        let leader = try #require(cluster.settle())
+        #expect(cluster.ask(leader, .get, "/v1/status/is-leader").status == 200)
+        leader.host.disk.failNextCommit(.broken)
+        _ = cluster.ask(leader, .put, autopilot, body: body(12))
+        let agent = cluster.ask(leader, .get, "/v1/agent/self").text
+        #expect(agent.contains("\"state\":\"Follower\""), "\(agent)")
+        #expect(agent.contains("\"leader\":\"false\""))
+        #expect(agent.contains("\"leader_addr\":\"\""))
+        let answer = cluster.ask(leader, .get, "/v1/status/is-leader").text
+        #expect(answer.contains("no leader is known"), "\(answer)")
+    }
+
     @Test("One seed is one trace")
     func deterministic() {
         func trace(seed: UInt64) -> UInt64 {

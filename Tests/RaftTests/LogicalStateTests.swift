@@ -96,7 +96,8 @@ import Testing
         }
 
         // Left out: id, timing, limits and options are given; now, generator and the instants are time and
-        // chance; outbox and restoring are empty between steps; the last two follow from the rest, and so do
+        // chance; outbox and restoring are empty between steps; what waits for a peer's disk is only told; the last
+        // two follow from the rest, and so do
         // the leadership's part in the configuration.
         #expect(
             names() == [
@@ -133,7 +134,7 @@ import Testing
             names("leadership", "peers", 0) == [
                 "id", "session", "votesIncoming", "votesOutgoing", "isLeaving", "match", "next",
                 "state", "inflight", "inflightBytes", "lastContact", "heardAt", "lastIndex",
-                "lastTerm", "roundSent", "roundEchoed", "commitSent", "isHeartbeatDue",
+                "lastTerm", "unwrittenSince", "roundSent", "roundEchoed", "commitSent", "isHeartbeatDue",
                 "stalledHeartbeats",
                 "isTailUnsure", "boundUntil", "observedState", "snapshotNotBefore", "catchUp",
                 "recovery", "recoveryIndex",
