@@ -163,7 +163,10 @@ import Testing
             ("a=V*@z1 b=V@z2 c=V@z2", "zones=on", [.fewZones]),
             ("a=V*@z1 b=V@z2 c=V@z3 d=N@z1 e=N@z2 f=N@z3", "zones=on expect=6", []),
             ("a=V* b=V c=V d=N e=N f=N", "expect=6", [.fewerVotersThanExpected]),
-            ("a=V*@z1 b=V@z2 c=N@z3", "zones=on expect=3", [.fewerVotersThanExpected, .evenVoters]),
+            (
+                "a=V*@z1 b=V@z2 c=N@z3", "zones=on expect=3",
+                [.fewerVotersThanExpected, .evenVoters]
+            ),
         ] as [(String, String, [PlanWarning.Code])])
     func warnings(servers: String, config: String, expected: [PlanWarning.Code]) {
         #expect(Notation(servers, config: config).model.plan.warnings.map(\.code) == expected)

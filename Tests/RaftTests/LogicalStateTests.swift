@@ -134,7 +134,8 @@ import Testing
             names("leadership", "peers", 0) == [
                 "id", "session", "votesIncoming", "votesOutgoing", "isLeaving", "match", "next",
                 "state", "inflight", "inflightBytes", "lastContact", "heardAt", "lastIndex",
-                "lastTerm", "unwrittenSince", "roundSent", "roundEchoed", "commitSent", "isHeartbeatDue",
+                "lastTerm", "unwrittenSince", "roundSent", "roundEchoed", "commitSent",
+                "isHeartbeatDue",
                 "stalledHeartbeats",
                 "isTailUnsure", "boundUntil", "observedState", "snapshotNotBefore", "catchUp",
                 "recovery", "recoveryIndex",

@@ -9,7 +9,7 @@ import Testing
         case plain, evicting, evictingInVain, sampled, sampledEvicting, system
     }
 
-    @Test("Nothing keeps a placer or its view once its evaluation is over", arguments: Search.allCases)
+    @Test("Nothing keeps a placer or its view when it is done with", arguments: Search.allCases)
     func released(search: Search) {
         weak var view: ClusterView?
         weak var placer: Placer?
