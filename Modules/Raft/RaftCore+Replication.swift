@@ -182,16 +182,16 @@ extension RaftCore {
 
     /// - Parameter before: what it had acknowledged before this answer.
     private mutating func noteUnwritten(since before: LogIndex, by position: Int) {
-        let peer = leadership.peers[position]
-        guard peer.lastIndex > peer.match, !peer.isReceivingSnapshot,
-            sharedIndex(of: peer) > peer.match
+        let match = leadership.peers[position].match
+        guard leadership.peers[position].lastIndex > match,
+            !leadership.peers[position].isReceivingSnapshot,
+            sharedIndex(of: leadership.peers[position]) > match
         else {
             leadership.peers[position].unwrittenSince = nil
             return
         }
-        guard peer.match == before, peer.unwrittenSince != nil else {
+        if match > before || leadership.peers[position].unwrittenSince == nil {
             leadership.peers[position].unwrittenSince = now
-            return
         }
     }
 

@@ -40,6 +40,39 @@ import Testing
         #expect(leader.role == .follower)
     }
 
+    @Test("What waits for a follower's disk is told by its answers, and only by them")
+    func followers() {
+        var leader = Subject.leader()
+        func unwritten() -> Duration? { leader.core.progress[2].unwrittenFor }
+        func answer(match: UInt64, last: UInt64, after span: Duration = .milliseconds(100)) {
+            leader.step(.ticked, after: span)
+            leader.accept(from: B, match: match)
+            leader.accept(from: C, match: match, last: last)
+        }
+        leader.step(.proposed([[1], [2], [3]]))
+        leader.persist()
+        answer(match: 2, last: 2)
+        #expect(unwritten() == nil)
+        answer(match: 2, last: 5)
+        #expect(unwritten() == .zero)
+        for _ in 0..<4 { answer(match: 2, last: 5) }
+        #expect(unwritten() == .milliseconds(400))
+        leader.step(.ticked, after: .milliseconds(300))
+        #expect(unwritten() == .milliseconds(400), "a silent one says nothing of its disk")
+
+        // A slow disk takes one after the other.
+        answer(match: 3, last: 5)
+        #expect(unwritten() == .zero)
+        answer(match: 3, last: 5)
+        answer(match: 4, last: 5)
+        #expect(unwritten() == .zero)
+        answer(match: 5, last: 5)
+        #expect(unwritten() == nil)
+        // Entries beyond the leader's log are of another one.
+        for _ in 0..<3 { answer(match: 5, last: 9) }
+        #expect(unwritten() == nil)
+    }
+
     @Test("Without a voter that takes over it steps down, and refuses what is proposed meanwhile")
     func stepsDown() {
         var leader = stalledLeader()
