@@ -262,11 +262,12 @@ extension Server {
                         + "let it in")
                 + (network.refusalToJoin.map { "; \($0)" } ?? "")
         } else {
-            let reachable = network.reachableCount(of: servers)
-            let needed = replica.outlook.configuration.quorum
+            // Those without a vote elect nobody.
+            let configuration = replica.outlook.configuration
+            let voters = servers.filter(configuration.isVoter)
             text =
-                "No cluster leader: \(reachable) of \(servers.count) servers reachable, "
-                + (needed == 1 ? "1 voter is needed" : "\(needed) voters are needed")
+                "No cluster leader: \(network.reachableCount(of: voters)) of \(voters.count) voters "
+                + "reachable, \(configuration.quorum) needed"
                 + (servers.contains(id) ? "" : "; this server is none of them")
                 + (network.refusal(by: servers).map { "; another refuses this one: \($0)" } ?? "")
                 + (replica.diskTrouble(of: "this server").map { "; \($0)" } ?? "")

@@ -23,13 +23,19 @@ extension Server {
         guard replica.outlook.status.role == .leader, let successor = steward.successor() else {
             return isLeaving ? leave() : finishStop()
         }
+        handOver(to: successor) { [weak self] in
+            if isLeaving { self?.leave() } else { self?.finishStop() }
+        }
+    }
+
+    private func handOver(to successor: ServerID, then goOn: @escaping () -> Void) {
         logger.info(
             "handing leadership over before stopping", metadata: ["to": "\(successor)"])
         var isFinished = false
-        let finish = { [weak self] in
+        let finish = {
             guard !isFinished else { return }
             isFinished = true
-            if isLeaving { self?.leave() } else { self?.finishStop() }
+            goOn()
         }
         // A successor that does not answer must not keep a server from stopping.
         let timer = loop.makeTimer(finish)
@@ -49,10 +55,23 @@ extension Server {
 
     /// Asks the leader to remove this server. Without one, or when it refuses (the last voter), the
     /// server stops all the same, and stays in the configuration.
-    private func leaveConfiguration() {
+    ///
+    /// - Parameter mayHandOver: another that left may have made this one leader meanwhile.
+    private func leaveConfiguration(mayHandOver: Bool = true) {
+        stopTimer?.disarm()
         guard replica.outlook.configuration.contains(id) else {
             logger.info("left the cluster")
             return finishStop()
+        }
+        if mayHandOver, replica.outlook.status.role == .leader,
+            let successor = steward.successor()
+        {
+            return handOver(to: successor) { [weak self] in
+                guard let self else { return }
+                awaitLeader(until: loop.now + Self.transferMax) { [weak self] _ in
+                    self?.leaveConfiguration(mayHandOver: false)
+                }
+            }
         }
         guard let leader = replica.outlook.status.leader, leader != id,
             network.isConnected(to: leader)

@@ -186,12 +186,18 @@ extension Steward {
 
     /// The voter to hand leadership to: connected, and the furthest.
     func successor() -> ServerID? {
-        replica.core.progress
+        let able = replica.core.progress
             .filter {
                 $0.id != server.id && replica.outlook.configuration.staysVoter($0.id)
                     && !$0.isRecovering
                     && network.isConnected(to: $0.id)
             }
+        // Who goes as well would have to hand it on.
+        let staying = able.filter {
+            network.members.status(of: $0.id) == .alive
+                && network.members[$0.id]?.info.isStopping != true
+        }
+        return (staying.isEmpty ? able : staying)
             .max { ($0.match, $1.id) < ($1.match, $0.id) }?.id
     }
 }

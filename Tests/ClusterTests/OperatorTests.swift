@@ -91,6 +91,23 @@ private let historyPath = "/v1/operator/raft/history"
         #expect(watched.cluster.world.now - start < .seconds(15))
     }
 
+    @Test("Two of three that leave at one instant leave the third able to lead", arguments: [0, 1])
+    func leaderAndFollowerLeave(follower: Int) throws {
+        let watched = WatchedCluster(seed: 48, count: 3)
+        let leader = try watched.startAll()
+        watched.cluster.world.run(for: .seconds(3))
+        let others = watched.others(leader)
+        let last = others[1 - follower]
+        #expect(watched.cluster.leaveTogether([leader, others[follower]], limit: .seconds(20)))
+        for node in [leader, others[follower]] { watched.cluster.kill(node) }
+        let leads = watched.wait(.seconds(20)) {
+            watched.cluster.overview(of: last)?.status.role == .leader
+        }
+        #expect(leads != nil)
+        #expect(watched.configuration(last).voterCount == 1)
+        #expect(watched.cluster.ask(last, .put, settings, body: "{}").text == "true")
+    }
+
     @Test("A voter that is configured to be a read replica loses its vote, leader or not")
     func becomesReadReplica() throws {
         let watched = WatchedCluster(seed: 47, count: 5)

@@ -132,11 +132,11 @@ package final class SimulatedCluster {
         node.host.crash(.resetsPeers)
     }
 
-    /// As SIGTERM to all of them at one instant, with `leave_on_terminate`.
+    /// As SIGTERM to some of them, or to all, at one instant, with `leave_on_terminate`.
     ///
-    /// - Returns: whether all of them have ended.
-    package func leaveTogether(limit: Duration) -> Bool {
-        let running = nodes.filter { $0.door != nil }
+    /// - Returns: whether all of those have ended.
+    package func leaveTogether(_ some: [Node]? = nil, limit: Duration) -> Bool {
+        let running = (some ?? nodes).filter { $0.door != nil }
         let ended = UncheckedBox(value: 0)
         for node in running {
             guard let door = node.door else { continue }

@@ -35,7 +35,8 @@ enum ServerCommands {
         try invocation.checkReading()
         let answer = try invocation.answer("/v1/agent/members", failing: failing)
         guard invocation.wantsTable else {
-            try invocation.show(answer) { "" }
+            // The list alone, as Nomad's.
+            try invocation.show(answer.required("Members")) { "" }
             return .fine
         }
         let members = try answer.list("Members").sorted { $0.text("Name") < $1.text("Name") }
