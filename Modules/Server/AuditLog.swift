@@ -12,10 +12,28 @@ import MartletTransport
 ///
 /// While the disk refuses it is tried again each second, so that what asks whether all is well, and sends
 /// nothing while it is not, learns when it is.
+///
+/// A disk that does not answer counts as one that refuses, until it answers:
+///
+/// ```
+///            write                ``patience``
+///    free ──────────▶ busy ────────────────▶ silent
+///     ▲                │ answer                │ answer, of which no request learns
+///     └────────────────┴───────────────────────┘
+/// ```
 final class AuditLog {
     private struct Line {
         let object: [UInt8]
-        let written: ((FileError?) -> Void)?
+        /// Called once; nil where nobody waits for it, or does no more.
+        var written: ((FileError?) -> Void)?
+    }
+
+    /// The lane, as far as this log knows.
+    private enum Writer {
+        case free
+        case busy
+        /// What was handed over is not answered in time, and may still be written or not.
+        case silent
     }
 
     /// What happened since the start.
@@ -36,11 +54,15 @@ final class AuditLog {
     private var file: AuditFile
     private var waiting: [Line] = []
     private var waitingBytes = 0
-    private var isWriting = false
+    private var writer = Writer.free
+    /// With the disk; empty if that is free.
+    private var writing: [Line] = []
+    private var writesBegun: UInt64 = 0
     private var isScheduled = false
-    /// Why the last write did not succeed; nil if it did.
+    /// Why the last write did not succeed, or is taken for one that does not; nil if it did.
     private(set) var failure: FileError?
     private var retry: (any LoopTimer)?
+    private var patienceTimer: (any LoopTimer)?
     private var endings: [() -> Void] = []
     private(set) var counters = Counters()
 
@@ -52,6 +74,9 @@ final class AuditLog {
     static let waitingBytesMax = 4 << 20
     private static let refusalsPerSecondMax = 100
     private static let retryInterval: Duration = .seconds(1)
+    /// Far more than a sync takes on a disk that is of use, and so little that a request which waits for
+    /// a write, and then for a majority's disks, is answered before its client gives up.
+    static let patience: Duration = .seconds(3)
 
     init(
         _ options: AuditOptions, node: String, files: any Files, crypto: any Crypto,
@@ -63,6 +88,7 @@ final class AuditLog {
         lane = loop.makeLane(named: "audit")
         file = AuditFile(options, node: node, files: files, crypto: crypto)
         retry = loop.makeTimer { [weak self] in self?.tryAgain() }
+        patienceTimer = loop.makeTimer { [weak self] in self?.patienceEnded() }
     }
 
     /// Whether a change is refused, as far as is known.
@@ -108,9 +134,9 @@ final class AuditLog {
         add(Line(object: record.line(.complete, outcome, unixNanoseconds: now), written: nil))
     }
 
-    /// Calls `done` when all that was added is written, or cannot be.
+    /// Calls `done` when all that was added is written, or cannot be; not before a silent disk answers.
     func finish(_ done: @escaping () -> Void) {
-        guard isWriting || !waiting.isEmpty else { return done() }
+        guard writer != .free || !waiting.isEmpty else { return done() }
         endings.append(done)
         flush()
     }
@@ -118,6 +144,10 @@ final class AuditLog {
     // MARK: Writing
 
     private func add(_ line: Line) {
+        if writer == .silent, let failure, let written = line.written {
+            counters.lost += 1
+            return written(failure)
+        }
         guard waitingBytes < Self.waitingBytesMax else {
             counters.lost += 1
             line.written?(.failed(path: options.path, reason: "too many lines wait for the disk"))
@@ -125,7 +155,7 @@ final class AuditLog {
         }
         waiting.append(line)
         waitingBytes += line.object.count
-        guard !isScheduled, !isWriting else { return }
+        guard !isScheduled, writer == .free else { return }
         isScheduled = true
         loop.atEndOfTurn { [weak self] in
             self?.isScheduled = false
@@ -134,23 +164,25 @@ final class AuditLog {
     }
 
     private func flush() {
-        if !isWriting, !waiting.isEmpty { write() }
+        if writer == .free, !waiting.isEmpty { write() }
     }
 
     /// After a failure what is there is looked at anew, and the log's own line says that it goes on: even
     /// without another line, something is written.
     private func tryAgain() {
-        if !isWriting, failure != nil { write() }
+        if writer == .free, failure != nil { write() }
     }
 
     private func write() {
-        isWriting = true
-        let batch = waiting
+        writer = .busy
+        writesBegun += 1
+        writing = waiting
         waiting = []
         waitingBytes = 0
-        let objects = batch.map(\.object)
+        let objects = writing.map(\.object)
         let now = loop.wallClockNanoseconds
         let start = file
+        patienceTimer?.arm(at: loop.now + Self.patience)
         lane.submit({ () -> (AuditFile, FileError?) in
             var file = start
             do throws(FileError) {
@@ -161,12 +193,15 @@ final class AuditLog {
             }
         }) { [self] file, error in
             self.file = file
-            isWriting = false
-            finished(batch, error)
+            finished(error)
         }
     }
 
-    private func finished(_ batch: [Line], _ error: FileError?) {
+    private func finished(_ error: FileError?) {
+        patienceTimer?.disarm()
+        writer = .free
+        let batch = writing
+        writing = []
         if let error {
             counters.lost &+= UInt64(batch.count)
             if failure == nil { tell(of: error) }
@@ -178,10 +213,37 @@ final class AuditLog {
         if error != nil { retry?.arm(at: loop.now + Self.retryInterval) }
         for line in batch { line.written?(error) }
         flush()
-        guard !isWriting, waiting.isEmpty else { return }
+        guard writer == .free, waiting.isEmpty else { return }
         let done = endings
         endings = []
         for each in done { each() }
+    }
+
+    // MARK: A disk that does not answer
+
+    private func patienceEnded() {
+        let number = writesBegun
+        // Where the whole process stood still, the answer may have come as well.
+        loop.atEndOfTurn { [weak self] in
+            guard let self else { return }
+            if self.writer == .busy, self.writesBegun == number { self.fallSilent() }
+        }
+    }
+
+    /// Who waits for the disk is told at once, and is not done when it answers after all. The lines that
+    /// nobody waits for stay, as many as may wait.
+    private func fallSilent() {
+        let error = FileError.failed(path: options.path, reason: "its disk does not answer")
+        if failure == nil { tell(of: error) }
+        failure = error
+        writer = .silent
+        let stuck = writing.compactMap { $0.written }
+        for position in writing.indices { writing[position].written = nil }
+        let refused = waiting.compactMap { $0.written }
+        waiting.removeAll { $0.written != nil }
+        waitingBytes = waiting.reduce(0) { $0 + $1.object.count }
+        counters.lost += UInt64(refused.count)
+        for written in stuck + refused { written(error) }
     }
 
     private func tell(of error: FileError) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import MartletACL
 import MartletAPI
+import MartletHTTP
 import MartletHarness
 import MartletJSON
 import MartletSimulation
@@ -228,6 +229,141 @@ extension JSONNode {
         stage.cluster.world.run(for: .milliseconds(50))
         #expect(done.statuses == ["200"])
         #expect(try stage.trailingLogsMax() == 301)
+    }
+
+    /// The writer withholds its answer.
+    private func hang(_ stage: HTTPStage) {
+        stage.node.host.disk.stall(until: stage.cluster.world.now + .seconds(1000))
+    }
+
+    private func release(_ stage: HTTPStage) {
+        stage.node.host.disk.stall(until: .zero)
+        stage.cluster.world.run(for: .seconds(5))
+    }
+
+    private static let readiness = "GET /readyz?verbose HTTP/1.1\r\nHost: a\r\n\r\n"
+    private static let metrics = "GET /v1/metrics HTTP/1.1\r\nHost: a\r\n\r\n"
+    private static let failing = #""Name":"nomad.audit.failing","Value":1"#
+
+    /// Requests waited for the writer for as long as it hung, and nothing told of it.
+    @Test("Enforced: a disk that does not answer refuses changes after 3 s, until it answers")
+    func silent() throws {
+        let stage = try HTTPStage(audited: 41)
+        let before = try stage.trailingLogsMax()
+        let request = put(configurationPath, #"{"MaxTrailingLogs":305}"#)
+        hang(stage)
+        let first = stage.open(request)
+        let second = stage.open(request)
+        stage.cluster.world.run(for: .milliseconds(2800))
+        #expect(first.statuses == [] && second.statuses == [])
+        stage.cluster.world.run(for: .milliseconds(200))
+        let text =
+            "the audit log cannot be written, nothing was done: \(logPath): its disk does not answer"
+        for talk in [first, second, stage.open(request)] {
+            #expect(talk.statuses == ["500"])
+            #expect(talk.text.contains(text))
+        }
+        #expect(try stage.counters().changesRefused == 3)
+        let unready = stage.open(Self.readiness)
+        #expect(unready.statuses == ["503"])
+        #expect(unready.text.contains("[-]audit log failed: cannot be written: "))
+        #expect(stage.open(Self.metrics).text.contains(Self.failing))
+
+        release(stage)
+        #expect(first.statuses == ["500"] && second.statuses == ["500"], "answered once")
+        #expect(try stage.trailingLogsMax() == before, "the late answer begins nothing")
+        #expect(try stage.lines.map { $0.text("payload.stage") } == ["OperationReceived"])
+        #expect(stage.open(Self.readiness).text.contains("[+]audit log ok"))
+        #expect(!stage.open(Self.metrics).text.contains(Self.failing))
+        let done = stage.open(request)
+        stage.cluster.world.run(for: .milliseconds(50))
+        #expect(done.statuses == ["200"])
+        #expect(try stage.trailingLogsMax() == 305)
+        #expect(try stage.counters().written == 3)
+        #expect(try stage.counters().lost == 2)
+        #expect(try stage.findings() == [])
+    }
+
+    @Test("A disk that does not answer is logged once, and so is that it does again")
+    func silentIsLogged() throws {
+        let stage = try HTTPStage(audited: 45)
+        var told: [String] = []
+        stage.cluster.tell = { _, line in
+            if line.contains("the audit log") { told.append(line) }
+        }
+        stage.cluster.stop(stage.node, isLeaving: false)
+        stage.cluster.start(stage.node)
+        _ = stage.cluster.settle()
+        hang(stage)
+        for _ in 1...3 {
+            _ = stage.open(put(configurationPath, #"{"MaxTrailingLogs":307}"#))
+            stage.cluster.world.run(for: .seconds(4))
+        }
+        #expect(told.count == 1)
+        #expect(told.first?.contains("its disk does not answer") == true, "\(told)")
+        release(stage)
+        #expect(told.count == 2)
+        #expect(told.last?.contains("is written again") == true, "\(told)")
+    }
+
+    @Test("Enforced: a late answer that tells of a failure is answered to nobody, and tried again")
+    func silentThenFailing() throws {
+        let stage = try HTTPStage(audited: 42)
+        try stage.node.host.files.makeDirectory("/audit")
+        try stage.node.host.files.replace(logPath, with: Array("in the way".utf8))
+        hang(stage)
+        let talk = stage.open(put(configurationPath, #"{"MaxTrailingLogs":306}"#))
+        stage.cluster.world.run(for: .seconds(4))
+        #expect(talk.statuses == ["500"])
+        release(stage)
+        #expect(talk.statuses == ["500"])
+        #expect(try stage.counters().changesRefused == 1)
+        #expect(stage.open(Self.readiness).text.contains("no audit log"))
+        try stage.node.host.files.remove(logPath)
+        stage.cluster.world.run(for: .milliseconds(1500))
+        #expect(stage.open(Self.readiness).text.contains("[+]audit log ok"))
+    }
+
+    @Test("Enforced: a disk that answers within 3 s fails nobody")
+    func slow() throws {
+        let stage = try HTTPStage(audited: 43)
+        let refusal = put("\(configurationPath)?stale=x", "{}")
+        hang(stage)
+        _ = stage.open(refusal)
+        stage.cluster.world.run(for: .milliseconds(2500))
+        release(stage)
+        hang(stage)
+        _ = stage.open(refusal)
+        stage.cluster.world.run(for: .milliseconds(2500))
+        #expect(!stage.open(Self.metrics).text.contains(Self.failing))
+        release(stage)
+        #expect(try stage.lines.count == 4)
+    }
+
+    @Test("Best effort: lines wait for a disk that does not answer, as many as may")
+    func silentBestEffort() throws {
+        let stage = try HTTPStage(audited: 44) { $0.guarantee = .bestEffort }
+        let refusal = put("\(configurationPath)?stale=x", "{}")
+        hang(stage)
+        let first = stage.open(refusal)
+        #expect(first.statuses == ["400"])
+        stage.cluster.world.run(for: .seconds(4))
+        #expect(stage.open(Self.metrics).text.contains(Self.failing))
+        #expect(!stage.open(Self.readiness).text.contains("[-]audit log"))
+        #expect(stage.open(refusal).statuses == ["400"])
+        try stage.enter { server in
+            let request = APIRequest(
+                method: .put, path: "/v1/jobs", queryText: "", body: [])
+            let record = AuditRecord(request, of: Caller(), id: server.id, node: "a")
+            for _ in 0..<20_000 { server.audit?.completed(record, .init(status: 200, error: "")) }
+        }
+        let lost = try stage.counters().lost
+        #expect(lost > 0 && lost < 20_000)
+        release(stage)
+        #expect(try stage.counters().lost == lost)
+        #expect(try stage.counters().written == 20_004 - lost)
+        #expect(!stage.open(Self.metrics).text.contains(Self.failing))
+        #expect(try stage.findings() == [])
     }
 
     @Test("Best effort: what cannot be written is counted, and done")
