@@ -113,6 +113,31 @@ import Testing
         #expect(desk.text.contains("a list was expected"))
     }
 
+    @Test(
+        "What speaks HTTP and says nothing of a server has not answered",
+        arguments: [
+            (429, "Too many", "429 (Too many)"), (404, "", "answers 404"), (200, "no", "200 (no)"),
+            (503, "", "answers 503"), (302, "", "302"),
+        ])
+    func strange(status: Int, body: String, said: String) {
+        let strange = Desk(servers: 1)
+        for target in Enquiry.targets {
+            let path = target.prefix { $0 != "?" }
+            strange.replies["GET \(path)"] = .answer(status, body)
+        }
+        #expect(strange.run("operator doctor") == 1)
+        #expect((strange.text + strange.errors).contains(said), "\(strange.text + strange.errors)")
+        #expect(!strange.text.contains("0 critical"))
+
+        // One of two, whom the other knows.
+        let desk = desk()
+        for path in desk.replies.keys { desk.otherReplies[2]?[path] = .answer(status, body) }
+        #expect(desk.run("operator doctor") == 0)
+        #expect(desk.text.contains("1 of 2 servers answered"), "\(desk.text)")
+        #expect(desk.text.contains("s2.global does not answer: "), "\(desk.text)")
+        #expect(desk.text.contains("asked for itself it answers \(status)"), "\(desk.text)")
+    }
+
     @Test("Nobody answers: exit code 1, and what to try")
     func nobody() {
         let desk = Desk(servers: 0)

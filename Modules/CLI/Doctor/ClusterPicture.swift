@@ -107,6 +107,8 @@ struct ServerPicture {
     var hint = ""
     /// It takes connections, and says nothing.
     var isHanging = false
+    /// What answers says nothing of a server: it refuses, or it is something else.
+    var isStrange = false
     /// What was known of it before it was asked, and then what it says itself; empty without either.
     var name = ""
     var id = ""

@@ -67,6 +67,11 @@ struct Examination {
                 fix: "martlet tls cert info FILE on its machine; -ca-cert, -tls-server-name and "
                     + "-client-cert say who believes whom")
         }
+        if server.isStrange {
+            return picture.isThere(server.id)
+                ? .warning("answers", text, fix: server.hint)
+                : .critical("answers", text, fix: server.hint)
+        }
         if picture.isThere(server.id) {
             return .warning(
                 "answers", text + ", while the others are in touch with it",

@@ -35,6 +35,32 @@ struct ServerAnswers {
         } catch {
             server.failure = "\(address): \(error.text)"
         }
+        if selfStatus != 403, answers[1] == nil, answers[2] == nil { readStranger(replies[1]) }
+    }
+
+    /// HTTP is spoken by many: by a server that is asked too much, by a proxy with nobody behind it.
+    private mutating func readStranger(_ reply: ServerConnection.Reply) {
+        server.isStrange = true
+        guard let response = Self.response(reply) else {
+            server.failure = "\(server.address): it tells nothing of itself"
+            server.hint = "once more; then journalctl -u martlet -n 50 on its machine"
+            return
+        }
+        let reason = Text.reason(response.body)
+        // A page for people says nothing that the status does not.
+        let isPlain = !reason.isEmpty && !reason.hasPrefix("<")
+        let said = "\(response.status)" + (isPlain ? " (\(reason))" : "")
+        server.failure = "\(server.address): asked for itself it answers \(said)"
+        switch response.status {
+        case 429:
+            server.hint = "wait, and ask again; who else asks it from here: ss -tnp"
+        case 500...599:
+            server.hint =
+                "once more; then what is in between, and journalctl -u martlet -n 50 on its machine"
+        default:
+            server.hint =
+                "this is something else: -address or NOMAD_ADDR names a server's HTTP port (4646)"
+        }
     }
 
     /// What others told of it, where it does not tell itself.
