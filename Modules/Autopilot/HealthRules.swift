@@ -69,7 +69,13 @@ extension HealthTracker {
         of server: ServerObservation, _ leader: LeaderView
     ) -> UnhealthyReason? {
         guard let waits = server.unwrittenFor, waits > leader.unwrittenMax else { return nil }
-        return reason(.diskStall, .duration(waits), .duration(leader.unwrittenMax))
+        // As exact as the answers that it is measured by.
+        let (seconds, fraction) = waits.components
+        let millisecond: Int64 = 1_000_000_000_000_000
+        let seen = Duration(
+            secondsComponent: seconds,
+            attosecondsComponent: fraction / millisecond * millisecond)
+        return reason(.diskStall, .duration(seen), .duration(leader.unwrittenMax))
     }
 
     private static func reason(
