@@ -28,7 +28,8 @@ public protocol SecuredStreams: Streams {
     /// - Throws: ``SecurityError`` for files that cannot be read as what they should be, a key that is
     ///   not the certificate's, a certificate that is not of the authorities, not valid at the time of
     ///   the loop's wall clock, not good for what this side does, or without the name that
-    ///   ``SecurityPolicy/peerName`` asks of others.
+    ///   ``SecurityPolicy/peerName`` asks of others. Of a certificate that is in use already no date matters,
+    ///   neither its own nor its authority's: what else is new must not wait for another certificate.
     func prepare(
         _ policy: SecurityPolicy, _ material: SecurityMaterial
     ) throws(SecurityError) -> SecurityReplacement

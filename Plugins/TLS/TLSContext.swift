@@ -11,10 +11,13 @@ final class TLSContext {
     /// Shared by both directions; which one it is, each connection says.
     let pointer: OpaquePointer
 
-    /// - Parameter now: seconds since 1970.
+    /// - Parameters:
+    ///   - now: seconds since 1970.
+    ///   - former: what this is to replace.
     /// - Throws: ``SecurityError``, as ``SecuredStreams/prepare(_:_:)`` says.
     init(
-        _ policy: SecurityPolicy, _ material: SecurityMaterial, at now: Int64
+        _ policy: SecurityPolicy, _ material: SecurityMaterial, at now: Int64,
+        replacing former: TLSContext? = nil
     ) throws(SecurityError) {
         let isPeer = policy.use == .peer
         let certificates =
@@ -35,7 +38,10 @@ final class TLSContext {
         try use(policy)
         if let key { try use(certificates, key) }
         try trust(authorities)
-        if isPeer { try check(certificates, at: now) }
+        guard isPeer else { return }
+        // Time makes nothing worse that is in use already; it must not keep a new authority out.
+        let isInUse = former.map { $0.facts.certificate == facts.certificate } ?? false
+        try check(certificates, at: isInUse ? nil : now)
     }
 
     // SAFETY: connections hold references of their own.
@@ -143,16 +149,11 @@ final class TLSContext {
     }
 
     /// What others would refuse is refused here, where somebody sees it.
-    private func check(_ certificates: [Certificate], at now: Int64) throws(SecurityError) {
+    ///
+    /// - Parameter now: nil if no date matters.
+    private func check(_ certificates: [Certificate], at now: Int64?) throws(SecurityError) {
         let own = facts.certificate
-        guard own.notBefore <= now else {
-            throw SecurityError(
-                .certificate,
-                "it is not valid before \(UTC.text(own.notBefore)): is the clock right?")
-        }
-        guard now <= own.notAfter else {
-            throw SecurityError(.certificate, "it has expired at \(UTC.text(own.notAfter))")
-        }
+        if let now { try checkDates(of: own, at: now) }
         if let name = policy.peerName, !certificates[0].isFor(name) {
             throw SecurityError(
                 .certificate,
@@ -161,6 +162,17 @@ final class TLSContext {
         }
         try checkPurpose(of: certificates[0])
         try checkChain(of: certificates, at: now)
+    }
+
+    private func checkDates(of own: CertificateFacts, at now: Int64) throws(SecurityError) {
+        guard own.notBefore <= now else {
+            throw SecurityError(
+                .certificate,
+                "it is not valid before \(UTC.text(own.notBefore)): is the clock right?")
+        }
+        guard now <= own.notAfter else {
+            throw SecurityError(.certificate, "it has expired at \(UTC.text(own.notAfter))")
+        }
     }
 
     private func checkPurpose(of certificate: Certificate) throws(SecurityError) {
@@ -178,7 +190,7 @@ final class TLSContext {
         }
     }
 
-    private func checkChain(of certificates: [Certificate], at now: Int64) throws(SecurityError) {
+    private func checkChain(of certificates: [Certificate], at now: Int64?) throws(SecurityError) {
         guard let chain = unsafe cssl_stack(), let check = unsafe X509_STORE_CTX_new() else {
             throw SecurityError(nil, "out of memory")
         }
@@ -192,8 +204,12 @@ final class TLSContext {
             unsafe X509_STORE_CTX_init(
                 check, SSL_CTX_get_cert_store(pointer), certificates[0].pointer, chain) == 1
         else { throw SecurityError(nil, "out of memory") }
-        unsafe X509_STORE_CTX_set_time(check, 0, Int(now))
         unsafe X509_STORE_CTX_set_flags(check, UInt(X509_V_FLAG_PARTIAL_CHAIN))
+        if let now {
+            unsafe X509_STORE_CTX_set_time(check, 0, Int(now))
+        } else {
+            unsafe X509_STORE_CTX_set_flags(check, UInt(X509_V_FLAG_NO_CHECK_TIME))
+        }
         guard unsafe X509_verify_cert(check) != 1 else { return }
         let code = unsafe X509_STORE_CTX_get_error(check)
         ERR_clear_error()

@@ -51,7 +51,8 @@ final class TLSStreams: SecuredStreams {
     func prepare(
         _ policy: SecurityPolicy, _ material: SecurityMaterial
     ) throws(SecurityError) -> SecurityReplacement {
-        let next = try TLSContext(policy, material, at: loop.unixSeconds)
+        let next = try TLSContext(
+            policy, material, at: loop.unixSeconds, replacing: context)
         return SecurityReplacement(facts: next.facts) { [self] in context = next }
     }
 

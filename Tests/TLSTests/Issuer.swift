@@ -9,11 +9,14 @@ struct Issuer {
     let authority: CertificateAndKey
     let now: Int64
 
-    init(_ name: String = "Nomad Agent CA", at now: Int64) throws {
+    /// - Parameter seconds: how long its authority is valid.
+    init(
+        _ name: String = "Nomad Agent CA", at now: Int64, for seconds: Int64 = 1_825 * day
+    ) throws {
         self.now = now
         authority = try certificates.makeAuthority(
             AuthorityWish(
-                commonName: name, notBefore: now - 30 * Self.day, notAfter: now + 1_825 * Self.day))
+                commonName: name, notBefore: now - 30 * Self.day, notAfter: now + seconds))
     }
 
     /// A server's certificate, good for a year; `days` moves its end.

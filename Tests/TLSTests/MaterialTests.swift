@@ -53,6 +53,59 @@ import Testing
         _ = try network.connect().get()
     }
 
+    @Test("Where the authority has expired a new one is taken in beside it, before its certificates")
+    func expiredAuthority() throws {
+        let old = try Issuer("Old CA", at: network.issuer.now, for: 60)
+        let new = try Issuer("New CA", at: network.issuer.now)
+        var material = try old.server()
+        try network.listen(TestNetwork.mutual, material)
+        network.pass(.seconds(120))
+        let streams = try #require(network.serverStreams)
+        func refusal(_ material: SecurityMaterial) -> String {
+            do {
+                _ = try streams.prepare(TestNetwork.mutual, material)
+                return "none"
+            } catch {
+                return error.description
+            }
+        }
+        // Another certificate of the expired authority is worse than none.
+        #expect(try refusal(old.server()).contains("does not lead to an authority"))
+        // That which is in use has to lead to some authority.
+        material.authorities = new.authority.certificate
+        #expect(refusal(material).contains("does not lead to an authority"))
+
+        material.authorities = old.authority.certificate + new.authority.certificate
+        try streams.prepare(TestNetwork.mutual, material).commit()
+        #expect(streams.facts.authorities.map(\.commonName) == ["Old CA", "New CA"])
+        var next = try new.server()
+        next.authorities = material.authorities
+        try streams.prepare(TestNetwork.mutual, next).commit()
+        _ = try network.connect(TestNetwork.mutual, new.server()).get()
+    }
+
+    @Test("A certificate that has expired in use keeps no new authority out")
+    func expiredCertificate() throws {
+        func short() throws -> SecurityMaterial {
+            try network.issuer.material(
+                CertificateWish(
+                    commonName: "server.global.nomad", dnsNames: ["server.global.nomad"],
+                    isForServers: true, isForClients: true, notBefore: network.issuer.now - 10,
+                    notAfter: network.issuer.now + 60))
+        }
+        let certificate = try short()
+        try network.listen(TestNetwork.mutual, certificate)
+        network.pass(.seconds(120))
+        let streams = try #require(network.serverStreams)
+        var material = certificate
+        material.authorities += try Issuer("New CA", at: network.issuer.now).authority.certificate
+        try streams.prepare(TestNetwork.mutual, material).commit()
+        #expect(streams.facts.authorities.count == 2)
+        #expect(throws: SecurityError.self) {
+            _ = try streams.prepare(TestNetwork.mutual, short())
+        }
+    }
+
     enum Mistake: String, CaseIterable, Sendable {
         case noCertificate, brokenCertificate, noKey, otherKey, encryptedKey, noAuthority
         case otherAuthority, expired, notYetValid, otherName, otherPurpose
