@@ -163,6 +163,12 @@ import Testing
         desk.variables["NOMAD_TOKEN"] = "x"
         #expect(desk.run("operator doctor") == 2)
         #expect(desk.text.contains("the token that was given may not"))
+        for path in ["/v1/agent/self", "/v1/agent/members", "/v1/operator/raft/configuration"] {
+            desk.replies["GET \(path)"] = .answer(403, "ACL token not found")
+        }
+        #expect(desk.run("operator doctor") == 2)
+        #expect(desk.text.contains("do not know the token"), "\(desk.text)")
+        #expect(!desk.text.contains("bootstrap"))
     }
 
     @Test("A debug archive has what each server answers, and what the doctor finds")

@@ -195,6 +195,10 @@ import Testing
         #expect(
             complaints(Self.cluster(4))
                 == ["warning quorum: 4 voters survive no more failures than 3"])
+        let warned = changed(4) {
+            $0.autopilot?.warnings = ["4 voters tolerate no more failures than 3 would"]
+        }
+        #expect(complaints(warned).count == 1)
         let founding = changed {
             $0.autopilot = nil
             for place in 0..<3 {
@@ -227,6 +231,34 @@ import Testing
         #expect(complaints(picture).contains { $0.contains("zone z1 has 2 of 3") } == isBad)
     }
 
+    @Test("Who was taken out is named where voters are missing")
+    func takenOut() {
+        func missing(_ status: String) -> String {
+            text(
+                changed {
+                    $0.autopilot?.warnings = ["3 voters, and the cluster was made for 5"]
+                    for place in 0..<3 {
+                        var gone = MemberPicture(name: "s4", id: "d", status: status)
+                        gone.version = "1.0.0"
+                        $0.servers[place].members.append(gone)
+                    }
+                })
+        }
+        #expect(missing("left").contains("s4 left, or was taken out"), "\(missing("left"))")
+        #expect(missing("alive").contains("a server with retry_join"))
+    }
+
+    @Test("A dead zone: nothing may fail, and what helps is a server there")
+    func deadZone() {
+        let dying = changed {
+            $0.autopilot?.zones = [("z1", 1), ("z2", 1), ("z3", 1)]
+            $0.autopilot?.failureTolerance = 0
+        }
+        #expect(!text(dying).contains("any one of them may fail"))
+        let dead = changed { $0.autopilot?.zones = [("z1", 2), ("z2", 1), ("z3", 0)] }
+        #expect(text(dead).contains("a server that is healthy in z3"))
+    }
+
     @Test("A voter that lost its data cannot vote: with it there is no quorum")
     func recovering() {
         let picture = changed(2) {
@@ -249,6 +281,10 @@ import Testing
                 "critical tls: the certificate of s2 has expired: new connections to it fail",
                 "warning tls: the certificate of s1 expires in 12 days",
             ])
+        let authority = changed {
+            $0.servers[0].gauges["nomad.agent.tls.ca_expiry_seconds"] = 86_400
+        }
+        #expect(text(authority).contains("martlet tls ca create"))
     }
 
     @Test(

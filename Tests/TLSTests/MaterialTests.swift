@@ -53,7 +53,7 @@ import Testing
         _ = try network.connect().get()
     }
 
-    @Test("Where the authority has expired a new one is taken in beside it, before its certificates")
+    @Test("Where the authority has expired a new one is taken in, before certificates of it")
     func expiredAuthority() throws {
         let old = try Issuer("Old CA", at: network.issuer.now, for: 60)
         let new = try Issuer("New CA", at: network.issuer.now)

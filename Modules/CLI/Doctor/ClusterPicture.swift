@@ -25,7 +25,14 @@ struct ClusterPicture {
         /// Nobody is asked for a token.
         case open
         /// A token is asked for, and there is none or it does not do.
-        case denied(hasToken: Bool)
+        case denied(Denial)
+    }
+
+    enum Denial {
+        case noToken
+        /// It has expired, or never was one of this cluster.
+        case unknownToken
+        case mayNot
     }
 
     var answering: [ServerPicture] { servers.filter { $0.failure == nil } }

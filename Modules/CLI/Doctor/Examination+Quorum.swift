@@ -54,7 +54,9 @@ extension Examination {
         } else {
             findings.append(.fine("quorum", "\(sentence): \(spare) more may fail"))
         }
-        if voters.count >= 4, voters.count.isMultiple(of: 2) {
+        // Autopilot warns of it as well.
+        let isWarned = picture.autopilot?.warnings.contains { $0.contains("no more failures") }
+        if voters.count >= 4, voters.count.isMultiple(of: 2), isWarned != true {
             findings.append(
                 .warning(
                     "quorum",
@@ -153,16 +155,21 @@ extension Examination {
         guard let worst = autopilot.zones.max(by: { $0.voters < $1.voters }),
             total - worst.voters < needed
         else {
+            // Where nothing may fail any more, no zone may: the finding on the quorum says so.
+            guard autopilot.failureTolerance > 0 else { return [] }
             return [.fine("zones", "\(autopilot.zones.count) zones: any one of them may fail")]
         }
+        let empty = autopilot.zones.filter { $0.voters == 0 }.map(\.zone).sorted()
         return [
             .warning(
                 "zones",
                 "zone \(worst.zone) has \(worst.voters) of \(total) voters: without it there is no "
                     + "majority",
-                fix:
-                    "spread the voters over three zones: redundancy_zone, and martlet operator autopilot "
-                    + "plan")
+                fix: empty.isEmpty
+                    ? "spread the voters over three zones: redundancy_zone, and martlet operator "
+                        + "autopilot plan"
+                    : "a server that is healthy in \(empty.joined(separator: ", ")): none votes there"
+            )
         ]
     }
 

@@ -52,7 +52,10 @@ extension Examination {
                     ? "the \(word) of \(server.label) has expired: new connections to it fail"
                     : "the \(word) of \(server.label) expires in \(days) days"
                 let fix =
-                    "martlet tls cert create -server, then on its machine: systemctl reload martlet"
+                    gauge == "ca"
+                    ? "martlet tls ca create, append it to ca_file everywhere, and all certificates by "
+                        + "it anew: tls.md"
+                    : "martlet tls cert create -server, then on its machine: systemctl reload martlet"
                 return days < Self.daysCritical
                     ? .critical("tls", text, fix: fix) : .warning("tls", text, fix: fix)
             }

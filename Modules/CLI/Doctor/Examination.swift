@@ -65,7 +65,8 @@ struct Examination {
             return .critical(
                 "answers", text,
                 fix: "martlet tls cert info FILE on its machine; -ca-cert, -tls-server-name and "
-                    + "-client-cert say who believes whom")
+                    + "-client-cert say who believes whom; if it has expired, -tls-skip-verify asks "
+                    + "all the same")
         }
         if server.isStrange {
             return picture.isThere(server.id)
@@ -151,17 +152,28 @@ struct Examination {
                     fix: "acl { enabled = true } on every server, restart them one by one, then: "
                         + "martlet acl bootstrap")
             ]
-        case .denied(let hasToken):
-            [
-                .critical(
-                    "access",
-                    hasToken
-                        ? "the token that was given may not read agents: nothing else can be looked at"
-                        : "a token is asked for: nothing else can be looked at",
-                    fix:
-                        "NOMAD_TOKEN=SECRET martlet operator doctor; if there is none yet: martlet acl "
-                        + "bootstrap")
-            ]
+        case .denied(let denial): [denied(denial)]
+        }
+    }
+
+    private func denied(_ denial: ClusterPicture.Denial) -> Finding {
+        let another = "NOMAD_TOKEN=SECRET martlet operator doctor"
+        return switch denial {
+        case .noToken:
+            .critical(
+                "access", "a token is asked for: nothing else can be looked at",
+                fix: another + "; if there is none yet: martlet acl bootstrap")
+        case .unknownToken:
+            .critical(
+                "access",
+                "the servers do not know the token that was given, it may have expired: nothing else "
+                    + "can be looked at",
+                fix: another + ", with one that is valid")
+        case .mayNot:
+            .critical(
+                "access",
+                "the token that was given may not read agents: nothing else can be looked at",
+                fix: another + ", with one whose policy has agent { policy = \"read\" }")
         }
     }
 
@@ -227,6 +239,22 @@ struct Examination {
         groups.map { "\($0.value) (\($0.names.joined(separator: ", ")))" }.joined(separator: ", ")
     }
 
+    /// What helps where voters are missing: those that went are named as long as gossip knows of them.
+    private func missing() -> String {
+        var names: [String] = []
+        for member in picture.telling.flatMap(\.members)
+        where member.status == "left" && !picture.telling.contains(where: { $0.id == member.id })
+            && !names.contains(member.name)
+        {
+            names.append(member.name)
+        }
+        guard !names.isEmpty else {
+            return "start a server with retry_join for each that is missing"
+        }
+        return "\(names.joined(separator: ", ")) left, or was taken out when it failed: see "
+            + "journalctl -u martlet on its machine and start it again, or another with retry_join"
+    }
+
     private func autopilot() -> [Finding] {
         guard let autopilot = picture.autopilot else { return [] }
         var findings: [Finding] = autopilot.unhealthy.filter { !picture.isSilent($0.id) }.map {
@@ -238,7 +266,9 @@ struct Examination {
             .warning("autopilot", "it does not act: \($0)", fix: "martlet operator autopilot plan")
         }
         findings += autopilot.warnings.map {
-            .warning("autopilot", $0, fix: "martlet operator autopilot state")
+            .warning(
+                "autopilot", $0,
+                fix: $0.contains("was made for") ? missing() : "martlet operator autopilot state")
         }
         if findings.isEmpty, autopilot.unhealthy.isEmpty {
             findings.append(.fine("autopilot", "all servers are healthy"))

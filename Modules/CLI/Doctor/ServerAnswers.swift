@@ -8,6 +8,7 @@ struct ServerAnswers {
     private(set) var server: ServerPicture
     private(set) var autopilot: AutopilotPicture?
     private var selfStatus: Int?
+    private var selfReason = ""
     private var policies: (status: Int, text: String)?
 
     /// - Parameter replies: to ``Enquiry``'s questions, in their order.
@@ -25,6 +26,7 @@ struct ServerAnswers {
         readClock(replies)
         let answers = replies.map { Self.answer($0) }
         selfStatus = Self.response(replies[1])?.status
+        selfReason = Self.response(replies[1]).map { Text.reason($0.body) } ?? ""
         policies = Self.response(replies[5]).map { ($0.status, Text.reason($0.body)) }
         do throws(CLIFailure) {
             if let answer = answers[1] { try readSelf(answer) }
@@ -70,7 +72,10 @@ struct ServerAnswers {
     }
 
     func access(hasToken: Bool) -> ClusterPicture.Access {
-        if selfStatus == 403 { return .denied(hasToken: hasToken) }
+        if selfStatus == 403 {
+            guard hasToken else { return .denied(.noToken) }
+            return .denied(selfReason.contains("token not found") ? .unknownToken : .mayNot)
+        }
         guard let policies, selfStatus == 200 else { return .unknown }
         return policies.status == 400 && policies.text.contains("ACL support disabled")
             ? .open : .guarded
