@@ -74,6 +74,23 @@ import Testing
         #expect(desk.text.contains("1 of 1 servers answered"))
     }
 
+    @Test("Zones are judged by who is healthy there")
+    func zones() {
+        let desk = desk()
+        func told(_ healthy: Bool) -> String {
+            desk.replies["GET /v1/operator/autopilot/state"] = .ok(
+                """
+                {"FailureTolerance":1,"Voters":["i1","i2"],"Servers":[
+                {"ID":"i1","Name":"s1.global","Healthy":true,"Zone":"a"},
+                {"ID":"i2","Name":"s2.global","Healthy":\(healthy),"Zone":"b"}]}
+                """)
+            desk.run("operator doctor")
+            return desk.text
+        }
+        #expect(told(false).contains("bring a server of b back"), "\(told(false))")
+        #expect(told(true).contains("zone a has 1 of 2 voters"), "\(told(true))")
+    }
+
     @Test("A member that tells no address, or one of its own machine alone, is named and not asked")
     func blind() {
         let desk = desk()

@@ -202,7 +202,7 @@ struct AutopilotPicture {
     var unhealthy: [(id: String, name: String, reason: String)] = []
     var refused: [String] = []
     var warnings: [String] = []
-    /// Voters by zone; without those that have none.
+    /// Healthy voters of each zone that a server is in.
     var zones: [(zone: String, voters: Int)] = []
 }
 

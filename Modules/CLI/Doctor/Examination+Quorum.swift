@@ -155,21 +155,21 @@ extension Examination {
         guard let worst = autopilot.zones.max(by: { $0.voters < $1.voters }),
             total - worst.voters < needed
         else {
-            // Where nothing may fail any more, no zone may: the finding on the quorum says so.
-            guard autopilot.failureTolerance > 0 else { return [] }
             return [.fine("zones", "\(autopilot.zones.count) zones: any one of them may fail")]
         }
         let empty = autopilot.zones.filter { $0.voters == 0 }.map(\.zone).sorted()
+            .joined(separator: ", ")
+        let text =
+            worst.voters * 2 > total || empty.isEmpty
+            ? "zone \(worst.zone) has \(worst.voters) of \(total) voters: without it there is no majority"
+            : "no healthy server votes in \(empty): the failure of another zone stops all writes"
         return [
             .warning(
-                "zones",
-                "zone \(worst.zone) has \(worst.voters) of \(total) voters: without it there is no "
-                    + "majority",
+                "zones", text,
                 fix: empty.isEmpty
                     ? "spread the voters over three zones: redundancy_zone, and martlet operator "
                         + "autopilot plan"
-                    : "a server that is healthy in \(empty.joined(separator: ", ")): none votes there"
-            )
+                    : "bring a server of \(empty) back, or start one there")
         ]
     }
 

@@ -172,7 +172,8 @@ struct Examination {
         case .mayNot:
             .critical(
                 "access",
-                "the token that was given may not read agents: nothing else can be looked at",
+                "the token that was given may not read agents, or has expired: nothing else can be "
+                    + "looked at",
                 fix: another + ", with one whose policy has agent { policy = \"read\" }")
         }
     }

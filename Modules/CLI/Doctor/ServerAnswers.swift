@@ -195,11 +195,12 @@ struct ServerAnswers {
                 made.unhealthy.append((server.text("ID"), server.text("Name"), reason))
             }
             let zone = server.text("Zone")
-            guard !zone.isEmpty, voters.contains(server.text("ID")) else { continue }
+            guard !zone.isEmpty else { continue }
+            let votes = server.isTrue("Healthy") && voters.contains(server.text("ID")) ? 1 : 0
             if let place = made.zones.firstIndex(where: { $0.zone == zone }) {
-                made.zones[place].voters += 1
+                made.zones[place].voters += votes
             } else {
-                made.zones.append((zone, 1))
+                made.zones.append((zone, votes))
             }
         }
         return made
