@@ -31,8 +31,10 @@ extension PlannedRound {
     /// What the cluster was made for; with zones one of each votes, whatever the number of servers.
     private var votersExpected: Int {
         guard view.configuration.enableRedundancyZones else { return view.bootstrapExpect }
-        return min(view.bootstrapExpect, Set(initial.potential.map(\.zone)).count)
+        return min(view.bootstrapExpect, zoneCount)
     }
+
+    private var zoneCount: Int { Set(initial.potential.map(\.zone)).count }
 
     private mutating func warnOfVersions() {
         let configuration = view.configuration
@@ -50,11 +52,10 @@ extension PlannedRound {
 
     private mutating func warnOfZones() {
         guard view.configuration.enableRedundancyZones else { return }
-        let potential = initial.potential
-        for server in potential where server.zone == .own(id: server.id) {
+        for server in initial.potential where server.zone == .own(id: server.id) {
             add(.missingZone, "\(server.name) has no redundancy_zone: it is a zone of its own")
         }
-        let zones = Set(potential.map(\.zone)).count
+        let zones = zoneCount
         if zones < 3 {
             add(.fewZones, "\(zones) redundancy zones: the loss of one may stop the cluster")
         }

@@ -4,10 +4,10 @@
 /// done. The leader needs no disk of its own to commit, so nothing else would end such a leadership,
 /// and all that it takes would wait in memory.
 extension RaftCore {
-    /// The oldest write under way is older than two election timeouts: no healthy disk takes so long.
+    /// The oldest write under way is older than two election timeouts.
     public var isDiskStalled: Bool {
         guard let since = writes.oldestIssuedAt else { return false }
-        return now - since > timing.electionTimeout + timing.electionTimeout
+        return now - since > timing.unwrittenMax
     }
 
     /// Entries that wait for the own disk fill their bound: no more are taken.

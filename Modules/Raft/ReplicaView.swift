@@ -32,6 +32,8 @@ package struct Outlook: Sendable, Equatable {
     package fileprivate(set) var entriesSinceSnapshot: UInt64
     /// All that was handed out is durable here.
     package fileprivate(set) var isDurable: Bool
+    /// See ``RaftCore/isDiskStalled``.
+    package fileprivate(set) var isDiskStalled: Bool
     package fileprivate(set) var status: Status
     /// The newest of the log, committed or not, and its index.
     package fileprivate(set) var configuration: Configuration
@@ -58,7 +60,8 @@ extension RaftCore {
 
     package mutating func outlook() -> Outlook {
         var outlook = Outlook(
-            deadline: nil, entriesSinceSnapshot: 0, isDurable: false, status: lastStatus,
+            deadline: nil, entriesSinceSnapshot: 0, isDurable: false, isDiskStalled: false,
+            status: lastStatus,
             configuration: configurations.newestConfiguration,
             configurationIndex: configurations.newestIndex, isConfigurationCommitted: false,
             revision: configurations.revision)
@@ -73,6 +76,7 @@ extension RaftCore {
         outlook.entriesSinceSnapshot =
             handedOutIndex > base ? handedOutIndex.number - base.number : 0
         outlook.isDurable = handedOutIndex <= writes.durableIndex
+        outlook.isDiskStalled = isDiskStalled
         outlook.status = lastStatus
         if outlook.revision != configurations.revision {
             outlook.revision = configurations.revision

@@ -366,6 +366,9 @@ public struct Timing: Equatable, Sendable {
             electionTimeout: .milliseconds(500 * multiplier),
             checkQuorum: .milliseconds(500 * multiplier))
     }
+
+    /// A write that takes longer is one of a disk that hangs: no healthy one takes two election timeouts.
+    package var unwrittenMax: Duration { electionTimeout + electionTimeout }
 }
 
 /// Bounds on memory and messages.

@@ -536,7 +536,7 @@ final class Replica {
 
     /// Said once when it begins and once when it ends. A full disk is told of as such.
     private func noteStall() {
-        let stalls = core.isDiskStalled && !isDiskFull
+        let stalls = outlook.isDiskStalled && !isDiskFull
         guard stalls != isDiskStalled else { return }
         isDiskStalled = stalls
         if stalls {

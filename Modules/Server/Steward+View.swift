@@ -28,7 +28,7 @@ extension Steward {
         let progress = core.progress
         let leader = LeaderView(
             lastTerm: core.lastTerm.number, lastIndex: core.lastIndex.number,
-            unwrittenMax: options.timing.electionTimeout * 2)
+            unwrittenMax: options.timing.unwrittenMax)
         let configuration = replica.outlook.configuration
         refreshPortraits(of: configuration)
         var view = ClusterView(

@@ -196,7 +196,9 @@ import Testing
             complaints(Self.cluster(4))
                 == ["warning quorum: 4 voters survive no more failures than 3"])
         let warned = changed(4) {
-            $0.autopilot?.warnings = ["4 voters tolerate no more failures than 3 would"]
+            $0.autopilot?.warnings = [
+                ("even-voters", "4 voters tolerate no more failures than 3 would")
+            ]
         }
         #expect(complaints(warned).count == 1)
         let founding = changed {
@@ -236,7 +238,9 @@ import Testing
         func missing(_ status: String) -> String {
             text(
                 changed {
-                    $0.autopilot?.warnings = ["3 voters, and the cluster was made for 5"]
+                    $0.autopilot?.warnings = [
+                        ("fewer-voters-than-expected", "3 voters, and the cluster was made for 5")
+                    ]
                     for place in 0..<3 {
                         var gone = MemberPicture(name: "s4", id: "d", status: status)
                         gone.version = "1.0.0"

@@ -201,7 +201,7 @@ struct AutopilotPicture {
     /// Those that are not healthy, and why.
     var unhealthy: [(id: String, name: String, reason: String)] = []
     var refused: [String] = []
-    var warnings: [String] = []
+    var warnings: [(code: String, text: String)] = []
     /// Healthy voters of each zone that a server is in.
     var zones: [(zone: String, voters: Int)] = []
 }

@@ -55,8 +55,8 @@ extension Examination {
             findings.append(.fine("quorum", "\(sentence): \(spare) more may fail"))
         }
         // Autopilot warns of it as well.
-        let isWarned = picture.autopilot?.warnings.contains { $0.contains("no more failures") }
-        if voters.count >= 4, voters.count.isMultiple(of: 2), isWarned != true {
+        let isWarned = picture.autopilot?.warnings.contains { $0.code == "even-voters" } ?? false
+        if voters.count >= 4, voters.count.isMultiple(of: 2), !isWarned {
             findings.append(
                 .warning(
                     "quorum",

@@ -268,8 +268,9 @@ struct Examination {
         }
         findings += autopilot.warnings.map {
             .warning(
-                "autopilot", $0,
-                fix: $0.contains("was made for") ? missing() : "martlet operator autopilot state")
+                "autopilot", $0.text,
+                fix: $0.code == "fewer-voters-than-expected"
+                    ? missing() : "martlet operator autopilot state")
         }
         if findings.isEmpty, autopilot.unhealthy.isEmpty {
             findings.append(.fine("autopilot", "all servers are healthy"))

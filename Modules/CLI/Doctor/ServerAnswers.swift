@@ -7,9 +7,10 @@ import MartletClient
 struct ServerAnswers {
     private(set) var server: ServerPicture
     private(set) var autopilot: AutopilotPicture?
-    private var selfStatus: Int?
-    private var selfReason = ""
-    private var policies: (status: Int, text: String)?
+    private typealias Said = (status: Int, text: String)
+    /// Asked for itself.
+    private var own: Said?
+    private var policies: Said?
 
     /// - Parameter replies: to ``Enquiry``'s questions, in their order.
     init(_ address: ServerAddress, _ replies: [ServerConnection.Reply]) {
@@ -25,9 +26,8 @@ struct ServerAnswers {
         }
         readClock(replies)
         let answers = replies.map { Self.answer($0) }
-        selfStatus = Self.response(replies[1])?.status
-        selfReason = Self.response(replies[1]).map { Text.reason($0.body) } ?? ""
-        policies = Self.response(replies[5]).map { ($0.status, Text.reason($0.body)) }
+        own = Self.said(replies[1])
+        policies = Self.said(replies[5])
         do throws(CLIFailure) {
             if let answer = answers[1] { try readSelf(answer) }
             if let answer = answers[2] { try readMembers(answer) }
@@ -37,23 +37,22 @@ struct ServerAnswers {
         } catch {
             server.failure = "\(address): \(error.text)"
         }
-        if selfStatus != 403, answers[1] == nil, answers[2] == nil { readStranger(replies[1]) }
+        if own?.status != 403, answers[1] == nil, answers[2] == nil { readStranger() }
     }
 
     /// HTTP is spoken by many: by a server that is asked too much, by a proxy with nobody behind it.
-    private mutating func readStranger(_ reply: ServerConnection.Reply) {
+    private mutating func readStranger() {
         server.isStrange = true
-        guard let response = Self.response(reply) else {
+        guard let (status, reason) = own else {
             server.failure = "\(server.address): it tells nothing of itself"
             server.hint = "once more; then journalctl -u martlet -n 50 on its machine"
             return
         }
-        let reason = Text.reason(response.body)
         // A page for people says nothing that the status does not.
         let isPlain = !reason.isEmpty && !reason.hasPrefix("<")
-        let said = "\(response.status)" + (isPlain ? " (\(reason))" : "")
+        let said = "\(status)" + (isPlain ? " (\(reason))" : "")
         server.failure = "\(server.address): asked for itself it answers \(said)"
-        switch response.status {
+        switch status {
         case 429:
             server.hint = "wait, and ask again; who else asks it from here: ss -tnp"
         case 500...599:
@@ -72,13 +71,17 @@ struct ServerAnswers {
     }
 
     func access(hasToken: Bool) -> ClusterPicture.Access {
-        if selfStatus == 403 {
+        if let own, own.status == 403 {
             guard hasToken else { return .denied(.noToken) }
-            return .denied(selfReason.contains("token not found") ? .unknownToken : .mayNot)
+            return .denied(own.text.contains("token not found") ? .unknownToken : .mayNot)
         }
-        guard let policies, selfStatus == 200 else { return .unknown }
+        guard let policies, own?.status == 200 else { return .unknown }
         return policies.status == 400 && policies.text.contains("ACL support disabled")
             ? .open : .guarded
+    }
+
+    private static func said(_ reply: ServerConnection.Reply) -> Said? {
+        response(reply).map { ($0.status, Text.reason($0.body)) }
     }
 
     private static func response(_ reply: ServerConnection.Reply) -> ClientResponse? {
@@ -187,7 +190,7 @@ struct ServerAnswers {
         var made = AutopilotPicture()
         made.failureTolerance = Int(clamping: answer.count("FailureTolerance") ?? 0)
         made.refused = try answer.list("Refused").map { $0.text("Text") }
-        made.warnings = try answer.list("Warnings").map { $0.text("Text") }
+        made.warnings = try answer.list("Warnings").map { ($0.text("Code"), $0.text("Text")) }
         let voters = try answer.list("Voters").map(\.text)
         for server in try answer.list("Servers") {
             if !server.isTrue("Healthy") {
