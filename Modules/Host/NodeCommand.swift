@@ -112,7 +112,7 @@ private final class NodeProcess {
             loop: plugins.loop,
             machine: .init(
                 processes: processes, files: plugins.files, machine: machine.tasks,
-                supervisor: supervisor), root: folder.path, log: log)
+                supervisor: supervisor), root: folder.path, log: log(.warning))
         let fleet = ExecFleet(
             loop: plugins.loop, driver: driver, node: node, inherited: machine.inherited,
             left: folder.left)
@@ -129,17 +129,18 @@ private final class NodeProcess {
         _ nodes: [Node], _ streams: any Streams, _ fleet: Running
     ) -> NodeAgent<Running> {
         var settings = NodeAgent<Running>.Settings(servers: options.servers, nodes: nodes)
-        settings.log = log
+        settings.log = log(.info)
+        settings.warn = log(.warning)
         settings.refused = { [weak self] in self?.fail($0) }
         return NodeAgent(loop: plugins.loop, streams: streams, settings: settings, fleet: fleet)
     }
 
     /// As servers write theirs.
-    private var log: (String) -> Void {
+    private func log(_ level: Logger.Level) -> (String) -> Void {
         let (writeError, loop) = (plugins.writeError, plugins.loop)
         return { text in
             let now = loop.wallClockNanoseconds
-            writeError(LogLine(.info, text, label: "node", unixNanoseconds: now).text)
+            writeError(LogLine(level, text, label: "node", unixNanoseconds: now).text)
         }
     }
 
@@ -147,11 +148,11 @@ private final class NodeProcess {
     {
         let plain = plugins.makeStreams()
         guard let security = options.security, let material else { return plain }
-        let log = log
+        let warn = log(.warning)
         do throws(SecurityError) {
             return try plugins.security.secure(
                 plain, on: plugins.loop, policy: security.policy, material: material
-            ) { notice in log(notice.detail) }
+            ) { notice in warn("\(notice.peer): \(notice.detail)") }
         } catch {
             throw ConfigurationFailure(text: "TLS: \(error)", exitCode: 1)
         }

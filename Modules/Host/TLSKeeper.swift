@@ -147,8 +147,8 @@ final class TLSKeeper: Meters {
                 "the TLS \(what) has expired: other servers and clients refuse this one",
                 metadata: metadata)
         } else if left < Self.warnedDays * Self.day {
-            logger.warning(
-                "the TLS \(what) expires in \(left / Self.day) days", metadata: metadata)
+            let span = left < Self.day * 2 ? "\(left / 3600) h" : "\(left / Self.day) days"
+            logger.warning("the TLS \(what) expires in \(span)", metadata: metadata)
         }
     }
 

@@ -90,7 +90,8 @@ struct TLSMaker {
     }
 
     private func describe(_ facts: CertificateFacts) -> String {
-        let left = (facts.notAfter - now) / Self.day
+        let left = facts.notAfter - now
+        let span = left < Self.day * 2 ? "\(left / 3600) h" : "\(left / Self.day) days"
         let rows: [(String, String)] = [
             ("Serial Number", facts.serialNumber), ("Subject", facts.subject),
             ("Issuer", facts.issuer), ("Common Name", facts.commonName),
@@ -103,7 +104,7 @@ struct TLSMaker {
             (
                 "Expiry Date",
                 Self.time(facts.notAfter)
-                    + (facts.notAfter < now ? " (expired)" : " (in \(left) days)")
+                    + (left < 0 ? " (expired)" : " (in \(span))")
             ),
             (
                 "SHA-256",

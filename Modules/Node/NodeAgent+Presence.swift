@@ -106,7 +106,7 @@ extension NodeAgent {
         do throws(APIError) {
             return try body()
         } catch {
-            say("an answer cannot be read: \(error.message)")
+            warn("an answer cannot be read: \(error.message)")
             return nil
         }
     }

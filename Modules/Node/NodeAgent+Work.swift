@@ -133,7 +133,7 @@ extension NodeAgent {
         guard [400, 403, 413].contains(status) else { return fleet.putBack(updates) }
         tellMax = max(1, updates.count / 2)
         guard updates.count == 1 else { return fleet.putBack(updates) }
-        say("\(updates[0].id): what became of it is not told: servers refuse it (\(status))")
+        warn("\(updates[0].id): what became of it is not told: servers refuse it (\(status))")
         fleet.told(updates)
     }
 }

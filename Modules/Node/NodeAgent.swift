@@ -22,6 +22,8 @@ package final class NodeAgent<Running: Fleet> {
         package var learnsServers = true
         /// Gets what an operator should know, a line at a time.
         package var log: (String) -> Void = { _ in }
+        /// What somebody should look at.
+        package var warn: (String) -> Void = { _ in }
         /// Called once, when servers will never take the nodes: with their words.
         package var refused: (String) -> Void = { _ in }
 
@@ -157,6 +159,7 @@ package final class NodeAgent<Running: Fleet> {
     }
 
     func say(_ text: String) { settings.log(text) }
+    func warn(_ text: String) { settings.warn(text) }
 
     func refuse(_ text: String) {
         stop()
@@ -168,7 +171,7 @@ package final class NodeAgent<Running: Fleet> {
         _ purpose: Purpose, at server: SocketAddress, _ text: String, _ trouble: String
     ) {
         guard troubles.updateValue(trouble, forKey: purpose) != trouble else { return }
-        say("\(server): \(purpose): \(text)")
+        warn("\(server): \(purpose): \(text)")
     }
 
     private func worked(_ purpose: Purpose, at server: SocketAddress) {

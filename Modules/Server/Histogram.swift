@@ -49,6 +49,47 @@ struct Histogram: Equatable {
     }
 }
 
+/// How long something took of late: in the minute that is under way and the one before it.
+struct RecentTimes: Equatable {
+    static let window: Duration = .seconds(60)
+
+    private struct Part: Equatable {
+        var beganAt: Duration = .zero
+        var count = 0
+        var sum: Duration = .zero
+        var max: Duration = .zero
+    }
+
+    private var current = Part()
+    private var former = Part()
+
+    mutating func observe(_ duration: Duration, at now: Duration) {
+        turn(now)
+        current.count += 1
+        current.sum += max(.zero, duration)
+        current.max = max(current.max, duration)
+    }
+
+    /// nil if there was nothing of late.
+    func value(at now: Duration) -> (mean: Duration, max: Duration)? {
+        var turned = self
+        turned.turn(now)
+        let count = turned.current.count + turned.former.count
+        guard count > 0 else { return nil }
+        return (
+            (turned.current.sum + turned.former.sum) / count,
+            max(turned.current.max, turned.former.max)
+        )
+    }
+
+    private mutating func turn(_ now: Duration) {
+        let age = now - current.beganAt
+        guard age >= Self.window else { return }
+        former = age < Self.window * 2 ? current : Part()
+        current = Part(beganAt: age < Self.window * 2 ? current.beganAt + Self.window : now)
+    }
+}
+
 /// What a server times.
 final class ServerTimings {
     /// What a request asks, as far as its time depends on that.
@@ -74,7 +115,8 @@ final class ServerTimings {
 
     /// A batch of the log, from its handing to the disk until it is durable; of one that found the disk
     /// full, the try that succeeded.
-    var sync = Histogram()
+    private(set) var sync = Histogram()
+    private(set) var recentSync = RecentTimes()
     /// A command of a client of this leader, from its place in the log until it is committed here.
     var commit = Histogram()
     /// What was committed together: applied, and those answered who wait for it.
@@ -82,6 +124,11 @@ final class ServerTimings {
     /// By the number of the kind: from a complete header until the answer is handed to the socket.
     private(set) var requests = [Histogram](
         repeating: Histogram(), count: RequestKind.allCases.count)
+
+    func observeSync(since began: Duration, at now: Duration) {
+        sync.observe(now - began)
+        recentSync.observe(now - began, at: now)
+    }
 
     func observeRequest(_ duration: Duration, _ kind: RequestKind) {
         requests[kind.rawValue].observe(duration)

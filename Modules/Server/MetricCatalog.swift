@@ -181,6 +181,10 @@ struct MetricCatalog {
         "nomad.raft.snapshot_index": "Index of the last entry inside the newest snapshot.",
         "nomad.raft.status_changes": "Changes of role, term or leader.",
         "nomad.raft.storage_failed": "1 if the storage failed and only a restart helps.",
+        "nomad.raft.sync_recent_max_seconds":
+            "The longest sync of the log of the last one to two minutes; none where nothing was written.",
+        "nomad.raft.sync_recent_mean_seconds":
+            "A sync of the log on average, of the last one to two minutes.",
         "nomad.raft.term": "The current term.",
         "nomad.raft.uncommitted_bytes": "Bytes of entries proposed by this leader, not committed.",
         "nomad.raft.voters": "Voters in the newest configuration.",

@@ -510,7 +510,7 @@ final class Replica {
     ) {
         switch result {
         case .success:
-            timings.sync.observe(loop.now - began)
+            timings.observeSync(since: began, at: loop.now)
             noteSpace()
             writes.finish()
             noteOnDisk(taken.batch)
@@ -692,6 +692,9 @@ final class Replica {
             }
         }
     }
+
+    /// Takes the leader's snapshot: of several the last, for there is one place for what is not whole.
+    weak var receiver: SnapshotReceiver?
 
     /// Whether the bytes of an offered snapshot are wanted.
     func offered(_ offer: SnapshotOffer, from peer: ServerID) -> Bool {

@@ -90,6 +90,7 @@ extension Server {
         gauges += gossipGauges
         gauges += autopilotGauges
         gauges += contactGauges
+        gauges += syncGauges
         gauges += dispatcher.gauges
         if let audit { gauges.append(("nomad.audit.failing", audit.failure == nil ? 0 : 1)) }
         gauges += environment.meters?.gauges ?? []
@@ -139,6 +140,15 @@ extension Server {
             ("nomad.raft.last_contact_seconds", lastContact / .seconds(1)),
             ("nomad.raft.storage_failed", isLost ? 1 : 0),
             ("nomad.runtime.uptime_seconds", (loop.now - startedAt) / .seconds(1)),
+        ]
+    }
+
+    /// How quick the own disk is of late; nothing where nothing was written.
+    private var syncGauges: [(String, Double)] {
+        guard let recent = timings.recentSync.value(at: loop.now) else { return [] }
+        return [
+            ("nomad.raft.sync_recent_max_ms", recent.max / .milliseconds(1)),
+            ("nomad.raft.sync_recent_mean_ms", recent.mean / .milliseconds(1)),
         ]
     }
 

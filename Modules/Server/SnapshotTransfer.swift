@@ -200,6 +200,8 @@ final class SnapshotReceiver {
     private unowned let session: PeerSession
     private var stage = Stage.expectingOffer
     private var isEnded = false
+    /// A later stream goes on from what is stored.
+    private var hasGivenWay = false
 
     init(
         from peer: ServerID, replica: Replica, store: any SnapshotStore, session: PeerSession
@@ -227,6 +229,8 @@ final class SnapshotReceiver {
                     offset: 0, reason: "a snapshot of \(offer.metadata.sizeBytes) bytes")
             }
             guard replica.offered(offer, from: peer) else { return end() }
+            replica.receiver?.giveWay()
+            replica.receiver = self
             prepare(offer)
         case (.receiving(let offer, let next), .snapshotChunk):
             let offset = try payload.readUInt64()
@@ -301,14 +305,17 @@ final class SnapshotReceiver {
             case .success(let done): value = done
             case .failure(let error):
                 stage = .done
-                tell(error)
-                replica.step(.snapshotAbandoned(offer, from: peer))
+                if !hasGivenWay {
+                    tell(error)
+                    replica.step(.snapshotAbandoned(offer, from: peer))
+                }
                 // Such a store takes no snapshot ever again, until it is opened anew.
                 if case .failure(.broken(let detail)) = result {
                     replica.fail("snapshots: \(detail)")
                 }
                 return fail()
             }
+            if hasGivenWay { return }
             if isEnded, case .preparing = stage {
                 stage = .done
                 return replica.step(.snapshotAbandoned(offer, from: peer))
@@ -337,6 +344,19 @@ final class SnapshotReceiver {
     private func fail() {
         guard !isEnded else { return }
         session.stream.reset()
+    }
+
+    /// The leader has begun anew. A sender ends its stream first, but while the lane is at work nothing is read
+    /// here, and the end is not heard: what is left of the stream would be written between the new one's
+    /// chunks. What is whole already is committed nonetheless.
+    func giveWay() {
+        switch stage {
+        case .expectingOffer, .committing, .done: return
+        case .preparing, .receiving: break
+        }
+        hasGivenWay = true
+        stage = .done
+        fail()
     }
 
     /// The stream is gone. What the store has stays there, for the next attempt to go on from.

@@ -74,6 +74,28 @@ import Testing
         #expect(desk.text.contains("1 of 1 servers answered"))
     }
 
+    @Test("The worst sync since the start is no finding; the worst of the last minutes is")
+    func syncs() {
+        let desk = desk()
+        func answer(_ gauges: String) {
+            desk.replies["GET /v1/metrics"] = .ok(
+                """
+                {"Gauges":[\(gauges)],
+                "Samples":[{"Name":"nomad.raft.sync","Count":2,"Mean":3.5,"Max":20000}]}
+                """)
+        }
+        answer("")
+        #expect(desk.run("operator doctor") == 0)
+        #expect(desk.text.contains("1 disk: a sync takes 3.5 ms"))
+        answer(
+            """
+            {"Name":"nomad.raft.sync_recent_mean_ms","Value":60.25},
+            {"Name":"nomad.raft.sync_recent_max_ms","Value":1800}
+            """)
+        #expect(desk.run("operator doctor") == 0)
+        #expect(desk.text.contains("a sync on s1.global takes 60 ms, at worst 1800 ms"))
+    }
+
     @Test("Zones are judged by who is healthy there")
     func zones() {
         let desk = desk()

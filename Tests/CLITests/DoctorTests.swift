@@ -347,6 +347,24 @@ import Testing
         #expect(complaints(slow)[0].hasPrefix("warning disks: a sync on s2 takes 61 ms"))
         let dying = changed { $0.servers[1].sync = (3500, 9000) }
         #expect(complaints(dying)[0].hasPrefix("critical disks"))
+        let finding = Examination(picture: dying).diagnosis().findings.first { $0.area == "disks" }
+        #expect(finding?.fix.contains("raft_multiplier = 5") == true)
+    }
+
+    @Test("A disk is judged by what it does now; by all it did where nothing was written of late")
+    func recentSyncs() {
+        func judged(_ recent: (Double, Double)?, sinceStart: Double) -> [String] {
+            complaints(
+                changed {
+                    $0.servers[1].sync = recent.map { (mean: $0.0, max: $0.1) }
+                    $0.servers[1].syncSinceStart = sinceStart
+                })
+        }
+        #expect(judged((3, 9), sinceStart: 90).isEmpty, "it was slow, and is not any more")
+        #expect(judged((400, 900), sinceStart: 4)[0].contains("a sync on s2 takes 400 ms"))
+        #expect(judged((4, 1900), sinceStart: 4)[0].contains("at worst 1900 ms"))
+        #expect(judged(nil, sinceStart: 4).isEmpty)
+        #expect(judged(nil, sinceStart: 90)[0].contains("a sync on s2 takes 90 ms"))
     }
 
     @Test("An upgrade half done, and protocols that do not meet")
@@ -584,16 +602,22 @@ import Testing
             complaints(
                 changed {
                     var certificate = CertificatePicture(path: "s.pem", use: .server)
-                    certificate.daysLeft = 100
+                    certificate.secondsLeft = 100 * 86_400
                     change(&certificate)
                     $0.machine = MachinePicture()
                     $0.machine?.certificates = [certificate]
                 })
         }
         #expect(complaint { _ in } == [])
-        #expect(complaint { $0.daysLeft = 20 } == ["warning tls: s.pem expires in 20 days"])
-        #expect(complaint { $0.daysLeft = 2 } == ["critical tls: s.pem expires in 2 days"])
-        #expect(complaint { $0.daysLeft = -1 } == ["critical tls: s.pem has expired 1 days ago"])
+        for (seconds, text) in [
+            (20 * 86_400, "warning tls: s.pem expires in 20 days"),
+            (2 * 86_400, "critical tls: s.pem expires in 2 days"),
+            (3700, "critical tls: s.pem expires in 1 h"),
+            (-7, "critical tls: s.pem has expired 7 s ago"),
+            (.min, "critical tls: s.pem has expired 106751991167300 days ago"),
+        ] as [(Int64, String)] {
+            #expect(complaint { $0.secondsLeft = seconds } == [text])
+        }
         #expect(complaint { $0.isValidYet = false } == ["critical tls: s.pem is not valid yet"])
         #expect(complaint { $0.missingName = "server.x.nomad" }[0].hasPrefix("warning"))
         #expect(complaint { $0.hasIssuer = false }[0].contains("no authority of tls.ca_file"))

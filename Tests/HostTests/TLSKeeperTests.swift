@@ -110,6 +110,7 @@ import Testing
         "Certificates are told of when their end is near, or over, every day",
         arguments: [
             (100, nil), (29, "warning: the TLS certificate expires in 29 days"),
+            (1, "warning: the TLS certificate expires in 24 h"),
             (-1, "error: the TLS certificate has expired"),
         ]
             as [(Int64, String?)])

@@ -154,6 +154,7 @@ import Testing
             var settings = NodeAgent<Words>.Settings(servers: servers, nodes: nodes)
             var said: (String) -> Void = { _ in }
             settings.log = { said($0) }
+            settings.warn = { said("warning: \($0)") }
             agent = NodeAgent(
                 loop: node.loop, streams: node.streams, settings: settings, fleet: words)
             said = { [unowned self] in lines.append($0) }
@@ -193,7 +194,9 @@ import Testing
         let count = stage.lines.count
         stage.endServer()
         stage.run(for: .seconds(60))
-        let told = stage.lines.dropFirst(count).filter { $0.contains(": heartbeat: ") }
+        let told = stage.lines.dropFirst(count).filter {
+            $0.hasPrefix("warning: ") && $0.contains(": heartbeat: ")
+        }
         #expect((1...2).contains(told.count), "reset, and then refused: \(told)")
     }
 

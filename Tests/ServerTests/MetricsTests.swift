@@ -38,6 +38,26 @@ import Testing
         #expect(histogram.deviationSeconds == 2)
     }
 
+    @Test("What is recent is of the minute under way and the one before it")
+    func recent() {
+        var times = RecentTimes()
+        func value(_ seconds: Int64) -> [Duration]? {
+            times.value(at: .seconds(seconds)).map { [$0.mean, $0.max] }
+        }
+        #expect(value(1000) == nil)
+        times.observe(.seconds(9), at: .seconds(1000))
+        times.observe(.seconds(1), at: .seconds(1059))
+        #expect(value(1059) == [.seconds(5), .seconds(9)])
+        times.observe(.seconds(2), at: .seconds(1060))
+        #expect(value(1119) == [.seconds(4), .seconds(9)])
+        #expect(value(1120) == [.seconds(2), .seconds(2)], "the first minute is forgotten")
+        #expect(value(1180) == nil)
+        times.observe(.seconds(-1), at: .seconds(5000))
+        #expect(value(5000) == [.zero, .zero])
+        #expect(value(5119) == [.zero, .zero])
+        #expect(value(5120) == nil)
+    }
+
     @Test("A histogram's buckets accumulate, and its last holds all")
     func cumulative() {
         var histogram = Histogram()

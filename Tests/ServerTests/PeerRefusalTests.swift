@@ -296,6 +296,40 @@ private let lateVote = Message.voteResponse(
         #expect(cluster.refusals(at: node)["malformed"] ?? 0 > 2)
     }
 
+    @Test("A snapshot that is begun anew goes on where its former stream was, whatever that says")
+    func snapshotBegunAnew() throws {
+        let visited = try Visited()
+        let cluster = visited.cluster
+        let leader = try #require(cluster.info(of: visited.leader))
+        let overview = try #require(cluster.overview(of: visited.leader))
+        let content = [UInt8](repeating: 7, count: 100)
+        let offer = SnapshotOffer(
+            term: overview.status.term,
+            metadata: SnapshotMetadata(
+                lastIndex: LogIndex(overview.commitIndex.number + 5),
+                lastTerm: overview.status.term, configuration: overview.configuration,
+                configurationIndex: LogIndex(1), sizeBytes: 100,
+                checksum: CRC32C.checksum(content)), session: .zero)
+        func chunk(_ range: Range<Int>) -> [UInt8] {
+            Raw.frame(.snapshotChunk) {
+                $0.write(UInt64(range.lowerBound))
+                $0.write(bytes: Array(content[range]))
+            }
+        }
+        let opening = Raw.hello(leader, .snapshot) + Raw.offer(offer)
+        let former = visited.raw.say(opening + chunk(0..<50), to: visited.follower, keepsOpen: true)
+        #expect(!former.isClosed)
+        let later = visited.raw.say(opening, to: visited.follower, keepsOpen: true)
+        #expect(later.answer.suffix(8) == [50, 0, 0, 0, 0, 0, 0, 0])
+        visited.raw.say(chunk(50..<75), on: former)
+        #expect(former.isClosed)
+        visited.raw.say(chunk(50..<75), on: later)
+        visited.raw.say(chunk(75..<90), on: later)
+        #expect(!later.isClosed)
+        #expect(cluster.refusals(at: visited.follower) == [:])
+        visited.raw.end(later)
+    }
+
     @Test("A follower's answer to a snapshot that cannot be read")
     func snapshotAnswer() throws {
         let cluster = SimulatedCluster(seed: 5, count: 1)

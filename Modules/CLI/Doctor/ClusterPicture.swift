@@ -137,8 +137,10 @@ struct ServerPicture {
     var configuration: [PeerPicture] = []
     /// Its metrics; empty where they were not told.
     var gauges: [String: Double] = [:]
-    /// Milliseconds of the syncs of the last interval; nil without any.
+    /// Milliseconds of the syncs of the last minutes; nil without any, and where none are told of.
     var sync: (mean: Double, max: Double)?
+    /// Milliseconds of a sync on average since it started; nil without any.
+    var syncSinceStart: Double?
     /// On the leader: milliseconds since it heard of these; below zero for never.
     var contacts: [(id: String, name: String, milliseconds: Double)] = []
 
@@ -166,6 +168,9 @@ struct ServerPicture {
     var isHeldByDisk: Bool {
         isDiskFull || isSet("nomad.raft.disk_stalled") || isSet("nomad.raft.storage_failed")
     }
+
+    /// Milliseconds of a sync on average, of late if there were any.
+    var syncMean: Double? { sync?.mean ?? syncSinceStart }
 
     /// As findings name it.
     var label: String { name.isEmpty ? address : name }
@@ -248,8 +253,8 @@ struct CertificatePicture {
     var use: Use
     /// Why it cannot be read; nil if it can.
     var failure: String?
-    /// Whole days until it ends; below zero once it has.
-    var daysLeft: Int64 = 0
+    /// Until it ends; below zero once it has.
+    var secondsLeft: Int64 = 0
     var isValidYet = true
     /// nil if it has the name that servers are known by, else that name.
     var missingName: String?

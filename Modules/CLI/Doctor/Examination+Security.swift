@@ -45,18 +45,19 @@ extension Examination {
                 guard let left = server.gauges["nomad.agent.tls.\(gauge)_expiry_seconds"] else {
                     return nil
                 }
-                let days = Int64(max(-1e6, min(left / 86_400, 1e6)).rounded(.down))
-                guard days < Self.daysWarning else { return nil }
+                let seconds = Int64(max(-1e12, min(left, 1e12)).rounded(.down))
+                guard seconds < Self.secondsWarning else { return nil }
+                let whose = "the \(word) of \(server.label)"
                 let text =
-                    days < 0
-                    ? "the \(word) of \(server.label) has expired: new connections to it fail"
-                    : "the \(word) of \(server.label) expires in \(days) days"
+                    seconds <= 0
+                    ? "\(whose) has expired: new connections to it fail"
+                    : "\(whose) expires \(Self.distance(to: seconds))"
                 let fix =
                     gauge == "ca"
                     ? "martlet tls ca create, append it to ca_file everywhere, and all certificates by "
                         + "it anew: tls.md"
                     : "martlet tls cert create -server, then on its machine: systemctl reload martlet"
-                return days < Self.daysCritical
+                return seconds < Self.secondsCritical
                     ? .critical("tls", text, fix: fix) : .warning("tls", text, fix: fix)
             }
         }
@@ -127,8 +128,13 @@ extension Examination {
 
     // MARK: Certificates
 
-    private static let daysWarning: Int64 = 30
-    private static let daysCritical: Int64 = 3
+    private static let secondsWarning: Int64 = 30 * 86_400
+    private static let secondsCritical: Int64 = 3 * 86_400
+
+    /// `in 12 days`, `7 s ago`.
+    private static func distance(to seconds: Int64) -> String {
+        Moment.distance(-max(seconds, -.max))
+    }
 
     private func certificate(_ certificate: CertificatePicture) -> [Finding] {
         let path = certificate.path
@@ -140,18 +146,17 @@ extension Examination {
             return [.critical("tls", "\(path): \(failure)", fix: "martlet tls cert info \(path)")]
         }
         var findings: [Finding] = []
-        let days = certificate.daysLeft
+        let left = certificate.secondsLeft
         if !certificate.isValidYet {
             findings.append(
                 .critical(
                     "tls", "\(path) is not valid yet",
                     fix: "is this machine's clock right? timedatectl"))
-        } else if days < 0 {
-            findings.append(.critical("tls", "\(path) has expired \(-days) days ago", fix: renew))
-        } else if days < Self.daysCritical {
-            findings.append(.critical("tls", "\(path) expires in \(days) days", fix: renew))
-        } else if days < Self.daysWarning {
-            findings.append(.warning("tls", "\(path) expires in \(days) days", fix: renew))
+        } else if left < Self.secondsWarning {
+            let text = "\(path) \(left > 0 ? "expires" : "has expired") \(Self.distance(to: left))"
+            findings.append(
+                left < Self.secondsCritical
+                    ? .critical("tls", text, fix: renew) : .warning("tls", text, fix: renew))
         }
         if let name = certificate.missingName {
             let text = "\(path) does not have the name \(name)"
@@ -166,6 +171,7 @@ extension Examination {
                     "tls", "\(path) was made by no authority of tls.ca_file",
                     fix: "martlet tls cert info \(path); martlet tls ca info FILE"))
         }
-        return findings.isEmpty ? [.fine("tls", "\(path) is good for \(days) days")] : findings
+        guard findings.isEmpty else { return findings }
+        return [.fine("tls", "\(path) is good for \(left / 86_400) days")]
     }
 }

@@ -8,7 +8,6 @@ struct MachineCheck {
 
     private static let attempts = 20
     private static let fileBytesMax = 1 << 20
-    private static let daySeconds: Int64 = 86_400
 
     /// - Returns: nil if neither a folder nor a configuration is given.
     func picture(folder: String?, configuration paths: [String]) -> MachinePicture? {
@@ -152,13 +151,8 @@ struct MachineCheck {
         // The first one to end decides.
         let end = facts.map(\.notAfter).min() ?? now
         let (left, isFar) = end.subtractingReportingOverflow(now)
-        made.daysLeft = isFar ? 0 : Self.floored(left)
+        made.secondsLeft = isFar ? 0 : left
         made.isValidYet = facts.allSatisfy { $0.notBefore <= now }
         return (facts, made)
-    }
-
-    /// Whole days: below zero from the first second on.
-    private static func floored(_ seconds: Int64) -> Int64 {
-        seconds >= 0 ? seconds / daySeconds : (seconds + 1) / daySeconds - 1
     }
 }

@@ -171,9 +171,12 @@ struct ServerAnswers {
             server.contacts.append((id, labels.text("peer_name", default: id), value))
         }
         for sample in try answer.list("Samples") where sample.text("Name") == "nomad.raft.sync" {
-            guard (sample.count("Count") ?? 0) > 0, let mean = Double(sample.text("Mean")),
-                let max = Double(sample.text("Max"))
-            else { continue }
+            guard (sample.count("Count") ?? 0) > 0 else { continue }
+            server.syncSinceStart = Double(sample.text("Mean"))
+        }
+        if let mean = server.gauges["nomad.raft.sync_recent_mean_ms"],
+            let max = server.gauges["nomad.raft.sync_recent_max_ms"]
+        {
             server.sync = (mean, max)
         }
     }
