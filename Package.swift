@@ -15,9 +15,9 @@ let settings: [SwiftSetting] = [
     .strictMemorySafety(),
 ]
 
-/// An optimised build leaves the tests' own code as it is: what they test is optimised, and to optimise
-/// thousands of expectations takes longer than to run them.
-let testSettings = settings + [.unsafeFlags(["-Onone"], .when(configuration: .release))]
+/// Of code that an optimised build leaves as it is, for to optimise it takes longer than it ever runs: thousands of
+/// expectations (what they test is optimised), and what puts words together for people (docs/adr/0061-words-without-the-optimizer.md).
+let plainSettings = settings + [.unsafeFlags(["-Onone"], .when(configuration: .release))]
 
 let tracing = Target.Dependency.product(name: "Tracing", package: "swift-distributed-tracing")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
@@ -25,17 +25,20 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 /// A Swift target named `Martlet<name>` that lives in `<folder>/<name>`.
 func swift(
     _ name: String, in folder: String, uses: [String], _ others: [Target.Dependency] = [],
-    c: [String] = [], exclude: [String] = []
+    c: [String] = [], exclude: [String] = [], isPlain: Bool = false
 ) -> Target {
     .target(
         name: "Martlet\(name)",
         dependencies: uses.map { .init(stringLiteral: "Martlet\($0)") }
             + c.map { .init(stringLiteral: $0) } + others,
-        path: "\(folder)/\(name)", exclude: exclude, swiftSettings: settings)
+        path: "\(folder)/\(name)", exclude: exclude,
+        swiftSettings: isPlain ? plainSettings : settings)
 }
 
-func module(_ name: String, uses: [String], _ others: [Target.Dependency] = []) -> Target {
-    swift(name, in: "Modules", uses: uses, others)
+func module(
+    _ name: String, uses: [String], _ others: [Target.Dependency] = [], isPlain: Bool = false
+) -> Target {
+    swift(name, in: "Modules", uses: uses, others, isPlain: isPlain)
 }
 
 func plugin(
@@ -56,7 +59,7 @@ func tests(
     .testTarget(
         name: "Martlet\(name)Tests",
         dependencies: uses.map { .init(stringLiteral: "Martlet\($0)") } + others,
-        path: "Tests/\(name)Tests", exclude: exclude, swiftSettings: testSettings)
+        path: "Tests/\(name)Tests", exclude: exclude, swiftSettings: plainSettings)
 }
 
 /// What is shipped, and what is measured, has Swift's libraries inside, and nothing left to bind when it runs:
@@ -113,10 +116,10 @@ let package = Package(
             "CLI",
             uses: [
                 "API", "JSON", "HCL", "Client", "Transport", "Storage", "Raft", "State",
-            ]),
+            ], isPlain: true),
         module(
             "Host", uses: ["Server", "Node", "API", "JSON", "HCL", "Storage", "Transport"],
-            [logging, tracing]),
+            [logging, tracing], isPlain: true),
 
         // Plugins: the only place with C.
         system("CUV", pkgConfig: "libuv", apt: "libuv1-dev"),
@@ -152,7 +155,7 @@ let package = Package(
             uses: [
                 "Server", "State", "Gossip", "API", "HTTP", "JSON", "HCL", "ACL", "CLI", "Raft",
                 "Bytes", "Transport", "TLS", "Zlib",
-            ], exclude: ["Corpus", "seeds.py"]),
+            ], exclude: ["Corpus", "seeds.py"], isPlain: true),
 
         tests("Bytes", uses: ["Bytes"]),
         tests("Gossip", uses: ["Gossip", "GossipWorld", "Bytes"]),
@@ -201,7 +204,7 @@ let package = Package(
                 "MartletClient", "MartletAPI", "MartletRaft", "MartletState", "MartletTransport",
                 "MartletTLS",
             ],
-            path: "Tests/ClusterTests", swiftSettings: testSettings),
+            path: "Tests/ClusterTests", swiftSettings: plainSettings),
 
         tool(
             "martlet",

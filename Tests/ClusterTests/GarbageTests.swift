@@ -113,6 +113,32 @@ import Testing
         #expect(tables.nodeCount == 3)
     }
 
+    @Test("Of much that is forgotten at once, others' writes find their place in between")
+    func inBetween() throws {
+        let cluster = try #require(Self.cluster(seed: 67, jobs: .seconds(10_000)))
+        let job = serviceJob("work", type: .batch, count: 1)
+        let ended = (1...900).map { number in
+            var evaluation = evaluation(number, of: job)
+            evaluation.status = .complete
+            return evaluation
+        }
+        cluster.scheduleSurely(.upsertEvaluations(ended))
+        let before = try #require(cluster.tables?.lastIndex)
+        let leader = try #require(cluster.leader)
+        let gc = cluster.begin(leader, .put, "/v1/system/gc")
+        let hasBegun = cluster.world.run(
+            until: { cluster.tables?.lastIndex != before }, limit: .seconds(1))
+        #expect(hasBegun && cluster.tables?.evaluationCount ?? 0 > 500)
+        let other = serviceJob("other", count: 1)
+        cluster.register(other, 1000)
+        let registered = try #require(cluster.tables?.job(other.key)?.value)
+        #expect(cluster.turn { $0.evaluations.allSatisfy { $0.value.job != job.key } })
+        cluster.world.run(for: .milliseconds(100))
+        let answer = try #require(gc.result).get()
+        let last = try #require(UInt64(answer.header("X-Nomad-Index") ?? ""))
+        #expect(before + 1 < registered.createIndex && registered.createIndex < last)
+    }
+
     /// Three nodes; half an hour is nothing here.
     private static func patientCluster(
         seed: UInt64, crowd: @escaping (inout SchedulingOptions.Crowd) -> Void

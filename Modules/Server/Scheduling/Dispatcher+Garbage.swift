@@ -97,15 +97,23 @@ extension Dispatcher {
         }
     }
 
-    /// What cannot be written is found again by a later round.
+    /// What cannot be written is found again by a later round. Every server forgets with its loop, and whoever
+    /// waits for a write waits behind that: so between two commands there is as long a pause as the last one
+    /// took.
     private func write(
         _ commands: ArraySlice<SchedulerCommand>, lastIndex: UInt64,
         done: @escaping (UInt64?) -> Void
     ) {
         guard let command = commands.first else { return done(lastIndex) }
+        let (root, began) = (ids.seed, loop.now)
         propose(encoded: Command.scheduling(command).encoded()) { [weak self] index in
-            guard let index else { return done(nil) }
-            self?.write(commands.dropFirst(), lastIndex: index, done: done)
+            guard let self, let index else { return done(nil) }
+            let rest = commands.dropFirst()
+            guard !rest.isEmpty else { return done(index) }
+            self.server.later(self.loop.now - began) { [weak self] in
+                guard let self, self.leads(since: root) else { return }
+                self.write(rest, lastIndex: index, done: done)
+            }
         }
     }
 

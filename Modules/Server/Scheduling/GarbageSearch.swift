@@ -44,10 +44,10 @@ struct GarbageSearch: Sendable {
     let tables: SchedulerTables
     let bounds: GarbageBounds
 
-    /// Of one command: some hundred kilobytes of the log, and some milliseconds of every server.
-    static let rowsMax = SchedulerCommand.batchMax / 4
+    /// Of one command: some kilobytes of the log, and few milliseconds of every server.
+    static let rowsMax = 256
     /// Of one search: a later one finds what is left.
-    static let commandsMax = 8
+    static let commandsMax = 64
 
     /// Commands that remove it, each of bounded size, and whether there may be more.
     func run() -> (commands: [SchedulerCommand], isFull: Bool) {

@@ -17,8 +17,8 @@ extension SchedulerTables {
         }
     }
 
-    /// The commands of which there are many: they are refused before anything has changed, and so need
-    /// no copy.
+    /// The commands of which there are many, or that change much: they are refused before anything has
+    /// changed, or never, and so need no copy.
     ///
     /// - Returns: whether it is one of them.
     private mutating func carryOutChecked(
@@ -31,6 +31,8 @@ extension SchedulerTables {
             try checkRoom(evaluations: evaluations)
             update(updates, unixNanoseconds: time, at: index)
             try add(evaluations, at: index)
+        case .collect(let garbage): collect(garbage, at: index)
+        case .collectNodes(let nodes): collect(nodes, at: index)
         default: return false
         }
         return true
@@ -91,8 +93,6 @@ extension SchedulerTables {
                 try setStatus(update, revertingTo: change.revertingTo, at: index)
             }
             try add(evaluations, at: index)
-        case .collect(let garbage): collect(garbage, at: index)
-        case .collectNodes(let nodes): collect(nodes, at: index)
         case .upsertPools(let pools): try upsert(pools, at: index)
         case .deletePools(let names): try deletePools(names, at: index)
         case .sealNodes(let nodes): seal(nodes)
