@@ -21,7 +21,7 @@ enum SelfTest {
         ("Plugins/Memory/A.swift", "import Glibc", ["import Glibc"]),
         ("Tests/LMDBTests/A.swift", "@testable import MartletLMDB\nimport MartletContracts", []),
         ("Tests/RaftTests/A.swift", "import MartletServer", ["import MartletServer"]),
-        ("Tests/ClusterTests/A.swift", "import MartletHarness\nimport MartletServer", []),
+        ("Tests/WholeClusterTests/A.swift", "import MartletHarness\nimport MartletServer", []),
         ("Tools/martlet/main.swift", "import MartletHost\nimport MartletLMDB", []),
         ("Tools/martlet/main.swift", "import MartletServer", ["import MartletServer"]),
         ("Tools/bench/main.swift", "import MartletServer", []),

@@ -173,7 +173,8 @@ enum Table {
             addTests(
                 "Martlet\(subject)Tests", folder: "Tests/\(subject)Tests", subject: subject)
         }
-        addTests("ClusterTests", folder: "Tests/ClusterTests", subject: "Harness")
+        addTests(
+            "MartletWholeClusterTests", folder: "Tests/WholeClusterTests", subject: "Harness")
         addTests(
             "MartletExplorerTests", folder: "Tests/ExplorerTests", subject: "Explorer")
         return rows
