@@ -139,6 +139,36 @@ import Testing
         #expect(before + 1 < registered.createIndex && registered.createIndex < last)
     }
 
+    @Test("Whoever asks while leadership goes elsewhere is told that it is done when it is")
+    func whileLeadershipMoves() throws {
+        var done = 0
+        for milliseconds in 0..<12 {
+            let cluster = try #require(Self.cluster(seed: 68, jobs: .seconds(10_000)))
+            let job = serviceJob("work", type: .batch, count: 1)
+            let ended = (1...900).map { number in
+                var evaluation = evaluation(number, of: job)
+                evaluation.status = .complete
+                return evaluation
+            }
+            cluster.scheduleSurely(.upsertEvaluations(ended))
+            let leader = try #require(cluster.leader)
+            let follower = try #require(cluster.nodes.first { $0 !== leader })
+            let other = try #require(cluster.nodes.first { $0 !== leader && $0 !== follower })
+            let transfer = "/v1/operator/raft/transfer-leadership?address=\(other.peerAddress)"
+            let move = cluster.begin(leader, .put, transfer)
+            cluster.world.run(for: .milliseconds(milliseconds))
+            let gc = cluster.begin(follower, .put, "/v1/system/gc")
+            _ = cluster.world.run(
+                until: { gc.result != nil && move.result != nil }, limit: .seconds(40))
+            #expect(cluster.leader === other)
+            guard case .success(let answer)? = gc.result, answer.status == 200 else { continue }
+            done += 1
+            let tables = try #require(cluster.tables(of: other))
+            #expect(tables.evaluationCount == 0, "after \(milliseconds) ms")
+        }
+        #expect(done > 6)
+    }
+
     /// Three nodes; half an hour is nothing here.
     private static func patientCluster(
         seed: UInt64, crowd: @escaping (inout SchedulingOptions.Crowd) -> Void

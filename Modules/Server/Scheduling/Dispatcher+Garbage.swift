@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import MartletAPI
+import MartletRaft
 import MartletScheduler
 import MartletState
 import MartletTransport
@@ -39,7 +40,11 @@ struct GarbageRounds {
 extension Dispatcher {
     /// All that has ended goes at once, whatever its age.
     func collectAll(_ told: @escaping GarbageRounds.Told) {
-        guard isOn, garbage.waiting.count < GarbageRounds.waitingMax else { return told(0) }
+        // A leader that has just been elected is about to begin.
+        let isAboutToBegin = replica.outlook.status.role == .leader && !replica.hasAppliedOwnTerm
+        guard isOn || isAboutToBegin, garbage.waiting.count < GarbageRounds.waitingMax else {
+            return told(0)
+        }
         garbage.waiting.append(told)
         schedule()
     }
@@ -78,10 +83,12 @@ extension Dispatcher {
     }
 
     /// Nobody waits for a round that will not come.
-    func endGarbage() {
+    ///
+    /// - Parameter index: nil if it may be asked for elsewhere, 0 if there is nothing to forget.
+    func endGarbage(_ index: UInt64? = nil) {
         let waiting = garbage.served + garbage.waiting
         garbage = GarbageRounds()
-        for told in waiting { loop.atEndOfTurn { told(nil) } }
+        for told in waiting { loop.atEndOfTurn { told(index) } }
     }
 
     private func search(_ bounds: GarbageBounds, on lane: any Lane, lastIndex: UInt64) {

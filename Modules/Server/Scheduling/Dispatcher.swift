@@ -126,6 +126,7 @@ final class Dispatcher {
         forgetLenders()
         beganEmpty = false
         end()
+        endGarbage()
     }
 
     /// After entries were applied, in their order.
@@ -137,12 +138,15 @@ final class Dispatcher {
         guard replica.hasAppliedOwnTerm else { return }
         guard tables.isKnown else {
             beganEmpty = true
-            return
+            return endGarbage(0)
         }
-        if server.canEverybodyApply(Command.schedulingVersion) { begin() }
+        if server.canEverybodyApply(Command.schedulingVersion) { begin() } else { endGarbage(0) }
     }
 
-    func stop() { end() }
+    func stop() {
+        end()
+        endGarbage()
+    }
 
     /// At the end of this turn: what happened in it is worked off together.
     func schedule() {
@@ -206,7 +210,6 @@ final class Dispatcher {
         drains = DrainWatch()
         concerns = NodeConcerns()
         retryAt = nil
-        endGarbage()
     }
 
     /// The operator may pause the broker: then nothing is handed out, and what is in hand is given up.
