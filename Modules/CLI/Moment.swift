@@ -56,16 +56,14 @@ enum Moment {
 
     /// `3 min ago`, `in 2 h`.
     static func distance(_ seconds: Int64) -> String {
-        let words = span(seconds.magnitude)
+        let count = seconds.magnitude
+        let words =
+            switch count {
+            case 0..<60: "\(count) s"
+            case 60..<3600: "\(count / 60) min"
+            case 3600..<172_800: "\(count / 3600) h"
+            default: "\(count / 86_400) days"
+            }
         return seconds < 0 ? "in \(words)" : "\(words) ago"
-    }
-
-    private static func span(_ seconds: UInt64) -> String {
-        switch seconds {
-        case 0..<60: "\(seconds) s"
-        case 60..<3600: "\(seconds / 60) min"
-        case 3600..<172_800: "\(seconds / 3600) h"
-        default: "\(seconds / 86_400) days"
-        }
     }
 }

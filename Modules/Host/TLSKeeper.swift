@@ -147,8 +147,8 @@ final class TLSKeeper: Meters {
                 "the TLS \(what) has expired: other servers and clients refuse this one",
                 metadata: metadata)
         } else if left < Self.warnedDays * Self.day {
-            let span = left < Self.day * 2 ? "\(left / 3600) h" : "\(left / Self.day) days"
-            logger.warning("the TLS \(what) expires in \(span)", metadata: metadata)
+            logger.warning(
+                "the TLS \(what) expires in \(certificate.timeLeft(at: now))", metadata: metadata)
         }
     }
 
@@ -187,5 +187,13 @@ final class TLSKeeper: Meters {
             + SecurityNotice.Reason.allCases.map {
                 ("\(name).refused.\($0.rawValue)", counts[$0])
             }
+    }
+}
+
+extension CertificateFacts {
+    /// `12 days`, of less than two `47 h`: how long it is good yet, at this Unix time.
+    func timeLeft(at now: Int64) -> String {
+        let hours = (notAfter - now) / 3600
+        return hours < 48 ? "\(hours) h" : "\(hours / 24) days"
     }
 }

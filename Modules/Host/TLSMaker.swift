@@ -90,8 +90,6 @@ struct TLSMaker {
     }
 
     private func describe(_ facts: CertificateFacts) -> String {
-        let left = facts.notAfter - now
-        let span = left < Self.day * 2 ? "\(left / 3600) h" : "\(left / Self.day) days"
         let rows: [(String, String)] = [
             ("Serial Number", facts.serialNumber), ("Subject", facts.subject),
             ("Issuer", facts.issuer), ("Common Name", facts.commonName),
@@ -104,7 +102,7 @@ struct TLSMaker {
             (
                 "Expiry Date",
                 Self.time(facts.notAfter)
-                    + (left < 0 ? " (expired)" : " (in \(span))")
+                    + (facts.notAfter < now ? " (expired)" : " (in \(facts.timeLeft(at: now)))")
             ),
             (
                 "SHA-256",

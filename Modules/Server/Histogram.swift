@@ -85,8 +85,9 @@ struct RecentTimes: Equatable {
     private mutating func turn(_ now: Duration) {
         let age = now - current.beganAt
         guard age >= Self.window else { return }
-        former = age < Self.window * 2 ? current : Part()
-        current = Part(beganAt: age < Self.window * 2 ? current.beganAt + Self.window : now)
+        let follows = age < Self.window * 2
+        former = follows ? current : Part()
+        current = Part(beganAt: follows ? current.beganAt + Self.window : now)
     }
 }
 

@@ -303,28 +303,16 @@ private let lateVote = Message.voteResponse(
         let leader = try #require(cluster.info(of: visited.leader))
         let overview = try #require(cluster.overview(of: visited.leader))
         let content = [UInt8](repeating: 7, count: 100)
-        let offer = SnapshotOffer(
-            term: overview.status.term,
-            metadata: SnapshotMetadata(
-                lastIndex: LogIndex(overview.commitIndex.number + 5),
-                lastTerm: overview.status.term, configuration: overview.configuration,
-                configurationIndex: LogIndex(1), sizeBytes: 100,
-                checksum: CRC32C.checksum(content)), session: .zero)
-        func chunk(_ range: Range<Int>) -> [UInt8] {
-            Raw.frame(.snapshotChunk) {
-                $0.write(UInt64(range.lowerBound))
-                $0.write(bytes: Array(content[range]))
-            }
-        }
-        let opening = Raw.hello(leader, .snapshot) + Raw.offer(offer)
-        let former = visited.raw.say(opening + chunk(0..<50), to: visited.follower, keepsOpen: true)
+        let opening = Raw.hello(leader, .snapshot) + Raw.offer(of: content, beyond: overview)
+        let former = visited.raw.say(
+            opening + Raw.chunk(content[..<50]), to: visited.follower, keepsOpen: true)
         #expect(!former.isClosed)
         let later = visited.raw.say(opening, to: visited.follower, keepsOpen: true)
         #expect(later.answer.suffix(8) == [50, 0, 0, 0, 0, 0, 0, 0])
-        visited.raw.say(chunk(50..<75), on: former)
+        visited.raw.say(Raw.chunk(content[50..<75]), on: former)
         #expect(former.isClosed)
-        visited.raw.say(chunk(50..<75), on: later)
-        visited.raw.say(chunk(75..<90), on: later)
+        visited.raw.say(Raw.chunk(content[50..<75]), on: later)
+        visited.raw.say(Raw.chunk(content[75..<90]), on: later)
         #expect(!later.isClosed)
         #expect(cluster.refusals(at: visited.follower) == [:])
         visited.raw.end(later)

@@ -167,19 +167,9 @@ private struct Streams {
     private static func snapshot(_ overview: ServerOverview?) -> [[UInt8]] {
         guard let overview else { return [] }
         let content = [UInt8](repeating: 7, count: 100)
-        let offer = SnapshotOffer(
-            term: overview.status.term,
-            metadata: SnapshotMetadata(
-                lastIndex: LogIndex(overview.commitIndex.number + 5),
-                lastTerm: overview.status.term, configuration: overview.configuration,
-                configurationIndex: LogIndex(1), sizeBytes: UInt64(content.count),
-                checksum: CRC32C.checksum(content)), session: .zero)
         return [
-            Raw.offer(offer),
-            Raw.frame(.snapshotChunk) {
-                $0.write(UInt64(0))
-                $0.write(bytes: content)
-            }, Raw.frame(.snapshotEnd) { _ in },
+            Raw.offer(of: content, beyond: overview), Raw.chunk(content[...]),
+            Raw.frame(.snapshotEnd) { _ in },
         ]
     }
 

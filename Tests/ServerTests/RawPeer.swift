@@ -160,6 +160,25 @@ enum Raw {
         frame(.snapshotOffer) { RaftCodec.write(offer, to: &$0) }
     }
 
+    /// Of a snapshot with this content, somewhat beyond what this server has committed.
+    static func offer(of content: [UInt8], beyond overview: ServerOverview) -> [UInt8] {
+        offer(
+            SnapshotOffer(
+                term: overview.status.term,
+                metadata: SnapshotMetadata(
+                    lastIndex: LogIndex(overview.commitIndex.number + 5),
+                    lastTerm: overview.status.term, configuration: overview.configuration,
+                    configurationIndex: LogIndex(1), sizeBytes: UInt64(content.count),
+                    checksum: CRC32C.checksum(content)), session: .zero))
+    }
+
+    static func chunk(_ content: ArraySlice<UInt8>) -> [UInt8] {
+        frame(.snapshotChunk) {
+            $0.write(UInt64(content.startIndex))
+            $0.write(bytes: Array(content))
+        }
+    }
+
     /// The frame's checksum made right again after its payload was changed.
     static func resealed(_ frame: [UInt8]) -> [UInt8] {
         var writer = ByteWriter()

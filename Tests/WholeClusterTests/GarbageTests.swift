@@ -33,6 +33,19 @@ import Testing
             .updateAllocations(updates ?? [], unixNanoseconds: 9, evaluations: []))
     }
 
+    /// More evaluations of a job that have ended than several commands forget.
+    @discardableResult
+    private func endMany(_ cluster: SimulatedCluster) -> Job {
+        let job = serviceJob("work", type: .batch, count: 1)
+        let ended = (1...900).map { number in
+            var evaluation = evaluation(number, of: job)
+            evaluation.status = .complete
+            return evaluation
+        }
+        cluster.scheduleSurely(.upsertEvaluations(ended))
+        return job
+    }
+
     @Test("A service that was stopped goes with all of it; one that runs keeps what it needs")
     func stoppedService() throws {
         let cluster = try #require(Self.cluster(seed: 61))
@@ -116,13 +129,7 @@ import Testing
     @Test("Of much that is forgotten at once, others' writes find their place in between")
     func inBetween() throws {
         let cluster = try #require(Self.cluster(seed: 67, jobs: .seconds(10_000)))
-        let job = serviceJob("work", type: .batch, count: 1)
-        let ended = (1...900).map { number in
-            var evaluation = evaluation(number, of: job)
-            evaluation.status = .complete
-            return evaluation
-        }
-        cluster.scheduleSurely(.upsertEvaluations(ended))
+        let job = endMany(cluster)
         let before = try #require(cluster.tables?.lastIndex)
         let leader = try #require(cluster.leader)
         let gc = cluster.begin(leader, .put, "/v1/system/gc")
@@ -144,13 +151,7 @@ import Testing
         var done = 0
         for milliseconds in 0..<12 {
             let cluster = try #require(Self.cluster(seed: 68, jobs: .seconds(10_000)))
-            let job = serviceJob("work", type: .batch, count: 1)
-            let ended = (1...900).map { number in
-                var evaluation = evaluation(number, of: job)
-                evaluation.status = .complete
-                return evaluation
-            }
-            cluster.scheduleSurely(.upsertEvaluations(ended))
+            endMany(cluster)
             let leader = try #require(cluster.leader)
             let follower = try #require(cluster.nodes.first { $0 !== leader })
             let other = try #require(cluster.nodes.first { $0 !== leader && $0 !== follower })

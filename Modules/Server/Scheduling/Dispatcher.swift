@@ -126,7 +126,6 @@ final class Dispatcher {
         forgetLenders()
         beganEmpty = false
         end()
-        endGarbage()
     }
 
     /// After entries were applied, in their order.
@@ -143,10 +142,7 @@ final class Dispatcher {
         if server.canEverybodyApply(Command.schedulingVersion) { begin() } else { endGarbage(0) }
     }
 
-    func stop() {
-        end()
-        endGarbage()
-    }
+    func stop() { end() }
 
     /// At the end of this turn: what happened in it is worked off together.
     func schedule() {
@@ -189,6 +185,8 @@ final class Dispatcher {
     }
 
     private func end() {
+        // It may have been asked for before this began.
+        endGarbage()
         guard isOn else { return }
         isOn = false
         surveying = nil
