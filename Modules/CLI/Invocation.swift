@@ -13,6 +13,8 @@ package final class Invocation {
     private var connection: ServerConnection?
 
     static let timeout: Duration = .seconds(10)
+    /// Of what a server may work on before it says a word: a state of gigabytes, all that has ended.
+    static let longTimeout: Duration = .seconds(600)
 
     init(
         _ command: Command, _ values: CommandLineValues, _ environment: CLIEnvironment,

@@ -6,8 +6,6 @@ import MartletTransport
 
 extension Invocation {
     static let archivePath = "/v1/operator/snapshot"
-    /// A server packs, or takes in, a state of gigabytes before it says a word.
-    static let archiveSilenceMax: Duration = .seconds(600)
     /// Between two pieces.
     private static let pieceSilenceMax: Duration = .seconds(60)
     private static let pieceBytes = 64 << 10
@@ -105,7 +103,7 @@ extension Invocation {
         let settings = try settings()
         let target = Target.text(
             Self.archivePath, query, region: settings.region, namespace: settings.namespace)
-        let silenceMax = settings.timeout ?? Self.archiveSilenceMax
+        let silenceMax = settings.timeout ?? Self.longTimeout
         switch try connection(settings).open(method, target, body: body, silenceMax: silenceMax) {
         case .success(let answer):
             guard answer.head.status != 200 else { return answer }

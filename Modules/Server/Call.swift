@@ -258,4 +258,7 @@ extension Endpoint {
 
     /// Whether its body or its answer may be longer than what one server passes on in a frame.
     var goesInPieces: Bool { takesBodyInPieces || self == .saveSnapshot }
+
+    /// Whether a server that is well may work on it for minutes.
+    var isLongWork: Bool { goesInPieces || self == .jobs(.collectGarbage) }
 }

@@ -329,7 +329,7 @@ final class HTTPConnection: StreamHandler {
         guard case .reading(let exchange) = phase, let call = exchange.call else { return }
         forgetBody()
         phase = .working
-        isLongWork = call.endpoint.goesInPieces
+        isLongWork = call.endpoint.isLongWork
         front.began(for: client)
         // The connection lives until its answer is written.
         front.serve(parking(call), body) { [self] response in
@@ -555,7 +555,7 @@ final class HTTPConnection: StreamHandler {
         case .taking(let body): return body.isLate(at: now, limits)
         case .deciding: return passed >= limits.answerTimeout
         case .working:
-            let limit = isLongWork ? limits.streamedAnswerTimeout : limits.answerTimeout
+            let limit = isLongWork ? limits.longAnswerTimeout : limits.answerTimeout
             return passed >= limit + (queryWait == nil ? .zero : queryLongest)
         case .streaming(let answer): return answer.isStuck(at: now, for: limits.fetchTimeout)
         case .closing: return false  // The stream has a bound of its own.

@@ -55,7 +55,7 @@ final class IncomingBody: ByteSource {
     /// the request has wanted nothing more for as long as any work may take.
     func isLate(at now: Duration, _ limits: HTTPServiceLimits) -> Bool {
         let passed = now - movedAt
-        guard isAwaited else { return passed >= limits.streamedAnswerTimeout }
+        guard isAwaited else { return passed >= limits.longAnswerTimeout }
         let all = waited + passed
         return passed >= limits.bodyTimeout
             || all >= limits.bodyGrace

@@ -54,8 +54,9 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
     /// Of ``sessionsMax``, those that only servers of the configuration get.
     private static let sessionsReserved = 64
     private static let forwardsMax = 16_384
-    /// No forwarded request waits longer for its answer.
+    /// No forwarded request waits longer for its answer, but those that may take long.
     private static let forwardTimeout: Duration = .seconds(5)
+    private static let longForwardTimeout: Duration = .seconds(600)
     /// Whoever is connected and answered that lately is there: two pings.
     private static let presence: Duration = .seconds(2)
 
@@ -350,16 +351,19 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
     func agreedProtocol(with peer: ServerID) -> UInt16? { links[peer]?.agreedProtocol }
 
     /// Asks `peer` to carry out a request in the name of who made it; `done` is called once.
+    ///
+    /// - Parameter isLong: a server that is well may work on it for minutes.
     func forward(
         _ request: APIRequest, of credential: Credential, to peer: ServerID,
-        trace: String? = nil, done: @escaping (ForwardResult) -> Void
+        isLong: Bool = false, trace: String? = nil, done: @escaping (ForwardResult) -> Void
     ) {
         guard let link = links[peer], link.isOpen, forwards.count < Self.forwardsMax else {
             return done(.notSent)
         }
         nextForward += 1
         let id = nextForward
-        forwards[id] = Forward(peer: peer, deadline: loop.now + Self.forwardTimeout, done: done)
+        let timeout = isLong ? Self.longForwardTimeout : Self.forwardTimeout
+        forwards[id] = Forward(peer: peer, deadline: loop.now + timeout, done: done)
         let wasSent = link.send(.forward) {
             $0.write(id)
             request.write(to: &$0)

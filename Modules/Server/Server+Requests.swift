@@ -204,7 +204,7 @@ extension Server {
         withWholeBody(call, respond: respond) { [weak self] whole in
             guard let self else { return respond(.text(503, "the server is stopping")) }
             self.network.forward(
-                whole.request, of: credential, to: leader,
+                whole.request, of: credential, to: leader, isLong: call.endpoint.isLongWork,
                 trace: whole.trace?.carrier(of: .forward), done: passed)
         }
     }

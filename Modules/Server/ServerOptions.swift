@@ -197,8 +197,8 @@ package struct HTTPServiceLimits: Sendable {
     package var requestsMax = 16_384
     /// Requests of one address being worked on; beyond, 429 with `Retry-After`.
     package var requestsPerClientMax = 4096
-    /// From the end of a body that came piece by piece to the answer: a whole state may be taken in.
-    package var streamedAnswerTimeout: Duration = .seconds(600)
+    /// The same of what may take long, such as taking in a whole state: from the end of its body.
+    package var longAnswerTimeout: Duration = .seconds(600)
     /// Bodies on their way piece by piece in all; beyond, 503 with `Retry-After`. Each holds some
     /// 512 KiB at most.
     package var streamsMax = 256

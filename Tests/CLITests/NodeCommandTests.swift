@@ -117,10 +117,12 @@ import Testing
                 == "Node \"\(Self.id)\" scheduling eligibility set: ineligible for scheduling\n")
         #expect(desk.run("node eligibility -enable \(Self.id)") == 0)
         #expect(desk.requests[0].hasSuffix(#""Eligibility":"eligible"}"#))
-        for line in ["node eligibility", "node eligibility -enable -disable", "node drain"] {
+        for line in ["node eligibility", "node drain"] {
             #expect(desk.run("\(line) \(Self.id)") == 2)
             #expect(desk.errors == "either -enable or -disable is needed\n")
         }
+        #expect(desk.run("node eligibility -enable -disable \(Self.id)") == 2)
+        #expect(desk.errors == "-enable and -disable exclude each other\n")
     }
 
     struct Drain: Sendable, CustomTestStringConvertible {
@@ -170,6 +172,7 @@ import Testing
             ("-enable -keep-ineligible", "-keep-ineligible goes with -disable only"),
             ("-enable -deadline 0s", "-deadline must be above zero"),
             ("-enable -m why", "-m why: it is NAME=VALUE"),
+            ("-enable -disable", "-enable and -disable exclude each other"),
             ("-monitor -enable", "-monitor begins and ends no drain"),
         ] {
             #expect(desk.run("node drain \(flags) \(Self.id)") == 2)
@@ -208,6 +211,19 @@ import Testing
                 ==> \(Self.now): All allocations on node "1e1aa1e0" have stopped
 
                 """)
+        // Another person has ended it: what runs stays.
+        desk.replies["\(path)?index=5&wait=2s"] = .answer(
+            200, #"{"ID":"x","DrainStrategy":null,"LastDrain":{"Status":"canceled"}}"#,
+            headers: ["X-Nomad-Index: 6"])
+        desk.replies["\(path)/allocations"] = .ok(allocations("run", "running"))
+        #expect(desk.run("node drain -monitor \(Self.id)") == 2)
+        #expect(
+            desk.text.hasSuffix(
+                """
+                ==> \(Self.now): Drain cancelled for node "1e1aa1e0": somebody else has ended it
+                    \(Self.now): Allocations that still run there: 1
+
+                """))
         desk.replies[path] = .ok(node("null"))
         #expect(desk.run("node drain -monitor \(Self.id)") == 0)
         #expect(desk.text.hasSuffix("No drain strategy set for node \"1e1aa1e0\"\n"))

@@ -35,9 +35,9 @@ import Testing
 
     /// More evaluations of a job that have ended than several commands forget.
     @discardableResult
-    private func endMany(_ cluster: SimulatedCluster) -> Job {
+    private func endMany(_ cluster: SimulatedCluster, _ count: Int = 900) -> Job {
         let job = serviceJob("work", type: .batch, count: 1)
-        let ended = (1...900).map { number in
+        let ended = (1...count).map { number in
             var evaluation = evaluation(number, of: job)
             evaluation.status = .complete
             return evaluation
@@ -144,6 +144,20 @@ import Testing
         let answer = try #require(gc.result).get()
         let last = try #require(UInt64(answer.header("X-Nomad-Index") ?? ""))
         #expect(before + 1 < registered.createIndex && registered.createIndex < last)
+    }
+
+    @Test("A follower waits for the leader's answer as long as it takes")
+    func throughFollower() throws {
+        let cluster = try #require(Self.cluster(seed: 69, jobs: .seconds(10_000)))
+        endMany(cluster, 4000)
+        cluster.world.network.latency = .milliseconds(100)...(.milliseconds(120))
+        let follower = try #require(cluster.nodes.first { $0 !== cluster.leader })
+        let began = cluster.world.now
+        let gc = cluster.begin(follower, .put, "/v1/system/gc")
+        _ = cluster.world.run(until: { gc.result != nil }, limit: .seconds(60))
+        #expect(cluster.world.now - began > .seconds(5))
+        #expect(try #require(gc.result).get().status == 200)
+        #expect(cluster.tables?.evaluationCount == 0)
     }
 
     @Test("Whoever asks while leadership goes elsewhere is told that it is done when it is")

@@ -306,6 +306,7 @@ import Testing
     func badInput() throws {
         let (cluster, leader) = try Self.cluster(seed: 807)
         let id = "00000000-0000-4000-8000-000000000000"
+        let other = "00000000-0000-4000-8000-000000000001"
         let rows: [(ClientMethod, String, String?, Int, String)] = [
             (.put, "/v1/jobs", "", 400, "Request body is empty"),
             (.put, "/v1/jobs", "{}", 400, "Job must be specified"),
@@ -348,6 +349,32 @@ import Testing
             (.put, "/v1/deployment/fail/\(id)", nil, 404, "deployment not found"),
             (.put, "/v1/deployment/promote/\(id)", "{}", 400, "Groups"),
             (.put, "/v1/deployment/allocation-health/\(id)", "{}", 400, "Healthy"),
+            (.put, "/v1/job/a/revert", #"{"JobID":"b"}"#, 400, "Job ID does not match"),
+            (.put, "/v1/job/a/stable", #"{"JobID":"b"}"#, 400, "Job ID does not match"),
+            (.put, "/v1/job/a/evaluate", #"{"JobID":"b"}"#, 400, "Job ID does not match"),
+            (.put, "/v1/job/a/evaluate", #"{"JobID":"a"}"#, 404, "job not found"),
+            (
+                .put, "/v1/job/a/scale", #"{"Count":1,"Target":{"Group":"web","Job":"b"}}"#, 400,
+                "Target"
+            ),
+            (
+                .put, "/v1/deployment/promote/\(id)",
+                "{\"DeploymentID\":\"\(other)\",\"All\":true}", 400,
+                "Deployment ID does not match"
+            ),
+            (
+                .put, "/v1/deployment/pause/\(id)", "{\"DeploymentID\":\"\(other)\"}", 400,
+                "Deployment ID does not match"
+            ),
+            (
+                .put, "/v1/deployment/pause/\(id)", "{\"DeploymentID\":\"\(id)\"}", 404,
+                "deployment not found"
+            ),
+            (
+                .put, "/v1/deployment/allocation-health/\(id)",
+                "{\"DeploymentID\":\"\(other)\",\"HealthyAllocationIDs\":[\"\(id)\"]}", 400,
+                "Deployment ID does not match"
+            ),
             (.put, "/v1/search", #"{"Context":"cats"}"#, 400, "Context"),
             (.put, "/v1/jobs/parse", #"{"JobHCL":""}"#, 501, "command line"),
             (.put, "/v1/job/x/dispatch", "{}", 501, "dispatched"),

@@ -41,6 +41,17 @@ extension BodyFields {
         return id
     }
 
+    /// What a body says of the object that the path names: that one, or nothing.
+    ///
+    /// - Throws: 400 if it names another.
+    func check(_ name: String, isOrAbsent id: String, _ what: String) throws(APIError) {
+        let said = try string(name, default: "")
+        guard said.isEmpty || said == id else {
+            throw refusal(
+                name, "\(what) ID does not match: \(Self.shown(said)) is not \(Self.shown(id))")
+        }
+    }
+
     func uniqueIDs(_ name: String, max: Int) throws(APIError) -> [UniqueID] {
         var ids: [UniqueID] = []
         for text in try strings(name, max: max) {

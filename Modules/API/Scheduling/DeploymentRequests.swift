@@ -6,10 +6,12 @@ package struct DeploymentPromoteRequest: Equatable, Sendable {
     /// nil for all groups.
     package var groups: [String]?
 
+    /// - Parameter id: the deployment that the path names.
     /// - Throws: 400 that names the field.
-    package static func parse(body: [UInt8]) throws(APIError) -> DeploymentPromoteRequest {
+    package static func parse(body: [UInt8], of id: String) throws(APIError) -> DeploymentPromoteRequest {
         let fields = try BodyFields(
             try ConfigurationKind.deployment.parse(body: body), of: .deployment)
+        try fields.check("DeploymentID", isOrAbsent: id, "Deployment")
         if try fields.bool("All", default: false) { return DeploymentPromoteRequest(groups: nil) }
         let groups = try fields.strings("Groups", max: SchedulingBounds.groupsMax)
         guard !groups.isEmpty else {
@@ -23,10 +25,12 @@ package struct DeploymentPromoteRequest: Equatable, Sendable {
 package struct DeploymentPauseRequest: Equatable, Sendable {
     package var pauses: Bool
 
+    /// - Parameter id: the deployment that the path names.
     /// - Throws: 400 that names the field.
-    package static func parse(body: [UInt8]) throws(APIError) -> DeploymentPauseRequest {
+    package static func parse(body: [UInt8], of id: String) throws(APIError) -> DeploymentPauseRequest {
         let fields = try BodyFields(
             try ConfigurationKind.deployment.parse(body: body), of: .deployment)
+        try fields.check("DeploymentID", isOrAbsent: id, "Deployment")
         return DeploymentPauseRequest(pauses: try fields.bool("Pause", default: false))
     }
 }
@@ -36,12 +40,14 @@ package struct DeploymentHealthRequest: Equatable, Sendable {
     package var healthy: [UniqueID]
     package var unhealthy: [UniqueID]
 
+    /// - Parameter id: the deployment that the path names.
     /// - Throws: 400 that names the field.
     package static func parse(
-        body: [UInt8], limits: JSONLimits = SchedulingBounds.updateLimits
+        body: [UInt8], of id: String, limits: JSONLimits = SchedulingBounds.updateLimits
     ) throws(APIError) -> DeploymentHealthRequest {
         let fields = try BodyFields(
             try ConfigurationKind.deployment.parse(body: body, limits: limits), of: .deployment)
+        try fields.check("DeploymentID", isOrAbsent: id, "Deployment")
         let request = DeploymentHealthRequest(
             healthy: try fields.uniqueIDs(
                 "HealthyAllocationIDs", max: SchedulingBounds.updatesMax),

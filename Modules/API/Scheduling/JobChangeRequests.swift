@@ -7,9 +7,11 @@ package struct JobRevertRequest: Equatable, Sendable {
     /// The version that must be the present one.
     package var enforcedPriorVersion: UInt64?
 
+    /// - Parameter id: the job that the path names.
     /// - Throws: 400 that names the field.
-    package static func parse(body: [UInt8]) throws(APIError) -> JobRevertRequest {
+    package static func parse(body: [UInt8], of id: String) throws(APIError) -> JobRevertRequest {
         let fields = try BodyFields(try ConfigurationKind.job.parse(body: body), of: .job)
+        try fields.check("JobID", isOrAbsent: id, "Job")
         return JobRevertRequest(
             version: try fields.uint64("JobVersion", default: 0),
             enforcedPriorVersion: fields.has("EnforcePriorVersion")
@@ -22,9 +24,11 @@ package struct JobStabilityRequest: Equatable, Sendable {
     package var version: UInt64
     package var isStable: Bool
 
+    /// - Parameter id: the job that the path names.
     /// - Throws: 400 that names the field.
-    package static func parse(body: [UInt8]) throws(APIError) -> JobStabilityRequest {
+    package static func parse(body: [UInt8], of id: String) throws(APIError) -> JobStabilityRequest {
         let fields = try BodyFields(try ConfigurationKind.job.parse(body: body), of: .job)
+        try fields.check("JobID", isOrAbsent: id, "Job")
         return JobStabilityRequest(
             version: try fields.uint64("JobVersion", default: 0),
             isStable: try fields.bool("Stable", default: false))
@@ -36,11 +40,13 @@ package struct JobEvaluateRequest: Equatable, Sendable {
     /// Whether instances that failed are placed again at once.
     package var forcesReschedule: Bool
 
+    /// - Parameter id: the job that the path names.
     /// - Throws: 400 that names the field.
-    package static func parse(body: [UInt8]) throws(APIError) -> JobEvaluateRequest {
+    package static func parse(body: [UInt8], of id: String) throws(APIError) -> JobEvaluateRequest {
         guard !body.isEmpty else { return JobEvaluateRequest(forcesReschedule: false) }
         let fields = try BodyFields(
             try ConfigurationKind.evaluation.parse(body: body), of: .evaluation)
+        try fields.check("JobID", isOrAbsent: id, "Job")
         let options = try fields.object("EvalOptions")
         return JobEvaluateRequest(
             forcesReschedule: try options.bool("ForceReschedule", default: false))
@@ -54,10 +60,15 @@ package struct JobScaleRequest: Equatable, Sendable {
     package var group: String
     package var message: String
 
+    /// - Parameter id: the job that the path names.
     /// - Throws: 400 that names the field.
-    package static func parse(body: [UInt8]) throws(APIError) -> JobScaleRequest {
+    package static func parse(body: [UInt8], of id: String) throws(APIError) -> JobScaleRequest {
         let fields = try BodyFields(try ConfigurationKind.job.parse(body: body), of: .job)
         let target = try fields.stringMap("Target")
+        guard target["Job"].map({ $0.isEmpty || $0 == id }) ?? true else {
+            throw fields.refusal(
+                "Target", "Job does not match the path's, \(BodyFields.shown(id))")
+        }
         guard let group = target["Group"], !group.isEmpty else {
             throw fields.refusal("Target", "names no Group")
         }

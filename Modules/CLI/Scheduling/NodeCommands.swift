@@ -70,8 +70,12 @@ extension Invocation {
     /// - Throws: exit code 2 unless one of -enable and -disable is given.
     func isEnabling() throws(CLIFailure) -> Bool {
         let isEnabling = values.isOn("enable")
-        guard isEnabling != values.isOn("disable") else {
-            throw .usage("either -enable or -disable is needed")
+        let isDisabling = values.isOn("disable")
+        guard isEnabling != isDisabling else {
+            throw .usage(
+                isEnabling
+                    ? "-enable and -disable exclude each other"
+                    : "either -enable or -disable is needed")
         }
         return isEnabling
     }
@@ -197,6 +201,11 @@ struct DrainMonitor {
             }
             let left = try tellAllocations(of: id)
             if strategy == nil, isDraining == true {
+                guard node["LastDrain"]?.text("Status") != "canceled" else {
+                    invocation.heading("Drain cancelled for \(name): somebody else has ended it")
+                    if left > 0 { invocation.event("Allocations that still run there: \(left)") }
+                    return .refused
+                }
                 invocation.heading("Drain complete for \(name)")
             }
             isDraining = strategy != nil

@@ -7,7 +7,8 @@ enum SystemCommands {
         Command("system gc", "forgets at once what has ended") {
             (invocation) throws(CLIFailure) in
             _ = try invocation.success(
-                .put, "/v1/system/gc", failing: "Error running system garbage-collection")
+                .put, "/v1/system/gc", timeout: Invocation.longTimeout,
+                failing: "Error running system garbage-collection")
             return .fine
         },
         Command("system reconcile summaries", "counts the allocations of all jobs again") {

@@ -79,8 +79,12 @@ struct PlanBuilder {
         return allocation
     }
 
+    /// One that has ended gets no more members: what is placed in its place counts for none.
     private func deploymentID(of group: String) -> UniqueID? {
-        deployment?.groups[group] == nil ? nil : deploymentID
+        guard let deployment, deployment.isActive, deployment.groups[group] != nil else {
+            return nil
+        }
+        return deploymentID
     }
 
     private mutating func joinDeployment(_ allocation: inout Allocation, isCanary: Bool) {

@@ -35,6 +35,8 @@ extension Server {
     private func wish(
         _ call: Call, _ endpoint: JobEndpoint, _ body: [UInt8]
     ) throws(APIError) -> JobWish {
+        /// The job or the deployment that the path names.
+        var named: String { call.parameters[0] }
         switch endpoint {
         case .registerJob, .updateJob: return try registration(call, endpoint, body)
         case .planJob:
@@ -43,14 +45,17 @@ extension Server {
         case .validateJob:
             return .validate(try JobValidateRequest.parse(body: body).submitted.judge())
         case .deregisterJob: return .deregister(purges: try call.flag("purge"))
-        case .evaluateJob: return .evaluate(try JobEvaluateRequest.parse(body: body))
-        case .revertJob: return .revert(try JobRevertRequest.parse(body: body))
-        case .setJobStability: return .stability(try JobStabilityRequest.parse(body: body))
-        case .scaleJob: return .scale(try JobScaleRequest.parse(body: body))
-        case .pauseDeployment: return .pause(try DeploymentPauseRequest.parse(body: body))
-        case .promoteDeployment: return .promote(try DeploymentPromoteRequest.parse(body: body))
+        case .evaluateJob: return .evaluate(try JobEvaluateRequest.parse(body: body, of: named))
+        case .revertJob: return .revert(try JobRevertRequest.parse(body: body, of: named))
+        case .setJobStability:
+            return .stability(try JobStabilityRequest.parse(body: body, of: named))
+        case .scaleJob: return .scale(try JobScaleRequest.parse(body: body, of: named))
+        case .pauseDeployment:
+            return .pause(try DeploymentPauseRequest.parse(body: body, of: named))
+        case .promoteDeployment:
+            return .promote(try DeploymentPromoteRequest.parse(body: body, of: named))
         case .setDeploymentHealth:
-            return .health(try DeploymentHealthRequest.parse(body: body))
+            return .health(try DeploymentHealthRequest.parse(body: body, of: named))
         case .jobs: return .list(try ListPage(call, of: .jobs))
         case .evaluations, .jobEvaluations: return .list(try ListPage(call, of: .evaluations))
         case .allocations, .jobAllocations, .evaluationAllocations, .deploymentAllocations:

@@ -203,6 +203,11 @@ import Testing
         world.change(node: 1) { $0.status = .ready }
         world.run(world.evaluation(.nodeUpdate))
         #expect(world.live().count == 2)
+        // What takes its place is no member: the deployment has ended.
+        let members = world.live().filter { $0.previousAllocation == nil }
+        #expect(members.count == 1 && members.allSatisfy { $0.deploymentID == id })
+        let later = world.live().filter { $0.previousAllocation != nil }
+        #expect(later.count == 1 && later.allSatisfy { $0.deploymentID == nil })
     }
 
     @Test("H11: what failed under a failed deployment is not placed again; what ran before is")
