@@ -98,8 +98,8 @@ package final class Invocation {
     func refusal(_ response: ClientResponse, failing: String) -> CLIFailure {
         let reason = Text.reason(response.body)
         var text = "\(failing): Unexpected response code: \(response.status) (\(reason))"
-        // That a token is unknown or has expired says enough.
-        if response.status == 403, !reason.hasPrefix("ACL token") {
+        // That a token is unknown or has expired says enough, and not all that is refused is for want of one.
+        if response.status == 403, reason.hasPrefix("Permission denied") {
             let hasToken = values.text("token") ?? environment.setting("TOKEN")
             text +=
                 hasToken == nil

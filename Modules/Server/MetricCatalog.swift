@@ -131,9 +131,12 @@ struct MetricCatalog {
         "nomad.nomad.plan.queue_depth": "Plans that wait to be checked or to be written.",
         "nomad.nomad.plan.submitted": "Plans checked.",
         "nomad.nomad.state.allocations_running": "Instances that run.",
+        "nomad.nomad.state.broker_paused": "1 while PauseEvalBroker is set: nothing is placed.",
         "nomad.nomad.state.evaluations_blocked": "Evaluations that wait for capacity.",
         "nomad.nomad.state.jobs": "Jobs that are known, those that have ended among them.",
         "nomad.nomad.state.nodes": "Nodes, by their status.",
+        "nomad.nomad.state.registration_rejected":
+            "1 while RejectJobRegistration is set: only management tokens register jobs.",
         "nomad.nomad.worker.commands_refused": "Commands of the scheduler that the state refused.",
         "nomad.nomad.worker.look_answers_refused":
             "Answers to looks of other servers that came too late, or were not to be trusted.",

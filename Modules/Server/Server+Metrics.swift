@@ -163,9 +163,12 @@ extension Server {
     /// What there is of jobs and nodes, as far as this server has come: counted with each change.
     private var workGauges: [MetricsSummary.Gauge] {
         let tables = replica.state.scheduling
+        let configuration = replica.state.scheduler
         let totals = [
             ("jobs", tables.jobCount), ("evaluations_blocked", tables.counts.blocked),
             ("allocations_running", tables.counts.running),
+            ("broker_paused", configuration?.pauseEvalBroker == true ? 1 : 0),
+            ("registration_rejected", configuration?.rejectJobRegistration == true ? 1 : 0),
         ]
         return totals.map {
             MetricsSummary.Gauge(name: "nomad.nomad.state.\($0)", value: Double($1))

@@ -317,6 +317,22 @@ import Testing
             complaints(changed { $0.servers[0].clockWentBack = true })[0].contains("went back"))
     }
 
+    @Test("What was switched off is named, as the leader has it")
+    func switchedOff() {
+        let picture = changed {
+            for gauge in ["broker_paused", "registration_rejected"] {
+                $0.servers[0].gauges["nomad.nomad.state.\(gauge)"] = 1
+            }
+        }
+        let found = complaints(picture)
+        #expect(found.count == 2)
+        #expect(found[0].hasPrefix("warning scheduling: the evaluation broker is paused"))
+        #expect(found[1].hasPrefix("warning scheduling: jobs are refused"))
+        #expect(text(picture).contains("set-config -pause-eval-broker=false"))
+        let old = changed { $0.servers[1].gauges["nomad.nomad.state.broker_paused"] = 1 }
+        #expect(complaints(old).isEmpty)
+    }
+
     @Test("Disks: full, stalled, failed, slow")
     func disks() {
         for (gauge, text) in [

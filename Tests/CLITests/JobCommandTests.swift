@@ -109,6 +109,32 @@ import Testing
         #expect(desk.errors.isEmpty)
     }
 
+    @Test("Where the broker is paused, whoever waits is told so once")
+    func paused() {
+        let desk = desk()
+        let path = "GET /v1/evaluation/\(Self.evaluation)"
+        for (query, index) in [("", 9), ("?index=9&wait=2s", 10), ("?index=10&wait=2s", 11)] {
+            desk.replies[path + query] = .answer(
+                200, Self.evaluation("pending"), headers: ["X-Nomad-Index: \(index)"])
+        }
+        desk.replies[path + "?index=11&wait=2s"] = .answer(
+            200, Self.evaluation("complete"), headers: ["X-Nomad-Index: 12"])
+        desk.replies["\(path)/allocations"] = .ok("[]")
+        desk.replies["GET /v1/operator/scheduler/configuration"] = .ok(
+            #"{"SchedulerConfig":{"PauseEvalBroker":true}}"#)
+        #expect(desk.run("job run web.nomad.hcl") == 0)
+        #expect(
+            desk.text == """
+                ==> \(Self.now): Monitoring evaluation "5cbf23a1"
+                    \(Self.now): Evaluation triggered by job "web"
+                    \(Self.now): It waits: the evaluation broker is paused (martlet operator \
+                scheduler set-config -pause-eval-broker=false)
+                    \(Self.now): Evaluation status changed: "pending" -> "complete"
+                ==> \(Self.now): Evaluation "5cbf23a1" finished with status "complete"
+
+                """)
+    }
+
     @Test("What finds no place is told with the reasons, and the exit code is 2")
     func noPlace() {
         let desk = desk()

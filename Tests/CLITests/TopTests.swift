@@ -47,6 +47,8 @@ import Testing
             {"Gauges":[{"Labels":{},"Name":"nomad.nomad.state.jobs","Value":12},\
             {"Labels":{},"Name":"nomad.nomad.state.allocations_running","Value":40},\
             {"Labels":{},"Name":"nomad.nomad.state.evaluations_blocked","Value":2},\
+            {"Labels":{},"Name":"nomad.nomad.state.broker_paused","Value":1},\
+            {"Labels":{},"Name":"nomad.nomad.state.registration_rejected","Value":0},\
             {"Labels":{"status":"down"},"Name":"nomad.nomad.state.nodes","Value":1},\
             {"Labels":{"status":"initializing"},"Name":"nomad.nomad.state.nodes","Value":0},\
             {"Labels":{"status":"ready"},"Name":"nomad.nomad.state.nodes","Value":8}]}
@@ -65,6 +67,7 @@ import Testing
                 s3.global  voter   healthy  12ms     33   0.1.0    -     2026-11-23T06:59:08Z
 
                 12 jobs, 40 allocations running, 2 evaluations blocked; nodes: 8 ready, 1 down
+                The evaluation broker is paused: nothing is placed or moved.
 
                 Next:
                   - waits for s3.global
@@ -139,6 +142,10 @@ import Testing
         let desk = desk(.answer(403, "Permission denied"))
         #expect(desk.run("top -count=3") == 2)
         #expect(desk.errors.hasSuffix("give a token by -token or NOMAD_TOKEN\n"))
+        // What no token would change is refused without that advice.
+        desk.replies["GET /v1/operator/autopilot/state"] = .answer(403, "it is switched off")
+        #expect(desk.run("top") == 2)
+        #expect(desk.errors.hasSuffix("(it is switched off)\n"))
         #expect(desk.text.isEmpty)
         for line in ["top -interval=1ms", "top -interval=-1s", "top -count=0"] {
             #expect(desk.run(line) == 2)

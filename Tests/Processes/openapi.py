@@ -50,7 +50,7 @@ RULES_BEYOND_SCHEMAS = [
     ("putAnyNodePool", [400]), ("putNodePool", [400]), ("deleteNodePool", [400]),
     # A job has a form of its own, and what is changed has to be there; servers parse no job files.
     ("registerJob", [400]), ("updateJob", [400]), ("validateJob", [400]), ("parseJob", [501]),
-    ("dispatchJob", [501]),
+    ("dispatchJob", [501]), ("forcePeriodicJob", [501]),
     ("planJob", [400]), ("deleteEvaluations", [400]),
     ("evaluateJob", [400]), ("revertJob", [400]), ("setJobStability", [400]), ("scaleJob", [400]),
     ("pauseDeployment", [400]), ("promoteDeployment", [400]), ("setDeploymentHealth", [400]),

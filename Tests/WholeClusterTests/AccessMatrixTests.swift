@@ -192,7 +192,7 @@ import Testing
             (.put, "/v1/jobs", "{}"), (.put, "/v1/job/x", "{}"), (.delete, "/v1/job/x", nil),
             (.put, "/v1/job/x/plan", "{}"), (.put, "/v1/job/x/revert", "{}"),
             (.put, "/v1/job/x/stable", "{}"),
-            (.put, "/v1/job/x/dispatch", "{}"),
+            (.put, "/v1/job/x/dispatch", "{}"), (.put, "/v1/job/x/periodic/force", nil),
             (.put, "/v1/deployment/fail/\(gone)", nil),
             (.put, "/v1/deployment/pause/\(gone)", "{}"),
             (.put, "/v1/deployment/promote/\(gone)", #"{"All":true}"#),

@@ -378,6 +378,7 @@ import Testing
             (.put, "/v1/search", #"{"Context":"cats"}"#, 400, "Context"),
             (.put, "/v1/jobs/parse", #"{"JobHCL":""}"#, 501, "command line"),
             (.put, "/v1/job/x/dispatch", "{}", 501, "dispatched"),
+            (.put, "/v1/job/x/periodic/force", nil, 501, "not launched"),
             (.get, "/v1/jobs?index=-1", nil, 400, "Invalid index"),
             (.get, "/v1/jobs?index=1&wait=soon", nil, 400, "Invalid wait time"),
         ]

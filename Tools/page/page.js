@@ -435,12 +435,17 @@ function showWork() {
   };
   const nodes = ['ready', 'initializing', 'disconnected', 'down']
     .map((status) => [status, count('nodes', status)]).filter(([, many]) => many > 0);
-  $('work-section').hidden = count('jobs') === 0 && nodes.length === 0;
+  const switched = [
+    count('broker_paused') ? 'the evaluation broker is paused: nothing is placed or moved' : '',
+    count('registration_rejected') ? 'jobs are refused, but from management tokens' : '',
+  ].filter(Boolean).join('; ');
+  $('work-section').hidden = count('jobs') === 0 && nodes.length === 0 && switched === '';
   fillPairs('work', [
     ['Jobs', String(count('jobs'))],
     ['Allocations', `${count('allocations_running')} running`],
     ['Evaluations', `${count('evaluations_blocked')} wait for room`],
     ['Nodes', nodes.map(([status, many]) => `${many} ${status}`).join(', ') || 'none'],
+    ...(switched === '' ? [] : [['Switched off', switched]]),
   ]);
 }
 

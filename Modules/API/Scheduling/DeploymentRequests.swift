@@ -8,7 +8,9 @@ package struct DeploymentPromoteRequest: Equatable, Sendable {
 
     /// - Parameter id: the deployment that the path names.
     /// - Throws: 400 that names the field.
-    package static func parse(body: [UInt8], of id: String) throws(APIError) -> DeploymentPromoteRequest {
+    package static func parse(body: [UInt8], of id: String) throws(APIError)
+        -> DeploymentPromoteRequest
+    {
         let fields = try BodyFields(
             try ConfigurationKind.deployment.parse(body: body), of: .deployment)
         try fields.check("DeploymentID", isOrAbsent: id, "Deployment")
@@ -27,7 +29,9 @@ package struct DeploymentPauseRequest: Equatable, Sendable {
 
     /// - Parameter id: the deployment that the path names.
     /// - Throws: 400 that names the field.
-    package static func parse(body: [UInt8], of id: String) throws(APIError) -> DeploymentPauseRequest {
+    package static func parse(body: [UInt8], of id: String) throws(APIError)
+        -> DeploymentPauseRequest
+    {
         let fields = try BodyFields(
             try ConfigurationKind.deployment.parse(body: body), of: .deployment)
         try fields.check("DeploymentID", isOrAbsent: id, "Deployment")

@@ -26,7 +26,8 @@ package struct JobStabilityRequest: Equatable, Sendable {
 
     /// - Parameter id: the job that the path names.
     /// - Throws: 400 that names the field.
-    package static func parse(body: [UInt8], of id: String) throws(APIError) -> JobStabilityRequest {
+    package static func parse(body: [UInt8], of id: String) throws(APIError) -> JobStabilityRequest
+    {
         let fields = try BodyFields(try ConfigurationKind.job.parse(body: body), of: .job)
         try fields.check("JobID", isOrAbsent: id, "Job")
         return JobStabilityRequest(

@@ -94,10 +94,14 @@ enum TopCommand {
         let (jobs, running, blocked) = (
             count("jobs"), count("allocations_running"), count("evaluations_blocked")
         )
-        guard jobs > 0 || !nodes.isEmpty else { return "" }
+        let notes = [
+            ("broker_paused", "The evaluation broker is paused: nothing is placed or moved.\n"),
+            ("registration_rejected", "Jobs are refused, but from management tokens.\n"),
+        ].filter { count($0.0) > 0 }.map { invocation.style.paint($0.1, .warning) }.joined()
+        guard jobs > 0 || !nodes.isEmpty else { return notes }
         let shown = nodes.map { "\($0.1) \($0.0)" }.joined(separator: ", ")
         return "\(jobs) jobs, \(running) allocations running, \(blocked) evaluations blocked; "
-            + "nodes: \(shown.isEmpty ? "none" : shown)\n"
+            + "nodes: \(shown.isEmpty ? "none" : shown)\n" + notes
     }
 
     /// The newest first; empty where there are none, or the token may not see them.

@@ -17,6 +17,7 @@ struct Examination {
             findings += clocks()
             findings += disks()
             findings += gossip()
+            findings += scheduling()
         }
         return findings + transport() + machine()
     }

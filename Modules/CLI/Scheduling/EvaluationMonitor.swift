@@ -44,6 +44,7 @@ struct EvaluationMonitor {
     private mutating func end(of id: String) throws(CLIFailure) -> Answer {
         let path = ObjectKind.evaluation.path(id)
         var (status, deployment, index): (String?, String, UInt64) = (nil, "", 0)
+        var isWaitExplained = false
         while true {
             let (evaluation, newest) = try invocation.news(path, after: index, failing: failing)
             index = newest
@@ -58,8 +59,30 @@ struct EvaluationMonitor {
             if let status, status != newStatus {
                 invocation.event("Evaluation status changed: \"\(status)\" -> \"\(newStatus)\"")
             }
+            let isStill = status == newStatus
             status = newStatus
             guard ["pending", ""].contains(newStatus) else { return evaluation }
+            if isStill, !isWaitExplained {
+                isWaitExplained = true
+                explainWait()
+            }
+        }
+    }
+
+    /// Nothing has happened for a while: it may have been switched off. Who may not see that waits without a
+    /// word.
+    private func explainWait() {
+        do throws(CLIFailure) {
+            let configuration = try invocation.answer(
+                "/v1/operator/scheduler/configuration", failing: failing)
+            guard configuration["SchedulerConfig"]?.isTrue("PauseEvalBroker") == true else {
+                return
+            }
+            invocation.event(
+                "It waits: the evaluation broker is paused (martlet operator scheduler set-config "
+                    + "-pause-eval-broker=false)")
+        } catch {
+            return  // What it waits for is no part of the answer.
         }
     }
 

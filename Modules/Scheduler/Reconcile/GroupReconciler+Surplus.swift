@@ -18,7 +18,7 @@ extension GroupReconciler {
         let count = pools.staying.count
         pools.staying.removeAll(where: isShadowed)
         pools.later.removeAll { isShadowed($0.allocation) }
-        desired.ignore += count - pools.staying.count
+        ignoreEnded(count - pools.staying.count)
     }
 
     /// Of those who share a number all but one go; then the surplus: who migrates anyway, then the

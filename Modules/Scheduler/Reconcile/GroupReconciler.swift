@@ -65,7 +65,7 @@ struct GroupReconciler {
         readState()
         let sorter = InstanceSorter(input: input, job: job.value, deployment: deployment)
         pools = sorter.sort(allocations)
-        desired.ignore += pools.ignoredCount
+        ignoreEnded(pools.ignoredCount)
         sortOutCanaries()
         stopLost()
         ignoreShadowed()
@@ -103,13 +103,18 @@ struct GroupReconciler {
                 followUpEvaluationID: followUp))
     }
 
+    /// Of what has ended a person wants to know only where it is work that is done.
+    mutating func ignoreEnded(_ count: Int) {
+        if job.value.type == .batch { desired.ignore += count }
+    }
+
     /// Canaries of another deployment stop. Those of this one are set apart; where one has lost its
     /// node or leaves it, another one takes its place.
     private mutating func sortOutCanaries() {
         let isOver = deployment.isObsoleteCanary
         for allocation in pools.staying where isOver(allocation.value) {
             if allocation.value.isTerminal {
-                desired.ignore += 1
+                ignoreEnded(1)
                 continue
             }
             stop(allocation, StopReason.notNeeded)

@@ -123,13 +123,13 @@ struct SystemGroupReconciler {
 
     private mutating func decideOnEnded(_ held: Shared<Allocation>, seat: Seat) {
         let allocation = held.value
-        desired.ignore += 1
         let isDone =
             job.value.type == .sysbatch && allocation.desiredStatus == .run
             && allocation.ranSuccessfully
             && !allocation.transition.shouldMigrate
             && UpdateCheck.isSameVersion(allocation.job.value, job.value)
         if isDone {
+            desired.ignore += 1
             filled.insert(seat)
         } else if allocation.nextAllocation == nil, former[seat] == nil {
             former[seat] = held

@@ -21,6 +21,7 @@ enum JobEndpoint: Sendable, Equatable, CaseIterable {
     case jobVersions
     case evaluateJob
     case dispatchJob
+    case forcePeriodicJob
     case revertJob
     case setJobStability
     case jobScale
@@ -63,6 +64,7 @@ enum JobEndpoint: Sendable, Equatable, CaseIterable {
         ("/job/:id/versions", [.get: .jobVersions]),
         ("/job/:id/evaluate", [.put: .evaluateJob, .post: .evaluateJob]),
         ("/job/:id/dispatch", [.put: .dispatchJob, .post: .dispatchJob]),
+        ("/job/:id/periodic/force", [.put: .forcePeriodicJob, .post: .forcePeriodicJob]),
         ("/job/:id/revert", [.put: .revertJob, .post: .revertJob]),
         ("/job/:id/stable", [.put: .setJobStability, .post: .setJobStability]),
         ("/job/:id/scale", [.get: .jobScale, .put: .scaleJob, .post: .scaleJob]),
@@ -105,10 +107,10 @@ enum JobEndpoint: Sendable, Equatable, CaseIterable {
             .promoteDeployment, .setDeploymentHealth, .deleteEvaluations, .collectGarbage,
             .reconcileSummaries:
             false
-        case .jobs, .parseJob, .validateJob, .planJob, .dispatchJob, .job, .jobAllocations,
-            .jobEvaluations, .jobDeployments, .jobDeployment, .jobSummary, .jobVersions, .jobScale,
-            .evaluations,
-            .evaluationCount, .evaluation, .evaluationAllocations, .allocations, .allocation,
+        case .jobs, .parseJob, .validateJob, .planJob, .dispatchJob, .forcePeriodicJob, .job,
+            .jobAllocations, .jobEvaluations, .jobDeployments, .jobDeployment, .jobSummary,
+            .jobVersions, .jobScale, .evaluations, .evaluationCount, .evaluation,
+            .evaluationAllocations, .allocations, .allocation,
             .deployments, .deployment, .deploymentAllocations, .search, .namespaces:
             true
         }
@@ -117,7 +119,7 @@ enum JobEndpoint: Sendable, Equatable, CaseIterable {
     /// Answered from the request alone.
     var isAnsweredByItself: Bool {
         switch self {
-        case .parseJob, .validateJob, .dispatchJob, .namespaces: true
+        case .parseJob, .validateJob, .dispatchJob, .forcePeriodicJob, .namespaces: true
         default: false
         }
     }
@@ -130,7 +132,7 @@ enum JobEndpoint: Sendable, Equatable, CaseIterable {
         switch self {
         case .jobs: .namespace(.listJobs)
         case .parseJob: .namespace(.parseJob)
-        case .dispatchJob: .namespace(.dispatchJob)
+        case .dispatchJob, .forcePeriodicJob: .namespace(.dispatchJob)
         case .registerJob, .updateJob, .deregisterJob, .planJob, .revertJob, .setJobStability,
             .failDeployment, .pauseDeployment, .promoteDeployment, .setDeploymentHealth:
             .namespace(.submitJob)
@@ -158,8 +160,9 @@ enum JobEndpoint: Sendable, Equatable, CaseIterable {
             .allocations
         case .jobDeployments, .jobDeployment, .deployments, .deployment: .deployments
         case .registerJob, .parseJob, .validateJob, .updateJob, .deregisterJob, .planJob,
-            .evaluateJob, .dispatchJob, .revertJob, .setJobStability, .scaleJob, .stopAllocation,
-            .failDeployment, .pauseDeployment, .promoteDeployment, .setDeploymentHealth,
+            .evaluateJob, .dispatchJob, .forcePeriodicJob, .revertJob, .setJobStability, .scaleJob,
+            .stopAllocation, .failDeployment, .pauseDeployment, .promoteDeployment,
+            .setDeploymentHealth,
             .deleteEvaluations, .search, .collectGarbage, .reconcileSummaries, .namespaces:
             nil
         }

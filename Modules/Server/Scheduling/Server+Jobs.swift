@@ -46,6 +46,8 @@ extension Server {
                 "job files are not parsed by servers: the command line does, and sends JSON")
         case .dispatchJob:
             return .text(501, "parameterized jobs are kept, and not dispatched")
+        case .forcePeriodicJob:
+            return .text(501, "periodic jobs are kept, and not launched")
         case .validateJob:
             guard case .jobs(.validate(let verdict)) = call.wish else {
                 preconditionFailure("\(endpoint) was not validated")

@@ -22,6 +22,19 @@ import Testing
         #expect(again.plan.isEmpty && again.desired["g"]?.ignore == 3)
     }
 
+    @Test(
+        "Of what has ended only a batch job's counts among what is left alone",
+        arguments: [(JobType.service, 3), (.batch, 4), (.system, 4)])
+    func endedCounts(_ type: JobType, _ ignored: Int) throws {
+        var world = world(.fixture("web", type, count: type == .system ? 1 : 3))
+        let first = try #require(world.live().first)
+        world.tell(first.id, .failed)
+        world.update(first.id) { $0.desiredStatus = .stop }
+        world.run(.fixture(2, type: type))
+        let again = world.propose(.fixture(3, type: type))
+        #expect(again.plan.isEmpty && again.desired["g"]?.ignore == ignored)
+    }
+
     @Test("More are added at the lowest free numbers; fewer take the highest away")
     func counts() {
         var world = world(.fixture(count: 2))
