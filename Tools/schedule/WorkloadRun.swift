@@ -10,6 +10,8 @@ struct WorkloadRun {
     private var live: [UniqueID: Shared<Allocation>] = [:]
     private var byJob: [String: [UniqueID]] = [:]
     private var evicted: [Shared<Allocation>] = []
+    /// Evaluations whose changes the own account does not have yet, in their order.
+    private var unsettled: [(placed: [Shared<Allocation>], victims: [Shared<Allocation>])] = []
     private var nextID: UInt64 = 1
     private var seed: UInt64 = 1
     private var report: RunReport
@@ -28,6 +30,7 @@ struct WorkloadRun {
         for phase in workload.phases {
             for entry in phase.jobs { run(entry, isMeasured: phase.isMeasured) }
         }
+        settle()
         report.residentMB = Files.residentMB()
         report.live = live.count
         report.nodesUsed = checker.nodesUsed
@@ -53,7 +56,7 @@ struct WorkloadRun {
         view.prepare(for: workload.configuration)
         let end = Files.cpuSeconds()
         if isDigested { for outcome in outcomes { digest(outcome) } }
-        commit(placed, victims)
+        unsettled.append((placed, victims))
         guard isMeasured else { return }
         report.evaluations += 1
         report.asked += requests.count
@@ -119,6 +122,13 @@ struct WorkloadRun {
         return (placed, victims)
     }
 
+    /// Keeps the own account, with a check after each evaluation. Not at once: what it touches would be in the
+    /// caches instead of what the next evaluation needs.
+    private mutating func settle() {
+        for (placed, victims) in unsettled { commit(placed, victims) }
+        unsettled = []
+    }
+
     private mutating func commit(_ placed: [Shared<Allocation>], _ victims: [Shared<Allocation>]) {
         for victim in victims {
             checker.remove(victim.value)
@@ -134,6 +144,7 @@ struct WorkloadRun {
     }
 
     private mutating func stop(_ job: String) {
+        settle()
         for id in byJob.removeValue(forKey: job) ?? [] {
             guard let allocation = live.removeValue(forKey: id) else { continue }
             view.remove(allocation: id)
