@@ -400,7 +400,7 @@ package enum Agent {
         } catch {
             return error.text
         }
-        do {
+        do throws(PortFailure) {
             try door.start(prepared.options, loaded: prepared.replica, logger: logger) {
                 var environment = ServerEnvironment(
                     loop: plugins.loop, httpStreams: keeper.httpStreams,
@@ -414,7 +414,7 @@ package enum Agent {
                 return environment
             }
         } catch {
-            return "a port cannot be opened: \(error)\(ports(of: prepared.options))"
+            return error.description
         }
         keeper.start()
         let supervision = plugins.supervisor.map {
@@ -427,11 +427,6 @@ package enum Agent {
         }
         if problem == nil { supervision?.began() }
         return problem
-    }
-
-    private static func ports(of options: ServerOptions) -> String {
-        " (http \(options.httpAddress), rpc \(options.peerAddress), "
-            + "serf \(options.gossipAddress))"
     }
 
     private static func listen(

@@ -75,20 +75,26 @@ final class PeerNetwork: PeerLinkOwner, PeerSessionOwner, GossipPortOwner {
             own: own, environment: environment, seal: seal, logger: logger)
     }
 
-    func start() throws(TransportError) {
+    func start() throws(PortFailure) {
         gossip.owner = self
         var gossipAddress = options.gossipAddress
         for address in Set([options.peerAddress, options.gossipAddress]).sorted(by: {
             $0.description < $1.description
         }) {
-            let listener = try streams.listen(on: address) { [weak self] in self?.accepted($0) }
+            let port = address == options.peerAddress ? "rpc" : "serf"
+            let listener = try PortFailure.opening(port, at: address) {
+                () throws(TransportError) in
+                try streams.listen(on: address) { [weak self] in self?.accepted($0) }
+            }
             listeners.append(listener)
             tellPort(of: listener, for: address)
             if address == options.gossipAddress { gossipAddress = listener.address }
         }
         _ = members.learn(own, at: loop.now)
         _ = members.set(.alive, of: own.id)
-        try gossip.start(on: gossipAddress, as: own)
+        try PortFailure.opening("serf", at: gossipAddress) { () throws(TransportError) in
+            try gossip.start(on: gossipAddress, as: own)
+        }
         ticker = loop.makeTimer { [weak self] in self?.tick() }
         ticker?.arm(at: loop.now + Self.tickInterval)
         let joining = Joining(

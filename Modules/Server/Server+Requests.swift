@@ -265,9 +265,11 @@ extension Server {
             // Those without a vote elect nobody.
             let configuration = replica.outlook.configuration
             let voters = servers.filter(configuration.isVoter)
+            let reachable = network.reachableCount(of: voters)
             text =
-                "No cluster leader: \(network.reachableCount(of: voters)) of \(voters.count) voters "
+                "No cluster leader: \(reachable) of \(voters.count) voters "
                 + "reachable, \(configuration.quorum) needed"
+                + (reachable >= configuration.quorum ? "; none has been elected yet" : "")
                 + (servers.contains(id) ? "" : "; this server is none of them")
                 + (network.refusal(by: servers).map { "; another refuses this one: \($0)" } ?? "")
                 + (replica.diskTrouble(of: "this server").map { "; \($0)" } ?? "")

@@ -122,12 +122,14 @@ final class Server {
     var id: ServerID { metadata.serverID }
 
     /// Opens the ports and begins to take part.
-    func start() throws(TransportError) {
+    func start() throws(PortFailure) {
         network.delegate = self
         replica.delegate = self
         // Before the ports: a port that is taken must stop a server that has changed nothing.
         let front = HTTPFront(server: self)
-        try front.listen(on: options.httpAddress)
+        try PortFailure.opening("http", at: options.httpAddress) { () throws(TransportError) in
+            try front.listen(on: options.httpAddress)
+        }
         self.front = front
         try network.start()
         spool.clear()

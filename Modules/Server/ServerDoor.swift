@@ -17,11 +17,11 @@ package actor ServerDoor {
 
     /// Starts the server. What belongs to the loop is made here, on the loop, by `environment`.
     ///
-    /// - Throws: ``TransportError`` when a port cannot be opened.
+    /// - Throws: ``PortFailure`` when a port cannot be opened.
     package func start(
         _ options: ServerOptions, loaded: LoadedReplica, logger: Logger = .silent,
         environment: () -> ServerEnvironment
-    ) throws(TransportError) {
+    ) throws(PortFailure) {
         precondition(server == nil, "a door leads to one server")
         let server = Server(
             options: options, environment: environment(), loaded: loaded, seed: loop.makeSeed(),

@@ -350,14 +350,14 @@ private struct Life {
         }
         let prepared = options
         return door.assumeIsolated { door -> TransportError? in
-            do throws(TransportError) {
+            do throws(PortFailure) {
                 try door.start(
                     prepared, loaded: opened.replica,
                     logger: .telling(life.value.line, watchedBy: prepared.logWatch)
                 ) { life.value.environment(with: stores) }
                 return nil
             } catch {
-                return error
+                return error.cause
             }
         }
     }

@@ -124,6 +124,23 @@ class Commands(ProcessTest):
         self.assertIn("in use by process %d" % server.process.pid, error)
         self.done()
 
+    def test_a_port_that_is_taken_is_named(self):
+        server = self.dev()
+        self.start([server])
+        taken = {"http": server.http_port, "rpc": server.rpc_port, "serf": server.serf_port}
+        free = dict(zip(taken, processes.free_ports(3)))
+        config = os.path.join(self.root, "other.json")
+        for port, number in taken.items():
+            with open(config, "w") as file:
+                json.dump({
+                    "data_dir": os.path.join(self.root, "other"), "bind_addr": "127.0.0.1",
+                    "ports": dict(free, **{port: number}),
+                    "server": {"enabled": True, "bootstrap_expect": 1}}, file)
+            code, _, errors = self.run_command("agent -config " + config)
+            self.assertEqual(code, 1)
+            self.assertIn("port %s (127.0.0.1:%d) cannot be opened: address already in use" % (port, number), errors)
+        self.done()
+
     def test_a_disk_that_takes_no_more_leaves_no_file(self):
         server = self.dev()
         self.start([server])
