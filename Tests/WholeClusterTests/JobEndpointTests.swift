@@ -77,6 +77,11 @@ import Testing
         #expect(versions.text.contains("\"Old\":\"1\""), "\(versions.text)")
         #expect(put("/v1/job/web/stable", #"{"JobVersion":0,"Stable":true}"#).status == 200)
         #expect(put("/v1/job/web/revert", #"{"JobVersion":0}"#).status == 200)
+        let present = try #require(cluster.tables?.job(JobKey(id: "web"))?.value)
+        #expect(present.version == 2 && present.groups[0].count == 1 && !present.isStable)
+        // It is submitted now, and not when the version was that it goes back to.
+        let first = try #require(cluster.tables?.version(0, of: JobKey(id: "web")))
+        #expect(present.submitUnixNanoseconds > first.submitUnixNanoseconds)
         #expect(put("/v1/job/web/revert", #"{"JobVersion":2}"#).status == 400)
         #expect(put("/v1/job/web/revert", #"{"JobVersion":77}"#).status == 404)
         #expect(

@@ -144,17 +144,16 @@ extension Server {
         guard job.version != request.version else {
             throw APIError(status: 400, message: "can't revert to current version")
         }
-        let target = replica.state.scheduling.version(request.version, of: key)
-        if let target { try checkPool(of: target) }
-        let evaluation =
-            target?.isLaunched ?? true ? try makeEvaluation(key, job, .jobRegister) : nil
-        propose(
-            .revertJob(
-                key, version: request.version, enforcing: request.enforcedPriorVersion,
-                evaluations: evaluation.map { [$0] } ?? []), call, done, evaluation: evaluation?.id
-        ) { server, index in
-            .job(modifyIndex: server.jobModifyIndex(key) ?? index, warnings: "")
+        if let prior = request.enforcedPriorVersion, prior != job.version {
+            throw APIError(.versionChanged(enforced: prior, current: job.version))
         }
+        guard var earlier = replica.state.scheduling.version(request.version, of: key) else {
+            throw APIError(.unknownVersion(key, request.version))
+        }
+        try checkPool(of: earlier)
+        earlier.submitUnixNanoseconds = loop.wallClockNanoseconds
+        // As one that is submitted now, in the place of the version that was looked at and of no other.
+        try propose(earlier, job.jobModifyIndex, .jobRegister, nil, JobVerdict(), call, done)
     }
 
     // MARK: Evaluating and scaling
@@ -307,6 +306,12 @@ extension CommandResult {
         case .casFailed, .aclRefused: .text(500, "the command was not one of the scheduler")
         case .schedulerRefused(let refusal): .text(refusal.status, refusal.description)
         }
+    }
+}
+
+extension APIError {
+    fileprivate init(_ refusal: SchedulerRefusal) {
+        self.init(status: refusal.status, message: refusal.description)
     }
 }
 

@@ -41,6 +41,7 @@ package enum SchedulerCommand: Equatable, Sendable {
     case registerJob(Job, expected: UInt64?, evaluations: [Evaluation])
     case deregisterJob(
         JobKey, purges: Bool, submitUnixNanoseconds: Int64, evaluations: [Evaluation])
+    /// Of earlier leaders, and so in logs: it does not say when. Now a version is registered anew.
     case revertJob(JobKey, version: UInt64, enforcing: UInt64?, evaluations: [Evaluation])
     case setJobStability(JobKey, version: UInt64, isStable: Bool)
     /// With `makesPools`, pools that the nodes name and that are not there come to be.
