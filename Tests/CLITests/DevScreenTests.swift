@@ -78,6 +78,9 @@ import Testing
         var picture = DevPicture()
         #expect(!picture.isHealthy(servers: 3))
         picture.overview = try overview()
+        picture.facts = [1: facts("Candidate", term: 4), 2: facts("Follower", term: 4)]
+        #expect(!picture.isHealthy(servers: 3))
+        picture.facts[1] = facts("Leader", term: 4)
         #expect(picture.isHealthy(servers: 3))
         #expect(!picture.isHealthy(servers: 5))
         picture.overview = try overview(ill: [2])

@@ -43,9 +43,12 @@ struct DevPicture {
             .max { ($0.term, $0.number) < ($1.term, $1.number) }
     }
 
-    /// Whether all servers vote and are healthy.
+    /// Whether all servers vote and are healthy, and it is known who leads: of an election that ended while they
+    /// were asked, one may still say that nobody does.
     func isHealthy(servers: Int) -> Bool {
-        guard let overview, overview.isLive, overview.rows.count == servers else { return false }
+        guard let overview, overview.isLive, overview.rows.count == servers, leader != nil else {
+            return false
+        }
         return overview.rows.allSatisfy { $0.isVoter && $0.isHealthy }
     }
 
