@@ -80,6 +80,16 @@ class Page(ProcessTest):
         self.awaits("scheduler-settings", "SchedulerAlgorithm", "binpack")
         self.picture("healthy")
 
+        for is_paused in (True, False):
+            answer = leader.request("PUT", processes.SCHEDULER, {"PauseEvalBroker": is_paused})
+            self.assertEqual(answer.status, 200)
+            if is_paused:
+                self.awaits("work", "switched off", "the evaluation broker is paused")
+                self.picture("paused")
+            else:
+                wait_until("nothing that is switched off", lambda: self.browser.evaluate(
+                    "document.getElementById('work-section').hidden"), 10)
+
         others[1].kill()
         self.awaits("verdict", "at risk", "the next failure of a voter stops it", "%s.global: " % others[1].name)
         self.assertEqual(self.level(), "risk")
@@ -87,7 +97,7 @@ class Page(ProcessTest):
         self.awaits("events", "force-leave", "%s.global" % others[1].name, "autopilot", seconds=60)
 
         leader.kill()
-        self.awaits("verdict", "down", "there is no leader", "voters are needed", seconds=60)
+        self.awaits("verdict", "down", "there is no leader", "1 of 2 voters reachable", seconds=60)
         self.assertEqual(self.level(), "down")
         self.awaits("fresh", "stale", "%s.global" % watched.name, "last heard of a leader")
         self.awaits("verdict-why", "start %s.global" % leader.name)
