@@ -18,19 +18,25 @@ public protocol LogStore: AnyObject, Sendable {
     /// Makes `batch` durable as one atomic unit, and returns only then: after a crash either all of
     /// it or nothing of it is there. Order inside a batch: hard state, reset, truncation, entries.
     ///
-    /// - Precondition: entries are contiguous and follow the last entry that is left.
-    /// - Throws: ``StoreError/full(_:)`` leaves the store as it was, and later calls may succeed.
-    ///   After ``StoreError/broken(_:)`` the store refuses everything; reopening verifies.
+    /// - Throws: ``StoreError/mismatch(_:)`` of a batch that does not fit, whose entries do not follow the last one
+    ///   that is left: ``LogBounds/applying(_:)`` says which, and has the bounds that come out. That and
+    ///   ``StoreError/full(_:)`` leave the store as it was, and later calls may succeed. After
+    ///   ``StoreError/broken(_:)`` the store refuses everything; reopening verifies.
     func commit(_ batch: LogBatch) throws(StoreError)
 
     /// Entries from `first` on, in order: at most `countMax`, and no more than fit in `bytesMax`
     /// bytes of payload, but at least one if there is one.
     ///
-    /// - Throws: ``StoreError/corrupt(_:)`` when a record's checksum does not match.
+    /// - Throws: ``StoreError/corrupt(_:)`` when a record's checksum does not match, ``StoreError/mismatch(_:)`` when
+    ///   entries from `first` on are forgotten: ``LogBounds/checkRead(from:)``.
     func read(from first: LogIndex, countMax: Int, bytesMax: Int) throws(StoreError) -> [Entry]
 
     /// Forgets entries up to and including `index` of `term`, which a durable snapshot covers. May
-    /// work in portions; after a crash in the middle the bounds are true all the same.
+    /// work in portions; after a crash in the middle the bounds are true all the same. What is forgotten already is
+    /// nothing to do: ``LogBounds/isShortened(byCompactionThrough:)``.
+    ///
+    /// - Throws: ``StoreError/mismatch(_:)`` when `index` is beyond the last entry, or the entry there is of another
+    ///   term; nothing is forgotten then. Else as ``commit(_:)``.
     func compact(through index: LogIndex, term: Term) throws(StoreError)
 
     /// Releases everything. No call may follow.

@@ -27,6 +27,7 @@ public protocol StoreFactory: AnyObject {
 
 /// What every store must do. Call each from a test of the store's own.
 public enum StoreContract {
+    /// Commands with these indexes, each with so many bytes of its own index.
     public static func entries(
         _ indexes: ClosedRange<UInt64>, term: UInt64 = 1, bytes: Int = 16
     ) -> [Entry] {
@@ -37,6 +38,8 @@ public enum StoreContract {
         }
     }
 
+    /// Batches, truncation, compaction and a reset are there when the disk is opened again; what does not fit is
+    /// refused and changes nothing.
     public static func logKeepsWhatWasCommitted(_ factory: some StoreFactory) throws {
         var stores = try factory.open()
         #expect(stores.log.bounds == .empty)
@@ -61,20 +64,20 @@ public enum StoreContract {
         #expect(try read(stores.log) == entries(1...4) + entries(5...6, term: 4))
         #expect(try stores.log.commitHint() == LogIndex(6))
 
-        #expect(throws: StoreError.self) {
+        #expect(throws: StoreError.self, "entries that leave a gap are refused") {
             try stores.log.commit(LogBatch(hardState: .initial, entries: entries(8...9)))
         }
-        #expect(try stores.log.hardState() == state)
+        #expect(try stores.log.hardState() == state, "of a refused batch nothing is written")
 
         try stores.log.compact(through: LogIndex(3), term: Term(1))
         stores = try factory.reopen()
         #expect(stores.log.bounds.previousIndex == LogIndex(3))
         #expect(stores.log.bounds.previousTerm == Term(1))
         #expect(try read(stores.log) == entries(4...4) + entries(5...6, term: 4))
-        #expect(throws: StoreError.self) {
+        #expect(throws: StoreError.self, "what is forgotten cannot be read") {
             try stores.log.read(from: LogIndex(3), countMax: 1, bytesMax: 1)
         }
-        #expect(throws: StoreError.self) {
+        #expect(throws: StoreError.self, "what is not there cannot be forgotten") {
             try stores.log.compact(through: LogIndex(7), term: Term(4))
         }
 
@@ -122,6 +125,7 @@ public enum StoreContract {
         #expect(try read(stores.log) == model)
     }
 
+    /// The record that was saved last is there when the disk is opened again, with each of its fields.
     public static func metadataIsKept(_ factory: some StoreFactory) throws {
         let id = ServerID(high: 7, low: 8)
         var metadata = ServerMetadata(serverID: id, clusterID: id, recoveryEpoch: 4)
@@ -144,7 +148,12 @@ public enum StoreContract {
         #expect(try factory.reopen().metadata.load() == plain)
     }
 
-    /// - Parameter checksum: of `content`, CRC-32C.
+    /// A snapshot is listed once it is whole and verified, and not before; one that was begun goes on where it
+    /// ended; two are kept.
+    ///
+    /// - Parameters:
+    ///   - content: see ``StoreSnapshotContent/bytes``.
+    ///   - checksum: of `content`, CRC-32C.
     public static func snapshotsAreCompleteOrAbsent(
         _ factory: some StoreFactory, content: [UInt8], checksum: UInt32
     ) throws {
@@ -163,7 +172,9 @@ public enum StoreContract {
             #expect(try stores.snapshots.partialBytes(of: this) == UInt64(half))
             #expect(try !stores.snapshots.list().contains(this))
             try stores.snapshots.begin(this)
-            #expect(throws: StoreError.self) { try stores.snapshots.write([1], at: 0) }
+            #expect(throws: StoreError.self, "bytes follow those that are there") {
+                try stores.snapshots.write([1], at: 0)
+            }
             try stores.snapshots.write(Array(content[half...]), at: UInt64(half))
             try stores.snapshots.commit(this)
         }
@@ -189,12 +200,16 @@ public enum StoreContract {
         ] {
             try stores.snapshots.begin(begun)
             try stores.snapshots.write(content, at: 0)
-            #expect(throws: StoreError.self) { try stores.snapshots.commit(ended) }
-            #expect(try stores.snapshots.partialBytes(of: begun) == 0)
+            #expect(throws: StoreError.self, "it ends as what it was begun, with its checksum") {
+                try stores.snapshots.commit(ended)
+            }
+            #expect(try stores.snapshots.partialBytes(of: begun) == 0, "a wrong one is dropped")
         }
         try stores.snapshots.begin(metadata(5, checksum))
         try stores.snapshots.abort()
-        #expect(throws: StoreError.self) { try stores.snapshots.commit(metadata(5, checksum)) }
+        #expect(throws: StoreError.self, "what was given up does not end") {
+            try stores.snapshots.commit(metadata(5, checksum))
+        }
 
         stores = try factory.reopen()
         #expect(try stores.snapshots.list() == kept)
@@ -210,6 +225,8 @@ public enum StoreContract {
         #expect(try stores.snapshots.list() == [kept[1]])
     }
 
+    /// A full disk refuses a batch and keeps all before it; once there is room, it goes on.
+    ///
     /// - Parameter factory: of a disk that holds less than 64 MiB.
     public static func fullIsARefusal(_ factory: some StoreFactory) throws {
         let stores = try factory.open()
@@ -242,7 +259,7 @@ public enum StoreContract {
             try log.commit(LogBatch(entries: entries(start...start + 4999, term: term)))
         }
         for (index, term) in [(10_000, 2), (12_345, 3), (24_999, 5)] as [(UInt64, UInt64)] {
-            #expect(throws: StoreError.self) {
+            #expect(throws: StoreError.self, "an entry of another term is not forgotten") {
                 try log.compact(through: LogIndex(index), term: Term(term + 1))
             }
             try log.compact(through: LogIndex(index), term: Term(term))
