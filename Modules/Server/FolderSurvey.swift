@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import MartletRaft
+package import MartletRaft
 import MartletStorage
 import MartletTransport
 
@@ -19,7 +19,7 @@ package struct FolderSurvey: Equatable, Sendable {
     /// What was certainly committed, as far as this server was told.
     let commitHint: LogIndex
     /// The newest of its log, committed or not.
-    let configuration: Configuration
+    package let configuration: Configuration
     /// Names of the other servers, as this one knew them: a help for people, and no truth.
     var names: [ServerID: String] = [:]
 

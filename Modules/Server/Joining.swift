@@ -69,7 +69,9 @@ final class Joining {
             attempts += 1
             if options.joinAttemptsMax > 0, attempts > options.joinAttemptsMax {
                 logger.error(
-                    "no server answered any retry_join address: giving up",
+                    network.members.aliveCount > 1
+                        ? "no server of a cluster answered any retry_join address: giving up"
+                        : "no server answered any retry_join address: giving up",
                     metadata: ["attempts": "\(attempts - 1)"])
                 return
             }
@@ -78,10 +80,11 @@ final class Joining {
         for target in options.join where !underWay.contains(target) { ask(target) }
     }
 
-    /// Everybody who is expected answers, or the cluster stands and somebody of it answers.
+    /// Everybody who is expected answers, or the cluster stands and somebody of it answers. To one that founds
+    /// none, others who wait for a cluster themselves are no help: cut off together, they would wait for ever.
     private var isSatisfied: Bool {
         let alive = network.members.aliveCount
-        if alive >= max(options.bootstrapExpect, 2) { return true }
+        if options.bootstrapExpect > 0, alive >= max(options.bootstrapExpect, 2) { return true }
         return network.own.clusterID != nil && network.own.hasLog && alive > 1
     }
 

@@ -163,6 +163,27 @@ final class WatchedCluster {
             watched.wait(.seconds(20)) { watched.configuration(leader).isVoter(id) } != nil)
     }
 
+    @Test("Servers that meet each other first, cut off from the cluster, find it all the same")
+    func meetFirst() throws {
+        let watched = WatchedCluster(seed: 41, count: 3, spares: 2)
+        let leader = try watched.startAll()
+        let (founders, spares) = (watched.cluster.nodes.prefix(3), watched.cluster.nodes.suffix(2))
+        for founder in founders {
+            for spare in spares {
+                watched.cluster.world.network.partition(founder.host, spare.host)
+            }
+        }
+        for spare in spares { watched.cluster.start(spare) }
+        watched.cluster.world.run(for: .seconds(8))
+        #expect(watched.serfStatus(of: spares[3].name, at: spares[4]) == "alive")
+        watched.cluster.world.network.heal()
+        let ids = try spares.map { try watched.id($0) }
+        let areIn = watched.wait(.seconds(10)) {
+            ids.allSatisfy { watched.configuration(leader).contains($0) }
+        }
+        #expect(areIn != nil)
+    }
+
     @Test("Force-leave makes failed left, and of a server that is alive nothing")
     func forceLeave() throws {
         let watched = WatchedCluster(seed: 9, count: 3)

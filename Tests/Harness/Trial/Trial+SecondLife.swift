@@ -32,9 +32,10 @@ extension Trial {
         let (others, quorum) = othersOfOldLife(survivors)
         stopEverything()
         guard let founders = recover(survivors, &generator) else { return false }
-        let strangers = Array(
-            others.filter(hasLog).shuffled(using: &generator).prefix(
-                Int.random(in: 0..<quorum, using: &generator)))
+        let strangers = powerless(
+            Array(
+                others.filter(hasLog).shuffled(using: &generator).prefix(
+                    Int.random(in: 0..<quorum, using: &generator))))
         let members = nodes.filter { node in !strangers.contains { $0 === node } }
         for node in members where !founders.contains(where: { $0 === node }) { empty(node) }
         begin(SecondLife(members: members, strangers: strangers), founders)
@@ -57,12 +58,27 @@ extension Trial {
         return Array(voters.shuffled(using: &generator).prefix(count))
     }
 
-    /// Those that may come back as they were, and how many of them would be a majority.
+    /// Those that may come back as they were, and how many of them would be a majority if all had a vote.
     private func othersOfOldLife(_ survivors: [Node]) -> (others: [Node], quorum: Int) {
         let others = nodes.filter { node in
             node.id != nil && !survivors.contains { $0 === node }
         }
         return (others, max(1, (others.count + survivors.count) / 2))
+    }
+
+    /// As many of these as cannot elect a leader among themselves, by what is left on their disks: where they can,
+    /// no majority is lost and the old life goes on.
+    private func powerless(_ nodes: [Node]) -> [Node] {
+        var left = nodes
+        let configurations = nodes.compactMap { node in
+            (try? cluster.folder(of: node).survey())?.configuration
+        }
+        while configurations.contains(where: { configuration in
+            configuration.hasMajority { id in left.contains { $0.id == id } }
+        }) {
+            left.removeLast()
+        }
+        return left
     }
 
     private func stopEverything() {
