@@ -113,9 +113,15 @@ private final class NodeProcess {
             machine: .init(
                 processes: processes, files: plugins.files, machine: machine.tasks,
                 supervisor: supervisor), root: folder.path, log: log(.warning))
+        for damaged in folder.left.damaged {
+            log(.warning)(
+                "what was kept of allocation \(damaged.id) is damaged: what runs of it is killed, and it "
+                    + "begins anew if it is wanted (\(damaged.why))")
+            driver.remove(damaged.id)
+        }
         let fleet = ExecFleet(
             loop: plugins.loop, driver: driver, node: node, inherited: machine.inherited,
-            left: folder.left)
+            left: folder.left.allocations)
         let agent = agent([node], streams, fleet)
         fleet.changed = { [weak agent] in agent?.fleetChanged() }
         end = { done in

@@ -14,7 +14,7 @@ struct NodeFolder: Sendable {
     let path: String
     let id: UniqueID
     let secret: UniqueID
-    let left: [SavedAllocation]
+    let left: SupervisedDriver.Left
     /// Held while this process lives.
     private let lock: any FileLock
 

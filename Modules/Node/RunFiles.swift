@@ -59,6 +59,8 @@ struct RunFiles {
     var started: Identity? { read("started").flatMap(Identity.init) }
     var end: End? { read("ended").flatMap(End.init) }
 
+    var isCancelled: Bool { files.exists("\(prefix).cancelled") }
+
     func cancel() throws(FileError) { try files.replace("\(prefix).cancelled", with: []) }
 
     /// Those that are there, but for the cancellation: a supervisor that is slow may still look for it.

@@ -42,11 +42,30 @@ package final class SupervisedDriver: TaskDriver {
         var timer: (any LoopTimer)?
 
         init(told: @escaping (RunNews) -> Void) { self.told = told }
+
+        /// Lets go of the timer, which holds this.
+        func stopLooking() {
+            timer?.disarm()
+            timer = nil
+        }
+    }
+
+    /// The removal of an allocation: until nothing of it runs and its files are gone, nothing of it begins. Else
+    /// what begins anew would find the word of what ended there before, or lose its folders.
+    private final class Removal {
+        /// Those of this life that may still look after something.
+        var supervisors: [Watched] = []
+        /// What is to begin behind it.
+        var waiting: [() -> Void] = []
+        var looks = 0
+        var hasFailed = false
+        var timer: (any LoopTimer)?
     }
 
     private static let adoptedPause: Duration = .milliseconds(500)
     private static let cancelPause: Duration = .seconds(1)
     private static let firstPause: Duration = .milliseconds(5)
+    private static let removalPause: Duration = .milliseconds(20)
 
     let loop: any Loop
     let machine: Machine
@@ -56,8 +75,9 @@ package final class SupervisedDriver: TaskDriver {
     var watched: [TaskRun: Watched] = [:]
     /// Of each allocation what is on its way to the disk, the newest.
     private var saving: [UniqueID: [UInt8]] = [:]
-    /// The newest of those of which it could not be kept.
+    /// The newest of those of which it could not be kept, or not yet.
     private var unsaved: [UniqueID: [UInt8]] = [:]
+    private var removals: [UniqueID: Removal] = [:]
     private let log: (String) -> Void
 
     package init(
@@ -85,44 +105,49 @@ package final class SupervisedDriver: TaskDriver {
         RunFiles(prefix: prefix(of: run), files: machine.files)
     }
 
+    /// What an earlier life has left.
+    package struct Left: Sendable {
+        package var allocations: [SavedAllocation] = []
+        /// Those of which nobody can say what was kept, with why: what runs of them has to be removed, before
+        /// anything of them is started again.
+        package var damaged: [(id: UniqueID, why: String)] = []
+    }
+
     /// What an earlier life has left. Blocks: before the loop runs.
     ///
     /// - Throws: when something of it cannot be read: what may run already must not be started again.
-    package static func left(
-        in root: String, _ files: any Files
-    ) throws(FileError) -> [SavedAllocation] {
+    package static func left(in root: String, _ files: any Files) throws(FileError) -> Left {
         let folder = "\(root)/state"
         try files.makeDirectory(folder)
-        var left: [SavedAllocation] = []
+        var left = Left()
         for name in try files.list(folder) {
             guard let id = UniqueID(name) else { continue }
             let path = "\(folder)/\(name)/allocation"
             guard files.exists(path) else {
                 // The folder is made before anything is kept, and that before anything runs.
                 let update = AllocationUpdate(id: id, clientStatus: .pending)
-                left.append(SavedAllocation(update: update, runs: [:]))
+                left.allocations.append(SavedAllocation(update: update, runs: [:]))
                 continue
             }
             let bytes = try files.read(path, limitBytes: SavedAllocation.bytesMax)
-            left.append(try parsed(bytes, path))
+            do throws(APIError) {
+                left.allocations.append(try SavedAllocation.parse(bytes))
+            } catch {
+                left.damaged.append((id, "\(path): \(error.message)"))
+            }
         }
         return left
     }
 
-    private static func parsed(
-        _ bytes: [UInt8], _ path: String
-    ) throws(FileError) -> SavedAllocation {
-        do throws(APIError) {
-            return try SavedAllocation.parse(bytes)
-        } catch {
-            throw .failed(path: path, reason: error.message)
-        }
+    package func save(_ saved: SavedAllocation) {
+        let (id, bytes) = (saved.update.id, saved.bytes)
+        guard removals[id] == nil else { return unsaved[id] = bytes }
+        save(bytes, of: id)
     }
 
-    package func save(_ saved: SavedAllocation) {
-        let id = saved.update.id
+    private func save(_ bytes: [UInt8], of id: UniqueID) {
         let folder = stateFolder(of: id)
-        let (files, bytes) = (machine.files, saved.bytes)
+        let files = machine.files
         saving[id] = bytes
         lane.submit { () -> FileError? in
             do throws(FileError) {
@@ -147,6 +172,14 @@ package final class SupervisedDriver: TaskDriver {
     package func start(_ launch: TaskLaunch, told: @escaping (RunNews) -> Void) {
         let watch = Watched(told: told)
         watched[launch.run] = watch
+        guard let removal = removals[launch.run.allocation] else { return prepare(launch, watch) }
+        removal.waiting.append { [weak self] in
+            guard let self, self.watched[launch.run] === watch else { return }
+            self.prepare(launch, watch)
+        }
+    }
+
+    private func prepare(_ launch: TaskLaunch, _ watch: Watched) {
         let folders = folders(of: launch.run.allocation)
         let needed =
             folders.needed(for: launch.taskName) + [
@@ -206,9 +239,9 @@ package final class SupervisedDriver: TaskDriver {
                 environment: launch.environment, streams: streams
             ) { [weak self] _ in
                 watch.hasExited = true
-                self?.look(run)
+                self?.look(run, watch)
             }
-            look(run)
+            look(run, watch)
         } catch {
             end(run, .refused("no supervisor can be started: \(error)"))
         }
@@ -235,7 +268,7 @@ package final class SupervisedDriver: TaskDriver {
             guard let self, self.watched[run] === watch else { return }
             if let supervisor = found.supervisor {
                 watch.supervisor = supervisor
-                return self.look(run)
+                return self.look(run, watch)
             }
             guard let error = found.error else { return self.end(run, .neverBegan) }
             // Until it is cancelled a supervisor that is slow may still begin it.
@@ -256,9 +289,9 @@ package final class SupervisedDriver: TaskDriver {
 
     // MARK: Looking after them
 
-    /// Looks at what a run has left, soon.
-    private func look(_ run: TaskRun) {
-        guard let watch = watched[run], !watch.isLooking else { return }
+    /// Looks at what a run has left, soon. Another run of that name may be on its way by now.
+    private func look(_ run: TaskRun, _ watch: Watched) {
+        guard watched[run] === watch, !watch.isLooking else { return }
         watch.isLooking = true
         let (runFiles, machine) = (runFiles(run), machine.machine)
         let (hasExited, supervisor) = (watch.hasExited, watch.supervisor)
@@ -271,7 +304,7 @@ package final class SupervisedDriver: TaskDriver {
             guard let self, self.watched[run] === watch else { return }
             self.saw(sight, of: run, watch)
             // It ended while it was looked at.
-            if !hasExited, watch.hasExited { self.look(run) }
+            if !hasExited, watch.hasExited { self.look(run, watch) }
         }
     }
 
@@ -314,11 +347,12 @@ package final class SupervisedDriver: TaskDriver {
         let pause =
             watch.process == nil
             ? Self.adoptedPause : Self.firstPause * (1 << min(watch.looks, 6))
-        later(pause, watch) { $0.look(run) }
+        later(pause, watch) { $0.look(run, watch) }
     }
 
     private func end(_ run: TaskRun, _ news: RunNews) {
         guard let watch = watched.removeValue(forKey: run) else { return }
+        watch.stopLooking()
         watch.told(news)
     }
 
@@ -332,51 +366,96 @@ package final class SupervisedDriver: TaskDriver {
     // MARK: Cleaning
 
     package func remove(_ allocation: UniqueID) {
-        for run in watched.keys where run.allocation == allocation { watched[run] = nil }
+        let known = removals[allocation]
+        let removal = known ?? Removal()
+        for (run, watch) in watched where run.allocation == allocation {
+            watched[run] = nil
+            watch.stopLooking()
+            if watch.process != nil { removal.supervisors.append(watch) }
+        }
         saving[allocation] = nil
         unsaved[allocation] = nil
+        removal.waiting = []
+        guard known == nil else { return }
+        removals[allocation] = removal
+        sweep(allocation, removal)
+    }
+
+    /// Kills what runs of it, until nothing does. Behind what was submitted to start something of it.
+    private func sweep(_ allocation: UniqueID, _ removal: Removal) {
         let state = stateFolder(of: allocation)
-        let shown = folders(of: allocation).root
-        let (files, machine, log) = (machine.files, machine.machine, log)
-        // Behind what was submitted to start something of it.
-        lane.submit { () -> FileError? in
+        let (files, machine) = (machine.files, machine.machine)
+        lane.submit { () -> (isQuiet: Bool, error: FileError?) in
             do throws(FileError) {
-                try Self.kill(allIn: state, files, machine)
-                return nil
+                return (try Self.kill(allIn: state, files, machine), nil)
             } catch {
-                return error
+                return (false, error)
             }
-        } then: { [cleaning] error in
-            if let error { log("\(error)") }
-            cleaning.submit { () -> FileError? in
-                do throws(FileError) {
-                    for folder in [shown, state] where files.exists(folder) {
-                        try machine.removeTree(folder)
-                    }
-                    return nil
-                } catch {
-                    return error
-                }
-            } then: { error in
-                if let error { log("\(error)") }
+        } then: { [weak self] found in
+            guard let self else { return }
+            if found.isQuiet, removal.supervisors.allSatisfy(\.hasExited) {
+                self.clear(allocation, removal)
+            } else {
+                self.sweepAgain(allocation, removal, found.error)
             }
         }
     }
 
+    private func sweepAgain(_ allocation: UniqueID, _ removal: Removal, _ error: FileError?) {
+        if let error, !removal.hasFailed {
+            removal.hasFailed = true
+            log("\(allocation): its files cannot be removed yet: \(error)")
+        }
+        let timer = loop.makeTimer { [weak self] in self?.sweep(allocation, removal) }
+        removal.timer = timer
+        timer.arm(at: loop.now + Self.removalPause * (1 << min(removal.looks, 6)))
+        removal.looks += 1
+    }
+
+    private func clear(_ allocation: UniqueID, _ removal: Removal) {
+        let trees = [folders(of: allocation).root, stateFolder(of: allocation)]
+        let (files, machine) = (machine.files, machine.machine)
+        cleaning.submit { () -> FileError? in
+            do throws(FileError) {
+                for tree in trees where files.exists(tree) { try machine.removeTree(tree) }
+                return nil
+            } catch {
+                return error
+            }
+        } then: { [weak self] error in
+            guard let self else { return }
+            if let error { return self.sweepAgain(allocation, removal, error) }
+            self.removals[allocation] = nil
+            removal.timer = nil  // It holds the removal.
+            if let bytes = self.unsaved.removeValue(forKey: allocation) {
+                self.save(bytes, of: allocation)
+            }
+            for begin in removal.waiting { begin() }
+        }
+    }
+
     /// Kills what runs of an allocation, and lets nothing of it begin.
+    ///
+    /// - Returns: whether nothing is there any more that could leave word.
     private static func kill(
         allIn state: String, _ files: any Files, _ machine: any TaskMachine
-    ) throws(FileError) {
-        guard files.exists(state) else { return }
+    ) throws(FileError) -> Bool {
+        guard files.exists(state) else { return true }
+        var isQuiet = true
         for task in try files.list(state) where files.isDirectory("\(state)/\(task)") {
             let names = try files.list("\(state)/\(task)")
             for number in Set(names.compactMap { $0.split(separator: ".").first }).sorted() {
                 let run = RunFiles(prefix: "\(state)/\(task)/\(number)", files: files)
-                guard run.end == nil else { continue }
-                try run.cancel()
-                guard let command = run.started, command.isAlive(on: machine) else { continue }
-                machine.send(signal: ExecTask.killSignal, toGroup: command.processID)
+                if run.end == nil {
+                    if !run.isCancelled { try run.cancel() }
+                    if let command = run.started, command.isAlive(on: machine) {
+                        machine.send(signal: ExecTask.killSignal, toGroup: command.processID)
+                        isQuiet = false
+                    }
+                }
+                if run.supervisor?.isAlive(on: machine) == true { isQuiet = false }
             }
         }
+        return isQuiet
     }
 }

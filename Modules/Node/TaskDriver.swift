@@ -70,7 +70,8 @@ package protocol TaskDriver: AnyObject {
     /// To all processes of the run's group.
     func send(_ signal: Int32, to run: TaskRun)
 
-    /// Ends whatever still runs of it, and removes its files.
+    /// Ends whatever still runs of it, and removes its files. What is kept or started of it from here on comes
+    /// behind that: in folders that are new.
     func remove(_ allocation: UniqueID)
 }
 

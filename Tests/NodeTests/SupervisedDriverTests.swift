@@ -16,10 +16,24 @@ import Testing
         var births: [Int32: String] = [:]
         var signals: [String] = []
         var removed: [String] = []
+        let files: any Files
+        var failure: FileError?
+
+        init(_ files: any Files) { self.files = files }
 
         func birth(of processID: Int32) -> String? { births[processID] }
         func send(signal: Int32, toGroup group: Int32) { signals.append("\(signal) \(group)") }
-        func removeTree(_ path: String) { removed.append(path) }
+        func removeTree(_ path: String) throws(FileError) {
+            if let failure { throw failure }
+            removed.append(path)
+            try remove(path)
+        }
+
+        private func remove(_ path: String) throws(FileError) {
+            guard files.isDirectory(path) else { return try files.remove(path) }
+            for name in try files.list(path) { try remove("\(path)/\(name)") }
+            try files.remove(path)
+        }
     }
 
     private final class Process: RunningProcess {
@@ -52,13 +66,14 @@ import Testing
     private final class Desk {
         let world = SimulatedWorld(seed: 9)
         let host: SimulatedHost
-        let machine = Machine()
+        let machine: Machine
         let launcher = Launcher()
         let driver: SupervisedDriver
         private(set) var news: [RunNews] = []
 
         init() {
             host = world.makeHost("node")
+            machine = Machine(host.files)
             driver = SupervisedDriver(
                 loop: host.loop,
                 machine: .init(
@@ -242,20 +257,78 @@ import Testing
         #expect(desk.machine.signals == ["9 60"])
     }
 
-    @Test("What is removed is killed first, and cannot begin")
+    @Test("What is removed is killed first, and cannot begin; its files go when nothing of it is there")
     func removal() throws {
         let desk = Desk()
-        desk.machine.births[60] = "b:2"
+        desk.machine.births = [50: "b:1", 60: "b:2"]
+        try desk.leave("50 b:1", "supervisor")
         try desk.leave("60 b:2", "started")
         try desk.host.files.makeDirectory("/n/alloc/\(Self.id)")
         desk.host.perform { desk.driver.remove(Self.id) }
         desk.pass()
-        #expect(desk.machine.signals == ["9 60"])
-        #expect(desk.exists("cancelled"))
+        #expect(desk.machine.signals.first == "9 60")
+        #expect(desk.exists("cancelled") && desk.machine.removed.isEmpty)
+        // The command has ended, and whoever is to leave word of that not yet.
+        desk.machine.births[60] = nil
+        desk.pass()
+        #expect(desk.machine.removed.isEmpty)
+        desk.machine.births[50] = nil
+        desk.pass()
         #expect(desk.machine.removed == ["/n/alloc/\(Self.id)", "/n/state/\(Self.id)"])
     }
 
-    @Test("What is kept is what the next life finds; what cannot be read is an error")
+    /// A restore wants again what was just stopped: it ran twice, for the word of its first run was taken for that of
+    /// the second.
+    @Test("What begins anew begins when all of what was there before is gone")
+    func anew() throws {
+        let desk = Desk()
+        desk.start()
+        desk.machine.births = [60: "b:2"]
+        try desk.leave("60 b:2", "started")
+        desk.pass()
+        let saved = SavedAllocation(
+            update: AllocationUpdate(id: Self.id, clientStatus: .pending), runs: [:])
+        desk.launcher.arguments = []
+        desk.host.perform {
+            desk.driver.remove(Self.id)
+            desk.driver.save(saved)
+        }
+        desk.start()
+        #expect(desk.launcher.arguments.isEmpty && desk.machine.removed.isEmpty)
+        desk.machine.births = [:]
+        try desk.leave("signal 9", "ended")
+        desk.pass()
+        // Its supervisor is there yet, and may write.
+        #expect(desk.launcher.arguments.isEmpty && desk.machine.removed.isEmpty)
+        desk.machine.failure = .failed(path: "/n/alloc", reason: "Directory not empty")
+        desk.host.perform { desk.launcher.exited?(.code(0)) }
+        desk.pass()
+        #expect(desk.launcher.arguments.isEmpty && desk.news == [.started])
+        desk.machine.failure = nil
+        desk.pass()
+        #expect(desk.launcher.arguments.contains(Self.prefix))
+        #expect(!desk.exists("ended") && desk.news == [.started])
+        let kept = "/n/state/\(Self.id)/allocation"
+        #expect(try desk.host.files.read(kept, limitBytes: 1 << 20) == saved.bytes)
+    }
+
+    @Test("What is removed while it waits to begin anew never begins")
+    func neverAnew() throws {
+        let desk = Desk()
+        desk.machine.births[60] = "b:2"
+        try desk.leave("60 b:2", "started")
+        desk.host.perform { desk.driver.remove(Self.id) }
+        desk.start()
+        desk.host.perform { desk.driver.remove(Self.id) }
+        desk.machine.births[60] = nil
+        desk.pass()
+        desk.pass()
+        #expect(desk.machine.removed.count == 1 && desk.launcher.arguments.isEmpty)
+        desk.start()
+        #expect(desk.launcher.arguments.contains(Self.prefix))
+    }
+
+    @Test("What is kept is what the next life finds; what is damaged is named, what cannot be read an error")
     func kept() throws {
         let desk = Desk()
         let saved = SavedAllocation(
@@ -263,9 +336,16 @@ import Testing
         desk.host.perform { desk.driver.save(saved) }
         desk.pass()
         let found = try SupervisedDriver.left(in: "/n", desk.host.files)
-        #expect(found.map(\.update.id) == [Self.id])
-        #expect(found.map(\.update.clientStatus) == [.running])
-        try desk.host.files.replace("/n/state/\(Self.id)/allocation", with: Array("{".utf8))
+        #expect(found.allocations.map(\.update.id) == [Self.id])
+        #expect(found.allocations.map(\.update.clientStatus) == [.running])
+        #expect(found.damaged.isEmpty)
+        let kept = "/n/state/\(Self.id)/allocation"
+        try desk.host.files.replace(kept, with: Array("{".utf8))
+        let damaged = try SupervisedDriver.left(in: "/n", desk.host.files)
+        #expect(damaged.allocations.isEmpty && damaged.damaged.map(\.id) == [Self.id])
+        #expect(damaged.damaged[0].why.hasPrefix("\(kept): "))
+        try desk.host.files.remove(kept)
+        try desk.host.files.makeDirectory(kept)
         #expect(throws: FileError.self) {
             try SupervisedDriver.left(in: "/n", desk.host.files)
         }

@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import processes
 from processes import ProcessTest, wait_until
@@ -215,6 +216,61 @@ class Nodes(ProcessTest):
         agent.start()
         wait_until("empty folders", lambda: os.listdir(os.path.join(folder, "state"))
                    + os.listdir(os.path.join(folder, "alloc")) == [], 20)
+        self.assertEqual(agent.terminate(), 0, agent.text())
+        self.done()
+
+
+    def test_what_a_restore_wants_again_runs_once(self):
+        server = self.dev().start().wait_ready()
+        folder = os.path.join(self.root, "node")
+        agent = Agent(self, "exec", [
+            "-raw-exec", "-data-dir", folder, "-servers", "127.0.0.1:%d" % server.http_port]).start()
+        wait_until("the node", lambda: self.node_statuses(server)["ready"] == 1, 10)
+        # Many files take a while to remove; each run leaves its process id.
+        script = ("for i in $(seq 200); do mkdir -p local/$i/a/b; done; echo $$ >> %s/$NOMAD_JOB_ID; "
+                  "exec sleep 300" % self.root)
+        names = ["z%d" % number for number in range(6)]
+
+        def runs(name):
+            with open(os.path.join(self.root, name)) as file:
+                return [int(line) for line in file.read().split()]
+        for name in names:
+            self.register(server, job(name, "raw_exec", {"command": "/bin/sh", "args": ["-c", script]}))
+        for name in names:
+            self.wait_for(server, name, "running", 1)
+            wait_until("its run", lambda: os.path.exists(os.path.join(self.root, name)), 10)
+        saved = server.request("GET", "/v1/operator/snapshot").body
+        for name in names:
+            server.request("DELETE", "/v1/job/%s" % name)
+        for name in names:
+            self.wait_for(server, name, "complete", 1)
+        self.assertEqual(server.request("PUT", "/v1/operator/snapshot", saved).status, 200)
+        for name in names:
+            wait_until("a second run", lambda: len(runs(name)) == 2 and is_alive(runs(name)[1]), 20)
+            self.assertFalse(is_alive(runs(name)[0]))
+        time.sleep(1)
+        for name in names:
+            self.assertEqual(len(runs(name)), 2)
+            state = self.wait_for(server, name, "running", 1)[0]["TaskStates"]["t"]
+            self.assertEqual((state["State"], state["Restarts"]), ("running", 0))
+            self.assertEqual(server.request("DELETE", "/v1/job/%s?purge=true" % name).status, 200)
+        wait_until("their end", lambda: not any(is_alive(pid) for name in names for pid in runs(name)), 20)
+        self.assertEqual(agent.terminate(), 0, agent.text())
+
+        # What was kept of an allocation is damaged: it is told, and what runs is not started twice.
+        self.register(server, job("torn", "raw_exec", {"command": "/bin/sh", "args": ["-c", script]}))
+        agent.start()
+        torn = self.wait_for(server, "torn", "running", 1)[0]["ID"]
+        wait_until("its run", lambda: os.path.exists(os.path.join(self.root, "torn")), 10)
+        agent.kill()
+        with open(os.path.join(folder, "state", torn, "allocation"), "r+") as file:
+            file.truncate(7)
+        agent.start()
+        wait_until("another run", lambda: len(runs("torn")) == 2 and is_alive(runs("torn")[1]), 20)
+        self.assertFalse(is_alive(runs("torn")[0]))
+        self.assertIn("what was kept of allocation %s is damaged" % torn, agent.text())
+        server.request("DELETE", "/v1/job/torn")
+        wait_until("its end", lambda: not is_alive(runs("torn")[1]), 20)
         self.assertEqual(agent.terminate(), 0, agent.text())
         self.done()
 
