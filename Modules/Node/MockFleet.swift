@@ -14,6 +14,9 @@ package struct MockFleet: Fleet, Sendable {
 
     package var count: Int { instances.count }
 
+    /// Of what it has, ascending.
+    package var ids: [UniqueID] { instances.keys.sorted() }
+
     package var nextEventAt: Duration? { due.first }
 
     package var updateCount: Int { changed.count }

@@ -73,8 +73,11 @@ extension NodeAgent {
     private func took(_ pulled: [Assignment], of wanted: [UniqueID]) {
         // Those behind the last that came did not fit; those before it are gone.
         let last = pulled.last.flatMap { last in wanted.lastIndex(of: last.id) }
-        toPull.removeFirst(min(toPull.count, last.map { $0 + 1 } ?? wanted.count))
+        let answered = last.map { $0 + 1 } ?? wanted.count
+        toPull.removeFirst(min(toPull.count, answered))
         fleet.assign(pulled, at: instant)
+        // Forgotten since it was listed, and no news will tell that what runs of it has to end.
+        if pulled.count < answered { watchAnew() }
         fleetChanged()
         pull()
     }

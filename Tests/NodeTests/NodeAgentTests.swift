@@ -15,6 +15,8 @@ import Testing
     private final class Words: Fleet {
         private var queue = UpdateQueue()
         private var newest: [UniqueID: Int] = [:]
+        /// All that is listed is pulled.
+        var wantsAll = false
 
         var count: Int { 0 }
         var nextEventAt: Duration? { nil }
@@ -27,7 +29,7 @@ import Testing
 
         func listed(
             _ indexes: NodeAllocationIndexes, isComplete: Bool, at instant: NodeInstant
-        ) -> [UniqueID] { [] }
+        ) -> [UniqueID] { wantsAll ? indexes.indexes.map(\.id) : [] }
         func assign(_ assignments: [Assignment], at instant: NodeInstant) {}
         func advance(to instant: NodeInstant) {}
 
@@ -90,6 +92,8 @@ import Testing
         /// What a lone node asks for news with, and heartbeats that are answered with 404.
         private(set) var questions: [(connection: Connection, path: String)] = []
         var unknownHeartbeats = 0
+        /// Questions for what was listed.
+        private(set) var pulls: [Connection] = []
         private var connections: [Connection] = []
 
         func accept(_ stream: any ByteStream) {
@@ -104,6 +108,7 @@ import Testing
             case "/v1/martlet/nodes/heartbeat" where unknownHeartbeats > 0:
                 unknownHeartbeats -= 1
                 connection.answer(404, "node not found")
+            case "/v1/martlet/allocations/pull": pulls.append(connection)
             case let path where path.hasPrefix("/v1/martlet/node/"):
                 questions.append((connection, path))
             case "/v1/martlet/nodes", "/v1/martlet/nodes/heartbeat":
@@ -226,6 +231,22 @@ import Testing
         stage.server.unknownHeartbeats = 1
         stage.run(for: .seconds(12))
         #expect(stage.server.questions.count == 3)
+        #expect(stage.server.questions.last?.path.hasSuffix("index=0") == true)
+    }
+
+    /// It ran on for ever: servers collect what a node has not heard of, and no news tells of that.
+    @Test("When something is forgotten between the list and the question for it, everything is asked for anew")
+    func forgottenMeanwhile() throws {
+        let stage = try Stage(nodes: 1)
+        stage.words.wantsAll = true
+        let first = try #require(stage.server.questions.last)
+        let listed = [Self.id(1), Self.id(2)].map { "\"\($0)\":80" }.joined(separator: ",")
+        first.connection.answer(200, "{\"Index\":90,\"Allocs\":{\(listed)}}")
+        stage.run()
+        #expect(stage.server.questions.last?.path.hasSuffix("index=90") == true)
+        try #require(stage.server.pulls.last).answer(200, #"{"Allocs":[]}"#)
+        stage.run(for: .seconds(2))
+        #expect(stage.server.pulls.count == 1)
         #expect(stage.server.questions.last?.path.hasSuffix("index=0") == true)
     }
 

@@ -257,7 +257,9 @@ import Testing
         #expect(desk.machine.signals == ["9 60"])
     }
 
-    @Test("What is removed is killed first, and cannot begin; its files go when nothing of it is there")
+    @Test(
+        "What is removed is killed first, and cannot begin; its files go when nothing of it is there"
+    )
     func removal() throws {
         let desk = Desk()
         desk.machine.births = [50: "b:1", 60: "b:2"]
@@ -328,7 +330,9 @@ import Testing
         #expect(desk.launcher.arguments.contains(Self.prefix))
     }
 
-    @Test("What is kept is what the next life finds; what is damaged is named, what cannot be read an error")
+    @Test(
+        "What is kept is what the next life finds; what is damaged is named, what cannot be read an error"
+    )
     func kept() throws {
         let desk = Desk()
         let saved = SavedAllocation(

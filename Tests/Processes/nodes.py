@@ -9,6 +9,7 @@ The last line is "processes: N passed, N failed"; exit status 1 when one failed.
 import collections
 import glob
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -271,6 +272,40 @@ class Nodes(ProcessTest):
         self.assertIn("what was kept of allocation %s is damaged" % torn, agent.text())
         server.request("DELETE", "/v1/job/torn")
         wait_until("its end", lambda: not is_alive(runs("torn")[1]), 20)
+        self.assertEqual(agent.terminate(), 0, agent.text())
+        self.done()
+
+
+    def test_a_new_cluster_takes_over_what_runs(self):
+        """As outage.md says: agents stop before their cluster begins anew, and start after the restore."""
+        server = self.dev().start().wait_ready()
+        folder = os.path.join(self.root, "node")
+        agent = Agent(self, "exec", [
+            "-raw-exec", "-data-dir", folder, "-servers", "127.0.0.1:%d" % server.http_port]).start()
+        path = os.path.join(self.root, "pids")
+        self.register(server, job("run", "raw_exec", {
+            "command": "/bin/sh", "args": ["-c", "echo $$ >> %s; exec sleep 300" % path]}))
+
+        def runs():
+            with open(path) as file:
+                return [int(line) for line in file.read().split()]
+        allocation = self.wait_for(server, "run", "running", 1)[0]["ID"]
+        wait_until("its run", lambda: os.path.exists(path) and len(runs()) == 1, 10)
+        saved = server.request("GET", "/v1/operator/snapshot").body
+        self.assertEqual(agent.terminate(), 0, agent.text())
+        server.kill()
+        shutil.rmtree(server.data)
+        server.start().wait_ready()
+        self.assertEqual(server.request("GET", "/v1/jobs").json, [])
+        self.assertEqual(server.request("PUT", "/v1/operator/snapshot", saved).status, 200)
+        agent.start()
+        wait_until("the node", lambda: self.node_statuses(server)["ready"] == 1, 20)
+        time.sleep(1)
+        self.assertEqual([a["ID"] for a in self.wait_for(server, "run", "running", 1)], [allocation])
+        self.assertEqual(len(runs()), 1)
+        self.assertTrue(is_alive(runs()[0]))
+        self.assertEqual(server.request("DELETE", "/v1/job/run").status, 200)
+        wait_until("its end", lambda: not is_alive(runs()[0]), 20)
         self.assertEqual(agent.terminate(), 0, agent.text())
         self.done()
 

@@ -148,8 +148,11 @@ extension JobLoad {
                 count
                     + tables.allocations(ofNode: node.id).count { !$0.value.isClientTerminal }
             }
-            guard machine.runningCount == known else {
-                return "\(machine.host.name) runs \(machine.runningCount) instances of \(known)"
+            let instances = machine.instances
+            guard instances.count == known else {
+                let strange = instances.first { tables.allocation($0)?.value.isClientTerminal ?? true }
+                return "\(machine.host.name) runs \(instances.count) instances of \(known)"
+                    + (strange.map { "; \($0) is unknown, or known to have ended" } ?? "")
             }
         }
         return nil

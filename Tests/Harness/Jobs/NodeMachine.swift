@@ -30,6 +30,6 @@ final class NodeMachine {
 
     func start() { host.perform { agent.start() } }
 
-    /// Instances that have not ended.
-    var runningCount: Int { agent.fleet.count }
+    /// Instances that have not ended, or of which that is to be told yet; ascending.
+    var instances: [UniqueID] { agent.fleet.ids }
 }
