@@ -29,7 +29,10 @@ package final class ExecFleet: Fleet {
         self.node = node
         self.inherited = inherited
         self.left = [:]
-        for saved in left { self.left[saved.update.id] = saved }
+        for saved in left {
+            self.left[saved.update.id] = saved
+            if saved.isStopped { queue.noteStop(of: saved.update.id) }
+        }
     }
 
     package var count: Int { instances.values.count { !$0.hasEnded } }
@@ -60,11 +63,10 @@ package final class ExecFleet: Fleet {
     package func assign(_ assignments: [Assignment], at instant: NodeInstant) {
         for assignment in assignments {
             let id = assignment.id
-            if assignment.isWanted,
-                queue.beginsAnew(id, hasEnded: instances[id]?.hasEnded ?? true)
-            {
+            if assignment.isWanted, queue.beginsAnew(id, hasEnded: hasEnded(id)) {
                 // In folders of its own.
                 instances[id] = nil
+                left[id] = nil
                 driver.remove(id)
             }
             // One that was lost before it came here may be wanted again after a restore.
@@ -83,6 +85,12 @@ package final class ExecFleet: Fleet {
             if !assignment.isToRun, instances[id]?.hasEnded == false { queue.noteStop(of: id) }
             change(id) { $0.stop(at: instant) }
         }
+    }
+
+    /// Whether nothing of it runs, as far as is known here.
+    private func hasEnded(_ id: UniqueID) -> Bool {
+        if let instance = instances[id] { return instance.hasEnded }
+        return left[id].map { ![.pending, .running].contains($0.update.clientStatus) } ?? true
     }
 
     private func begin(_ assignment: Assignment, at instant: NodeInstant) {

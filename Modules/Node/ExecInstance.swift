@@ -18,6 +18,8 @@ struct ExecInstance: Sendable {
     private(set) var tasks: [ExecTask]
     private var health: HealthWatch
     private var isStopping = false
+    /// The servers said so before it had ended.
+    private var isStopped = false
 
     init(_ assignment: Assignment, at instant: NodeInstant) {
         self.assignment = assignment
@@ -39,6 +41,7 @@ struct ExecInstance: Sendable {
                 runs: saved.runs[task.name] ?? .init(count: 0, isOpen: false), at: instant)
         }
         health = HealthWatch(assignment)
+        isStopped = saved.isStopped
         if let isHealthy = saved.update.isHealthy {
             health.restore(
                 isHealthy: isHealthy, unixNanoseconds: saved.update.healthUnixNanoseconds)
@@ -84,6 +87,7 @@ struct ExecInstance: Sendable {
 
     mutating func stop(at instant: NodeInstant) -> [Effect] {
         isStopping = true
+        isStopped = isStopped || !hasEnded
         return stopMost(at: instant) { _ in .wanted } + settle(at: instant)
     }
 
@@ -160,7 +164,8 @@ struct ExecInstance: Sendable {
             update: AllocationUpdate(
                 id: assignment.id, clientStatus: clientStatus, taskStates: states,
                 isHealthy: health.verdict?.isHealthy,
-                healthUnixNanoseconds: health.verdict?.unixNanoseconds ?? 0), runs: runs)
+                healthUnixNanoseconds: health.verdict?.unixNanoseconds ?? 0), runs: runs,
+            isStopped: isStopped)
     }
 }
 

@@ -310,6 +310,35 @@ import Testing
         #expect(desk.story().hasPrefix("running running"))
     }
 
+    @Test("What servers had stopped runs again when a restore wants it, also by the next life")
+    func wantedAgainLater() throws {
+        let desk = Desk()
+        try desk.assign(Self.task())
+        desk.tell("0.1", .started)
+        try desk.assign(Self.task(), isToRun: false)
+        desk.tell("0.1", .ended(.code(0)))
+        desk.restart()
+        _ = desk.driver.takeAsked()
+        try desk.assign(Self.task())
+        #expect(desk.driver.takeAsked() == ["remove", "start 0.1"])
+        // One that is still ending is waited for; what ended by itself stays so.
+        desk.tell("0.1", .started)
+        try desk.assign(Self.task(), isToRun: false)
+        desk.restart()
+        _ = desk.driver.takeAsked()
+        try desk.assign(Self.task())
+        #expect(desk.driver.takeAsked() == ["recover 0.1"])
+        let other = Desk()
+        try other.assign(Self.task())
+        other.tell("0.1", .started)
+        other.tell("0.1", .ended(.code(3)))
+        try other.assign(Self.task(), isToRun: false)
+        other.restart()
+        _ = other.driver.takeAsked()
+        try other.assign(Self.task(), isToRun: false)
+        #expect(!other.driver.takeAsked().contains("remove"))
+    }
+
     @Test("What servers had stopped does not begin again while they are told that it has ended")
     func toldMeanwhile() throws {
         let desk = Desk()

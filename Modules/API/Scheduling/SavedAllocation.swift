@@ -19,10 +19,13 @@ package struct SavedAllocation: Equatable, Sendable, JSONWritable {
     package var update: AllocationUpdate
     /// By task.
     package var runs: SortedMap<Runs>
+    /// Whether the servers said that it is to end before it had. Where a restore wants it again, it begins anew.
+    package var isStopped: Bool
 
-    package init(update: AllocationUpdate, runs: SortedMap<Runs>) {
+    package init(update: AllocationUpdate, runs: SortedMap<Runs>, isStopped: Bool = false) {
         self.update = update
         self.runs = runs
+        self.isStopped = isStopped
     }
 
     package static let bytesMax = 8 << 20
@@ -40,13 +43,15 @@ package struct SavedAllocation: Equatable, Sendable, JSONWritable {
                 count: try task.fields.int("Count", default: 0),
                 isOpen: try task.fields.bool("Open", default: false))
         }
-        return SavedAllocation(update: update, runs: runs)
+        return SavedAllocation(
+            update: update, runs: runs, isStopped: try fields.bool("Stopped", default: false))
     }
 
     package func write(to writer: inout JSONWriter) {
         writer.beginObject()
         writer.member("Alloc", [update])
         writer.member("Runs", orNull: runs)
+        writer.member("Stopped", isStopped)
         writer.endObject()
     }
 
