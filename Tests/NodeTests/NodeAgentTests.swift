@@ -235,7 +235,9 @@ import Testing
     }
 
     /// It ran on for ever: servers collect what a node has not heard of, and no news tells of that.
-    @Test("When something is forgotten between the list and the question for it, everything is asked for anew")
+    @Test(
+        "When something is forgotten between the list and the question for it, everything is asked for anew"
+    )
     func forgottenMeanwhile() throws {
         let stage = try Stage(nodes: 1)
         stage.words.wantsAll = true

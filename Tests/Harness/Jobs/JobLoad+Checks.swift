@@ -150,7 +150,9 @@ extension JobLoad {
             }
             let instances = machine.instances
             guard instances.count == known else {
-                let strange = instances.first { tables.allocation($0)?.value.isClientTerminal ?? true }
+                let strange = instances.first {
+                    tables.allocation($0)?.value.isClientTerminal ?? true
+                }
                 return "\(machine.host.name) runs \(instances.count) instances of \(known)"
                     + (strange.map { "; \($0) is unknown, or known to have ended" } ?? "")
             }
