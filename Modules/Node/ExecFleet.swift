@@ -63,7 +63,9 @@ package final class ExecFleet: Fleet {
     package func assign(_ assignments: [Assignment], at instant: NodeInstant) {
         for assignment in assignments {
             let id = assignment.id
-            if assignment.isWanted, queue.beginsAnew(id, hasEnded: hasEnded(id)) {
+            if assignment.isWanted,
+                queue.beginsAnew(id, by: assignment.allocModifyIndex, hasEnded: hasEnded(id))
+            {
                 // In folders of its own.
                 instances[id] = nil
                 left[id] = nil
@@ -123,8 +125,8 @@ package final class ExecFleet: Fleet {
     }
 
     /// What has ended is kept on the disk until the servers list it no more.
-    package func told(_ updates: [AllocationUpdate]) {
-        let over = queue.told(updates) { instances[$0]?.hasEnded == true }
+    package func told(_ updates: [AllocationUpdate], at index: UInt64) {
+        let over = queue.told(updates, at: index) { instances[$0]?.hasEnded == true }
         for id in over { instances[id] = nil }
     }
 

@@ -29,12 +29,14 @@ package protocol Fleet {
     /// Lets everything happen that is due.
     mutating func advance(to instant: NodeInstant)
 
-    /// At most so many of what is to be told. Nothing else is told of them until ``told(_:)`` or
+    /// At most so many of what is to be told. Nothing else is told of them until ``told(_:at:)`` or
     /// ``putBack(_:)`` says what has become of it.
     mutating func takeUpdates(max count: Int) -> [AllocationUpdate]
 
     /// They were told.
-    mutating func told(_ updates: [AllocationUpdate])
+    ///
+    /// - Parameter index: by which the servers know of them; 0 if they refuse them for good.
+    mutating func told(_ updates: [AllocationUpdate], at index: UInt64)
 
     /// Nobody heard them: they are told again.
     mutating func putBack(_ updates: [AllocationUpdate])

@@ -38,7 +38,9 @@ package struct MockFleet: Fleet, Sendable {
             let id = assignment.id
             known[id] = max(known[id] ?? 0, assignment.allocModifyIndex)
             if assignment.isWanted,
-                changed.beginsAnew(id, hasEnded: instances[id]?.hasEnded ?? true)
+                changed.beginsAnew(
+                    id, by: assignment.allocModifyIndex,
+                    hasEnded: instances[id]?.hasEnded ?? true)
             {
                 instances[id] = nil
             }
@@ -84,8 +86,8 @@ package struct MockFleet: Fleet, Sendable {
     }
 
     /// What has ended is kept no longer than it has to be told.
-    package mutating func told(_ updates: [AllocationUpdate]) {
-        let over = changed.told(updates) { instances[$0]?.hasEnded == true }
+    package mutating func told(_ updates: [AllocationUpdate], at index: UInt64) {
+        let over = changed.told(updates, at: index) { instances[$0]?.hasEnded == true }
         for id in over { instances[id] = nil }
     }
 

@@ -121,9 +121,13 @@ extension NodeAgent {
             timeout: Self.requestTimeout
         ) { agent, answer, status in
             agent.tellingCount -= 1
-            guard answer == nil else {
+            if let answer,
+                let index = agent.read({ () throws(APIError) in
+                    try WriteIndexResponse(parsing: answer).index
+                })
+            {
                 agent.tellMax = min(2 * agent.tellMax, Self.updatesMax)
-                agent.fleet.told(updates)
+                agent.fleet.told(updates, at: index)
                 return agent.tell()
             }
             agent.untold(updates, status)
@@ -137,6 +141,6 @@ extension NodeAgent {
         tellMax = max(1, updates.count / 2)
         guard updates.count == 1 else { return fleet.putBack(updates) }
         warn("\(updates[0].id): what became of it is not told: servers refuse it (\(status))")
-        fleet.told(updates)
+        fleet.told(updates, at: 0)
     }
 }

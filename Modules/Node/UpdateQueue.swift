@@ -18,8 +18,9 @@ struct UpdateQueue: Sendable {
     /// How those ended that are kept no longer: servers of which the state was restored have forgotten it.
     private var ended: [UniqueID: AllocationUpdate] = [:]
 
-    /// Those that ended because the servers said so, and had not by themselves.
-    private var stopped: Set<UniqueID> = []
+    /// Those that ended because the servers said so, and had not by themselves: by the index at which they were told of
+    /// the end, 0 before that.
+    private var stopped: [UniqueID: UInt64] = [:]
 
     /// How many can be taken.
     var count: Int { order.count }
@@ -51,14 +52,19 @@ struct UpdateQueue: Sendable {
 
     /// They have arrived, or never will.
     ///
-    /// - Parameter hasEnded: whether an allocation is kept, and nothing more will happen to it.
+    /// - Parameters:
+    ///   - index: by which the servers know of them; 0 if they never will.
+    ///   - hasEnded: whether an allocation is kept, and nothing more will happen to it.
     /// - Returns: those that need not be kept any longer; how they ended is known here from now on.
     mutating func told(
-        _ updates: [AllocationUpdate], hasEnded: (UniqueID) -> Bool
+        _ updates: [AllocationUpdate], at index: UInt64, hasEnded: (UniqueID) -> Bool
     ) -> [UniqueID] {
         settle(updates)
         let over = updates.filter { hasEnded($0.id) && !contains($0.id) }
-        for update in over { ended[update.id] = update.withoutStates }
+        for update in over {
+            ended[update.id] = update.withoutStates
+            if let before = stopped[update.id] { stopped[update.id] = max(before, index) }
+        }
         return over.map(\.id)
     }
 
@@ -74,20 +80,25 @@ struct UpdateQueue: Sendable {
     /// The servers have no record of others any more.
     mutating func forget(allBut known: Set<UniqueID>) {
         ended = ended.filter { known.contains($0.key) }
-        stopped.formIntersection(known)
+        stopped = stopped.filter { known.contains($0.key) }
     }
 
     /// It ends because the servers say so to this process.
-    mutating func noteStop(of id: UniqueID) { stopped.insert(id) }
+    mutating func noteStop(of id: UniqueID) { stopped[id] = 0 }
 
     /// Whether what is wanted begins anew, of which nothing is known here then: servers of which the state was
     /// restored want again what they had stopped since. What had ended by itself is only told once more. So is one
-    /// whose end is on its way: where that comes after the restore servers take it as its end, and what ran on
-    /// then nobody would know of.
+    /// whose end is on its way, or was told behind the restore: servers take it as its end, and what ran on then
+    /// nobody would know of.
     ///
-    /// - Parameter hasEnded: whether nothing of it runs.
-    mutating func beginsAnew(_ id: UniqueID, hasEnded: Bool) -> Bool {
-        guard hasEnded, onTheirWay[id] == nil, stopped.remove(id) != nil else { return false }
+    /// - Parameters:
+    ///   - index: of the wish, which a restore has raised to its own.
+    ///   - hasEnded: whether nothing of it runs.
+    mutating func beginsAnew(_ id: UniqueID, by index: UInt64, hasEnded: Bool) -> Bool {
+        guard hasEnded, onTheirWay[id] == nil, let toldAt = stopped[id], index > toldAt else {
+            return false
+        }
+        stopped[id] = nil
         ended[id] = nil
         return true
     }

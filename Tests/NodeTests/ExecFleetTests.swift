@@ -344,7 +344,7 @@ import Testing
         let desk = Desk()
         try desk.assign(Self.task())
         desk.tell("0.1", .started)
-        desk.fleet.told(desk.fleet.takeUpdates(max: 10))
+        desk.fleet.told(desk.fleet.takeUpdates(max: 10), at: 1)
         try desk.assign(Self.task(), isToRun: false)
         desk.tell("0.1", .ended(.code(0)))
         _ = desk.driver.takeAsked()
@@ -352,7 +352,7 @@ import Testing
         #expect(ended.map(\.clientStatus) == [.complete])
         try desk.assign(Self.task())
         #expect(desk.driver.takeAsked() == [])
-        desk.fleet.told(ended)
+        desk.fleet.told(ended, at: 1)
         #expect(desk.fleet.takeUpdates(max: 10).map(\.clientStatus) == [.complete])
     }
 

@@ -53,7 +53,7 @@ import Testing
                     "\(time) \(update.clientStatus) \(state.restarts)"
                         + (update.isHealthy.map { $0 ? " healthy" : " unhealthy" } ?? ""))
             }
-            fleet.told(updates)
+            fleet.told(updates, at: 1)
             time += 1
         }
         return told
@@ -125,7 +125,7 @@ import Testing
         func updates(at second: Double) -> [Bool?] {
             fleet.advance(to: Self.instant(second))
             let updates = fleet.takeUpdates(max: 10)
-            fleet.told(updates)
+            fleet.told(updates, at: 1)
             return updates.map(\.isHealthy)
         }
         func assign(_ deployment: UniqueID, index: UInt64, at second: Double) throws {
@@ -168,14 +168,14 @@ import Testing
         #expect(fleet.updateCount == 0)
         fleet.putBack(updates)
         #expect(fleet.takeUpdates(max: 10) == updates)
-        fleet.told(updates)
+        fleet.told(updates, at: 1)
         let later = try NodeAllocationIndexes(
             parsing: Array("{\"Allocs\":{\"\(Self.allocation)\":6},\"Index\":9}".utf8))
         #expect(fleet.listed(later, isComplete: false, at: Self.instant(0)) == [Self.allocation])
         fleet.assign([try Self.assignment("{}", isToRun: false, index: 6)], at: Self.instant(1))
         let ended = fleet.takeUpdates(max: 10)
         #expect(ended.map(\.clientStatus) == [.complete])
-        fleet.told(ended)
+        fleet.told(ended, at: 1)
         #expect(fleet.count == 0)
         // What servers had stopped runs again when a restore wants it.
         fleet.assign([try Self.assignment("{}", index: 7)], at: Self.instant(2))
@@ -190,17 +190,34 @@ import Testing
     func toldMeanwhile() throws {
         var fleet = MockFleet()
         fleet.assign([try Self.assignment("{}")], at: Self.instant(0))
-        fleet.told(fleet.takeUpdates(max: 10))
+        fleet.told(fleet.takeUpdates(max: 10), at: 1)
         fleet.assign([try Self.assignment("{}", isToRun: false, index: 6)], at: Self.instant(1))
         let ended = fleet.takeUpdates(max: 10)
         #expect(ended.map(\.clientStatus) == [.complete])
         fleet.assign([try Self.assignment("{}", index: 7)], at: Self.instant(2))
-        fleet.told(ended)
+        fleet.told(ended, at: 1)
         // Whether it came before the restore or after it, they hear of it once more.
         let again = fleet.takeUpdates(max: 10)
         #expect(again.map(\.clientStatus) == [.complete])
-        fleet.told(again)
+        fleet.told(again, at: 1)
         #expect(fleet.count == 0)
+    }
+
+    /// The answer to its pull was older than the end that servers had taken (seed 7224).
+    @Test("A wish from before servers knew of the end is none; one of a later restore is")
+    func wishedBefore() throws {
+        var fleet = MockFleet()
+        fleet.assign([try Self.assignment("{}")], at: Self.instant(0))
+        fleet.assign([try Self.assignment("{}", isToRun: false, index: 6)], at: Self.instant(1))
+        fleet.told(fleet.takeUpdates(max: 10), at: 9)
+        #expect(fleet.count == 0)
+        fleet.assign([try Self.assignment("{}", index: 8)], at: Self.instant(2))
+        #expect(fleet.count == 0)
+        let again = fleet.takeUpdates(max: 10)
+        #expect(again.map(\.clientStatus) == [.complete])
+        fleet.told(again, at: 10)
+        fleet.assign([try Self.assignment("{}", index: 12)], at: Self.instant(3))
+        #expect(fleet.count == 1)
     }
 
     @Test("What has ended by itself does not begin again: restored servers are told once more")
@@ -211,10 +228,10 @@ import Testing
         fleet.advance(to: Self.instant(2))
         let ended = fleet.takeUpdates(max: 10)
         #expect(ended.map(\.clientStatus) == [.complete])
-        fleet.told(ended)
+        fleet.told(ended, at: 1)
         // The word of servers comes after its end, or does not count.
         fleet.assign([try Self.assignment(short, isToRun: false, index: 6)], at: Self.instant(3))
-        fleet.told(fleet.takeUpdates(max: 10))
+        fleet.told(fleet.takeUpdates(max: 10), at: 1)
         fleet.assign([try Self.assignment(short, index: 7)], at: Self.instant(4))
         #expect(fleet.takeUpdates(max: 10).map(\.clientStatus) == [.complete])
     }

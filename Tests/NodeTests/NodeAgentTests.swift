@@ -42,7 +42,7 @@ import Testing
             }
         }
 
-        func told(_ updates: [AllocationUpdate]) { queue.settle(updates) }
+        func told(_ updates: [AllocationUpdate], at index: UInt64) { queue.settle(updates) }
 
         func putBack(_ updates: [AllocationUpdate]) {
             queue.settle(updates)

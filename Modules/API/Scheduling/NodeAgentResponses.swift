@@ -184,6 +184,13 @@ package struct WriteIndexResponse: Equatable, Sendable, JSONWritable {
 
     package init(index: UInt64) { self.index = index }
 
+    /// - Throws: when it is none.
+    package init(parsing body: [UInt8]) throws(APIError) {
+        let fields = try BodyFields(
+            try ConfigurationKind.allocations.parse(body: body), of: .allocations)
+        index = try fields.uint64("Index", default: 0)
+    }
+
     package func write(to writer: inout JSONWriter) {
         writer.beginObject()
         writer.member("Index", index)
