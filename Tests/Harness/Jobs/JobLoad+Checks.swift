@@ -49,12 +49,13 @@ extension JobLoad {
 
     /// No number of a job is there twice; of a system job each node has one.
     private static func double(in tables: SchedulerTables) -> String? {
-        var known: Set<String> = []
+        var known: [String: Allocation] = [:]
         for allocation in tables.allocations.map(\.value) where !allocation.isTerminal {
             let isSystem = allocation.job.value.type.isSystem
             let key = isSystem ? "\(allocation.nodeID)" : "\(allocation.index)"
-            guard known.insert("\(allocation.jobID) \(key)").inserted else {
-                return "\(allocation.name) is there twice"
+            let former = known.updateValue(allocation, forKey: "\(allocation.jobID) \(key)")
+            if let former {
+                return "\(allocation.name) is there twice: \(list([former, allocation]))"
             }
         }
         return nil
