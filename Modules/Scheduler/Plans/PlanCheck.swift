@@ -51,6 +51,7 @@ package enum PlanCheck {
                 verdict.result.nodes = []
                 return verdict
             }
+            refuseReplacements(plan, &verdict)
             keepReplaced(plan, &verdict.result)
         }
         verdict.result.deploymentUpdates = plan.deploymentUpdates
@@ -88,6 +89,28 @@ package enum PlanCheck {
         var leaving = Set(part.stops.map(\.allocation.value.id))
         leaving.formUnion(part.evictions.map(\.allocation.value.id))
         return node.shortage(leaving: leaving, coming: live)
+    }
+
+    /// Where the stop of an instance was refused, so is the part that places what replaces it: both would run under
+    /// one number.
+    private static func refuseReplacements(_ plan: PlacementPlan, _ verdict: inout Verdict) {
+        let refused = Set(verdict.result.rejectedNodes)
+        var staying = Set(
+            plan.nodes.filter { refused.contains($0.nodeID) }.flatMap(\.stops)
+                .map(\.allocation.value.id))
+        while !staying.isEmpty,
+            let position = verdict.result.nodes.firstIndex(where: { part in
+                part.placements.contains {
+                    $0.isNew && $0.previousAllocation.map(staying.contains) == true
+                }
+            })
+        {
+            let part = verdict.result.nodes.remove(at: position)
+            verdict.refusals.append(
+                Refusal(nodeID: part.nodeID, reason: "the stop of what it replaces was refused"))
+            verdict.result.rejectedNodes.append(part.nodeID)
+            staying.formUnion(part.stops.map(\.allocation.value.id))
+        }
     }
 
     /// An instance runs on if what replaces it was refused, unless something else was given its room.

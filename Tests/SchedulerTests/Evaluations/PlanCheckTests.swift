@@ -276,6 +276,22 @@ import Testing
         #expect(check(moved, ledger([old])).result.nodes.map(\.stops.count) == [1])
     }
 
+    /// Both ran under one number (seed 8937 of the simulator's load of jobs).
+    @Test("Where a stop is refused, so is the part with what replaces it")
+    func unstopped() {
+        let old = allocation(1, cpu: 3000, createIndex: 5)
+        var new = allocation(2, node: 2, cpu: 3000)
+        let tooMuch = allocation(3, cpu: 9000)
+        #expect(
+            check(plan([new, tooMuch], stops: [old]), ledger([old])).result.nodes.map(\.nodeID)
+                == [.node(2)])
+        new.previousAllocation = old.id
+        let verdict = check(plan([new, tooMuch], stops: [old]), ledger([old]))
+        #expect(verdict.result.nodes.isEmpty)
+        #expect(verdict.result.rejectedNodes == [.node(1), .node(2)])
+        #expect(verdict.result.refreshIndex == 20)
+    }
+
     @Test(
         "A large result is written in pieces, in the order of the nodes", arguments: [1, 2, 3, 9])
     func pieces(elementsMax: Int) {
