@@ -91,8 +91,7 @@ package final class ExecFleet: Fleet {
 
     /// Whether nothing of it runs, as far as is known here.
     private func hasEnded(_ id: UniqueID) -> Bool {
-        if let instance = instances[id] { return instance.hasEnded }
-        return left[id].map { ![.pending, .running].contains($0.update.clientStatus) } ?? true
+        instances[id]?.hasEnded ?? left[id]?.update.isTerminal ?? true
     }
 
     private func begin(_ assignment: Assignment, at instant: NodeInstant) {

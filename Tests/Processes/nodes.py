@@ -127,12 +127,17 @@ class Nodes(ProcessTest):
             self.assertIn(word, text)
         self.done()
 
-    def test_commands_run_on_without_their_agent(self):
-        server = self.dev().start().wait_ready()
+    def start_exec(self, server):
+        """A node that really runs commands, once it is ready: its folder and its agent."""
         folder = os.path.join(self.root, "node")
         agent = Agent(self, "exec", [
             "-raw-exec", "-data-dir", folder, "-servers", "127.0.0.1:%d" % server.http_port]).start()
         wait_until("the node", lambda: self.node_statuses(server)["ready"] == 1, 10)
+        return folder, agent
+
+    def test_commands_run_on_without_their_agent(self):
+        server = self.dev().start().wait_ready()
+        folder, agent = self.start_exec(server)
         # A second one in the same folder would start everything a second time.
         other = subprocess.run(
             [processes.OPTIONS.binary, "node", "run", "-raw-exec", "-data-dir", folder,
@@ -223,10 +228,7 @@ class Nodes(ProcessTest):
 
     def test_what_a_restore_wants_again_runs_once(self):
         server = self.dev().start().wait_ready()
-        folder = os.path.join(self.root, "node")
-        agent = Agent(self, "exec", [
-            "-raw-exec", "-data-dir", folder, "-servers", "127.0.0.1:%d" % server.http_port]).start()
-        wait_until("the node", lambda: self.node_statuses(server)["ready"] == 1, 10)
+        folder, agent = self.start_exec(server)
         # Many files take a while to remove; each run leaves its process id.
         script = ("for i in $(seq 200); do mkdir -p local/$i/a/b; done; echo $$ >> %s/$NOMAD_JOB_ID; "
                   "exec sleep 300" % self.root)
@@ -279,9 +281,7 @@ class Nodes(ProcessTest):
     def test_a_new_cluster_takes_over_what_runs(self):
         """As outage.md says: agents stop before their cluster begins anew, and start after the restore."""
         server = self.dev().start().wait_ready()
-        folder = os.path.join(self.root, "node")
-        agent = Agent(self, "exec", [
-            "-raw-exec", "-data-dir", folder, "-servers", "127.0.0.1:%d" % server.http_port]).start()
+        _, agent = self.start_exec(server)
         path = os.path.join(self.root, "pids")
         self.register(server, job("run", "raw_exec", {
             "command": "/bin/sh", "args": ["-c", "echo $$ >> %s; exec sleep 300" % path]}))

@@ -91,13 +91,18 @@ package enum PlanCheck {
         return node.shortage(leaving: leaving, coming: live)
     }
 
+    private static func refusedParts(
+        of plan: PlacementPlan, _ result: PlanResult
+    ) -> [PlacementPlan.NodePart] {
+        let refused = Set(result.rejectedNodes)
+        return plan.nodes.filter { refused.contains($0.nodeID) }
+    }
+
     /// Where the stop of an instance was refused, so is the part that places what replaces it: both would run under
     /// one number.
     private static func refuseReplacements(_ plan: PlacementPlan, _ verdict: inout Verdict) {
-        let refused = Set(verdict.result.rejectedNodes)
         var staying = Set(
-            plan.nodes.filter { refused.contains($0.nodeID) }.flatMap(\.stops)
-                .map(\.allocation.value.id))
+            refusedParts(of: plan, verdict.result).flatMap(\.stops).map(\.allocation.value.id))
         while !staying.isEmpty,
             let position = verdict.result.nodes.firstIndex(where: { part in
                 part.placements.contains {
@@ -115,9 +120,8 @@ package enum PlanCheck {
 
     /// An instance runs on if what replaces it was refused, unless something else was given its room.
     private static func keepReplaced(_ plan: PlacementPlan, _ result: inout PlanResult) {
-        let refused = Set(result.rejectedNodes)
         let kept = Set(
-            plan.nodes.filter { refused.contains($0.nodeID) }.flatMap(\.placements)
+            refusedParts(of: plan, result).flatMap(\.placements)
                 .filter(\.isNew).compactMap(\.previousAllocation))
         if kept.isEmpty { return }
         for position in result.nodes.indices where result.nodes[position].placements.isEmpty {
@@ -133,10 +137,8 @@ package enum PlanCheck {
         _ deployment: Deployment, _ plan: PlacementPlan, _ result: PlanResult
     ) -> Deployment {
         guard !result.rejectedNodes.isEmpty else { return deployment }
-        let refused = Set(result.rejectedNodes)
         let lost = Set(
-            plan.nodes.filter { refused.contains($0.nodeID) }
-                .flatMap { $0.placements.filter(\.isNew).map(\.id) })
+            refusedParts(of: plan, result).flatMap { $0.placements.filter(\.isNew).map(\.id) })
         var deployment = deployment
         for name in deployment.groups.keys {
             deployment.groups[name]?.placedCanaries.removeAll { lost.contains($0) }
